@@ -1,0 +1,38 @@
+//! What the client takes for granted although no document says so.
+//!
+//! The one table of the client's side: learning the truth about the platform is a change of one
+//! line here. Numbers are those of the fact sheet's list of unknowns; the sandbox has its own
+//! table, written from the same list, whose entries can be switched.
+
+use std::time::Duration;
+
+/// 2.2: the longest selector is unknown. Ids have up to ten digits, so a list of this many stays
+/// below 2,200 characters, which every HTTP server on the way takes.
+pub const IDS_PER_CALL: usize = 200;
+
+/// 6: how many elements one POST may create is unknown. A hundred limits with all quotas are
+/// about 150 kB.
+pub const ITEMS_PER_POST: usize = 100;
+
+/// 6: a POST that carries secrets back creates one item, so that a lost answer loses one key.
+pub const TOKENS_PER_POST: usize = 1;
+
+/// 10: the largest page is unknown.
+pub const PAGE_SIZE: usize = 1_000;
+
+/// 11: whether a later GET gives the `key` of a token is unknown. It is asked for by name where a
+/// delivery is missing, and its absence is an ordinary answer.
+pub const KEY_FIELD: &str = "key";
+
+/// 12: tokens of other types than standard, master and ACL are the platform's own.
+pub const TOKEN_TYPES: [i64; 3] = [0, 1, 2];
+
+/// 34: without `Retry-After`, waits start here and double.
+pub const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// 34: no wait is longer than the platform's window for counting calls.
+pub const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+
+/// 38: no revision or ETag is known, so what was observed at the start of a pass is what its
+/// writes build on. A pass that a person takes longer to confirm than this observes again.
+pub const OBSERVATION_STAYS_FRESH: Duration = Duration::from_secs(120);

@@ -1,0 +1,372 @@
+//! HTTP: one function sends every request, repeats what may be repeated, and makes a value of what
+//! comes back.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt;
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use super::error::{ApiError, Class};
+use super::request::{Method, Request};
+use super::retry::{self, Next};
+use super::stats::Stats;
+use crate::secret::{ExposeSecret, SecretString};
+
+/// Requests under way at once. The platform counts calls per minute, not connections; eight keep
+/// a pass short without looking like an attack.
+const CONCURRENCY: usize = 8;
+
+/// An answer that is larger than this is not an answer of the platform: a full page of limits
+/// with all quotas is about 2 MB.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// How a client behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Address of the platform, such as `https://flespi.io`.
+    pub platform: reqwest::Url,
+    /// How long one try of a call may take.
+    pub timeout: Duration,
+    /// Id of the run, sent as `x-flespi-trace` (at most 31 characters).
+    pub trace: Option<String>,
+}
+
+/// Talks to the platform with one token.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    platform: reqwest::Url,
+    authorization: HeaderValue,
+    trace: Option<HeaderValue>,
+    permits: Arc<Semaphore>,
+    stats: Arc<Stats>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Client({})", self.platform)
+    }
+}
+
+/// What the platform answered.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The items of `result`.
+    pub items: Vec<Map<String, Value>>,
+    /// What the platform complains of beside the result, in words.
+    pub complaints: Vec<String>,
+    /// `pagination.count`: how many items there are on all pages.
+    pub total: Option<u64>,
+}
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A token is 64 characters of `[A-Za-z0-9]`; this one cannot even be sent.
+    #[error("the token has characters that no token has")]
+    BadToken,
+    /// The TLS or HTTP library could not start.
+    #[error("the HTTP client could not start")]
+    Start(#[source] reqwest::Error),
+}
+
+impl Client {
+    /// A client that signs its calls with `token`.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the token cannot be a token or HTTP cannot start.
+    pub fn new(settings: &Settings, token: &SecretString) -> Result<Self, ClientError> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(settings.timeout)
+            // A redirect would carry the token to wherever it points.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(ClientError::Start)?;
+        Ok(Self {
+            http,
+            platform: settings.platform.clone(),
+            authorization: authorization(token)?,
+            trace: settings
+                .trace
+                .as_deref()
+                .and_then(|trace| HeaderValue::from_str(trace).ok()),
+            permits: Arc::new(Semaphore::new(CONCURRENCY)),
+            stats: Arc::default(),
+        })
+    }
+
+    /// The same client, signing with another token.
+    ///
+    /// # Errors
+    /// [`ClientError::BadToken`].
+    pub fn signed_with(&self, token: &SecretString) -> Result<Self, ClientError> {
+        Ok(Self {
+            authorization: authorization(token)?,
+            ..self.clone()
+        })
+    }
+
+    /// The counts of all calls made by this client and those that were made from it.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Sends `request`, again where that is safe, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`ApiError`] of the last try.
+    pub async fn send(&self, request: &Request) -> Result<Answer, ApiError> {
+        let mut attempt = 1;
+        loop {
+            let outcome = {
+                // The semaphore is never closed, so acquiring fails only if it were.
+                let _permit = self.permits.acquire().await.ok();
+                self.stats.count(request, attempt > 1);
+                self.send_once(request).await
+            };
+            let mut error = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            error.attempts = attempt;
+            let jitter = rand::rng().random::<f64>();
+            let idempotent = request.method.is_idempotent();
+            match retry::next(attempt, error.class, idempotent, error.retry_after, jitter) {
+                Next::GiveUp => return Err(error),
+                Next::Wait(wait) => {
+                    tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
+                    tokio::time::sleep(wait).await;
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    async fn send_once(&self, request: &Request) -> Result<Answer, ApiError> {
+        let response = self.dispatch(request).await?;
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
+        let body = read_body(request, response).await;
+        tracing::debug!(status = status.as_u16(), cid = request.cid, "{request:?}");
+        if status.is_success() {
+            return decode(request, &body?);
+        }
+        let class = class_of(status);
+        let what = refusal(request, status, class, body.as_deref().unwrap_or_default());
+        Err(ApiError {
+            retry_after,
+            ..ApiError::new(request, class, what)
+        })
+    }
+
+    async fn dispatch(&self, request: &Request) -> Result<reqwest::Response, ApiError> {
+        let url = self.platform.join(&request.path).map_err(|error| {
+            ApiError::new(request, Class::Rejected, format!("no address: {error}"))
+        })?;
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut builder = self
+            .http
+            .request(method, url)
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(
+                "x-flespi-app",
+                concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")),
+            );
+        if let Some(trace) = &self.trace {
+            builder = builder.header("x-flespi-trace", trace.clone());
+        }
+        if let Some(cid) = request.cid {
+            builder = builder.header("x-flespi-cid", cid);
+        }
+        if let Some(body) = request.body_text() {
+            builder = builder
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.expose_secret().to_owned());
+        }
+        builder.send().await.map_err(|error| {
+            let class = if error.is_connect() {
+                Class::Unreachable
+            } else {
+                Class::Lost
+            };
+            ApiError::new(request, class, transport_words(&error))
+        })
+    }
+}
+
+fn authorization(token: &SecretString) -> Result<HeaderValue, ClientError> {
+    let text = format!("FlespiToken {}", token.expose_secret());
+    let mut value = HeaderValue::from_str(&text).map_err(|_| ClientError::BadToken)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn read_body(request: &Request, response: reqwest::Response) -> Result<Vec<u8>, ApiError> {
+    let lost = |what: String| ApiError::new(request, Class::Lost, what);
+    let mut response = response;
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| lost(transport_words(&error)))?
+    {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(lost(format!(
+                "the answer is larger than {MAX_ANSWER_BYTES} bytes"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The innermost cause: the outer ones repeat the address.
+fn transport_words(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn seconds(value: &HeaderValue) -> Option<Duration> {
+    value
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_secs)
+}
+
+fn class_of(status: StatusCode) -> Class {
+    match status.as_u16() {
+        401 => Class::Unauthorized,
+        403 => Class::Forbidden,
+        404 => Class::NotFound,
+        429 => Class::RateLimited,
+        400..500 => Class::Rejected,
+        _ => Class::Server,
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    result: Option<Value>,
+    #[serde(default)]
+    errors: Vec<Complaint>,
+    pagination: Option<Pagination>,
+}
+
+#[derive(Deserialize)]
+struct Pagination {
+    count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Complaint {
+    #[serde(default)]
+    reason: Value,
+    #[serde(default)]
+    code: Value,
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    schema_hint: Value,
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Value::String(reason) => formatter.write_str(reason)?,
+            other => write!(formatter, "{other}")?,
+        }
+        if !self.code.is_null() {
+            write!(formatter, " (code {})", self.code)?;
+        }
+        if !self.id.is_null() {
+            write!(formatter, " (id {})", self.id)?;
+        }
+        // Its form is unknown (assumption 2): it is shown, never read.
+        if !self.schema_hint.is_null() {
+            let hint = self.schema_hint.to_string();
+            let short: String = hint.chars().take(300).collect();
+            write!(formatter, "; hint: {short}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A successful status with anything but the documented envelope is an answer that was lost.
+fn decode(request: &Request, body: &[u8]) -> Result<Answer, ApiError> {
+    let lost = |what: &str| ApiError::new(request, Class::Lost, what);
+    let envelope: Envelope =
+        serde_json::from_slice(body).map_err(|_| lost("the answer is not whole or not JSON"))?;
+    let items = match envelope.result {
+        Some(Value::Array(items)) => items.into_iter().filter_map(object).collect(),
+        // What `/auth` calls answer is not documented, and nothing of it is needed.
+        Some(_) => Vec::new(),
+        None => return Err(lost("the answer has no `result`")),
+    };
+    let complaints = match request.is_secret() {
+        true => Vec::new(),
+        false => envelope.errors.iter().map(ToString::to_string).collect(),
+    };
+    let total = envelope.pagination.and_then(|pagination| pagination.count);
+    Ok(Answer {
+        items,
+        complaints,
+        total,
+    })
+}
+
+fn object(value: Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(object) => Some(object),
+        _ => None,
+    }
+}
+
+/// The platform's words, unless they could repeat a secret of the request.
+fn refusal(request: &Request, status: StatusCode, class: Class, body: &[u8]) -> String {
+    let number = status.as_u16();
+    let envelope = serde_json::from_slice::<Envelope>(body).ok();
+    let words = envelope
+        .map(|envelope| {
+            envelope
+                .errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        })
+        .unwrap_or_default()
+        .join("; ");
+    match class {
+        // The header of the call is a secret, and an echo of it must not be shown.
+        Class::Unauthorized if words.contains("unauthorized location") => {
+            format!("{number}: the token may not be used from this address (its `ips`)")
+        }
+        Class::Unauthorized => format!("{number}: the token is not valid or has expired"),
+        _ if request.is_secret() => format!(
+            "{number}: refused (the platform's words are not shown, they could repeat the secret)"
+        ),
+        _ if words.is_empty() => format!("{number}"),
+        _ => format!("{number}: {words}"),
+    }
+}

@@ -1,0 +1,214 @@
+//! Reading: whole collections or a reason why not, never a part that passes for the whole.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use tokio::task::JoinSet;
+
+use super::assumptions::{IDS_PER_CALL, PAGE_SIZE};
+use super::client::{Answer, Client};
+use super::error::ApiError;
+use super::request::{self, Request};
+use crate::resource::Kind;
+use crate::secret::SecretString;
+
+/// The most pages that one collection may have: a million objects, the largest plan's number of
+/// subaccounts.
+const MAX_PAGES: usize = 1_000;
+
+/// How often a collection is read when it changes under our hands.
+const MAX_READINGS: usize = 3;
+
+/// Reads from the platform and cannot change it.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    client: Client,
+}
+
+/// Who we are on the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account that our token belongs to.
+    pub account: i64,
+    /// The id of our token.
+    pub token: i64,
+    /// Its access type: 0 standard, 1 master, 2 ACL.
+    pub access_type: i64,
+}
+
+/// Why a collection is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// A page could not be had.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The pages do not add up to the number that the platform gives.
+    #[error("{collection}: {got} items came and the platform counts {total}")]
+    Incomplete {
+        /// The collection.
+        collection: &'static str,
+        /// Distinct items that came.
+        got: usize,
+        /// The platform's own count.
+        total: u64,
+    },
+    /// The platform did not say how many items there are, so absence cannot be told.
+    #[error("{collection}: the answer does not say how many items there are")]
+    Uncounted {
+        /// The collection.
+        collection: &'static str,
+    },
+    /// More pages than any plan of the platform allows.
+    #[error("{collection}: {total} items are more than are ever read")]
+    TooMany {
+        /// The collection.
+        collection: &'static str,
+        /// The platform's own count.
+        total: u64,
+    },
+    /// An item without a number for a name.
+    #[error("{collection}: an item has no id")]
+    Nameless {
+        /// The collection.
+        collection: &'static str,
+    },
+}
+
+type Items = BTreeMap<i64, Map<String, Value>>;
+
+impl Reader {
+    /// Reads with `client`.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The client's counts of calls.
+    pub fn stats(&self) -> &super::Stats {
+        self.client.stats()
+    }
+
+    /// Who we are. `None` if the answer does not say it.
+    ///
+    /// # Errors
+    /// [`ApiError`] when the platform does not know us or cannot be reached.
+    pub async fn identity(&self) -> Result<Option<Identity>, ApiError> {
+        let answer = self.client.send(&request::identity()).await?;
+        let item = answer.items.into_iter().next().unwrap_or_default();
+        let number = |name: &str| item.get(name).and_then(Value::as_i64);
+        let access = item.get("access").and_then(|access| access.get("type"));
+        Ok((|| {
+            Some(Identity {
+                account: number("cid")?,
+                token: number("id")?,
+                access_type: access?.as_i64()?,
+            })
+        })())
+    }
+
+    /// Every object of `kind` in our account and below it, by id.
+    ///
+    /// The pages after the first travel together. The collection counts as read only if as many
+    /// distinct items came as the platform itself counts; a collection that changes while it is
+    /// read is read again.
+    ///
+    /// # Errors
+    /// [`ListError`]: then nothing is known of the collection, not even that it is empty.
+    pub async fn list(&self, kind: Kind) -> Result<Items, ListError> {
+        self.list_pages(kind, |offset| request::list_page(kind, PAGE_SIZE, offset))
+            .await
+    }
+
+    /// Ids, marks and assignments of the objects of `kind` that the account `owner` holds itself.
+    ///
+    /// # Errors
+    /// [`ListError`].
+    pub async fn list_account(&self, kind: Kind, owner: i64) -> Result<Items, ListError> {
+        self.list_pages(kind, |offset| {
+            request::list_account(kind, owner, PAGE_SIZE, offset)
+        })
+        .await
+    }
+
+    /// The keys of `tokens`, of those that the platform gives (assumption 11).
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn keys(&self, tokens: &[i64]) -> Result<BTreeMap<i64, SecretString>, ApiError> {
+        let mut keys = BTreeMap::new();
+        for ids in tokens.chunks(IDS_PER_CALL) {
+            let answer = self.client.send(&request::token_keys(ids)).await?;
+            for item in answer.items {
+                let id = item.get("id").and_then(Value::as_i64);
+                let key = item
+                    .get("key")
+                    .and_then(Value::as_str)
+                    .filter(|key| !key.is_empty());
+                if let (Some(id), Some(key)) = (id, key) {
+                    keys.insert(id, SecretString::from(key));
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    async fn list_pages(
+        &self,
+        kind: Kind,
+        page: impl Fn(usize) -> Request,
+    ) -> Result<Items, ListError> {
+        let mut reading = 1;
+        loop {
+            match self.list_once(kind, &page).await {
+                Err(ListError::Incomplete { .. }) if reading < MAX_READINGS => reading += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn list_once(
+        &self,
+        kind: Kind,
+        page: &impl Fn(usize) -> Request,
+    ) -> Result<Items, ListError> {
+        let collection = kind.collection();
+        let first = self.client.send(&page(0)).await?;
+        let total = first.total.ok_or(ListError::Uncounted { collection })?;
+        let pages = usize::try_from(total)
+            .unwrap_or(usize::MAX)
+            .div_ceil(PAGE_SIZE);
+        if pages > MAX_PAGES {
+            return Err(ListError::TooMany { collection, total });
+        }
+        let mut others = JoinSet::new();
+        for number in 1..pages {
+            let (client, request) = (self.client.clone(), page(number * PAGE_SIZE));
+            others.spawn(async move { client.send(&request).await });
+        }
+        let mut items = Items::new();
+        collect(collection, first, &mut items)?;
+        while let Some(joined) = others.join_next().await {
+            // A task that panicked or was cancelled is a page that did not come.
+            let Ok(answer) = joined else { continue };
+            collect(collection, answer?, &mut items)?;
+        }
+        if items.len() as u64 != total {
+            return Err(ListError::Incomplete {
+                collection,
+                got: items.len(),
+                total,
+            });
+        }
+        Ok(items)
+    }
+}
+
+fn collect(collection: &'static str, answer: Answer, items: &mut Items) -> Result<(), ListError> {
+    for complaint in &answer.complaints {
+        tracing::warn!(collection, "the platform complains: {complaint}");
+    }
+    for item in answer.items {
+        let id = item.get("id").and_then(Value::as_i64);
+        items.insert(id.ok_or(ListError::Nameless { collection })?, item);
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! Requests as plain values: building one has no effect and needs no network.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::assumptions::KEY_FIELD;
+use crate::resource::{Kind, quota};
+use crate::secret::{ExposeSecret, SecretString};
+
+/// An HTTP method that the platform's API has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Create.
+    Post,
+    /// Set the given fields on every selected item.
+    Put,
+    /// Delete every selected item.
+    Delete,
+}
+
+impl Method {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// Whether sending the request twice leaves the platform as sending it once does.
+    pub fn is_idempotent(self) -> bool {
+        self != Self::Post
+    }
+}
+
+/// What a request carries.
+pub enum Body {
+    /// Nothing.
+    Empty,
+    /// Plain data.
+    Json(Value),
+    /// `PUT /auth/password`: the platform wants it twice.
+    Password(SecretString),
+}
+
+/// A call to the platform, not yet sent.
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Path and query below the platform's address.
+    pub path: String,
+    /// Act in this account (`x-flespi-cid`): the `id` of a subaccount, not its `cid`.
+    pub cid: Option<i64>,
+    /// The body.
+    pub body: Body,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method.as_str(), self.path)
+    }
+}
+
+impl Request {
+    fn new(method: Method, path: String) -> Self {
+        Self {
+            method,
+            path,
+            cid: None,
+            body: Body::Empty,
+        }
+    }
+
+    /// What calls are counted under: `tokens`, `customer`, `auth`...
+    pub fn collection(&self) -> &str {
+        let mut segments = self
+            .path
+            .split(['/', '?'])
+            .filter(|segment| !segment.is_empty());
+        match segments.next() {
+            Some("platform") => segments.next().unwrap_or("platform"),
+            other => other.unwrap_or(""),
+        }
+    }
+
+    /// Whether the request, or what a server may echo of it, holds a secret.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.body, Body::Password(_))
+    }
+
+    /// The body as text, or `None` for no body.
+    pub fn body_text(&self) -> Option<SecretString> {
+        match &self.body {
+            Body::Empty => None,
+            Body::Json(value) => Some(SecretString::from(value.to_string())),
+            Body::Password(password) => {
+                let password = password.expose_secret();
+                let body = json!({"password": password, "confirmation": password});
+                Some(SecretString::from(body.to_string()))
+            }
+        }
+    }
+}
+
+/// Which token signs our calls: `GET /auth/info`.
+pub fn identity() -> Request {
+    Request::new(Method::Get, "/auth/info".to_owned())
+}
+
+/// One page of a whole branch: `GET /platform/{collection}/all`. Without `x-flespi-cid` the call
+/// covers our own account and everything below it.
+pub fn list_page(kind: Kind, limit: usize, offset: usize) -> Request {
+    let collection = kind.collection();
+    let fields = fields(kind).join(",");
+    let path = format!("/platform/{collection}/all?fields={fields}&limit={limit}&offset={offset}");
+    Request::new(Method::Get, path)
+}
+
+/// What one account holds of a kind, as far as marks and assignments need it.
+pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Request {
+    let collection = kind.collection();
+    let fields = created_fields(kind);
+    let path = format!(
+        "/platform/{collection}/all,cid={owner}?fields={fields}&limit={limit}&offset={offset}"
+    );
+    Request::new(Method::Get, path)
+}
+
+/// The keys of some tokens, should the platform give them (assumption 11).
+pub fn token_keys(ids: &[i64]) -> Request {
+    let ids = join(ids);
+    Request::new(
+        Method::Get,
+        format!("/platform/tokens/{ids}?fields=id,{KEY_FIELD}"),
+    )
+}
+
+/// Creates items in the account `owner`; `None` is our own.
+pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Value>) -> Request {
+    let fields = match kind {
+        Kind::Token => format!("{},{KEY_FIELD}", created_fields(kind)),
+        Kind::Limit | Kind::Subaccount => created_fields(kind).to_owned(),
+    };
+    let path = format!("/platform/{}?fields={fields}", kind.collection());
+    Request {
+        cid: owner,
+        body: Body::Json(Value::Array(items)),
+        ..Request::new(Method::Post, path)
+    }
+}
+
+/// Sets fields on every item of `ids`.
+pub fn update(kind: Kind, ids: &[i64], body: Value) -> Request {
+    let fields = created_fields(kind);
+    let path = format!(
+        "/platform/{}/{}?fields={fields}",
+        kind.collection(),
+        join(ids)
+    );
+    Request {
+        body: Body::Json(body),
+        ..Request::new(Method::Put, path)
+    }
+}
+
+/// Deletes every item of `ids`.
+pub fn delete(kind: Kind, ids: &[i64]) -> Request {
+    Request::new(
+        Method::Delete,
+        format!("/platform/{}/{}", kind.collection(), join(ids)),
+    )
+}
+
+/// Sets the password of the account whose own token signs the call.
+///
+/// No `/auth` path takes `x-flespi-cid` (fact sheet 6.2 and assumption 30): signed with a parent's
+/// token this would change the parent's password.
+pub fn set_password(password: SecretString) -> Request {
+    Request {
+        body: Body::Password(password),
+        ..Request::new(Method::Put, "/auth/password".into())
+    }
+}
+
+/// Asks for another e-mail address of the account whose own token signs the call.
+pub fn request_email(email: &str) -> Request {
+    let body = Body::Json(json!({ "email": email }));
+    Request {
+        body,
+        ..Request::new(Method::Put, "/auth/email/update".into())
+    }
+}
+
+/// Every field that is compared. The default answer of the platform leaves most of them out.
+fn fields(kind: Kind) -> Vec<&'static str> {
+    match kind {
+        Kind::Limit => {
+            let mut fields = vec!["id", "cid", "name", "description", "metadata"];
+            fields.extend_from_slice(quota::NAMES);
+            fields
+        }
+        Kind::Subaccount => {
+            vec![
+                "id", "cid", "name", "limit_id", "enabled", "email", "blocked", "metadata",
+            ]
+        }
+        Kind::Token => vec![
+            "id", "cid", "info", "enabled", "ttl", "expire", "access", "ips", "origins", "created",
+            "accessed", "blocked", "metadata",
+        ],
+    }
+}
+
+/// What is asked of a write, to find out which item became what.
+fn created_fields(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Limit | Kind::Token => "id,cid,metadata",
+        Kind::Subaccount => "id,cid,limit_id,metadata",
+    }
+}
+
+fn join(ids: &[i64]) -> String {
+    ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(request: &Request) -> String {
+        format!("{} {}", request.method.as_str(), request.path)
+    }
+
+    #[test]
+    fn a_whole_branch_is_read_page_by_page() {
+        assert_eq!(
+            line(&list_page(Kind::Subaccount, 1000, 2000)),
+            "GET /platform/subaccounts/all?fields=id,cid,name,limit_id,enabled,email,blocked,\
+             metadata&limit=1000&offset=2000"
+        );
+    }
+
+    #[test]
+    fn a_creation_names_its_owner_in_the_header_and_asks_for_the_mark_back() {
+        let request = create(Kind::Subaccount, Some(7), vec![json!({"name": "a"})]);
+        assert_eq!(
+            line(&request),
+            "POST /platform/subaccounts?fields=id,cid,limit_id,metadata"
+        );
+        assert_eq!(request.cid, Some(7));
+    }
+
+    #[test]
+    fn no_write_selects_everything() {
+        for kind in Kind::ALL {
+            assert_eq!(
+                line(&delete(kind, &[3, 5])),
+                format!("DELETE /platform/{}/3,5", kind.collection())
+            );
+            assert!(!update(kind, &[3], json!({})).path.contains("all"));
+        }
+    }
+
+    #[test]
+    fn a_password_is_sent_twice_and_shown_never() {
+        let request = set_password(SecretString::from("hunter\"2"));
+        assert_eq!(
+            request.body_text().unwrap().expose_secret(),
+            r#"{"confirmation":"hunter\"2","password":"hunter\"2"}"#
+        );
+        assert_eq!(format!("{request:?}"), "PUT /auth/password");
+        assert!(request.is_secret());
+        assert_eq!(request.cid, None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Writing: every change of the platform goes through here.
+
+use serde_json::{Map, Value};
+
+use super::client::{Answer, Client};
+use super::error::{ApiError, Class};
+use super::read::Reader;
+use super::request;
+use crate::resource::Kind;
+use crate::secret::SecretString;
+
+/// Changes the platform.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    client: Client,
+}
+
+/// An item that a POST made. The key of a token is taken out of the plain data at once.
+#[derive(Debug)]
+pub struct Created {
+    /// The item without its key.
+    pub item: Map<String, Value>,
+    /// The key, if the item is a token and the answer held one.
+    pub key: Option<SecretString>,
+}
+
+impl Writer {
+    /// Writes with `client`.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// A reader with the same token and counts.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.client.clone())
+    }
+
+    /// Creates `items` in the account `owner`; `None` is our own. Gives what was made and what the
+    /// platform complains of: an item may be missing from the answer.
+    ///
+    /// # Errors
+    /// [`ApiError`]; see [`ApiError::may_have_committed`].
+    pub async fn create(
+        &self,
+        kind: Kind,
+        owner: Option<i64>,
+        items: Vec<Value>,
+    ) -> Result<(Vec<Created>, Vec<String>), ApiError> {
+        let answer = self
+            .client
+            .send(&request::create(kind, owner, items))
+            .await?;
+        Ok((
+            answer.items.into_iter().map(created).collect(),
+            answer.complaints,
+        ))
+    }
+
+    /// Sets the fields in `body` on all of `ids`.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn update(&self, kind: Kind, ids: &[i64], body: Value) -> Result<Answer, ApiError> {
+        self.client.send(&request::update(kind, ids, body)).await
+    }
+
+    /// Deletes `ids`. What is gone already counts as deleted.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn delete(&self, kind: Kind, ids: &[i64]) -> Result<(), ApiError> {
+        match self.client.send(&request::delete(kind, ids)).await {
+            Ok(_) => Ok(()),
+            // Of several ids one may be gone and the others not; then the caller asks one by one.
+            Err(error) if error.class == Class::NotFound && ids.len() == 1 => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the password of the account that `token` belongs to.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn set_password(
+        &self,
+        token: &SecretString,
+        password: SecretString,
+    ) -> Result<(), ApiError> {
+        self.send_as(token, &request::set_password(password)).await
+    }
+
+    /// Asks for another e-mail address of the account that `token` belongs to.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn request_email(&self, token: &SecretString, email: &str) -> Result<(), ApiError> {
+        self.send_as(token, &request::request_email(email)).await
+    }
+
+    async fn send_as(
+        &self,
+        token: &SecretString,
+        request: &request::Request,
+    ) -> Result<(), ApiError> {
+        let client = self
+            .client
+            .signed_with(token)
+            .map_err(|error| ApiError::new(request, Class::Rejected, error.to_string()))?;
+        client.send(request).await.map(drop)
+    }
+}
+
+fn created(mut item: Map<String, Value>) -> Created {
+    let key = match item.remove("key") {
+        Some(Value::String(key)) if !key.is_empty() => Some(SecretString::from(key)),
+        _ => None,
+    };
+    Created { item, key }
+}

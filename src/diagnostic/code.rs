@@ -1,0 +1,144 @@
+//! Every stable code, one line each.
+//!
+//! Codes are what scripts, code hosts and search engines hold on to: a code that was published keeps its name and its
+//! meaning. The table is the only place to touch; the enum, its names and its sentences all come from it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a finding is about, which decides who speaks when two find fault with the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The text could not be read as it stands; nothing that builds on it has a say about the same place.
+    Text,
+    /// The text is fine, its meaning is not.
+    Meaning,
+}
+
+macro_rules! codes {
+    ($($name:ident, $text:literal, $stage:ident, $sentence:literal;)+) => {
+        /// The stable name of a kind of finding.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $sentence] $name,)+
+        }
+
+        impl Code {
+            const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The name that is printed, in kebab case.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// What is wrong whenever this code is given, in one sentence.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)+ }
+            }
+
+            /// What findings of this code are about.
+            #[must_use]
+            pub const fn stage(self) -> Stage {
+                match self { $(Self::$name => Stage::$stage,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    UnreadableFile, "unreadable-file", Text, "A file or folder could not be read.";
+    NoManifests, "no-manifests", Text, "None of the given paths holds a manifest.";
+    TooLarge, "too-large", Text, "A file is larger than any manifest may be.";
+    NotUtf8, "not-utf8", Text, "A file holds bytes that are not UTF-8 text.";
+    TooManyProblems, "too-many-problems", Text, "A file has more problems than are worth listing.";
+    YamlSyntax, "yaml-syntax", Text, "The text is not valid YAML.";
+    YamlDepth, "yaml-depth", Text, "Collections are nested deeper than any manifest needs.";
+    DuplicateKey, "duplicate-key", Text, "A mapping has the same key twice.";
+    UnknownAlias, "unknown-alias", Text, "An alias names an anchor that the same document does not define before it.";
+    AliasLoop, "alias-loop", Text, "An alias stands inside the very value that its anchor names.";
+    AliasBudget, "alias-budget", Text, "The aliases of a file expand to more than any manifest may hold.";
+    YamlTag, "yaml-tag", Text, "A tag is unknown, or does not fit its value.";
+    MergeKey, "merge-key", Text, "The merge key `<<` is not part of YAML 1.2.";
+    NonStringKey, "non-string-key", Text, "A key is something else than text.";
+    NumberRange, "number-range", Text, "A number is not finite or has no room in 64 bits.";
+    Schema, "schema", Meaning, "A value breaks the schema of its kind.";
+    UnknownField, "unknown-field", Meaning, "A field is not known here.";
+    MissingField, "missing-field", Meaning, "A field that is needed is missing.";
+    WrongType, "wrong-type", Meaning, "A value has another type than the field takes.";
+    UnknownKind, "unknown-kind", Meaning, "The kind of a manifest is not known.";
+    UnknownApiVersion, "unknown-api-version", Meaning, "The API version of a manifest is not known.";
+    InvalidValue, "invalid-value", Meaning, "A value is not one of those that the field takes.";
+    InvalidName, "invalid-name", Meaning, "A name or account path has characters or a form that names may not have.";
+    DuplicateAddress, "duplicate-address", Meaning, "Two manifests describe the object of the same address.";
+    UndeclaredAccount, "undeclared-account", Meaning, "An account path leads over a subaccount that no manifest declares.";
+    UndeclaredLimit, "undeclared-limit", Meaning, "A limit is named that no manifest declares.";
+    LimitNotInFamily, "limit-not-in-family", Meaning, "A limit is named that belongs to an account which is no ancestor.";
+    Cycle, "cycle", Meaning, "Manifests depend on one another in a circle.";
+    TooDeep, "too-deep", Meaning, "Subaccounts are nested deeper than the platform allows.";
+    TokenWithoutEnd, "token-without-end", Meaning, "A token has neither a time to live nor an expiry.";
+    TokenExpired, "token-expired", Meaning, "A token is declared with an expiry that has passed.";
+    AclPlatform, "acl-platform", Meaning, "An access list grants something that the platform gives to no token with an access list.";
+    AclMqttTopic, "acl-mqtt-topic", Meaning, "An access list names an MQTT topic that tokens may not use.";
+    SeveralStacks, "several-stacks", Meaning, "A load holds more than one Stack.";
+    DuplicateSink, "duplicate-sink", Meaning, "Two secrets are delivered to the same place.";
+    SeveralMarks, "several-marks", Meaning, "One object carries, or would carry, the marks of several manifests.";
+}
+
+impl Code {
+    /// All codes, in the order of the table.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied()
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A text that names no code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no such code: {0}")]
+pub struct UnknownCode(String);
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::all()
+            .find(|code| code.as_str() == text)
+            .ok_or_else(|| UnknownCode(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_name_of_its_own_in_kebab_case_and_one_sentence() {
+        let mut names = BTreeSet::new();
+        for code in Code::all() {
+            let name = code.as_str();
+            assert!(names.insert(name), "{name} twice");
+            assert!(
+                name.chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{name}"
+            );
+            assert!(code.sentence().ends_with('.'), "{name}");
+            assert_eq!(
+                code.sentence().matches(". ").count(),
+                0,
+                "{name}: more than one sentence"
+            );
+            assert_eq!(name.parse::<Code>(), Ok(code));
+        }
+        assert!("no-such-code".parse::<Code>().is_err());
+    }
+}

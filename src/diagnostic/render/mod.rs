@@ -1,0 +1,47 @@
+//! From findings to text: one file per format, the same findings in, text out.
+//!
+//! Whatever comes from a file may hold anything, so nothing of it reaches a terminal before it has been through
+//! [`printable`] or, for excerpts, `excerpt`.
+
+mod excerpt;
+mod human;
+mod json;
+mod short;
+
+use std::borrow::Cow;
+
+pub use human::{Color, human};
+pub use json::json;
+pub use short::short;
+
+/// The text without anything that a terminal would obey: controls and characters that turn the direction of writing are
+/// spelt out as escapes, and so are line breaks, so that one line stays one line.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_unprintable) {
+        Cow::Owned(
+            text.chars()
+                .fold(String::with_capacity(text.len() + 16), |mut shown, c| {
+                    if is_unprintable(c) {
+                        shown.extend(c.escape_default())
+                    } else {
+                        shown.push(c)
+                    }
+                    shown
+                }),
+        )
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Characters that act on a terminal or a reader instead of being seen.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! The `flespi-gitops` program.
+
+fn main() {}

@@ -1,0 +1,250 @@
+//! From a decoded manifest to the canonical form that is planned with.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::check::Register;
+use super::model::{
+    Access, LimitManifest, NamedAccess, Origin as WebOrigin, Origins, SecretSink, SecretSource,
+    StackSpec, SubaccountManifest, TokenManifest,
+};
+use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
+use super::parse::{AnyManifest, Document};
+use crate::resource::{Address, Credentials, Declared, Lifecycle, Right};
+use crate::secret::{Sink, Source};
+use crate::source::{Origin, SourceMap, Target};
+
+/// What `document` asks for; `None` for a Stack and for what is broken.
+pub(super) fn declare(
+    document: &Document,
+    stack: &StackSpec,
+    register: &Register<'_>,
+    sources: &SourceMap,
+) -> Option<Declared> {
+    let address = document.address.clone()?;
+    let scribe = Scribe {
+        document,
+        stack,
+        sources,
+    };
+    match document.manifest.as_ref()? {
+        AnyManifest::Limit(manifest) => Some(scribe.limit(address, manifest)),
+        AnyManifest::Subaccount(manifest) => Some(scribe.subaccount(address, manifest, register)),
+        AnyManifest::Token(manifest) => Some(scribe.token(address, manifest)),
+        AnyManifest::Stack(_) => None,
+    }
+}
+
+struct Scribe<'a> {
+    document: &'a Document,
+    stack: &'a StackSpec,
+    sources: &'a SourceMap,
+}
+
+impl Scribe<'_> {
+    fn limit(&self, address: Address, manifest: &LimitManifest) -> Declared {
+        let spec = &manifest.spec;
+        let mut fields = BTreeMap::new();
+        set(
+            &mut fields,
+            "name",
+            Some(label(spec.name.as_ref(), &address)),
+        );
+        set(&mut fields, "description", spec.description.clone());
+        for (name, quota) in spec.quotas() {
+            set(&mut fields, name, Some(quota));
+        }
+        self.declared(
+            address,
+            &manifest.metadata,
+            &spec.lifecycle,
+            fields,
+            spec.metadata.as_ref(),
+        )
+    }
+
+    fn subaccount(
+        &self,
+        address: Address,
+        manifest: &SubaccountManifest,
+        register: &Register<'_>,
+    ) -> Declared {
+        let spec = &manifest.spec;
+        let mut fields = BTreeMap::new();
+        set(
+            &mut fields,
+            "name",
+            Some(label(spec.name.as_ref(), &address)),
+        );
+        set(&mut fields, "enabled", spec.enabled);
+        let limit = spec
+            .limit
+            .as_ref()
+            .and_then(|limit| register.resolve_limit(&address, limit));
+        let credentials = spec.credentials.as_ref().map(|credentials| Credentials {
+            email: credentials.email.clone(),
+            password: credentials
+                .password
+                .as_ref()
+                .map(|source| self.source(source)),
+        });
+        let (meta, lifecycle) = (&manifest.metadata, &spec.lifecycle);
+        let mut declared = self.declared(address, meta, lifecycle, fields, spec.metadata.as_ref());
+        if limit.is_some() {
+            declared
+                .field_origins
+                .insert("limit_id".to_owned(), self.origin("/spec/limit"));
+        }
+        declared.limit = limit;
+        declared.credentials = credentials;
+        declared
+    }
+
+    fn token(&self, address: Address, manifest: &TokenManifest) -> Declared {
+        let spec = &manifest.spec;
+        let mut fields = BTreeMap::new();
+        set(
+            &mut fields,
+            "info",
+            Some(label(spec.info.as_ref(), &address)),
+        );
+        set(&mut fields, "enabled", spec.enabled);
+        set(&mut fields, "ttl", spec.ttl.map(|ttl| ttl.0));
+        set(&mut fields, "expire", spec.expire.map(|expire| expire.0));
+        set(&mut fields, "access", Some(access(&spec.access)));
+        let masks = spec.ips.as_ref().map(|masks| {
+            masks
+                .iter()
+                .map(|mask| mask.0.as_str())
+                .collect::<Vec<_>>()
+                .join(",")
+        });
+        set(&mut fields, "ips", masks);
+        set(&mut fields, "origins", spec.origins.as_ref().map(origins));
+        let (meta, lifecycle) = (&manifest.metadata, &spec.lifecycle);
+        let mut declared = self.declared(address, meta, lifecycle, fields, spec.metadata.as_ref());
+        declared.deliver = spec.deliver.iter().map(|sink| self.sink(sink)).collect();
+        declared
+    }
+
+    fn declared(
+        &self,
+        address: Address,
+        meta: &ObjectMeta,
+        lifecycle: &LifecycleModel,
+        fields: BTreeMap<String, Value>,
+        metadata: Option<&Map<String, Value>>,
+    ) -> Declared {
+        let metadata = metadata.cloned().unwrap_or_default();
+        let own = fields
+            .keys()
+            .map(|field| (field.clone(), format!("/spec/{field}")));
+        let keys = metadata.keys().map(|key| {
+            (
+                format!("metadata.{key}"),
+                crate::source::pointer::child("/spec/metadata", key),
+            )
+        });
+        let field_origins = own
+            .chain(keys)
+            .map(|(field, pointer)| (field, self.origin(&pointer)))
+            .collect();
+        let rights = match &lifecycle.manage {
+            Some(rights) => rights.clone(),
+            None => [Right::Observe, Right::Create, Right::Update, Right::Delete].into(),
+        };
+        Declared {
+            address,
+            origin: self.sources.origin(self.document.value.span.head()),
+            field_origins,
+            bound_id: meta.id,
+            // A form that is no address was told by the schema.
+            moved_from: meta
+                .moved_from
+                .as_deref()
+                .and_then(|address| address.parse().ok()),
+            fields,
+            metadata,
+            limit: None,
+            credentials: None,
+            deliver: Vec::new(),
+            lifecycle: Lifecycle {
+                protect: lifecycle.protect,
+                adopt: lifecycle.adopt,
+                rights,
+                drift: lifecycle.drift.or(self.stack.drift).unwrap_or_default(),
+            },
+        }
+    }
+
+    fn origin(&self, pointer: &str) -> Origin {
+        self.sources
+            .origin(self.document.span(pointer, Target::Value))
+    }
+
+    fn source(&self, source: &SecretSource) -> Source {
+        match source {
+            SecretSource::Env(source) => Source::Env(source.env.clone()),
+            SecretSource::File(source) => Source::File(self.path(&source.file)),
+            SecretSource::Exec(source) => Source::Exec {
+                command: source.exec.clone(),
+                folder: match self.document.folder.as_os_str().is_empty() {
+                    true => ".".into(),
+                    false => self.document.folder.clone(),
+                },
+            },
+            SecretSource::Generate(source) => Source::Generate {
+                length: source.generate.length,
+                deliver: source.deliver.iter().map(|sink| self.sink(sink)).collect(),
+            },
+        }
+    }
+
+    fn sink(&self, sink: &SecretSink) -> Sink {
+        match sink {
+            SecretSink::File(sink) => Sink::File(self.path(&sink.file)),
+        }
+    }
+
+    fn path(&self, path: &Path) -> std::path::PathBuf {
+        self.document.folder.join(path)
+    }
+}
+
+fn label(declared: Option<&String>, address: &Address) -> String {
+    declared.unwrap_or(&address.name).clone()
+}
+
+fn set(fields: &mut BTreeMap<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        fields.insert(name.to_owned(), value.into());
+    }
+}
+
+/// The platform's own form of access.
+fn access(access: &Access) -> Value {
+    match access {
+        Access::Named(NamedAccess::Standard) => json!({"type": 0}),
+        Access::Named(NamedAccess::Master) => json!({"type": 1}),
+        Access::Acl(list) => json!({"type": 2, "acl": list.acl}),
+    }
+}
+
+/// The platform's own form of origins.
+fn origins(origins: &Origins) -> Value {
+    let preset = || json!({"preset": "flespi"});
+    match origins {
+        Origins::Preset(_) => json!([preset()]),
+        Origins::List(items) => Value::Array(
+            items
+                .iter()
+                .map(|item| match item {
+                    WebOrigin::Preset(_) => preset(),
+                    WebOrigin::Mask(mask) => Value::String(mask.clone()),
+                })
+                .collect(),
+        ),
+    }
+}

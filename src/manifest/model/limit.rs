@@ -1,0 +1,66 @@
+//! `kind: Limit`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::parts::{ApiVersion, Lifecycle, ObjectMeta};
+use crate::resource::quota::with_quotas;
+
+/// Quotas that a parent account assigns to its subaccounts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitManifest {
+    /// The version of the manifest language.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// `Limit`.
+    pub kind: LimitKind,
+    /// Who the limit is.
+    pub metadata: ObjectMeta,
+    /// What it allows.
+    #[serde(default)]
+    pub spec: LimitSpec,
+}
+
+/// The word `Limit`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum LimitKind {
+    /// A limit.
+    Limit,
+}
+
+macro_rules! limit_spec {
+    ($($name:ident: $doc:literal;)*) => {
+        /// What a limit allows. A quota that is left out is not managed; -1 means unlimited, 0 none.
+        #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct LimitSpec {
+            /// Name that people see; default: `metadata.name`.
+            #[schemars(length(min = 1, max = 255))]
+            pub name: Option<String>,
+            /// Free text for people.
+            pub description: Option<String>,
+            $(
+                #[doc = $doc]
+                #[schemars(range(min = -1))]
+                pub $name: Option<i64>,
+            )*
+            /// Keys to set in the platform's `metadata`; other keys are left as they are.
+            pub metadata: Option<Map<String, Value>>,
+            /// What may be done to the limit.
+            pub lifecycle: Lifecycle,
+        }
+
+        impl LimitSpec {
+            /// The declared quotas by name.
+            pub fn quotas(&self) -> impl Iterator<Item = (&'static str, i64)> {
+                [$((stringify!($name), self.$name)),*]
+                    .into_iter()
+                    .filter_map(|(name, quota)| Some((name, quota?)))
+            }
+        }
+    };
+}
+with_quotas!(limit_spec);

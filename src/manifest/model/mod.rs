@@ -1,0 +1,33 @@
+//! The documents that people write, as types: decoded with serde, described by schemars.
+//!
+//! The schemas in `schemas/` are made from these types, so an editor, `validate` and the decoder
+//! cannot disagree. Doc comments here are what an editor shows.
+
+mod limit;
+mod parts;
+mod stack;
+mod subaccount;
+mod token;
+
+pub use limit::{LimitManifest, LimitSpec};
+pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSink, SecretSource};
+pub use stack::{StackManifest, StackSpec};
+pub use subaccount::{Credentials, LimitRef, SubaccountManifest, SubaccountSpec};
+pub use token::{
+    Access, AclEntry, AclIds, Action, Expire, Method, NamedAccess, NamedIds, Origin, Origins,
+    Submodule, TokenManifest, TokenSpec, Ttl,
+};
+
+/// Any document that can stand in a manifest file; `kind` tells which.
+#[derive(Debug, Clone, schemars::JsonSchema)]
+#[schemars(untagged)]
+pub enum Manifest {
+    /// Quotas that a parent assigns to its subaccounts.
+    Limit(Box<LimitManifest>),
+    /// An account below another one.
+    Subaccount(Box<SubaccountManifest>),
+    /// An access key.
+    Token(Box<TokenManifest>),
+    /// Settings of the load.
+    Stack(Box<StackManifest>),
+}

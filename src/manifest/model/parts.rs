@@ -1,0 +1,150 @@
+//! Parts that several kinds have in common.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::resource::{Drift, Right};
+
+/// The version of the manifest language.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum ApiVersion {
+    /// The only version so far.
+    #[serde(rename = "flespi-gitops/v1")]
+    V1,
+}
+
+/// Who the object is.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectMeta {
+    /// Name of the object in manifests, unique per kind and account. Lower case letters and
+    /// digits, inside also `.`, `_` and `-`.
+    #[schemars(
+        regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"),
+        length(max = 100)
+    )]
+    pub name: String,
+    /// Account path of the owner, such as `emea/acme`; left out: the account of our own token.
+    #[serde(default)]
+    #[schemars(
+        regex(
+            pattern = r"^([a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*)?$"
+        ),
+        example = "emea/acme"
+    )]
+    pub account: String,
+    /// Binds the manifest to the object with this id on the platform.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub id: Option<i64>,
+    /// The address that the object had before: it is renamed, not created again.
+    #[serde(default)]
+    #[schemars(
+        regex(pattern = r"^(limit|subaccount|token)(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+$"),
+        example = "subaccount/emea/acme"
+    )]
+    pub moved_from: Option<String>,
+}
+
+/// What may be done to the object.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lifecycle {
+    /// Never delete the object, also after its manifest is gone.
+    pub protect: bool,
+    /// The rights of the reconciler over the object; left out: all of them. `[observe]` refers to
+    /// an object that somebody else manages.
+    pub manage: Option<BTreeSet<Right>>,
+    /// Take over an object of the same name that nobody marked.
+    pub adopt: bool,
+    /// What to do when the platform differs although the manifest did not change.
+    pub drift: Option<Drift>,
+}
+
+/// Where a secret comes from. Paths are relative to the manifest.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SecretSource {
+    /// A variable of the environment.
+    Env(EnvSource),
+    /// The content of a file, without the line end at its end.
+    File(FileSource),
+    /// What a program prints; no shell is involved.
+    Exec(ExecSource),
+    /// Made once by us and delivered like a key.
+    Generate(GenerateSource),
+}
+
+/// A variable of the environment.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnvSource {
+    /// Name of the variable.
+    #[schemars(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub env: String,
+}
+
+/// The content of a file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSource {
+    /// The file, relative to the manifest.
+    #[schemars(with = "String", length(min = 1))]
+    pub file: PathBuf,
+}
+
+/// What a program prints on its standard output within 30 seconds.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExecSource {
+    /// The program and its arguments; it runs in the manifest's folder, by `apply` and `watch`
+    /// only.
+    #[schemars(length(min = 1))]
+    pub exec: Vec<String>,
+}
+
+/// A secret that we make.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GenerateSource {
+    /// How strong it is.
+    pub generate: Generate,
+    /// Where it goes; it is read again from the first of these.
+    #[schemars(length(min = 1))]
+    pub deliver: Vec<SecretSink>,
+}
+
+/// How a secret is made.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Generate {
+    /// Number of characters of `[A-Za-z0-9]`; each adds 5.95 bits.
+    #[serde(default = "default_length")]
+    #[schemars(range(min = 16, max = 256))]
+    pub length: u16,
+}
+
+fn default_length() -> u16 {
+    32
+}
+
+/// Where a secret goes. Paths are relative to the manifest.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SecretSink {
+    /// A file of its own that only its owner can read (mode 0600).
+    File(FileSink),
+}
+
+/// A file of its own.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSink {
+    /// The file, relative to the manifest; missing folders are made.
+    #[schemars(with = "String", length(min = 1))]
+    pub file: PathBuf,
+}

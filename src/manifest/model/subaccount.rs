@@ -1,0 +1,88 @@
+//! `kind: Subaccount`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource};
+
+/// An account below another one.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubaccountManifest {
+    /// The version of the manifest language.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// `Subaccount`.
+    pub kind: SubaccountKind,
+    /// Who the subaccount is.
+    pub metadata: ObjectMeta,
+    /// How it is set up.
+    #[serde(default)]
+    pub spec: SubaccountSpec,
+}
+
+/// The word `Subaccount`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum SubaccountKind {
+    /// A subaccount.
+    Subaccount,
+}
+
+/// How a subaccount is set up. What is left out is not managed.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SubaccountSpec {
+    /// Name that people see; default: `metadata.name`.
+    #[schemars(length(min = 1, max = 255))]
+    pub name: Option<String>,
+    /// The limit that fences the subaccount: a name in the parent account or, failing that, in the
+    /// nearest account above it.
+    pub limit: Option<LimitRef>,
+    /// Whether the subaccount may be used; `false` blocks it.
+    pub enabled: Option<bool>,
+    /// Keys to set in the platform's `metadata`; other keys are left as they are.
+    pub metadata: Option<Map<String, Value>>,
+    /// E-mail and password for people to log in with.
+    pub credentials: Option<Credentials>,
+    /// What may be done to the subaccount.
+    pub lifecycle: Lifecycle,
+}
+
+/// Which limit is meant.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum LimitRef {
+    /// A name, looked for in the parent account and then upwards.
+    Name(#[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"))] String),
+    /// A name in one account.
+    In(LimitIn),
+}
+
+/// A limit in one account.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitIn {
+    /// Account path of the limit's owner; empty: the account of our own token.
+    #[schemars(regex(
+        pattern = r"^([a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*)?$"
+    ))]
+    pub account: String,
+    /// Name of the limit there.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"))]
+    pub name: String,
+}
+
+/// E-mail and password with which a person logs in.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The address; a change is pending until the link in the platform's mail was followed.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^[^@\s]+@[^@\s]+$"), example = "ops@acme.example")]
+    pub email: Option<String>,
+    /// Where the password comes from.
+    #[serde(default)]
+    pub password: Option<SecretSource>,
+}

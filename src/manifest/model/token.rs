@@ -1,0 +1,322 @@
+//! `kind: Token`.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value};
+
+use super::parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSink};
+
+/// An access key.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenManifest {
+    /// The version of the manifest language.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// `Token`.
+    pub kind: TokenKind,
+    /// Who the token is.
+    pub metadata: ObjectMeta,
+    /// What it allows, from where and how long.
+    pub spec: TokenSpec,
+}
+
+/// The word `Token`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum TokenKind {
+    /// A token.
+    Token,
+}
+
+/// What a token allows, from where and how long. What is left out is not managed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSpec {
+    /// Name that people see; default: `metadata.name`.
+    #[serde(default)]
+    #[schemars(length(max = 255))]
+    pub info: Option<String>,
+    /// Whether the token may be used; `false` blocks it.
+    #[serde(default)]
+    pub enabled: Option<bool>,
+    /// How long the token stays valid after its creation or last use.
+    #[serde(default)]
+    pub ttl: Option<Ttl>,
+    /// Until when the token is valid in any case.
+    #[serde(default)]
+    pub expire: Option<Expire>,
+    /// What the token allows.
+    pub access: Access,
+    /// Masks of the addresses that may use the token, with `*` and `?`; left out: not managed.
+    #[serde(default)]
+    pub ips: Option<Vec<IpMask>>,
+    /// Web origins whose pages may use the token; `[]`: no browser; left out: any, not managed.
+    #[serde(default)]
+    pub origins: Option<Origins>,
+    /// Keys to set in the platform's `metadata`; other keys are left as they are.
+    #[serde(default)]
+    pub metadata: Option<Map<String, Value>>,
+    /// Where the key goes.
+    #[serde(default)]
+    pub deliver: Vec<SecretSink>,
+    /// What may be done to the token.
+    #[serde(default)]
+    pub lifecycle: Lifecycle,
+}
+
+/// What a token allows.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Access {
+    /// One of the two types without a list.
+    Named(NamedAccess),
+    /// Only what a list names.
+    Acl(AclAccess),
+}
+
+/// An access type without a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NamedAccess {
+    /// All telematics items, nothing of the platform API.
+    Standard,
+    /// Everything, the platform API included. Rarely what an application needs.
+    Master,
+}
+
+/// Access by list: what is not named is denied.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AclAccess {
+    /// The allowed requests.
+    pub acl: Vec<AclEntry>,
+}
+
+/// Some allowed requests, in the platform's own words.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AclEntry {
+    /// Module (`gw`, `storage`, `mqtt`, `ai`) or item type (`gw/devices`).
+    #[schemars(regex(pattern = r"^[a-z]+(/[a-z-]+)?$"), example = "gw/devices")]
+    pub uri: String,
+    /// The allowed methods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub methods: Option<BTreeSet<Method>>,
+    /// Which items; left out: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<AclIds>,
+    /// The allowed submodules; left out: every submodule, `[]`: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submodules: Option<Vec<Submodule>>,
+    /// For `mqtt`: the topic filter. Topics below `flespi/` cannot be granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub topic: Option<String>,
+    /// For `mqtt`: what may be done on the topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<BTreeSet<Action>>,
+}
+
+/// Which items an entry is about.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AclIds {
+    /// All, or those in groups.
+    Named(NamedIds),
+    /// These.
+    List(BTreeSet<i64>),
+}
+
+/// Items that an entry can mean without numbers.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+pub enum NamedIds {
+    /// Every item.
+    #[serde(rename = "all")]
+    All,
+    /// Items that were put into groups.
+    #[serde(rename = "in-groups")]
+    InGroups,
+}
+
+/// A part of an item's API, with its own methods.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Submodule {
+    /// `messages`, `telemetry`, `settings`...
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// The allowed methods.
+    pub methods: BTreeSet<Method>,
+}
+
+/// An HTTP method.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Create.
+    Post,
+    /// Set.
+    Put,
+    /// Merge.
+    Patch,
+    /// Delete.
+    Delete,
+}
+
+/// What may be done on an MQTT topic.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Send.
+    Publish,
+    /// Receive.
+    Subscribe,
+}
+
+/// A mask of addresses.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[serde(transparent)]
+pub struct IpMask(
+    #[schemars(regex(pattern = r"^[0-9A-Fa-f.:*?]+$"), example = "10.100.15.*")] pub String,
+);
+
+/// Web origins.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Origins {
+    /// The platform's own sites only.
+    Preset(OriginPreset),
+    /// These.
+    List(Vec<Origin>),
+}
+
+/// A web origin.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Origin {
+    /// `flespi`: the platform's own sites.
+    Preset(OriginPreset),
+    /// Scheme, host and port, with `*` and `?`.
+    Mask(
+        #[schemars(regex(pattern = r"^([A-Za-z][A-Za-z0-9+.-]*://[^\s]+|\*)$"))]
+        String,
+    ),
+}
+
+/// Origins that have a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OriginPreset {
+    /// The platform's own sites.
+    Flespi,
+}
+
+/// A lifetime in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl(pub i64);
+
+/// A point of time in unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expire(pub i64);
+
+/// A number, or a text that stands for one.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(i64),
+    Text(String),
+}
+
+impl Ttl {
+    /// Reads `30d`, `12h`, `1d 12h`; a day has 24 hours.
+    fn parse(text: &str) -> Option<i64> {
+        let span: jiff::Span = text.parse().ok()?;
+        let duration: SignedDuration = span
+            .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+            .ok()?;
+        Some(duration.as_secs())
+    }
+}
+
+impl<'de> Deserialize<'de> for Ttl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match NumberOrText::deserialize(deserializer)? {
+            NumberOrText::Number(seconds) => Ok(Self(seconds)),
+            NumberOrText::Text(text) => Self::parse(&text).map(Self).ok_or_else(|| {
+                de::Error::custom(format_args!(
+                    "`{text}` is no duration: write 3600, 12h or 30d"
+                ))
+            }),
+        }
+    }
+}
+
+impl JsonSchema for Ttl {
+    fn schema_name() -> Cow<'static, str> {
+        "Ttl".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Seconds, or a duration of weeks, days, hours, minutes and seconds.",
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^([0-9]+ ?(w|d|h|m|s) ?)+$"}
+            ],
+            "examples": [3600, "12h", "30d"]
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Expire {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match NumberOrText::deserialize(deserializer)? {
+            NumberOrText::Number(seconds) => Ok(Self(seconds)),
+            NumberOrText::Text(text) => text
+                .parse::<Timestamp>()
+                .map(|timestamp| Self(timestamp.as_second()))
+                .map_err(|_| {
+                    de::Error::custom(format_args!(
+                        "`{text}` is no point of time: write 2027-01-31T00:00:00Z or unix seconds"
+                    ))
+                }),
+        }
+    }
+}
+
+impl JsonSchema for Expire {
+    fn schema_name() -> Cow<'static, str> {
+        "Expire".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "RFC 3339 with a time zone, or unix seconds.",
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*$"}
+            ],
+            "examples": ["2027-01-31T00:00:00Z", 1798675200]
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! One YAML document to one typed manifest, or to diagnostics and what can still be told of it.
+
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+
+use super::model::{LimitManifest, StackManifest, SubaccountManifest, TokenManifest};
+use super::schema::{self, API_VERSION, KINDS};
+use super::violation::violations;
+use crate::diagnostic::suggest::nearest;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::resource::{AccountPath, Address, Kind, is_valid_name};
+use crate::source::{Spanned, Target, Value, locate};
+
+/// One document of a manifest file.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) value: Spanned,
+    /// Where relative paths start from.
+    pub(super) folder: PathBuf,
+    /// What it says, if it says it rightly.
+    pub(super) manifest: Option<AnyManifest>,
+    /// What it describes, if at least that can be told. Other documents may refer to it even if
+    /// something inside is wrong.
+    pub(super) address: Option<Address>,
+}
+
+/// A decoded manifest.
+#[derive(Debug)]
+pub(super) enum AnyManifest {
+    Limit(Box<LimitManifest>),
+    Subaccount(Box<SubaccountManifest>),
+    Token(Box<TokenManifest>),
+    Stack(Box<StackManifest>),
+}
+
+impl Document {
+    /// Where `pointer` stands.
+    pub(super) fn span(&self, pointer: &str, target: Target) -> crate::source::Span {
+        locate(&self.value, pointer, target)
+    }
+}
+
+/// Checks and decodes `value`.
+pub(super) fn document(value: Spanned, folder: PathBuf, diagnostics: &mut Diagnostics) -> Document {
+    let address = address(&value);
+    let manifest = decode(&value, diagnostics);
+    Document {
+        value,
+        folder,
+        manifest,
+        address,
+    }
+}
+
+fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest> {
+    if !matches!(value.value, Value::Mapping(_)) {
+        diagnostics.push(
+            Diagnostic::error(
+                Code::WrongType,
+                format!("a manifest is a mapping, and this is {}", value.describe()),
+            )
+            .at(value.span, "")
+            .help("begin with `apiVersion: flespi-gitops/v1` and `kind:`")
+            .pointer(""),
+        );
+        return None;
+    }
+    let version_fits = check_version(value, diagnostics);
+    let kind = check_kind(value, diagnostics)?;
+    let schema = schema::of_kind(kind)?;
+    let mut broken = violations(schema, value);
+    // The two words that were looked at already have better messages.
+    broken.retain(|finding| !matches!(finding.pointer.as_deref(), Some("/apiVersion" | "/kind")));
+    let missing_version = value.get("apiVersion").is_none();
+    broken.retain(|finding| {
+        !(missing_version
+            && finding.code == Code::MissingField
+            && finding.message.contains("`apiVersion`"))
+    });
+    let is_sound = broken.is_empty();
+    broken
+        .into_iter()
+        .for_each(|finding| diagnostics.push(finding));
+    if !is_sound || !version_fits {
+        return None;
+    }
+    match kind {
+        "Limit" => typed(value, diagnostics).map(|m| AnyManifest::Limit(Box::new(m))),
+        "Subaccount" => typed(value, diagnostics).map(|m| AnyManifest::Subaccount(Box::new(m))),
+        "Token" => typed(value, diagnostics).map(|m| AnyManifest::Token(Box::new(m))),
+        _ => typed(value, diagnostics).map(|m| AnyManifest::Stack(Box::new(m))),
+    }
+}
+
+fn check_version(value: &Spanned, diagnostics: &mut Diagnostics) -> bool {
+    let Some(version) = value.get("apiVersion") else {
+        diagnostics.push(
+            Diagnostic::error(Code::MissingField, "`apiVersion` is missing")
+                .at(value.span.head(), "")
+                .help(format!("write `apiVersion: {API_VERSION}`"))
+                .pointer(""),
+        );
+        return false;
+    };
+    if version.as_str() == Some(API_VERSION) {
+        return true;
+    }
+    diagnostics.push(
+        Diagnostic::error(
+            Code::UnknownApiVersion,
+            format!(
+                "{} is no version of the manifest language",
+                version.describe()
+            ),
+        )
+        .at(version.span, "")
+        .help(format!("this release reads `{API_VERSION}`"))
+        .suggest(version.span, API_VERSION)
+        .pointer("/apiVersion"),
+    );
+    false
+}
+
+fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<&'static str> {
+    let Some(kind) = value.get("kind") else {
+        diagnostics.push(
+            Diagnostic::error(Code::MissingField, "`kind` is missing")
+                .at(value.span.head(), "")
+                .help(format!("write `kind:` with one of {}", KINDS.join(", ")))
+                .pointer(""),
+        );
+        return None;
+    };
+    let word = kind.as_str().unwrap_or_default();
+    if let Some(known) = KINDS.into_iter().find(|known| *known == word) {
+        return Some(known);
+    }
+    let finding = Diagnostic::error(Code::UnknownKind, format!("{} is no kind", kind.describe()))
+        .at(kind.span, "")
+        .help(format!("the kinds are {}", KINDS.join(", ")))
+        .pointer("/kind");
+    let by_case = KINDS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(word));
+    diagnostics.push(match by_case.or_else(|| nearest(word, KINDS)) {
+        Some(known) => finding.suggest(kind.span, known),
+        None => finding,
+    });
+    None
+}
+
+/// Decodes what the schema found sound. What is left to go wrong are forms that a schema cannot
+/// say, such as a thirteenth month.
+fn typed<T: DeserializeOwned>(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<T> {
+    match serde_path_to_error::deserialize(value.to_yaml()) {
+        Ok(manifest) => Some(manifest),
+        Err(error) => {
+            let pointer = pointer_of(error.path());
+            diagnostics.push(
+                Diagnostic::error(Code::InvalidValue, error.into_inner().to_string())
+                    .at(locate(value, &pointer, Target::Value), "")
+                    .pointer(pointer),
+            );
+            None
+        }
+    }
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        pointer = match segment {
+            Segment::Seq { index } => crate::source::pointer::child(&pointer, index),
+            Segment::Map { key } => crate::source::pointer::child(&pointer, key),
+            Segment::Enum { .. } | Segment::Unknown => continue,
+        };
+    }
+    pointer
+}
+
+/// The address of a document, however broken the rest of it is.
+fn address(value: &Spanned) -> Option<Address> {
+    let kind = match value.get("kind")?.as_str()? {
+        "Limit" => Kind::Limit,
+        "Subaccount" => Kind::Subaccount,
+        "Token" => Kind::Token,
+        _ => return None,
+    };
+    let metadata = value.get("metadata")?;
+    let name = metadata.get("name")?.as_str()?;
+    let account = match metadata.get("account") {
+        Some(account) => AccountPath::parse(account.as_str()?).ok()?,
+        None => AccountPath::root(),
+    };
+    is_valid_name(name).then(|| Address::new(kind, account, name))
+}

@@ -1,0 +1,136 @@
+//! JSON Schemas of the manifest kinds: made from the types, used by `validate`, by editors and by
+//! `flespi-gitops schema`.
+
+use std::sync::LazyLock;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use super::model::{LimitManifest, Manifest, StackManifest, SubaccountManifest, TokenManifest};
+
+/// The words that can stand behind `kind:`.
+pub const KINDS: [&str; 4] = ["Limit", "Subaccount", "Token", "Stack"];
+
+/// What can stand behind `apiVersion:`.
+pub const API_VERSION: &str = "flespi-gitops/v1";
+
+/// A schema and its compiled form.
+pub(super) struct KindSchema {
+    pub(super) document: Value,
+    pub(super) validator: jsonschema::Validator,
+}
+
+/// The schema of documents of `kind`, compiled once; `None` for a word that is no kind.
+pub(super) fn of_kind(kind: &str) -> Option<&'static KindSchema> {
+    static SCHEMAS: LazyLock<Vec<(&str, KindSchema)>> = LazyLock::new(|| {
+        let documents = KINDS.map(|kind| (kind, kind_document(kind)));
+        documents
+            .into_iter()
+            .filter_map(|(kind, document)| {
+                // Our own schemas always compile: a test builds all of them.
+                let validator = jsonschema::draft202012::new(&document).ok()?;
+                Some((
+                    kind,
+                    KindSchema {
+                        document,
+                        validator,
+                    },
+                ))
+            })
+            .collect()
+    });
+    SCHEMAS
+        .iter()
+        .find(|(name, _)| *name == kind)
+        .map(|(_, schema)| schema)
+}
+
+/// The manifest schemas by file name, as they stand in `schemas/`.
+pub fn documents() -> Vec<(&'static str, Value)> {
+    vec![
+        ("limit.schema.json", kind_document("Limit")),
+        (
+            "manifest.schema.json",
+            generate::<Manifest>("Any manifest of flespi-gitops"),
+        ),
+        ("stack.schema.json", kind_document("Stack")),
+        ("subaccount.schema.json", kind_document("Subaccount")),
+        ("token.schema.json", kind_document("Token")),
+    ]
+}
+
+fn kind_document(kind: &str) -> Value {
+    match kind {
+        "Limit" => generate::<LimitManifest>("Limit"),
+        "Subaccount" => generate::<SubaccountManifest>("Subaccount"),
+        "Token" => generate::<TokenManifest>("Token"),
+        _ => generate::<StackManifest>("Stack"),
+    }
+}
+
+/// The schema of a type that is read.
+fn generate<T: JsonSchema>(title: &str) -> Value {
+    let generator = SchemaSettings::draft2020_12()
+        .for_deserialize()
+        .with_transform(RecursiveTransform(no_null))
+        .into_generator();
+    let mut schema = generator.into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), Value::from(title));
+    schema.to_value()
+}
+
+/// An optional field may be left out; `field: null` or `field:` with nothing behind it is a slip
+/// of the pen that must be told.
+fn no_null(schema: &mut Schema) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|word| word != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    let Some(Value::Array(branches)) = schema.get_mut("anyOf") else {
+        return;
+    };
+    let is_null = |branch: &Value| branch.get("type").is_some_and(|word| word == "null");
+    if !branches.iter().any(is_null) {
+        return;
+    }
+    branches.retain(|branch| !is_null(branch));
+    if let [only] = branches.as_slice() {
+        let only = only.as_object().cloned().unwrap_or_default();
+        schema.remove("anyOf");
+        for (key, value) in only {
+            // The description of the field says more than that of its type.
+            if schema.get(&key).is_none() {
+                schema.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_schema_that_compiles() {
+        for kind in KINDS {
+            assert!(of_kind(kind).is_some(), "{kind}");
+        }
+        assert!(of_kind("Device").is_none());
+    }
+
+    #[test]
+    fn no_schema_allows_null() {
+        for (name, document) in documents() {
+            let text = document.to_string();
+            assert!(!text.contains(r#""null""#), "{name}: {text}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Reading the actual state: the platform's collections, and the local ends of secrets.
+//!
+//! Per kind there is everything or the reason why it could not be read; a part never passes for
+//! the whole. Reading takes one list call per kind and thousand objects, whatever the number of
+//! accounts.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use tokio::task::JoinSet;
+
+use crate::api::{ApiError, Identity, ListError, Reader};
+use crate::resource::{Address, Desired, Kind, Mark, MarkProblem};
+use crate::secret::{SecretString, Source, fingerprint};
+
+/// What the platform reports.
+#[derive(Debug, Clone)]
+pub struct Actual {
+    /// Who we are there.
+    pub identity: Identity,
+    /// Every object that could be read, by kind and id.
+    pub objects: BTreeMap<(Kind, i64), Object>,
+    /// The kinds that could not be read, and why. Nothing is known of their objects.
+    pub unknown: BTreeMap<Kind, String>,
+}
+
+/// One object on the platform.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// What it is.
+    pub kind: Kind,
+    /// Its id.
+    pub id: i64,
+    /// The account that holds it.
+    pub owner: i64,
+    /// Its fields as the platform spells them, `metadata` aside.
+    pub fields: Map<String, Value>,
+    /// Its `metadata`, foreign keys included.
+    pub metadata: Map<String, Value>,
+    /// What its metadata says of who manages it.
+    pub mark: Result<Option<Mark>, MarkProblem>,
+}
+
+impl Object {
+    /// The name that people see.
+    pub fn label(&self) -> &str {
+        self.fields
+            .get(self.kind.label_field())
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    /// The object's mark, if it has a whole one of `stack`.
+    pub fn mark_of(&self, stack: &str) -> Option<&Mark> {
+        self.mark
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .filter(|mark| mark.stack == stack)
+    }
+
+    fn new(kind: Kind, id: i64, mut item: Map<String, Value>) -> Option<Self> {
+        let owner = item.get("cid").and_then(Value::as_i64)?;
+        let metadata = match item.remove("metadata") {
+            Some(Value::Object(metadata)) => metadata,
+            _ => Map::new(),
+        };
+        let mark = Mark::read(&metadata);
+        Some(Self {
+            kind,
+            id,
+            owner,
+            fields: item,
+            metadata,
+            mark,
+        })
+    }
+}
+
+/// Why the platform could not be observed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The platform does not know us or does not answer.
+    #[error("could not ask the platform who we are")]
+    Identity(#[source] ApiError),
+    /// The platform's answer does not say whose token this is.
+    #[error("the platform's answer does not say whose token this is")]
+    Unidentified,
+    /// Only a master token may use the platform API.
+    #[error("the token has access type {0}, and only a master token (type 1) may manage accounts")]
+    NotMaster(i64),
+}
+
+/// Reads everything below our account.
+///
+/// # Errors
+/// [`ObserveError`] when not even our own identity is known. What can be read in part is no error
+/// but an [`Actual`] that says what is unknown.
+pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
+    let identity = reader.identity().await.map_err(ObserveError::Identity)?;
+    let identity = identity.ok_or(ObserveError::Unidentified)?;
+    if identity.access_type != 1 {
+        return Err(ObserveError::NotMaster(identity.access_type));
+    }
+    let mut actual = Actual {
+        identity,
+        objects: BTreeMap::new(),
+        unknown: BTreeMap::new(),
+    };
+    let mut readings = JoinSet::new();
+    for kind in Kind::ALL {
+        let reader = reader.clone();
+        readings.spawn(async move { (kind, reader.list(kind).await) });
+    }
+    let mut read = BTreeMap::new();
+    while let Some(joined) = readings.join_next().await {
+        if let Ok((kind, outcome)) = joined {
+            read.insert(kind, outcome);
+        }
+    }
+    for kind in Kind::ALL {
+        match read.remove(&kind) {
+            Some(outcome) => actual.add(kind, outcome),
+            None => actual.add_unknown(kind, "reading was interrupted".to_owned()),
+        }
+    }
+    Ok(actual)
+}
+
+impl Actual {
+    fn add(&mut self, kind: Kind, outcome: Result<BTreeMap<i64, Map<String, Value>>, ListError>) {
+        let items = match outcome {
+            Ok(items) => items,
+            Err(error) => return self.add_unknown(kind, error.to_string()),
+        };
+        // A list of tokens without the one that asks for it is not the list.
+        if kind == Kind::Token && !items.contains_key(&self.identity.token) {
+            return self.add_unknown(kind, "our own token is missing from the list".to_owned());
+        }
+        let mut objects = Vec::with_capacity(items.len());
+        for (id, item) in items {
+            match Object::new(kind, id, item) {
+                Some(object) => objects.push(((kind, id), object)),
+                None => return self.add_unknown(kind, format!("{kind} {id} has no owner")),
+            }
+        }
+        self.objects.extend(objects);
+    }
+
+    fn add_unknown(&mut self, kind: Kind, reason: String) {
+        tracing::warn!(
+            collection = kind.collection(),
+            "could not be read: {reason}"
+        );
+        self.unknown.insert(kind, reason);
+    }
+
+    /// The objects of `kind`, by id.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Object> {
+        self.objects
+            .range((kind, i64::MIN)..=(kind, i64::MAX))
+            .map(|(_, object)| object)
+    }
+
+    /// The object of `kind` with this id.
+    pub fn get(&self, kind: Kind, id: i64) -> Option<&Object> {
+        self.objects.get(&(kind, id))
+    }
+}
+
+/// What is known of the secrets that the manifests mention, without the secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// For every declared password, how it compares with the one that was last set.
+    pub passwords: BTreeMap<Address, Password>,
+    /// For every declared token with sinks, how they are filled.
+    pub sinks: BTreeMap<Address, SinkState>,
+}
+
+/// How a declared password compares with the one that was last set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Password {
+    /// None was set by us yet.
+    NeverSet,
+    /// It is the one that was last set.
+    Unchanged,
+    /// It is another one.
+    Changed,
+    /// The source could not be asked.
+    Unknown(String),
+}
+
+/// How the sinks of a token are filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkState {
+    /// Every sink holds something.
+    Filled,
+    /// These sinks are empty.
+    Empty(Vec<String>),
+    /// Whether they hold something could not be told.
+    Unknown(String),
+}
+
+/// Whether programs that manifests name may be run to get a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Programs {
+    /// They may: `apply` and `watch`.
+    Run,
+    /// They may not: `plan` executes nothing that comes from a repository.
+    Leave,
+}
+
+/// Compares the declared secrets with what marks and sinks tell of them.
+pub async fn secrets(desired: &Desired, actual: &Actual, programs: Programs) -> Secrets {
+    let mut secrets = Secrets::default();
+    let mut comparisons = JoinSet::new();
+    for (address, declared) in &desired.objects {
+        if let Some(source) = declared
+            .credentials
+            .as_ref()
+            .and_then(|c| c.password.clone())
+        {
+            let known = last_fingerprint(actual, &desired.stack, declared);
+            let address = address.clone();
+            comparisons.spawn(async move { (address, compare(&source, known, programs).await) });
+        }
+        if !declared.deliver.is_empty() {
+            let mut empty = Vec::new();
+            let mut trouble = None;
+            for sink in &declared.deliver {
+                match sink.read().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => empty.push(sink.to_string()),
+                    Err(error) => trouble = Some(error.to_string()),
+                }
+            }
+            let state = match (trouble, empty.is_empty()) {
+                (Some(trouble), _) => SinkState::Unknown(trouble),
+                (None, true) => SinkState::Filled,
+                (None, false) => SinkState::Empty(empty),
+            };
+            secrets.sinks.insert(address.clone(), state);
+        }
+    }
+    while let Some(joined) = comparisons.join_next().await {
+        if let Ok((address, state)) = joined {
+            secrets.passwords.insert(address, state);
+        }
+    }
+    secrets
+}
+
+fn last_fingerprint(
+    actual: &Actual,
+    stack: &str,
+    declared: &crate::resource::Declared,
+) -> Option<String> {
+    let is_it = |object: &&Object| {
+        object.mark_of(stack).is_some_and(|mark| {
+            mark.address == declared.address || Some(&mark.address) == declared.moved_from.as_ref()
+        })
+    };
+    let object = actual.of_kind(Kind::Subaccount).find(is_it)?;
+    object.mark_of(stack)?.password.clone()
+}
+
+async fn compare(source: &Source, known: Option<String>, programs: Programs) -> Password {
+    let Some(known) = known else {
+        return Password::NeverSet;
+    };
+    if programs == Programs::Leave && !source.is_passive() {
+        return Password::Unknown(format!("{source} is not run by a plan"));
+    }
+    match source.read().await {
+        Err(error) => Password::Unknown(error.to_string()),
+        Ok(None) => Password::Unknown(format!(
+            "{source}: what was made is gone from its sink, and a lost file makes no new password"
+        )),
+        Ok(Some(secret)) => match hash_matches(known, secret).await {
+            true => Password::Unchanged,
+            false => Password::Changed,
+        },
+    }
+}
+
+/// The hash is slow on purpose, so it is computed where it holds up nobody.
+async fn hash_matches(known: String, secret: SecretString) -> bool {
+    tokio::task::spawn_blocking(move || fingerprint::matches(&known, &secret))
+        .await
+        .unwrap_or(false)
+}

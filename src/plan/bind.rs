@@ -1,0 +1,325 @@
+//! Which declared object is which object on the platform.
+//!
+//! Identity is `metadata.id` or the mark, in that order; the name that people see only serves to
+//! notice that something unmarked is in the way. Accounts are bound from the top down, so an
+//! object is only ever looked for in the account that its owner was bound to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::observe::{Actual, Object};
+use crate::resource::{AccountPath, Address, Declared, Desired, Kind};
+
+/// How an object was recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// By this stack's mark with this address.
+    Mark,
+    /// By this stack's mark with an older address.
+    OldMark,
+    /// By `metadata.id`, and it carries no mark of this stack yet.
+    Id,
+    /// By its name, since `adopt` says so.
+    Adopted,
+    /// Only referred to.
+    Observed,
+}
+
+/// What a declared object is on the platform.
+#[derive(Debug, Clone)]
+pub(super) enum Binding<'a> {
+    /// This one.
+    Found(&'a Object, How),
+    /// None yet.
+    Absent,
+    /// It cannot be told, or must not be touched.
+    Blocked(String),
+}
+
+/// All bindings of a plan.
+#[derive(Debug)]
+pub(super) struct Bindings<'a> {
+    by_address: BTreeMap<&'a Address, Binding<'a>>,
+    by_object: BTreeMap<(Kind, i64), &'a Address>,
+}
+
+impl<'a> Bindings<'a> {
+    pub(super) fn get(&self, address: &Address) -> Option<&Binding<'a>> {
+        self.by_address.get(address)
+    }
+
+    /// The address that an object was bound to.
+    pub(super) fn address_of(&self, kind: Kind, id: i64) -> Option<&'a Address> {
+        self.by_object.get(&(kind, id)).copied()
+    }
+}
+
+/// Binds everything that is declared.
+pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual) -> Bindings<'a> {
+    let mut binder = Binder {
+        desired,
+        actual,
+        contents: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+        bindings: Bindings {
+            by_address: BTreeMap::new(),
+            by_object: BTreeMap::new(),
+        },
+    };
+    for object in actual.objects.values() {
+        binder
+            .contents
+            .entry((object.kind, object.owner))
+            .or_default()
+            .push(object);
+    }
+    let root = Account::Is(
+        actual.identity.account,
+        BTreeSet::from([AccountPath::root()]),
+    );
+    binder.accounts.insert(AccountPath::root(), root);
+
+    let mut subaccounts: Vec<&Declared> = desired
+        .objects
+        .values()
+        .filter(|d| d.address.kind == Kind::Subaccount)
+        .collect();
+    subaccounts.sort_by_key(|declared| declared.address.account.depth());
+    for declared in subaccounts {
+        let binding = binder.bind_one(declared);
+        binder.note_account(declared, &binding);
+        binder.note(declared, binding);
+    }
+    for declared in desired
+        .objects
+        .values()
+        .filter(|d| d.address.kind != Kind::Subaccount)
+    {
+        let binding = binder.bind_one(declared);
+        binder.note(declared, binding);
+    }
+    binder.bindings
+}
+
+/// What an account path leads to.
+#[derive(Debug, Clone)]
+enum Account {
+    /// The account with this id. Marks inside it may use any of these paths: the one that the
+    /// manifests give it, and those that it had before it or one above it was renamed.
+    Is(i64, BTreeSet<AccountPath>),
+    /// An account that is still to be made, so nothing can be in it.
+    ToBeMade,
+    /// Not known.
+    Blocked(String),
+}
+
+struct Binder<'a> {
+    desired: &'a Desired,
+    actual: &'a Actual,
+    contents: BTreeMap<(Kind, i64), Vec<&'a Object>>,
+    accounts: BTreeMap<AccountPath, Account>,
+    bindings: Bindings<'a>,
+}
+
+impl<'a> Binder<'a> {
+    fn note(&mut self, declared: &'a Declared, binding: Binding<'a>) {
+        let mut binding = binding;
+        if let Binding::Found(object, _) = &binding {
+            let taken = self
+                .bindings
+                .by_object
+                .insert((object.kind, object.id), &declared.address);
+            if let Some(other) = taken {
+                self.bindings
+                    .by_object
+                    .insert((object.kind, object.id), other);
+                binding =
+                    Binding::Blocked(format!("{} {} is {other} already", object.kind, object.id));
+            }
+        }
+        self.bindings.by_address.insert(&declared.address, binding);
+    }
+
+    fn note_account(&mut self, declared: &Declared, binding: &Binding<'a>) {
+        let path = declared.own_path();
+        let account = match binding {
+            Binding::Found(object, _) => {
+                let mut paths = BTreeSet::from([path.clone()]);
+                if let Some(Account::Is(_, parents)) = self.accounts.get(&declared.address.account)
+                {
+                    paths.extend(
+                        parents
+                            .iter()
+                            .map(|parent| parent.child(&declared.address.name)),
+                    );
+                }
+                paths.extend(declared.moved_from.as_ref().and_then(Address::as_account));
+                let mark = object.mark_of(&self.desired.stack);
+                paths.extend(mark.and_then(|mark| mark.address.as_account()));
+                Account::Is(object.id, paths)
+            }
+            Binding::Absent => Account::ToBeMade,
+            Binding::Blocked(_) => {
+                Account::Blocked(format!("its account {} is blocked", declared.address))
+            }
+        };
+        self.accounts.insert(path, account);
+    }
+
+    fn bind_one(&self, declared: &Declared) -> Binding<'a> {
+        let kind = declared.address.kind;
+        let (owner, paths) = match self.accounts.get(&declared.address.account) {
+            Some(Account::Is(id, paths)) => (*id, paths),
+            Some(Account::ToBeMade) => return Binding::Absent,
+            Some(Account::Blocked(reason)) => return Binding::Blocked(reason.clone()),
+            None => return Binding::Blocked("its account is not declared".to_owned()),
+        };
+        if let Some(reason) = self.actual.unknown.get(&kind) {
+            return Binding::Blocked(format!("{} could not be read: {reason}", kind.collection()));
+        }
+        match declared.bound_id {
+            Some(id) => self.by_id(declared, owner, id),
+            None => self.by_mark(declared, owner, paths),
+        }
+    }
+
+    fn by_id(&self, declared: &Declared, owner: i64, id: i64) -> Binding<'a> {
+        let kind = declared.address.kind;
+        let Some(object) = self.actual.get(kind, id) else {
+            return Binding::Blocked(format!(
+                "metadata.id names {kind} {id}, and the platform has none; take the line out to \
+                 have it created"
+            ));
+        };
+        if object.owner != owner {
+            return Binding::Blocked(format!(
+                "{kind} {id} belongs to account {}, and the platform cannot move it",
+                object.owner
+            ));
+        }
+        match &object.mark {
+            Err(problem) => Binding::Blocked(format!("{kind} {id}: {problem}")),
+            Ok(Some(mark)) if mark.stack != self.desired.stack => {
+                if declared.lifecycle.observe_only() {
+                    return Binding::Found(object, How::Observed);
+                }
+                Binding::Blocked(format!("{kind} {id} belongs to the stack `{}`", mark.stack))
+            }
+            Ok(Some(mark)) if mark.address == declared.address => Binding::Found(object, How::Mark),
+            Ok(Some(_)) => Binding::Found(object, How::OldMark),
+            Ok(None) if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),
+            Ok(None) => Binding::Found(object, How::Id),
+        }
+    }
+
+    fn by_mark(
+        &self,
+        declared: &Declared,
+        owner: i64,
+        paths: &BTreeSet<AccountPath>,
+    ) -> Binding<'a> {
+        let kind = declared.address.kind;
+        let none = Vec::new();
+        let here = self.contents.get(&(kind, owner)).unwrap_or(&none);
+        let ours: Vec<(&'a Object, &Address)> = here
+            .iter()
+            .filter_map(|object| {
+                let mark = object.mark_of(&self.desired.stack)?;
+                (!mark.bootstrap).then_some((*object, &mark.address))
+            })
+            .collect();
+
+        let with_address = |wanted: &dyn Fn(&Address) -> bool| -> Vec<&'a Object> {
+            ours.iter()
+                .filter(|(_, address)| wanted(address))
+                .map(|(object, _)| *object)
+                .collect()
+        };
+        let exact = with_address(&|address| *address == declared.address);
+        let older = with_address(&|address| {
+            *address != declared.address
+                && ((address.name == declared.address.name && paths.contains(&address.account))
+                    || Some(address) == declared.moved_from.as_ref())
+        });
+        match (exact.as_slice(), older.as_slice()) {
+            ([object], _) => Binding::Found(object, How::Mark),
+            ([], [object]) => Binding::Found(object, How::OldMark),
+            ([], []) => self.by_label(declared, here),
+            (several, older) => {
+                let all = several.iter().chain(older);
+                let ids: Vec<String> = all.map(|object| object.id.to_string()).collect();
+                Binding::Blocked(format!(
+                    "{} {} carry the mark of {}; say with `metadata.id` which one is meant",
+                    kind.collection(),
+                    ids.join(" and "),
+                    declared.address
+                ))
+            }
+        }
+    }
+
+    /// Nothing is marked: is something of that name in the way?
+    fn by_label(&self, declared: &Declared, here: &[&'a Object]) -> Binding<'a> {
+        let kind = declared.address.kind;
+        let foreign = here.iter().find(|object| {
+            matches!(&object.mark, Ok(Some(mark))
+                if mark.stack != self.desired.stack && mark.address == declared.address)
+        });
+        if let Some(object) = foreign {
+            if declared.lifecycle.observe_only() {
+                return Binding::Found(object, How::Observed);
+            }
+            let stack = object
+                .mark
+                .as_ref()
+                .ok()
+                .and_then(Option::as_ref)
+                .map(|m| &*m.stack);
+            return Binding::Blocked(format!(
+                "{kind} {} has this address in the stack `{}`; refer to it with \
+                 `lifecycle: {{manage: [observe]}}` or choose another name",
+                object.id,
+                stack.unwrap_or_default()
+            ));
+        }
+        let label = declared
+            .fields
+            .get(kind.label_field())
+            .and_then(Value::as_str);
+        let label = label.unwrap_or(&declared.address.name);
+        let same: Vec<&'a Object> = here
+            .iter()
+            .filter(|object| !matches!(object.mark, Ok(Some(_))) && object.label() == label)
+            .copied()
+            .collect();
+        match same.as_slice() {
+            [] => Binding::Absent,
+            [object] if object.mark.is_err() => Binding::Blocked(format!(
+                "{kind} {} is called `{label}`, and {}; mend or remove the mark",
+                object.id,
+                object
+                    .mark
+                    .as_ref()
+                    .err()
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
+            )),
+            [object] if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),
+            [object] if declared.lifecycle.adopt => Binding::Found(object, How::Adopted),
+            [object] => Binding::Blocked(format!(
+                "{kind} {id} is called `{label}` and nobody marked it; take it over with \
+                 `lifecycle: {{adopt: true}}` or `metadata: {{id: {id}}}`, or choose another name",
+                id = object.id
+            )),
+            several => {
+                let ids: Vec<String> = several.iter().map(|object| object.id.to_string()).collect();
+                Binding::Blocked(format!(
+                    "{} {} are all called `{label}`; say with `metadata.id` which one is meant",
+                    kind.collection(),
+                    ids.join(", ")
+                ))
+            }
+        }
+    }
+}

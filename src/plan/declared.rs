@@ -1,0 +1,425 @@
+//! The steps that one declared object needs.
+
+use serde_json::{Map, Value};
+
+use super::bind::{Binding, Bindings, How};
+use super::credentials;
+use super::diff::{self, LIMIT_FIELD, limit_value};
+use super::step::{
+    Action, Blocked, Cause, Change, CreateEffect, Draft, Effect, MarkEdit, Step, StepId,
+    UpdateEffect,
+};
+use crate::observe::{Actual, Object, Secrets, SinkState};
+use crate::resource::canonical::canonical;
+use crate::resource::{
+    Address, Applied, Declared, Desired, Drift, Kind, MARK_PREFIX, Mark, Phase, Right,
+};
+
+/// Adds the steps of `declared` to `draft`.
+pub(super) fn steps(
+    declared: &Declared,
+    desired: &Desired,
+    actual: &Actual,
+    secrets: &Secrets,
+    bindings: &Bindings<'_>,
+    draft: &mut Draft,
+) {
+    let context = Context {
+        declared,
+        desired,
+        actual,
+        secrets,
+        bindings,
+    };
+    let before = draft.steps.len();
+    match bindings.get(&declared.address) {
+        Some(Binding::Found(object, how)) => context.found(object, *how, draft),
+        Some(Binding::Absent) if declared.lifecycle.allows(Right::Create) => context.create(draft),
+        Some(Binding::Absent) => {
+            return context.block(
+                draft,
+                "it is not on the platform, and `manage` does not allow to create it".to_owned(),
+            );
+        }
+        Some(Binding::Blocked(reason)) => return context.block(draft, reason.clone()),
+        None => return context.block(draft, "it was not looked for".to_owned()),
+    }
+    let is_blocked = draft
+        .blocked
+        .last()
+        .is_some_and(|b| b.address == declared.address);
+    draft.unchanged += usize::from(draft.steps.len() == before && !is_blocked);
+}
+
+/// All that is needed to decide about one object.
+pub(super) struct Context<'a> {
+    pub(super) declared: &'a Declared,
+    pub(super) desired: &'a Desired,
+    actual: &'a Actual,
+    pub(super) secrets: &'a Secrets,
+    bindings: &'a Bindings<'a>,
+}
+
+impl Context<'_> {
+    fn block(&self, draft: &mut Draft, reason: String) {
+        draft.blocked.push(Blocked {
+            address: self.declared.address.clone(),
+            reason,
+            source: Some(self.declared.origin.to_string()),
+        });
+    }
+
+    pub(super) fn step(&self, phase: Phase, action: Action, effect: Effect) -> Step {
+        let address = self.declared.address.clone();
+        Step {
+            id: StepId::of(phase, &address),
+            phase,
+            action,
+            address,
+            reason: String::new(),
+            source: Some(self.declared.origin.clone()),
+            changes: Vec::new(),
+            needs: Vec::new(),
+            effect,
+        }
+    }
+
+    /// The steps that make the account in which the object lives usable, if they are in this plan:
+    /// its creation and the verification of its limit.
+    fn account_needs(&self, account: &crate::resource::AccountPath) -> Vec<StepId> {
+        let Some(address) = Address::of_account(account) else {
+            return Vec::new();
+        };
+        if !matches!(self.bindings.get(&address), Some(Binding::Absent)) {
+            return Vec::new();
+        }
+        let has_limit = self
+            .desired
+            .objects
+            .get(&address)
+            .is_some_and(|a| a.limit.is_some());
+        let mut needs = vec![StepId::of(Phase::Subaccount, &address)];
+        needs.extend(has_limit.then(|| StepId::of(Phase::Assign, &address)));
+        needs
+    }
+
+    fn owner_id(&self) -> Option<i64> {
+        match Address::of_account(&self.declared.address.account) {
+            None => Some(self.actual.identity.account),
+            Some(address) => match self.bindings.get(&address) {
+                Some(Binding::Found(object, _)) => Some(object.id),
+                _ => None,
+            },
+        }
+    }
+
+    fn mark_edit(&self, base: &Map<String, Value>) -> MarkEdit {
+        MarkEdit {
+            stack: self.desired.stack.clone(),
+            address: self.declared.address.clone(),
+            protect: self.declared.lifecycle.keeps_forever(),
+            applied: diff::applied_fields(self.declared),
+            base: base.clone(),
+        }
+    }
+
+    /// The limit's id if it exists, and the step that makes it if it does not.
+    fn limit(&self, limit: &Address) -> Result<(Option<i64>, Vec<StepId>), String> {
+        match self.bindings.get(limit) {
+            Some(Binding::Found(object, _)) => Ok((Some(object.id), Vec::new())),
+            Some(Binding::Absent)
+                if self
+                    .desired
+                    .objects
+                    .get(limit)
+                    .is_some_and(|limit| limit.lifecycle.allows(Right::Create)) =>
+            {
+                Ok((None, vec![StepId::of(Phase::Limit, limit)]))
+            }
+            Some(Binding::Blocked(reason)) => {
+                Err(format!("its limit {limit} is blocked: {reason}"))
+            }
+            Some(Binding::Absent) | None => Err(format!("its limit {limit} is not there")),
+        }
+    }
+
+    fn create(&self, draft: &mut Draft) {
+        let declared = self.declared;
+        let kind = declared.address.kind;
+        let (limit_id, limit_needs) = match declared.limit.as_ref().map(|limit| self.limit(limit)) {
+            None => (None, Vec::new()),
+            Some(Ok(known)) => known,
+            Some(Err(reason)) => return self.block(draft, reason),
+        };
+        let mut metadata = declared.metadata.clone();
+        let mut mark = Mark::new(&self.desired.stack, declared.address.clone());
+        mark.protect = declared.lifecycle.keeps_forever();
+        let applied = diff::applied_fields(declared);
+        mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
+        mark.write(&mut metadata);
+
+        let mut body: Map<String, Value> = declared.fields.clone().into_iter().collect();
+        body.insert("metadata".to_owned(), Value::Object(metadata));
+        let effect = CreateEffect {
+            kind,
+            owner: self.owner_id(),
+            body,
+            limit: declared.limit.clone(),
+            limit_id,
+            deliver: declared.deliver.clone(),
+        };
+        let mut step = self.step(
+            kind.phase(),
+            Action::Create,
+            Effect::Create(Box::new(effect)),
+        );
+        step.needs = self.account_needs(&declared.address.account);
+        step.needs.extend(limit_needs);
+        step.changes = self.all_fields();
+        let account = match declared.address.account.to_string() {
+            root if root.is_empty() => "the account of our token".to_owned(),
+            path => format!("account {path}"),
+        };
+        step.reason = format!(
+            "declared at {}; nothing in {account} carries its mark or its name",
+            declared.origin
+        );
+        let created = step.id.clone();
+        draft.steps.push(step);
+
+        if let Some(limit) = &declared.limit {
+            let effect = Effect::VerifyLimit {
+                limit: limit.clone(),
+            };
+            let mut step = self.step(Phase::Assign, Action::Assign, effect);
+            step.needs = vec![created];
+            step.changes = vec![change_of_limit(Value::Null, limit, Cause::New)];
+            step.reason = format!(
+                "the subaccount is created with {limit}; what the platform answers is verified"
+            );
+            draft.steps.push(step);
+        }
+        let needs = declared
+            .address
+            .as_account()
+            .map(|path| self.account_needs(&path));
+        credentials::steps(self, None, needs.unwrap_or_default(), draft);
+    }
+
+    fn all_fields(&self) -> Vec<Change> {
+        let kind = self.declared.address.kind;
+        let fields = self.declared.fields.iter();
+        let fields = fields.map(|(field, value)| (field.clone(), canonical(kind, field, value)));
+        let metadata = self.declared.metadata.iter();
+        let metadata = metadata.map(|(key, value)| (diff::metadata_field(key), value.clone()));
+        let limit = self.declared.limit.iter();
+        let limit = limit.map(|limit| (LIMIT_FIELD.to_owned(), limit_value(limit)));
+        let deliver = self.declared.deliver.iter();
+        let deliver = deliver.map(|sink| ("deliver".to_owned(), Value::String(sink.to_string())));
+        fields
+            .chain(metadata)
+            .chain(limit)
+            .chain(deliver)
+            .map(|(field, after)| Change {
+                field,
+                before: Value::Null,
+                after,
+                cause: Cause::New,
+            })
+            .collect()
+    }
+
+    fn found(&self, object: &Object, how: How, draft: &mut Draft) {
+        if how == How::Observed {
+            return;
+        }
+        let declared = self.declared;
+        let kind = declared.address.kind;
+        let mark = object.mark_of(&self.desired.stack);
+        let applied = mark.map(|mark| mark.applied.clone()).unwrap_or_default();
+
+        let mut difference = diff::compare(declared, object, &applied);
+        draft.notes.append(&mut difference.left);
+        let keeps_forever = declared.lifecycle.keeps_forever();
+        let protection_changed = mark.is_some_and(|mark| mark.protect != keeps_forever);
+        let deliver = self.empty_sinks(draft);
+        if let Some(sinks) = &deliver {
+            difference.changes.push(Change {
+                field: "deliver".to_owned(),
+                before: Value::Null,
+                after: Value::String(sinks.join(", ")),
+                cause: Cause::Differs,
+            });
+        }
+
+        let must_mark = how != How::Mark || protection_changed;
+        if !difference.changes.is_empty() || must_mark {
+            if !declared.lifecycle.allows(Right::Update) {
+                draft.notes.push(format!(
+                    "{}: differs, and `manage` does not allow to update it",
+                    declared.address
+                ));
+            } else {
+                // With `drift` other than heal the difference between an edited manifest and a
+                // changed platform decides what happens, so it is noted in any case.
+                let precise = declared.lifecycle.drift != Drift::Heal;
+                let edited = difference
+                    .changes
+                    .iter()
+                    .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
+                let edit = self.mark_edit(&object.metadata);
+                let always = must_mark || !difference.metadata.is_empty() || (precise && edited);
+                let (mark, refresh) = match always {
+                    true => (Some(edit), None),
+                    false => (None, edited.then_some(edit)),
+                };
+                let reason = self.update_reason(object, how, protection_changed, &difference);
+                let effect = UpdateEffect {
+                    kind,
+                    id: object.id,
+                    fields: difference.fields,
+                    metadata: object.metadata.clone(),
+                    metadata_set: difference.metadata,
+                    mark,
+                    refresh,
+                    deliver: match deliver {
+                        Some(_) => declared.deliver.clone(),
+                        None => Vec::new(),
+                    },
+                };
+                let mut step = self.step(
+                    kind.phase(),
+                    Action::Update,
+                    Effect::Update(Box::new(effect)),
+                );
+                step.changes = difference.changes;
+                if must_mark && how != How::Mark {
+                    step.changes.push(self.change_of_mark(object));
+                }
+                step.reason = reason;
+                draft.steps.push(step);
+            }
+        }
+        self.assign(object, &applied, draft);
+        credentials::steps(self, Some(object), Vec::new(), draft);
+    }
+
+    fn change_of_mark(&self, object: &Object) -> Change {
+        let key = format!("{MARK_PREFIX}address");
+        Change {
+            before: object.metadata.get(&key).cloned().unwrap_or(Value::Null),
+            after: Value::String(self.declared.address.to_string()),
+            field: diff::metadata_field(&key),
+            cause: Cause::Edited,
+        }
+    }
+
+    fn update_reason(
+        &self,
+        object: &Object,
+        how: How,
+        protection_changed: bool,
+        difference: &diff::Difference,
+    ) -> String {
+        let declared = self.declared;
+        let mut reasons = Vec::new();
+        match how {
+            How::Id => reasons.push(format!(
+                "`metadata.id` at {} takes it over",
+                declared.origin
+            )),
+            How::Adopted => reasons.push(format!(
+                "nobody marked {} {}, and `adopt: true` at {} takes it over",
+                object.kind, object.id, declared.origin
+            )),
+            How::OldMark => reasons.push(format!(
+                "it was {} before and is renamed in place",
+                object
+                    .mark_of(&self.desired.stack)
+                    .map(|m| m.address.to_string())
+                    .unwrap_or_default()
+            )),
+            How::Mark | How::Observed => {}
+        }
+        if protection_changed {
+            reasons.push("its protection in the manifest differs from its mark".to_owned());
+        }
+        if !difference.changes.is_empty() {
+            reasons.push(diff::reason(declared, &difference.changes));
+        }
+        reasons.join("; ")
+    }
+
+    /// The sinks of a found token that lack its key.
+    fn empty_sinks(&self, draft: &mut Draft) -> Option<Vec<String>> {
+        match self.secrets.sinks.get(&self.declared.address)? {
+            SinkState::Filled => None,
+            SinkState::Empty(sinks) => Some(sinks.clone()),
+            SinkState::Unknown(reason) => {
+                draft
+                    .notes
+                    .push(format!("{}: {reason}", self.declared.address));
+                None
+            }
+        }
+    }
+
+    fn assign(&self, object: &Object, applied: &Applied, draft: &mut Draft) {
+        let declared = self.declared;
+        let Some(limit) = &declared.limit else { return };
+        let (limit_id, needs) = match self.limit(limit) {
+            Ok(known) => known,
+            Err(reason) => return self.block(draft, reason),
+        };
+        let current = object
+            .fields
+            .get(LIMIT_FIELD)
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
+        if limit_id == Some(current) {
+            return;
+        }
+        let before = match self.bindings.address_of(Kind::Limit, current) {
+            Some(address) => limit_value(address),
+            None => Value::from(current),
+        };
+        let cause = diff::cause(applied, LIMIT_FIELD, &before, &limit_value(limit));
+        if cause == Cause::Drift && declared.lifecycle.drift != Drift::Heal {
+            if declared.lifecycle.drift == Drift::Report {
+                draft.notes.push(format!(
+                    "{}: {LIMIT_FIELD} has drifted to {before} (manifest: {limit}) and is left, \
+                     as `drift: report` says",
+                    declared.address
+                ));
+            }
+            return;
+        }
+        if !declared.lifecycle.allows(Right::Update) {
+            draft.notes.push(format!(
+                "{}: has another limit, and `manage` does not allow to update it",
+                declared.address
+            ));
+            return;
+        }
+        let effect = Effect::AssignLimit {
+            id: object.id,
+            limit: limit.clone(),
+            limit_id,
+            refresh: self.mark_edit(&object.metadata),
+        };
+        let mut step = self.step(Phase::Assign, Action::Assign, effect);
+        step.needs = needs;
+        step.changes = vec![change_of_limit(before, limit, cause)];
+        step.reason = diff::reason(declared, &step.changes);
+        draft.steps.push(step);
+    }
+}
+
+fn change_of_limit(before: Value, limit: &Address, cause: Cause) -> Change {
+    Change {
+        field: LIMIT_FIELD.to_owned(),
+        before,
+        after: limit_value(limit),
+        cause,
+    }
+}

@@ -1,0 +1,177 @@
+//! Field by field: what differs, and which side moved.
+
+use serde_json::{Map, Value};
+
+use super::step::{Cause, Change};
+use crate::observe::Object;
+use crate::resource::canonical::canonical;
+use crate::resource::{Address, Applied, Declared, Drift};
+
+/// How a found object differs from its manifest.
+#[derive(Debug, Default)]
+pub(super) struct Difference {
+    /// Every differing field that is to be set.
+    pub(super) changes: Vec<Change>,
+    /// The same as the platform wants them, `metadata` aside.
+    pub(super) fields: Map<String, Value>,
+    /// The differing keys of `metadata`.
+    pub(super) metadata: Map<String, Value>,
+    /// What drifted and is to be left, in words.
+    pub(super) left: Vec<String>,
+}
+
+/// Compares the declared fields, and only those, with `object`.
+pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -> Difference {
+    let kind = declared.address.kind;
+    let mut difference = Difference::default();
+    for (field, wanted) in &declared.fields {
+        let found = object.fields.get(field).unwrap_or(&Value::Null);
+        let (after, before) = (
+            canonical(kind, field, wanted),
+            canonical(kind, field, found),
+        );
+        if after == before {
+            continue;
+        }
+        let cause = cause(applied, field, &before, &after);
+        if difference.keep(declared, cause, field, &before, &after) {
+            difference.fields.insert(field.clone(), wanted.clone());
+            difference.changes.push(Change {
+                field: field.clone(),
+                before,
+                after,
+                cause,
+            });
+        }
+    }
+    for (key, after) in &declared.metadata {
+        let before = object.metadata.get(key).unwrap_or(&Value::Null);
+        if after == before {
+            continue;
+        }
+        let field = metadata_field(key);
+        let cause = cause(applied, &field, before, after);
+        if difference.keep(declared, cause, &field, before, after) {
+            difference.metadata.insert(key.clone(), after.clone());
+            let (before, after) = (before.clone(), after.clone());
+            difference.changes.push(Change {
+                field,
+                before,
+                after,
+                cause,
+            });
+        }
+    }
+    difference
+}
+
+impl Difference {
+    /// Whether the change is to be made: drift may be left by the manifest's own wish.
+    fn keep(
+        &mut self,
+        declared: &Declared,
+        cause: Cause,
+        field: &str,
+        before: &Value,
+        after: &Value,
+    ) -> bool {
+        if cause != Cause::Drift {
+            return true;
+        }
+        match declared.lifecycle.drift {
+            Drift::Heal => true,
+            Drift::Ignore => false,
+            Drift::Report => {
+                self.left.push(format!(
+                    "{}: {field} has drifted to {before} (manifest: {after}) and is left, as \
+                     `drift: report` says",
+                    declared.address
+                ));
+                false
+            }
+        }
+    }
+}
+
+/// Which side moved since the last apply: the platform, the manifest, or nobody knows.
+pub(super) fn cause(applied: &Applied, field: &str, before: &Value, after: &Value) -> Cause {
+    match (
+        applied.matches(field, before),
+        applied.matches(field, after),
+    ) {
+        (_, Some(true)) => Cause::Drift,
+        (Some(true), _) => Cause::Edited,
+        // A field that was not applied before was added to the manifest since.
+        (None, _) if *applied != Applied::default() => Cause::Edited,
+        _ => Cause::Differs,
+    }
+}
+
+/// What a key of `metadata` is called among the fields.
+pub(super) fn metadata_field(key: &str) -> String {
+    format!("metadata.{key}")
+}
+
+/// Why an existing object is updated: manifest line, platform value and rule for each field.
+pub(super) fn reason(declared: &Declared, changes: &[Change]) -> String {
+    let sentences: Vec<String> = changes
+        .iter()
+        .map(|change| {
+            let Change {
+                field,
+                before,
+                after,
+                cause,
+            } = change;
+            let place = declared
+                .field_origins
+                .get(field)
+                .unwrap_or(&declared.origin);
+            let rule = match cause {
+                Cause::New => "new",
+                Cause::Edited => "the manifest was edited",
+                Cause::Drift => "drift: the platform was changed and the manifest was not",
+                Cause::Differs => "they differ, and who changed is not known",
+            };
+            let (before, after) = (brief(before), brief(after));
+            format!("{field} is {before} on the platform and {after} at {place} ({rule})")
+        })
+        .collect();
+    sentences.join("; ")
+}
+
+/// Every declared value in canonical form, to be noted in the mark.
+pub(super) fn applied_fields(declared: &Declared) -> Vec<(String, Value)> {
+    let kind = declared.address.kind;
+    let fields = declared
+        .fields
+        .iter()
+        .map(|(field, value)| (field.clone(), canonical(kind, field, value)));
+    let metadata = declared
+        .metadata
+        .iter()
+        .map(|(key, value)| (metadata_field(key), value.clone()));
+    let limit = declared
+        .limit
+        .iter()
+        .map(|limit| (LIMIT_FIELD.to_owned(), limit_value(limit)));
+    fields.chain(metadata).chain(limit).collect()
+}
+
+/// The field that holds a subaccount's limit.
+pub(super) const LIMIT_FIELD: &str = "limit_id";
+
+/// Ids change when a limit is made again; what was applied is remembered by address.
+pub(super) fn limit_value(limit: &Address) -> Value {
+    Value::String(limit.to_string())
+}
+
+/// A value in one line of a reason; the whole value stands in the changes.
+fn brief(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

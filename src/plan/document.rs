@@ -1,0 +1,124 @@
+//! The plan as JSON, for machines. Its schema is `schemas/plan.schema.json`.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::step::{
+    Action, Blocked, Change, Pending, Plan, Prunable, Step, StepId, Summary, Unknown,
+};
+use crate::resource::{Address, Phase};
+
+/// What would be done, in which order and why. Holds no secret.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PlanDocument<'a> {
+    /// `flespi-gitops/plan/v1`.
+    pub format: PlanFormat,
+    /// The stack.
+    pub stack: &'a str,
+    /// SHA-256 over the steps.
+    pub digest: &'a str,
+    /// How many of what.
+    pub summary: Summary,
+    /// The steps in the order of application.
+    pub steps: Vec<StepDocument<'a>>,
+    /// What is asked for and will not be done.
+    pub blocked: &'a [Blocked],
+    /// What waits for somebody else.
+    pub pending: &'a [Pending],
+    /// What only a run with `--prune` would delete.
+    pub prunable: &'a [Prunable],
+    /// Scopes that could not be read; nothing is planned there.
+    pub unknown: &'a [Unknown],
+    /// What a person should know.
+    pub notes: &'a [String],
+    /// What making the plan cost.
+    pub api: PlanApi,
+}
+
+/// The format of this document.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub enum PlanFormat {
+    /// Version 1.
+    #[serde(rename = "flespi-gitops/plan/v1")]
+    V1,
+}
+
+/// What making the plan cost.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub struct PlanApi {
+    /// API calls.
+    pub calls: u64,
+}
+
+/// One step.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StepDocument<'a> {
+    /// Its name within the plan.
+    pub id: &'a StepId,
+    /// The phase it belongs to.
+    pub phase: Phase,
+    /// What it does.
+    pub action: Action,
+    /// What it is done to.
+    pub address: &'a Address,
+    /// Why.
+    pub reason: &'a str,
+    /// Where the manifest stands, `file:line:col`; null for what no manifest names.
+    pub source: Option<String>,
+    /// The fields that it sets.
+    pub changes: &'a [Change],
+    /// Steps without whose success it is not begun.
+    pub needs: &'a [StepId],
+}
+
+/// The document of `plan`, which took `calls` API calls to make.
+pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
+    let Plan {
+        stack,
+        steps,
+        blocked,
+        pending,
+        prunable,
+        unknown,
+        notes,
+        unchanged: _,
+        digest,
+    } = plan;
+    PlanDocument {
+        format: PlanFormat::V1,
+        stack,
+        digest,
+        summary: plan.summary(),
+        steps: steps.iter().map(step_document).collect(),
+        blocked,
+        pending,
+        prunable,
+        unknown,
+        notes,
+        api: PlanApi { calls },
+    }
+}
+
+fn step_document(step: &Step) -> StepDocument<'_> {
+    let Step {
+        id,
+        phase,
+        action,
+        address,
+        reason,
+        source,
+        changes,
+        needs,
+        effect: _,
+    } = step;
+    StepDocument {
+        id,
+        phase: *phase,
+        action: *action,
+        address,
+        reason,
+        source: source.as_ref().map(ToString::to_string),
+        changes,
+        needs,
+    }
+}

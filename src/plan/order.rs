@@ -1,0 +1,90 @@
+//! The order of application.
+//!
+//! ```text
+//! account        limit ─► subaccount ─► assign ─► token ─► credentials
+//!                                         │
+//! account below                           └► limit ─► subaccount ─► ...
+//!
+//! deletions      the same drawing, walked backwards, after everything else
+//! ```
+//!
+//! Accounts come before what is below them, and within an account the five phases follow each
+//! other; equal ranks are ordered by address, so that equal input gives equal plans.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::digest;
+use super::step::{Action, Blocked, Draft, Plan, Step, StepId};
+use crate::resource::{Desired, Phase};
+
+/// Where a step stands: lower ranks come first.
+pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
+    let phase = step.phase as isize;
+    let depth = isize::try_from(step.scope().depth()).unwrap_or(isize::MAX);
+    match step.action {
+        // Left-over bootstrap tokens are in nobody's way and no deeper than anything.
+        Action::Delete if step.phase == Phase::Credentials => (true, isize::MIN, 0),
+        Action::Delete => (true, -depth, -phase),
+        Action::Create | Action::Update | Action::Assign => (false, depth, phase),
+    }
+}
+
+/// Sorts the draft, takes out what needs something that is not there, and seals it.
+pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
+    let Draft {
+        mut steps,
+        mut blocked,
+        pending,
+        mut prunable,
+        unknown,
+        mut notes,
+        unchanged,
+    } = draft;
+    block_the_stranded(&mut steps, &mut blocked);
+    steps.sort_by(|a, b| (rank(a), &a.address, &a.id).cmp(&(rank(b), &b.address, &b.id)));
+    blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
+    blocked.dedup();
+    prunable.sort_by(|a, b| a.address.cmp(&b.address));
+    notes.sort();
+    let digest = digest::of(&desired.stack, &steps);
+    Plan {
+        stack: desired.stack.clone(),
+        steps,
+        blocked,
+        pending,
+        prunable,
+        unknown,
+        notes,
+        unchanged,
+        digest,
+    }
+}
+
+/// A step whose need is not in the plan could never begin; it is told as blocked now rather than
+/// at the end of an apply.
+fn block_the_stranded(steps: &mut Vec<Step>, blocked: &mut Vec<Blocked>) {
+    loop {
+        let known: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+        let missing: BTreeMap<StepId, StepId> = steps
+            .iter()
+            .filter_map(|step| {
+                let need = step.needs.iter().find(|need| !known.contains(need))?;
+                Some((step.id.clone(), need.clone()))
+            })
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        steps.retain(|step| {
+            let Some(need) = missing.get(&step.id) else {
+                return true;
+            };
+            blocked.push(Blocked {
+                address: step.address.clone(),
+                reason: format!("it needs {need}, which is not done"),
+                source: step.source.as_ref().map(ToString::to_string),
+            });
+            false
+        });
+    }
+}

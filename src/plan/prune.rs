@@ -1,0 +1,270 @@
+//! What carries this stack's mark and no manifest names.
+//!
+//! Deleting is the one thing that cannot be taken back with a manifest, so every doubt is a reason
+//! not to: a mark in another place than its address says, anything unread, anything foreign inside
+//! a subaccount, a limit that somebody still uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::bind::Bindings;
+use super::step::{Action, Blocked, Draft, Effect, Prunable, Step, StepId};
+use super::{Policy, diff::LIMIT_FIELD};
+use crate::observe::{Actual, Object};
+use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase};
+
+/// Adds deletions, or what a run with `--prune` would delete, to `draft`.
+pub(super) fn steps(
+    desired: &Desired,
+    actual: &Actual,
+    bindings: &Bindings<'_>,
+    policy: Policy,
+    draft: &mut Draft,
+) {
+    // With anything unread, what a subaccount holds or who uses a limit cannot be told.
+    if !actual.unknown.is_empty() {
+        return;
+    }
+    let pruner = Pruner {
+        desired,
+        actual,
+        bindings,
+    };
+    pruner.bootstrap_tokens(draft);
+    let mut doomed = pruner.candidates(draft);
+    if !policy.prune {
+        draft
+            .prunable
+            .extend(doomed.into_values().map(|(object, mark)| Prunable {
+                address: mark.address.clone(),
+                id_on_platform: object.id,
+            }));
+        return;
+    }
+    pruner.spare_protected(&mut doomed, draft);
+    pruner.spare_what_is_not_empty(&mut doomed, draft);
+    pruner.spare_used_limits(&mut doomed, draft);
+    pruner.delete(&doomed, draft);
+}
+
+type Doomed<'a> = BTreeMap<(Kind, i64), (&'a Object, &'a Mark)>;
+
+struct Pruner<'a> {
+    desired: &'a Desired,
+    actual: &'a Actual,
+    bindings: &'a Bindings<'a>,
+}
+
+impl<'a> Pruner<'a> {
+    /// A run that was killed may have left the token with which it set credentials.
+    fn bootstrap_tokens(&self, draft: &mut Draft) {
+        for object in self.actual.of_kind(Kind::Token) {
+            let Some(mark) = object.mark_of(&self.desired.stack) else {
+                continue;
+            };
+            if mark.bootstrap && object.id != self.actual.identity.token {
+                let mut step = deletion(Phase::Credentials, object, mark);
+                step.id = StepId(format!(
+                    "{}:{}:{}",
+                    Phase::Credentials,
+                    mark.address,
+                    object.id
+                ));
+                step.reason =
+                    "an interrupted run left this token, which only serves to set credentials"
+                        .to_owned();
+                draft.steps.push(step);
+            }
+        }
+    }
+
+    fn candidates(&self, draft: &mut Draft) -> Doomed<'a> {
+        let mut doomed = Doomed::new();
+        for object in self.actual.objects.values() {
+            let Some(mark) = object.mark_of(&self.desired.stack) else {
+                continue;
+            };
+            let is_bound = self.bindings.address_of(object.kind, object.id).is_some();
+            let is_ours = object.id == self.actual.identity.token && object.kind == Kind::Token;
+            if mark.bootstrap || is_bound || is_ours {
+                continue;
+            }
+            let in_place = mark.address.kind == object.kind
+                && self.place(object.owner).as_ref() == Some(&mark.address.account);
+            if !in_place || self.desired.objects.contains_key(&mark.address) {
+                draft.notes.push(format!(
+                    "{} {} in account {} carries the mark of {}, which it is not; it is left alone",
+                    object.kind, object.id, object.owner, mark.address
+                ));
+                continue;
+            }
+            doomed.insert((object.kind, object.id), (object, mark));
+        }
+        doomed
+    }
+
+    /// The path of an account that this stack knows: bound to a manifest, or marked all the way up.
+    fn place(&self, account: i64) -> Option<AccountPath> {
+        if account == self.actual.identity.account {
+            return Some(AccountPath::root());
+        }
+        if let Some(address) = self.bindings.address_of(Kind::Subaccount, account) {
+            return address.as_account();
+        }
+        let object = self.actual.get(Kind::Subaccount, account)?;
+        let mark = object.mark_of(&self.desired.stack)?;
+        (self.place(object.owner)? == mark.address.account).then(|| mark.address.as_account())?
+    }
+
+    fn spare_protected(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
+        doomed.retain(|_, (object, mark)| {
+            if mark.protect {
+                block(
+                    draft,
+                    object,
+                    mark,
+                    "it is protected: first give its manifest back \
+                     without `protect` and apply, then take the manifest away",
+                );
+            }
+            !mark.protect
+        });
+    }
+
+    /// A subaccount goes only if everything in it goes, tokens of others excepted: they are keys
+    /// to the account and end with it.
+    fn spare_what_is_not_empty(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
+        loop {
+            let stays: Vec<(i64, String)> = doomed
+                .values()
+                .filter(|(object, _)| object.kind == Kind::Subaccount)
+                .filter_map(|(object, _)| {
+                    let inside = self.actual.objects.values().find(|inner| {
+                        let foreign_token = inner.kind == Kind::Token
+                            && inner.mark_of(&self.desired.stack).is_none();
+                        inner.owner == object.id
+                            && !foreign_token
+                            && !doomed.contains_key(&(inner.kind, inner.id))
+                            && !inner
+                                .mark_of(&self.desired.stack)
+                                .is_some_and(|m| m.bootstrap)
+                    })?;
+                    Some((
+                        object.id,
+                        format!("{} {} `{}`", inside.kind, inside.id, inside.label()),
+                    ))
+                })
+                .collect();
+            if stays.is_empty() {
+                return;
+            }
+            for (id, inside) in stays {
+                if let Some((object, mark)) = doomed.remove(&(Kind::Subaccount, id)) {
+                    let reason = format!("it holds {inside}, which stays");
+                    block(draft, object, mark, &reason);
+                }
+            }
+        }
+    }
+
+    fn spare_used_limits(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
+        let reassigned: BTreeSet<&Address> = draft
+            .steps
+            .iter()
+            .filter(|step| step.phase == Phase::Assign)
+            .map(|step| &step.address)
+            .collect();
+        let users: Vec<(i64, &Object)> = self
+            .actual
+            .of_kind(Kind::Subaccount)
+            .filter(|user| !doomed.contains_key(&(Kind::Subaccount, user.id)))
+            .filter(|user| {
+                let address = self.bindings.address_of(Kind::Subaccount, user.id);
+                !address.is_some_and(|address| reassigned.contains(address))
+            })
+            .filter_map(|user| Some((user.fields.get(LIMIT_FIELD)?.as_i64()?, user)))
+            .collect();
+        for (limit, user) in users {
+            if let Some((object, mark)) = doomed.remove(&(Kind::Limit, limit)) {
+                let reason = format!(
+                    "subaccount {} `{}` uses it; give that another limit first",
+                    user.id,
+                    user.label()
+                );
+                block(draft, object, mark, &reason);
+            }
+        }
+    }
+
+    fn delete(&self, doomed: &Doomed<'a>, draft: &mut Draft) {
+        let assigns: Vec<(StepId, Address)> = draft
+            .steps
+            .iter()
+            .filter(|step| step.phase == Phase::Assign)
+            .map(|step| (step.id.clone(), step.address.clone()))
+            .collect();
+        for (object, mark) in doomed.values() {
+            let mut step = deletion(object.kind.phase(), object, mark);
+            step.reason = format!(
+                "it carries the mark of stack `{}`, and no manifest names it",
+                mark.stack
+            );
+            match object.kind {
+                // What is inside goes first.
+                Kind::Subaccount => {
+                    let inside = doomed
+                        .values()
+                        .filter(|(inner, _)| inner.owner == object.id);
+                    step.needs = inside
+                        .map(|(inner, mark)| StepId::of(inner.kind.phase(), &mark.address))
+                        .collect();
+                }
+                // Its users go first, or get another limit.
+                Kind::Limit => {
+                    for user in self.actual.of_kind(Kind::Subaccount) {
+                        if user.fields.get(LIMIT_FIELD).and_then(Value::as_i64) != Some(object.id) {
+                            continue;
+                        }
+                        if let Some((_, mark)) = doomed.get(&(Kind::Subaccount, user.id)) {
+                            step.needs
+                                .push(StepId::of(Phase::Subaccount, &mark.address));
+                        } else if let Some(address) =
+                            self.bindings.address_of(Kind::Subaccount, user.id)
+                        {
+                            let assign = assigns.iter().find(|(_, of)| of == address);
+                            step.needs.extend(assign.map(|(id, _)| id.clone()));
+                        }
+                    }
+                }
+                Kind::Token => {}
+            }
+            draft.steps.push(step);
+        }
+    }
+}
+
+fn deletion(phase: Phase, object: &Object, mark: &Mark) -> Step {
+    Step {
+        id: StepId::of(phase, &mark.address),
+        phase,
+        action: Action::Delete,
+        address: mark.address.clone(),
+        reason: String::new(),
+        source: None,
+        changes: Vec::new(),
+        needs: Vec::new(),
+        effect: Effect::Delete {
+            kind: object.kind,
+            id: object.id,
+        },
+    }
+}
+
+fn block(draft: &mut Draft, object: &Object, mark: &Mark, reason: &str) {
+    draft.blocked.push(Blocked {
+        address: mark.address.clone(),
+        reason: format!("{} {} is not deleted: {reason}", object.kind, object.id),
+        source: None,
+    });
+}

@@ -1,0 +1,339 @@
+//! The plan as a value: what would be done, in which order, and why.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::resource::{AccountPath, Address, Kind, Phase};
+use crate::secret::{Sink, Source};
+use crate::source::Origin;
+
+/// Everything that would be done, and everything that would not and why.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The stack that the plan is for.
+    pub stack: String,
+    /// The steps in the order of application.
+    pub steps: Vec<Step>,
+    /// What is asked for and will not be done.
+    pub blocked: Vec<Blocked>,
+    /// What was asked for before and waits for somebody else.
+    pub pending: Vec<Pending>,
+    /// What carries this stack's mark and no manifest names, while pruning is not asked for.
+    pub prunable: Vec<Prunable>,
+    /// What could not be read; nothing is planned there.
+    pub unknown: Vec<Unknown>,
+    /// What a person should know although nothing is to be done about it.
+    pub notes: Vec<String>,
+    /// How many declared objects need nothing.
+    pub unchanged: usize,
+    /// SHA-256 over the steps, as hexadecimal digits.
+    pub digest: String,
+}
+
+/// Names a step within its plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct StepId(pub String);
+
+impl StepId {
+    /// There is at most one step of a phase for an address.
+    pub fn of(phase: Phase, address: &Address) -> Self {
+        Self(format!("{phase}:{address}"))
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Make an object.
+    Create,
+    /// Set fields.
+    Update,
+    /// Give a subaccount its limit.
+    Assign,
+    /// Delete an object.
+    Delete,
+}
+
+impl Action {
+    /// The word in plans and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Assign => "assign",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Why a field differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The object is new.
+    New,
+    /// The manifest was edited since it was last applied.
+    Edited,
+    /// The platform was changed although the manifest was not.
+    Drift,
+    /// The object is taken over, or both sides changed since the last apply.
+    Differs,
+}
+
+/// One field that a step sets.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Change {
+    /// The platform's name of the field; keys of `metadata` follow a dot.
+    pub field: String,
+    /// The value on the platform; null if there is none.
+    pub before: Value,
+    /// The value that the manifest asks for.
+    pub after: Value,
+    /// Why they differ.
+    pub cause: Cause,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name within the plan.
+    pub id: StepId,
+    /// The phase it belongs to.
+    pub phase: Phase,
+    /// What it does.
+    pub action: Action,
+    /// What it is done to.
+    pub address: Address,
+    /// Why, naming manifest, platform and rule.
+    pub reason: String,
+    /// Where the manifest stands; none for what no manifest names.
+    pub source: Option<Origin>,
+    /// The fields that it sets.
+    pub changes: Vec<Change>,
+    /// Steps without whose success this one is not begun.
+    pub needs: Vec<StepId>,
+    /// What the executor does.
+    pub effect: Effect,
+}
+
+impl Step {
+    /// The account whose phases this step takes part in: the owner's, except that credentials are
+    /// set inside the subaccount, after its tokens.
+    pub fn scope(&self) -> AccountPath {
+        match (self.phase, self.address.as_account()) {
+            (Phase::Credentials, Some(account)) => account,
+            _ => self.address.account.clone(),
+        }
+    }
+}
+
+/// What a step does on the platform, with everything decided but the ids that other steps make.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Make an object.
+    Create(Box<CreateEffect>),
+    /// Set fields of the object with this id.
+    Update(Box<UpdateEffect>),
+    /// Verify the limit that a subaccount was created with, and repair it.
+    VerifyLimit {
+        /// The limit.
+        limit: Address,
+    },
+    /// Give an existing subaccount another limit.
+    AssignLimit {
+        /// Id of the subaccount.
+        id: i64,
+        /// The limit.
+        limit: Address,
+        /// Its id, if it exists already.
+        limit_id: Option<i64>,
+        /// What to note in the mark if the call is made for this subaccount alone.
+        refresh: MarkEdit,
+    },
+    /// Set e-mail or password of a subaccount.
+    Credentials(Box<CredentialsEffect>),
+    /// Delete the object with this id.
+    Delete {
+        /// What it is.
+        kind: Kind,
+        /// Its id.
+        id: i64,
+    },
+}
+
+/// How an object is made.
+#[derive(Debug, Clone)]
+pub struct CreateEffect {
+    /// What it is.
+    pub kind: Kind,
+    /// The account that will hold it; `None` if a step of this plan makes that account.
+    pub owner: Option<i64>,
+    /// The fields, the mark included, `limit_id` not.
+    pub body: Map<String, Value>,
+    /// The limit that goes into the same call.
+    pub limit: Option<Address>,
+    /// Its id, if it exists already.
+    pub limit_id: Option<i64>,
+    /// Where the key of a token goes.
+    pub deliver: Vec<Sink>,
+}
+
+/// How an object is changed.
+#[derive(Debug, Clone)]
+pub struct UpdateEffect {
+    /// What it is.
+    pub kind: Kind,
+    /// Its id.
+    pub id: i64,
+    /// The fields to set, `metadata` aside.
+    pub fields: Map<String, Value>,
+    /// The metadata as it was observed, foreign keys included.
+    pub metadata: Map<String, Value>,
+    /// Keys to set in the metadata.
+    pub metadata_set: Map<String, Value>,
+    /// What to note in the mark, in any case.
+    pub mark: Option<MarkEdit>,
+    /// What to note in the mark if the call is made for this object alone. One call for many
+    /// objects is worth more than telling later whether a person or a manifest changed a field.
+    pub refresh: Option<MarkEdit>,
+    /// Sinks of a token that lack its key.
+    pub deliver: Vec<Sink>,
+}
+
+/// How a mark changes; what is not named here stays.
+#[derive(Debug, Clone)]
+pub struct MarkEdit {
+    /// The stack.
+    pub stack: String,
+    /// The address.
+    pub address: Address,
+    /// Whether the object outlives its manifest.
+    pub protect: bool,
+    /// Canonical values that were applied with this step, by field.
+    pub applied: Vec<(String, Value)>,
+    /// The metadata as it was observed.
+    pub base: Map<String, Value>,
+}
+
+/// How credentials are set.
+#[derive(Debug, Clone)]
+pub struct CredentialsEffect {
+    /// The stack, for the mark of the bootstrap token.
+    pub stack: String,
+    /// Id of the subaccount; `None` if a step of this plan makes it.
+    pub id: Option<i64>,
+    /// The metadata as it was observed.
+    pub metadata: Map<String, Value>,
+    /// The e-mail address to ask for.
+    pub email: Option<String>,
+    /// Where the password to set comes from.
+    pub password: Option<Source>,
+}
+
+/// Something that is asked for and will not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Blocked {
+    /// What it is about.
+    pub address: Address,
+    /// Why, and what to do about it.
+    pub reason: String,
+    /// Where the manifest stands, `file:line:col`.
+    pub source: Option<String>,
+}
+
+/// Something that was asked for and waits for somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Pending {
+    /// What it is about.
+    pub address: Address,
+    /// What is waited for.
+    pub reason: String,
+}
+
+/// Something that only a run with `--prune` would delete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Prunable {
+    /// What it is.
+    pub address: Address,
+    /// Its id on the platform.
+    pub id_on_platform: i64,
+}
+
+/// A scope that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unknown {
+    /// The kind whose objects are not known.
+    pub kind: Kind,
+    /// The account below which they are not known; empty: everywhere.
+    pub account: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How many of what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Objects to create.
+    pub create: usize,
+    /// Objects to update, credentials included.
+    pub update: usize,
+    /// Limits to assign.
+    pub assign: usize,
+    /// Objects to delete and create again.
+    pub replace: usize,
+    /// Objects to bring back from the recycle bin.
+    pub restore: usize,
+    /// Objects to delete.
+    pub delete: usize,
+    /// Declared objects that need nothing.
+    pub unchanged: usize,
+}
+
+impl Plan {
+    /// How many of what.
+    pub fn summary(&self) -> Summary {
+        let count = |action| {
+            self.steps
+                .iter()
+                .filter(|step| step.action == action)
+                .count()
+        };
+        Summary {
+            create: count(Action::Create),
+            update: count(Action::Update),
+            assign: count(Action::Assign),
+            replace: 0,
+            restore: 0,
+            delete: count(Action::Delete),
+            unchanged: self.unchanged,
+        }
+    }
+
+    /// Whether there is nothing to do and nothing in the way.
+    pub fn is_converged(&self) -> bool {
+        self.steps.is_empty() && self.blocked.is_empty() && self.unknown.is_empty()
+    }
+}
+
+/// A plan in the making.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub(super) steps: Vec<Step>,
+    pub(super) blocked: Vec<Blocked>,
+    pub(super) pending: Vec<Pending>,
+    pub(super) prunable: Vec<Prunable>,
+    pub(super) unknown: Vec<Unknown>,
+    pub(super) notes: Vec<String>,
+    pub(super) unchanged: usize,
+}

@@ -1,0 +1,234 @@
+//! Marks: what we write into an object's platform `metadata` so that it can be found again without
+//! a state file.
+//!
+//! All values are strings under keys that begin with [`PREFIX`]. Foreign keys are none of our
+//! business and are always preserved.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::address::Address;
+
+/// What every key of a mark begins with.
+pub const PREFIX: &str = "flespi-gitops/";
+
+const STACK: &str = "flespi-gitops/stack";
+const ADDRESS: &str = "flespi-gitops/address";
+const APPLIED: &str = "flespi-gitops/applied";
+const PROTECT: &str = "flespi-gitops/protect";
+const ROLE: &str = "flespi-gitops/role";
+const PASSWORD: &str = "flespi-gitops/password";
+const EMAIL_REQUESTED: &str = "flespi-gitops/email-requested";
+
+const ROLE_BOOTSTRAP: &str = "bootstrap";
+
+/// What a mark says of its object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The stack that owns the object.
+    pub stack: String,
+    /// The address that the stack gave to it.
+    pub address: Address,
+    /// Digests of the field values that were last applied, to tell drift from an edited manifest.
+    pub applied: Applied,
+    /// Never delete the object, whatever the manifests say.
+    pub protect: bool,
+    /// A short-lived token that only serves to set credentials.
+    pub bootstrap: bool,
+    /// Salted slow hash (PHC text) of the password that was last set.
+    pub password: Option<String>,
+    /// The e-mail address that was last asked for, confirmed or not.
+    pub email_requested: Option<String>,
+}
+
+/// Why something that looks like a mark is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MarkProblem {
+    /// Only one of stack and address is there, or one is not a text.
+    #[error("its mark is incomplete")]
+    Incomplete,
+    /// The address does not parse.
+    #[error("its mark names `{0}`, which is no address")]
+    BadAddress(String),
+}
+
+impl Mark {
+    /// A mark for an object of `stack` at `address`.
+    pub fn new(stack: &str, address: Address) -> Self {
+        Self {
+            stack: stack.to_owned(),
+            address,
+            applied: Applied::default(),
+            protect: false,
+            bootstrap: false,
+            password: None,
+            email_requested: None,
+        }
+    }
+
+    /// Reads the mark in `metadata`, if there is one.
+    ///
+    /// # Errors
+    /// [`MarkProblem`] when there are keys of ours that do not make a mark.
+    pub fn read(metadata: &Map<String, Value>) -> Result<Option<Self>, MarkProblem> {
+        let text = |key: &str| metadata.get(key).and_then(Value::as_str).map(str::to_owned);
+        if !metadata.contains_key(STACK) && !metadata.contains_key(ADDRESS) {
+            return Ok(None);
+        }
+        let (Some(stack), Some(address)) = (text(STACK), text(ADDRESS)) else {
+            return Err(MarkProblem::Incomplete);
+        };
+        let address = address
+            .parse()
+            .map_err(|_| MarkProblem::BadAddress(address))?;
+        Ok(Some(Self {
+            stack,
+            address,
+            applied: text(APPLIED)
+                .map(|text| Applied::parse(&text))
+                .unwrap_or_default(),
+            protect: text(PROTECT).as_deref() == Some("true"),
+            bootstrap: text(ROLE).as_deref() == Some(ROLE_BOOTSTRAP),
+            password: text(PASSWORD),
+            email_requested: text(EMAIL_REQUESTED),
+        }))
+    }
+
+    /// Writes the mark into `metadata`, which keeps every foreign key.
+    pub fn write(&self, metadata: &mut Map<String, Value>) {
+        let Self {
+            stack,
+            address,
+            applied,
+            protect,
+            bootstrap,
+            password,
+            email_requested,
+        } = self;
+        metadata.retain(|key, _| !key.starts_with(PREFIX));
+        let mut set = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                metadata.insert(key.to_owned(), Value::String(value));
+            }
+        };
+        set(STACK, Some(stack.clone()));
+        set(ADDRESS, Some(address.to_string()));
+        set(APPLIED, (!applied.is_empty()).then(|| applied.to_string()));
+        set(PROTECT, protect.then(|| "true".to_owned()));
+        set(ROLE, bootstrap.then(|| ROLE_BOOTSTRAP.to_owned()));
+        set(PASSWORD, password.clone());
+        set(EMAIL_REQUESTED, email_requested.clone());
+    }
+}
+
+/// A short digest per applied field: enough to tell whether a value is the one that we set, too
+/// short to matter in size, and worthless for guessing since the values themselves stand beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Applied(BTreeMap<String, String>);
+
+impl Applied {
+    /// The digests of canonical `fields`.
+    pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
+        Self(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), digest(value)))
+                .collect(),
+        )
+    }
+
+    /// Whether `value` is what was last applied to `field`; `None` if nothing is known of it.
+    pub fn matches(&self, field: &str, value: &Value) -> Option<bool> {
+        self.0.get(field).map(|known| *known == digest(value))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn parse(text: &str) -> Self {
+        Self(
+            text.split(',')
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(name, digest)| (name.to_owned(), digest.to_owned()))
+                .collect(),
+        )
+    }
+}
+
+impl std::fmt::Display for Applied {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, (name, digest)) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(formatter, "{comma}{name}={digest}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Eight hexadecimal digits: two different values of one field collide once in four thousand
+/// million, and a collision only chooses between two words in a reason.
+fn digest(value: &Value) -> String {
+    let bytes = Sha256::digest(value.to_string().as_bytes());
+    bytes
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn map(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_mark_reads_back_as_it_was_written_and_keeps_foreign_keys() {
+        let mut metadata =
+            map(json!({"sys_user_config": {"title": "ACME"}, "flespi-gitops/old": "x"}));
+        let mut mark = Mark::new("default", "subaccount/emea/acme".parse().unwrap());
+        mark.applied = Applied::of([("name", &json!("ACME")), ("enabled", &json!(true))]);
+        mark.protect = true;
+        mark.email_requested = Some("ops@acme.example".to_owned());
+        mark.write(&mut metadata);
+        assert_eq!(Mark::read(&metadata), Ok(Some(mark)));
+        assert_eq!(metadata["sys_user_config"], json!({"title": "ACME"}));
+        assert!(!metadata.contains_key("flespi-gitops/old"));
+        assert!(
+            metadata
+                .iter()
+                .filter(|(key, _)| key.starts_with(PREFIX))
+                .all(|(_, v)| v.is_string())
+        );
+    }
+
+    #[test]
+    fn an_object_without_our_keys_has_no_mark() {
+        assert_eq!(Mark::read(&map(json!({"team": "a"}))), Ok(None));
+    }
+
+    #[test]
+    fn half_a_mark_is_a_problem_and_not_a_mark() {
+        let half = map(json!({"flespi-gitops/stack": "default"}));
+        assert_eq!(Mark::read(&half), Err(MarkProblem::Incomplete));
+        let wrong = map(json!({"flespi-gitops/stack": "default", "flespi-gitops/address": "x"}));
+        assert_eq!(
+            Mark::read(&wrong),
+            Err(MarkProblem::BadAddress("x".to_owned()))
+        );
+    }
+
+    #[test]
+    fn applied_values_are_recognised() {
+        let applied = Applied::parse(&Applied::of([("ttl", &json!(60))]).to_string());
+        assert_eq!(applied.matches("ttl", &json!(60)), Some(true));
+        assert_eq!(applied.matches("ttl", &json!(61)), Some(false));
+        assert_eq!(applied.matches("expire", &json!(1)), None);
+    }
+}

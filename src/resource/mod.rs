@@ -1,0 +1,148 @@
+//! The nouns: what a manifest declares, what the platform reports, and how both are addressed.
+//!
+//! [`Desired`] and [`Actual`](crate::observe::Actual) are the two ordered sets that meet in
+//! [`plan`](crate::plan). Nothing here knows YAML, HTTP or the terminal.
+//!
+//! Invariant: every map that can reach an output is ordered, so equal input gives equal bytes.
+
+mod account;
+mod address;
+pub mod canonical;
+mod kind;
+mod mark;
+pub mod quota;
+
+pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
+pub use address::{Address, InvalidAddress};
+pub use kind::{Kind, Phase};
+pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::secret::{Sink, Source};
+use crate::source::Origin;
+
+/// Everything that a load of manifests asks for, checked and in canonical form.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// Name of the stack that owns what is created.
+    pub stack: String,
+    /// The declared objects by address.
+    pub objects: BTreeMap<Address, Declared>,
+}
+
+/// One object as a manifest declares it.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// What the object is called in manifests, marks and reports.
+    pub address: Address,
+    /// Where the manifest begins.
+    pub origin: Origin,
+    /// Where each declared field stands, by field name (`devices_count`, `credentials.email`).
+    pub field_origins: BTreeMap<String, Origin>,
+    /// Binds the object to this id on the platform (`metadata.id`).
+    pub bound_id: Option<i64>,
+    /// The address that the object had before (`metadata.moved_from`).
+    pub moved_from: Option<Address>,
+    /// The declared platform fields, as the platform spells them. A field that is not here is not
+    /// managed. `metadata` and `limit_id` have members of their own.
+    pub fields: BTreeMap<String, Value>,
+    /// The declared keys of the platform's `metadata`. Keys that are not here are kept as found.
+    pub metadata: Map<String, Value>,
+    /// The limit of a subaccount, resolved to its address.
+    pub limit: Option<Address>,
+    /// The log-in of a subaccount.
+    pub credentials: Option<Credentials>,
+    /// Where the key of a token goes.
+    pub deliver: Vec<Sink>,
+    /// What may be done to the object.
+    pub lifecycle: Lifecycle,
+}
+
+impl Declared {
+    /// The account path of a declared subaccount itself, not of its owner.
+    pub fn own_path(&self) -> AccountPath {
+        self.address.account.child(&self.address.name)
+    }
+}
+
+/// E-mail and password with which a person logs in to a subaccount.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The address; a change stays pending on the platform until its owner confirms it.
+    pub email: Option<String>,
+    /// Where the password comes from.
+    pub password: Option<Source>,
+}
+
+/// A right that a manifest grants to the reconciler over one object.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Right {
+    /// Read the object and refer to it.
+    Observe,
+    /// Create it where it is missing.
+    Create,
+    /// Change the fields that the manifest mentions.
+    Update,
+    /// Delete it when no manifest names it any more.
+    Delete,
+}
+
+/// What to do when the platform differs although the manifest did not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Drift {
+    /// Set the declared value again.
+    #[default]
+    Heal,
+    /// Tell it and leave it.
+    Report,
+    /// Leave it and say nothing.
+    Ignore,
+}
+
+/// What may be done to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lifecycle {
+    /// Never deleted, not even after its manifest is gone.
+    pub protect: bool,
+    /// Take over an unmarked object of the same name.
+    pub adopt: bool,
+    /// The granted rights.
+    pub rights: BTreeSet<Right>,
+    /// What to do about drift.
+    pub drift: Drift,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            protect: false,
+            adopt: false,
+            rights: BTreeSet::from([Right::Observe, Right::Create, Right::Update, Right::Delete]),
+            drift: Drift::Heal,
+        }
+    }
+}
+
+impl Lifecycle {
+    /// Whether `right` is granted.
+    pub fn allows(&self, right: Right) -> bool {
+        self.rights.contains(&right)
+    }
+
+    /// Whether the object is only referred to: neither created, changed, deleted nor marked.
+    pub fn observe_only(&self) -> bool {
+        !self.allows(Right::Create) && !self.allows(Right::Update) && !self.allows(Right::Delete)
+    }
+
+    /// Whether the mark must tell later runs, which have no manifest any more, to keep the object.
+    pub fn keeps_forever(&self) -> bool {
+        self.protect || !self.allows(Right::Delete)
+    }
+}

@@ -1,0 +1,184 @@
+//! The parser's complaints in words that help.
+
+use granit_parser::{ErrorKind, ScanError};
+
+use super::Sink;
+use super::build::too_deep;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::{Limits, SourceId, Span, floor};
+
+/// The diagnostic for what the parser could not read.
+pub(super) fn diagnostic(
+    source: SourceId,
+    text: &str,
+    error: &ScanError,
+    limits: &Limits,
+) -> Diagnostic {
+    let at = floor(text, error.marker().byte_offset().unwrap_or(text.len()));
+    // A line break is no character to underline.
+    let next = text
+        .get(at..)
+        .and_then(|rest| rest.chars().next())
+        .filter(|c| !matches!(c, '\n' | '\r'));
+    let span = Span::new(source, at, at + next.map_or(0, char::len_utf8));
+    let (message, help) = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => return too_deep(span, limits.depth),
+        kind => words(kind),
+    };
+    let diagnostic = Diagnostic::error(Code::YamlSyntax, message).at(span, "");
+    if help.is_empty() {
+        diagnostic
+    } else {
+        diagnostic.help(help)
+    }
+}
+
+/// Complains about the first character that YAML does not allow as it is, the rest being most likely of the same making.
+pub(super) fn unprintable(source: SourceId, text: &str, sink: &mut Sink) {
+    let mut found = text.char_indices().filter(|(_, c)| !is_yaml(*c));
+    let Some((at, c)) = found.next() else { return };
+    let more = match found.count() {
+        0 => String::new(),
+        more => format!(", and {more} more like it may not either"),
+    };
+    let message = format!(
+        "the character U+{:04X} may not stand in YAML as it is{more}",
+        u32::from(c)
+    );
+    sink.push(
+        Diagnostic::error(Code::YamlSyntax, message)
+            .at(Span::new(source, at, at + c.len_utf8()), "")
+            .help("inside of double quotes it can be written as an escape"),
+    );
+}
+
+/// Whether the parser stumbled over a character that [`unprintable`] has complained about.
+pub(super) fn is_about_unprintable(error: &ScanError) -> bool {
+    matches!(error.kind(), ErrorKind::UnexpectedCharacter { character } if !is_yaml(*character))
+}
+
+/// What YAML 1.2 calls printable, which leaves out most controls.
+fn is_yaml(c: char) -> bool {
+    match c {
+        '\t' | '\n' | '\r' | '\u{85}' => true,
+        c if c < ' ' => false,
+        '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => false,
+        _ => true,
+    }
+}
+
+const INDENT_HELP: &str =
+    "fields of one mapping start in the same column; what belongs to a field is indented further";
+const TAB_HELP: &str = "indent with spaces";
+const QUOTE_HELP: &str = "text with special characters needs quotes";
+
+/// Headline and hint for each thing that people really get wrong; the parser's own words for the rest.
+fn words(kind: &ErrorKind) -> (String, &'static str) {
+    let (message, help) = match kind {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInPlainScalar => ("a tab may not be used for indentation", TAB_HELP),
+        ErrorKind::InvalidIndentation => ("the indentation fits nothing above it", INDENT_HELP),
+        ErrorKind::ExpectedBlockMappingKey => ("a key was expected here", INDENT_HELP),
+        ErrorKind::ExpectedBlockSequenceEntry => {
+            ("another `- ` item was expected here", INDENT_HELP)
+        }
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
+            "a `:` is missing behind this key",
+            "a field is written `key: value`, with the colon on the line of the key",
+        ),
+        ErrorKind::MappingValueNotAllowed => (
+            "a value may not begin here",
+            "text that holds `: ` needs quotes, and so does a key in the middle of a line",
+        ),
+        ErrorKind::MappingKeyNotAllowed => ("a key may not begin here", INDENT_HELP),
+        ErrorKind::BlockSequenceEntryNotAllowed => (
+            "a list may not begin here",
+            "start the list on a line of its own",
+        ),
+        ErrorKind::BlockEntryInFlowCollection => (
+            "a `- ` item may not stand between brackets",
+            "between brackets items are separated by commas",
+        ),
+        ErrorKind::UnexpectedCharacter { .. }
+        | ErrorKind::PlainScalarStartsWithDashFlowIndicator => {
+            ("bare text may not begin with this character", QUOTE_HELP)
+        }
+        ErrorKind::UnclosedQuotedScalar => ("this quote is never closed", ""),
+        ErrorKind::DocumentIndicatorInQuotedScalar => (
+            "a document ends inside of quotes",
+            "close the quote before this line",
+        ),
+        ErrorKind::InvalidTrailingSingleQuotedScalar => (
+            "something follows the closing quote",
+            "inside of single quotes a quote is written twice: `''`",
+        ),
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => (
+            "something follows the closing quote",
+            "inside of double quotes a quote is written `\\\"`",
+        ),
+        ErrorKind::UnknownQuotedScalarEscape => (
+            "this escape is not known",
+            "inside of double quotes a backslash is written `\\\\`; single quotes take it as it is",
+        ),
+        ErrorKind::InvalidQuotedScalarIndent => (
+            "a quote above is still open here",
+            "close it, or indent this line further if it belongs to the text",
+        ),
+        ErrorKind::InvalidFlowScalarIndent => (
+            "this line is indented less than what it belongs to",
+            "a bracket above may be missing its end",
+        ),
+        ErrorKind::InvalidColonPlacement | ErrorKind::FlowMappingValueAdjacentCollection => (
+            "a `:` may not stand here",
+            "a bracket above may be missing its end",
+        ),
+        ErrorKind::ExpectedFlowMappingSeparator => ("a `,` or `}` was expected here", QUOTE_HELP),
+        ErrorKind::ExpectedFlowSequenceSeparator => ("a `,` or `]` was expected here", QUOTE_HELP),
+        ErrorKind::MisplacedFlowCollectionEnd => ("this bracket closes nothing", QUOTE_HELP),
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            return (format!("`{close}` closes what `{open}` opened"), "");
+        }
+        ErrorKind::UnclosedFlowCollection { open } => {
+            return (format!("this `{open}` is never closed"), "");
+        }
+        ErrorKind::UnexpectedEofFlowSequence
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofImplicitFlowMapping => {
+            ("a bracket is still open where the file ends", "")
+        }
+        ErrorKind::InvalidBlockScalarHeader => (
+            "nothing may follow this `|` or `>`",
+            "the text starts on the next line, indented",
+        ),
+        ErrorKind::InvalidBlockScalarIndent => (
+            "an empty line above is indented further than the text",
+            "remove the blanks from the empty lines above",
+        ),
+        ErrorKind::CommentInterceptedScalar => {
+            ("a comment stands in the middle of a text", QUOTE_HELP)
+        }
+        ErrorKind::CommentNotSeparated => ("a comment needs a blank before its `#`", QUOTE_HELP),
+        ErrorKind::UndeclaredTagHandle => (
+            "this tag has a prefix that is not declared",
+            "manifests need no tags",
+        ),
+        ErrorKind::ExpectedNodeContent => ("a value was expected here", QUOTE_HELP),
+        ErrorKind::ExpectedDocumentStart | ErrorKind::InvalidDocumentEnd => (
+            "the document ended above; `---` has to begin a new one",
+            INDENT_HELP,
+        ),
+        ErrorKind::UnsupportedYamlMajorVersion => (
+            "this version of YAML is not supported",
+            "leave the directive out",
+        ),
+        ErrorKind::MissingAnchorOrAliasName => ("a name is missing here", QUOTE_HELP),
+        ErrorKind::BomInsideDocument => {
+            ("a byte order mark stands inside of a document", "remove it")
+        }
+        other => return (format!("not valid YAML: {other}"), ""),
+    };
+    (message.to_owned(), help)
+}
