@@ -1,0 +1,135 @@
+//! `/_sandbox/`: the hand of a test or a person on the world, in the platform's envelope and without a token.
+//!
+//! Whoever reaches this port holds the whole world anyway, keys included. Web pages are the exception, so a request that
+//! a browser sends for a foreign page is refused.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    answer::{Answer, Refusal, Response},
+    catalog::Kind,
+    faults::{FaultPlan, Faults},
+    request::{Request, Target},
+    state::{Change, State},
+    world::World,
+};
+
+/// The furthest that one request moves the clock, in seconds: ten years.
+const LONGEST_LEAP: u64 = 3650 * 24 * 3600;
+
+/// Answers everything below `/_sandbox`.
+pub(super) fn serve(world: &mut World, request: &Request, target: &Target) -> Response {
+    answer(world, request, target).unwrap_or_else(Answer::from).into()
+}
+
+fn answer(world: &mut World, request: &Request, target: &Target) -> Result<Answer, Refusal> {
+    if let Some(origin) = request.header("origin")
+        && origin.split_once("://").map(|(_, host)| host) != request.header("host")
+    {
+        return Err(Refusal::forbidden("pages of other origins have no business here"));
+    }
+    match (request.method.as_str(), target.path().get(1..).unwrap_or_default()) {
+        ("GET", ["journal"]) => {
+            let mut answer = Answer::default();
+            world
+                .journal
+                .since(target.number("since")?.unwrap_or(0))
+                .for_each(|entry| answer.push(entry));
+            Ok(answer)
+        }
+        ("DELETE", ["journal"]) => {
+            world.journal.clear();
+            Ok(Answer::default())
+        }
+        ("GET", ["state"]) => Ok(Answer::row(&Dump { changes: world.state.changes().collect() })),
+        ("PUT", ["state"]) => replace(world, request),
+        ("POST", ["clock"]) => advance(world, request),
+        ("GET", ["clock"]) => Ok(Answer::row(&json!({"ahead": world.state.clock}))),
+        ("GET", ["outbox"]) => {
+            let mut answer = Answer::default();
+            world.state.outbox.iter().for_each(|mail| answer.push(mail));
+            Ok(answer)
+        }
+        ("GET", ["assumptions"]) => {
+            let mut answer = Answer::default();
+            world.assumptions.listed().iter().for_each(|entry| answer.push(entry));
+            Ok(answer)
+        }
+        ("GET", ["faults"]) => Ok(Answer::row(&world.faults.listed())),
+        ("PUT", ["faults"]) => {
+            let faults = Faults::from_json(&request.body)
+                .map_err(|error| Refusal::bad(error.to_string()))?;
+            world.faults = FaultPlan::new(faults);
+            Ok(Answer::row(&world.faults.listed()))
+        }
+        (_, ["journal"]) => Err(Refusal::method("GET DELETE")),
+        (_, ["state" | "faults"]) => Err(Refusal::method("GET PUT")),
+        (_, ["clock"]) => Err(Refusal::method("GET POST")),
+        (_, ["outbox" | "assumptions"]) => Err(Refusal::method("GET")),
+        (_, other) => Err(Refusal::missing_path(&format!("_sandbox/{}", other.join("/")))),
+    }
+}
+
+/// The whole world as JSON: the changes that lead to it from nothing. What `GET state` gives, `PUT state` takes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dump {
+    changes: Vec<Change>,
+}
+
+/// `PUT state` takes the row of `GET state`, bare or in its envelope.
+fn replace(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Body {
+        Bare(Dump),
+        Envelope { result: [Dump; 1] },
+    }
+    let dump = match serde_json::from_slice(&request.body) {
+        Ok(Body::Bare(dump) | Body::Envelope { result: [dump] }) => dump,
+        // The parser may quote the body, which holds keys.
+        Err(_) => return Err(Refusal::bad("the body is not a state as GET gives it")),
+    };
+    let mut state = State::default();
+    dump.changes.into_iter().for_each(|change| state.apply(change));
+    check(&state).map_err(Refusal::bad)?;
+    world.replace(state);
+    Ok(Answer::default())
+}
+
+/// A world that could not have come about is refused as a whole.
+fn check(state: &State) -> Result<(), String> {
+    if state.account(state.root).is_none_or(|root| root.cid != 0) {
+        return Err("the state names no root account".to_owned());
+    }
+    for kind in Kind::ALL {
+        for item in state.table(kind).iter() {
+            let is_root = kind == Kind::Accounts && item.cid == 0;
+            if !is_root && state.account(item.cid).is_none() {
+                return Err(format!(
+                    "item {} belongs to account {}, which is not there",
+                    item.id, item.cid
+                ));
+            }
+            if item.id > state.next_id {
+                return Err(format!("item {} is beyond next_id", item.id));
+            }
+        }
+    }
+    let in_cycle = state.table(Kind::Accounts).iter().find(|account| state.depth(account.id) >= 64);
+    in_cycle.map_or(Ok(()), |account| Err(format!("account {} is below itself", account.id)))
+}
+
+fn advance(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+    let body = request.json()?;
+    let seconds =
+        body.get("advance").and_then(Value::as_u64).filter(|seconds| *seconds <= LONGEST_LEAP);
+    let seconds = seconds.ok_or_else(|| {
+        Refusal::bad(format!("the body must be {{\"advance\": seconds}}, from 0 to {LONGEST_LEAP}"))
+            .with_field("advance")
+    })?;
+    let ahead = world.state.clock.saturating_add(seconds).min(100 * LONGEST_LEAP);
+    world.commit(Change::Clock(ahead));
+    Ok(Answer::row(&json!({"ahead": ahead})))
+}

@@ -1,0 +1,346 @@
+//! Writing: create, update and delete, once for all collections.
+//!
+//! Each call works in two steps: judge every element against an unchanged world, then commit the good ones. Hence one
+//! bad element never leaves half of itself behind, and the strict mode is the same code with a question in between.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    answer::{Answer, Refusal},
+    assumptions::{
+        BATCH, DELETE_RESULT, DUPLICATE_NAMES, PATCH_NULL, READ_ONLY_FIELD, SCHEMA_HINT,
+        SINGLE_OBJECT_POST, UNDECLARED_FIELD, nearest,
+    },
+    catalog::{Collection, Draft, Field, Kind, Shape, Shown, Source},
+    item::{Fields, Item},
+    selector::Selector,
+    state::{Buried, Change},
+    world::{Call, World},
+};
+
+/// How a body is laid over the fields of an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Write {
+    /// The given fields take the given values.
+    Set,
+    /// Objects are merged, key by key (RFC 7396).
+    Merge,
+}
+
+/// POST: every element of the body becomes an item of the account that the call acts as.
+pub(super) fn create(
+    world: &mut World,
+    call: &mut Call<'_>,
+    row: &'static Collection,
+) -> Result<Answer, Refusal> {
+    let elements = match call.request.json()? {
+        Value::Array(elements) => elements,
+        object @ Value::Object(_) if world.assumptions.is(&SINGLE_OBJECT_POST, "accept") => {
+            vec![object]
+        }
+        _ => return Err(hinted(world, row, Refusal::bad("the body must be an array of objects"))),
+    };
+    let projection = world.view().projection(row, &call.target, Shown::OnCreation)?;
+    let mut answer = Answer::default();
+    let mut items: Vec<Item> = Vec::with_capacity(elements.len());
+    let mut next = world.state.next_id;
+    for element in &elements {
+        // Gaps between ids keep clients from counting on a sequence.
+        let id = next + 1 + (call.entropy)() % 5;
+        match draft(world, call, row, id, element) {
+            Ok(item) => {
+                next = id;
+                items.push(item);
+            }
+            Err(refusal) => answer.errors.push(hinted(world, row, refusal)),
+        }
+    }
+    if !answer.errors.is_empty() && world.assumptions.is(&BATCH, "strict") {
+        return Ok(answer);
+    }
+    if !items.is_empty() {
+        world.commit(Change::NextId(next));
+    }
+    for item in items {
+        answer.push_with(|out| world.view().write(out, &item, &projection));
+        world.record(call, "created", row, &item);
+        world.commit(Change::Put { kind: row.kind, item });
+    }
+    Ok(answer)
+}
+
+fn draft(
+    world: &World,
+    call: &mut Call<'_>,
+    row: &'static Collection,
+    id: u64,
+    element: &Value,
+) -> Result<Item, Refusal> {
+    let Value::Object(given) = element else {
+        return Err(Refusal::bad("each element of the body must be an object"));
+    };
+    let mut fields = Fields::default();
+    lay_over(world, row, &mut fields, given, Write::Set)?;
+    let mut draft =
+        Draft { id, cid: call.top(), fields, now: call.now, entropy: &mut *call.entropy };
+    (row.on_create)(world, &mut draft)?;
+    let Draft { id, cid, fields, .. } = draft;
+    let item = Item { id, cid, fields };
+    check_name(world, row, &item)?;
+    Ok(item)
+}
+
+/// PUT and PATCH: one body, laid over every selected item.
+pub(super) fn update(
+    world: &mut World,
+    call: &mut Call<'_>,
+    row: &'static Collection,
+    selector: &str,
+    write: Write,
+) -> Result<Answer, Refusal> {
+    let selection = world.view().select(row, call.top(), &Selector::parse(selector)?)?;
+    update_items(world, call, row, &selection.ids, &selection.missing, write)
+}
+
+/// The same for items that are known by id.
+pub(super) fn update_items(
+    world: &mut World,
+    call: &mut Call<'_>,
+    row: &'static Collection,
+    ids: &[u64],
+    missing: &[u64],
+    write: Write,
+) -> Result<Answer, Refusal> {
+    let Value::Object(given) = call.request.json()? else {
+        return Err(hinted(world, row, Refusal::bad("the body must be an object")));
+    };
+    // Judged once against nothing, so that a bad body is a 400 even where the selector matches no item.
+    lay_over(world, row, &mut Fields::default(), &given, write)
+        .map_err(|refusal| hinted(world, row, refusal))?;
+    let projection = world.view().projection(row, &call.target, Shown::Always)?;
+    let mut answer = Answer::default();
+    let mut items = Vec::with_capacity(ids.len());
+    for old in ids.iter().filter_map(|id| world.state.item(row.kind, *id)) {
+        match changed(world, call, row, old, &given, write) {
+            Ok(item) => items.push((item != *old, item)),
+            Err(refusal) => answer.errors.push(hinted(world, row, refusal.with_id(old.id))),
+        }
+    }
+    world.view().report_missing(&mut answer, missing);
+    if !answer.errors.is_empty() && world.assumptions.is(&BATCH, "strict") {
+        return Ok(answer);
+    }
+    for (is_changed, item) in items {
+        if is_changed {
+            world.record(call, "updated", row, &item);
+            world.commit(Change::Put { kind: row.kind, item: item.clone() });
+        }
+        answer.push_with(|out| world.view().write(out, &item, &projection));
+    }
+    Ok(answer)
+}
+
+fn changed(
+    world: &World,
+    call: &mut Call<'_>,
+    row: &'static Collection,
+    old: &Item,
+    given: &Map<String, Value>,
+    write: Write,
+) -> Result<Item, Refusal> {
+    let mut fields = old.fields.clone();
+    lay_over(world, row, &mut fields, given, write)?;
+    let mut draft =
+        Draft { id: old.id, cid: old.cid, fields, now: call.now, entropy: &mut *call.entropy };
+    (row.on_update)(world, &mut draft)?;
+    let item = Item { id: old.id, cid: old.cid, fields: draft.fields };
+    if given.contains_key(row.label) {
+        check_name(world, row, &item)?;
+    }
+    Ok(item)
+}
+
+/// DELETE: every selected item goes to the recycle bin, a subaccount with everything inside.
+pub(super) fn delete(
+    world: &mut World,
+    call: &mut Call<'_>,
+    row: &'static Collection,
+    selector: &str,
+) -> Result<Answer, Refusal> {
+    let selection = world.view().select(row, call.top(), &Selector::parse(selector)?)?;
+    let mut answer = Answer::default();
+    let mut deletable = Vec::with_capacity(selection.ids.len());
+    for id in selection.ids {
+        match (row.on_delete)(world, id) {
+            Ok(()) => deletable.push(id),
+            Err(refusal) => answer.errors.push(refusal.with_id(id)),
+        }
+    }
+    world.view().report_missing(&mut answer, &selection.missing);
+    if !answer.errors.is_empty() && world.assumptions.is(&BATCH, "strict") {
+        return Ok(answer);
+    }
+    for id in deletable {
+        if row.kind == Kind::Limits {
+            release_limit(world, id);
+        }
+        bury(world, call, row, id);
+        if world.assumptions.is(&DELETE_RESULT, "ids") {
+            answer.push(&json!({"id": id}));
+        }
+    }
+    Ok(answer)
+}
+
+/// Takes an item out of the world and keeps it in the bin; for an account, first everything that it owns.
+pub(super) fn bury(world: &mut World, call: &mut Call<'_>, row: &'static Collection, id: u64) {
+    let Some(item) = world.state.item(row.kind, id).cloned() else { return };
+    if row.kind == Kind::Accounts {
+        for kind in Kind::ALL {
+            let owned: Vec<u64> = world.state.table(kind).owned(id).collect();
+            for inner in owned {
+                bury(world, call, kind.row(), inner);
+            }
+        }
+    }
+    world.record(call, "deleted", row, &item);
+    world.commit(Change::Remove { kind: row.kind, id });
+    let bin_id = world.state.next_id + 1;
+    world.commit(Change::NextId(bin_id));
+    world.commit(Change::Bury(Buried { id: bin_id, kind: row.kind, deleted: call.now, item }));
+}
+
+/// Assigns no limit to the accounts that had this one; only reached where the assumption resets instead of refusing.
+fn release_limit(world: &mut World, limit: u64) {
+    let users: Vec<Item> = world
+        .state
+        .table(Kind::Accounts)
+        .iter()
+        .filter(|account| account.fields.number("limit_id") == limit)
+        .cloned()
+        .collect();
+    for mut account in users {
+        account.fields.remove("limit_id");
+        world.commit(Change::Put { kind: Kind::Accounts, item: account });
+    }
+}
+
+/// Checks `given` against the row and lays it over `fields`.
+fn lay_over(
+    world: &World,
+    row: &'static Collection,
+    fields: &mut Fields,
+    given: &Map<String, Value>,
+    write: Write,
+) -> Result<(), Refusal> {
+    for (name, value) in given {
+        let Some(field) = row.field(name).filter(|field| field.shown != Shown::Never) else {
+            if world.assumptions.is(&UNDECLARED_FIELD, "ignore") {
+                continue;
+            }
+            let known = row
+                .fields
+                .iter()
+                .filter(|field| field.shown != Shown::Never)
+                .map(|field| field.name);
+            let hint = nearest(name, known)
+                .map(|name| format!(", did you mean \"{name}\"?"))
+                .unwrap_or_default();
+            return Err(Refusal::bad(format!("unknown field \"{name}\"{hint}")).with_field(name));
+        };
+        if !matches!(field.source, Source::Client) {
+            if world.assumptions.is(&READ_ONLY_FIELD, "ignore") {
+                continue;
+            }
+            return Err(Refusal::bad(format!("field \"{name}\" is read-only")).with_field(name));
+        }
+        if write == Write::Merge && value.is_null() {
+            fields.remove(field.name);
+            continue;
+        }
+        let value = match (write, fields.get(field.name)) {
+            (Write::Merge, Some(old)) if old.is_object() => {
+                let mut merged = old.clone();
+                merge(&mut merged, value, world.assumptions.is(&PATCH_NULL, "delete"));
+                merged
+            }
+            _ => value.clone(),
+        };
+        check_shape(world, field, &value)?;
+        // A default is not stored: it reads back the same, and most fields of most items are defaults.
+        match field.initial.value() {
+            Some(initial) if initial == value => fields.remove(field.name),
+            _ => fields.set(field.name, value),
+        }
+    }
+    Ok(())
+}
+
+fn check_shape(world: &World, field: &Field, value: &Value) -> Result<(), Refusal> {
+    let wrong = |reason: String| Err(Refusal::bad(reason).with_field(field.name));
+    let fits = match field.shape {
+        Shape::Boolean => value.is_boolean(),
+        Shape::Text => value.is_string(),
+        Shape::Object => value.is_object(),
+        Shape::Integer { least, most } => match value.as_i64() {
+            Some(number) if (least..=most).contains(&number) => true,
+            Some(_) => {
+                return wrong(format!("field \"{}\" must not be less than {least}", field.name));
+            }
+            None => false,
+        },
+        Shape::Special(_, check) => {
+            return check(world, value)
+                .or_else(|problem| wrong(format!("field \"{}\": {problem}", field.name)));
+        }
+    };
+    match fits {
+        true => Ok(()),
+        false => {
+            wrong(format!("field \"{}\" must be of type {}", field.name, field.shape.type_name()))
+        }
+    }
+}
+
+/// RFC 7396; with `delete` false, null is a value like any other.
+fn merge(target: &mut Value, patch: &Value, delete: bool) {
+    match (target, patch) {
+        (Value::Object(target), Value::Object(patch)) => {
+            for (key, value) in patch {
+                if value.is_null() && delete {
+                    target.remove(key);
+                } else {
+                    merge(target.entry(key.clone()).or_insert(Value::Null), value, delete);
+                }
+            }
+        }
+        (target, Value::Object(patch)) => {
+            *target = Value::Object(Map::new());
+            merge(target, &Value::Object(patch.clone()), delete);
+        }
+        (target, other) => *target = other.clone(),
+    }
+}
+
+fn check_name(world: &World, row: &Collection, item: &Item) -> Result<(), Refusal> {
+    let name = item.fields.text(row.label).unwrap_or("");
+    if name.is_empty() || world.assumptions.is(&DUPLICATE_NAMES, "accept") {
+        return Ok(());
+    }
+    let table = world.state.table(row.kind);
+    let mut siblings =
+        table.owned(item.cid).filter(|id| *id != item.id).filter_map(|id| table.get(id));
+    match siblings.any(|sibling| sibling.fields.text(row.label) == Some(name)) {
+        true => Err(Refusal::bad(format!("field \"{}\" must be unique in the account", row.label))
+            .with_field(row.label)),
+        false => Ok(()),
+    }
+}
+
+/// Adds the list of valid fields to a 400, where the sandbox is told to.
+fn hinted(world: &World, row: &Collection, refusal: Refusal) -> Refusal {
+    match refusal.status == 400 && world.assumptions.is(&SCHEMA_HINT, "in-error") {
+        true => refusal.with_hint(row.schema_hint()),
+        false => refusal,
+    }
+}

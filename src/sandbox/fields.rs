@@ -1,0 +1,137 @@
+//! The fields of every row of the catalog, as the platform names them.
+
+use super::{
+    access,
+    catalog::{
+        Field,
+        Initial::{self, Absent, Boolean as Flag, EmptyObject, Integer as Number, Text as Words},
+        Shape::{self, Boolean, Integer, Object, Special, Text},
+        Shown::{self, Always, Asked, Never, OnCreation},
+        Source::{self, Client, Computed, Id, Owner, Server},
+    },
+    counters,
+};
+
+/// Any whole number from 0 on.
+const COUNT: Shape = Integer { least: 0, most: i64::MAX };
+
+/// A bound: -1 for none of its own, 0 for nothing at all.
+const BOUND: Shape = Integer { least: -1, most: i64::MAX };
+
+const fn field(
+    name: &'static str,
+    shape: Shape,
+    source: Source,
+    shown: Shown,
+    initial: Initial,
+) -> Field {
+    Field { name, shape, source, shown, initial }
+}
+
+/// A limit's counter: not limited here unless told.
+const fn bound(name: &'static str) -> Field {
+    field(name, BOUND, Client, Asked, Number(-1))
+}
+
+pub(super) static SUBACCOUNT: [Field; 15] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("limit_id", COUNT, Client, Asked, Number(0)),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("enabled", Boolean, Client, Asked, Flag(true)),
+    field("email", Text, Server, Asked, Words("")),
+    field("cid", COUNT, Owner, Asked, Absent),
+    field("owner_id", COUNT, Computed(counters::owner), Asked, Absent),
+    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("counters", Object, Computed(counters::counters), Asked, Absent),
+    field("limits", Object, Computed(counters::limits), Asked, Absent),
+    field("region", Text, Server, Asked, Words("eu")),
+    field("created", COUNT, Server, Asked, Number(0)),
+    field("accessed", COUNT, Computed(counters::accessed), Asked, Absent),
+    field("password_hash", Text, Server, Never, Absent),
+];
+
+/// The same record from inside: name and metadata are the account's own, everything that bounds it is not.
+pub(super) static CUSTOMER: [Field; 14] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("limit_id", COUNT, Server, Asked, Number(0)),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("enabled", Boolean, Server, Asked, Flag(true)),
+    field("email", Text, Server, Asked, Words("")),
+    field("cid", COUNT, Owner, Asked, Absent),
+    field("owner_id", COUNT, Computed(counters::owner), Asked, Absent),
+    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("counters", Object, Computed(counters::counters), Asked, Absent),
+    field("limits", Object, Computed(counters::limits), Asked, Absent),
+    field("region", Text, Server, Asked, Words("eu")),
+    field("created", COUNT, Server, Asked, Number(0)),
+    field("accessed", COUNT, Computed(counters::accessed), Asked, Absent),
+];
+
+pub(super) static TOKEN: [Field; 14] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("key", Text, Server, OnCreation, Absent),
+    field("info", Text, Client, Always, Words("")),
+    field("enabled", Boolean, Client, Always, Flag(true)),
+    field("ttl", Special("integer", access::check_ttl), Client, Always, Number(0)),
+    field("expire", COUNT, Client, Always, Number(0)),
+    field("access", Special("object", access::check_access), Client, Always, Absent),
+    field("ips", Special("string", access::check_ips), Client, Always, Words("")),
+    field("origins", Special("array", access::check_origins), Client, Asked, Absent),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("cid", COUNT, Owner, Always, Absent),
+    field("created", COUNT, Server, Always, Number(0)),
+    field("accessed", COUNT, Server, Asked, Number(0)),
+    field("blocked", COUNT, Server, Asked, Number(0)),
+];
+
+pub(super) static LIMIT: [Field; 47] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("description", Text, Client, Asked, Words("")),
+    field("blocking_duration", BOUND, Client, Asked, Number(60)),
+    bound("api_calls"),
+    bound("api_traffic"),
+    bound("channels_count"),
+    bound("channel_messages"),
+    bound("channel_storage"),
+    bound("channel_traffic"),
+    bound("channel_connections"),
+    bound("containers_count"),
+    bound("container_storage"),
+    bound("cdns_count"),
+    bound("cdn_storage"),
+    bound("cdn_traffic"),
+    bound("devices_count"),
+    bound("device_storage"),
+    bound("device_media_traffic"),
+    bound("device_media_storage"),
+    bound("streams_count"),
+    bound("stream_storage"),
+    bound("stream_traffic"),
+    bound("modems_count"),
+    bound("mqtt_sessions"),
+    bound("mqtt_messages"),
+    bound("mqtt_session_storage"),
+    bound("mqtt_retained_storage"),
+    bound("mqtt_subscriptions"),
+    bound("sms_count"),
+    bound("tokens_count"),
+    bound("subaccounts_count"),
+    bound("limits_count"),
+    bound("realms_count"),
+    bound("calcs_count"),
+    bound("calcs_storage"),
+    bound("plugins_count"),
+    bound("plugin_traffic"),
+    bound("plugin_buffered_messages"),
+    bound("groups_count"),
+    bound("webhooks_count"),
+    bound("webhook_storage"),
+    bound("webhook_traffic"),
+    bound("grants_count"),
+    bound("identity_providers_count"),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("cid", COUNT, Owner, Asked, Absent),
+];

@@ -1,0 +1,255 @@
+//! Reading: which items a selector means in whose branch, and which of their fields an answer shows.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{
+    answer::{Answer, Pagination, Refusal},
+    assumptions::{
+        ANY_ORIGIN, Assumptions, DEFAULT_FIELDS, MISSING_ID, PAGE_SIZE, PAGINATION,
+        TOKEN_KEY_ON_READ, UNKNOWN_FIELD_ASKED, UNKNOWN_FIELD_SELECTED, nearest,
+    },
+    catalog::{Collection, Field, Kind, Shown, Source},
+    item::Item,
+    request::Target,
+    selector::{self, Selector},
+    state::State,
+};
+
+/// A world to read from: what is there, and how it is to be shown.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) state: &'a State,
+    pub(super) assumptions: &'a Assumptions,
+}
+
+/// What a selector came to.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    /// The items found, ascending and each once.
+    pub(super) ids: Vec<u64>,
+    /// The ids that were asked for by name and are not there, or not in the branch.
+    pub(super) missing: Vec<u64>,
+}
+
+/// The columns of an answer.
+pub(super) struct Projection(Vec<Column>);
+
+struct Column {
+    label: String,
+    field: &'static Field,
+    /// The part of a dotted name after the field.
+    rest: Option<String>,
+}
+
+impl<'a> View<'a> {
+    /// What `field` of `item` reads as; `None` when the item does not have it.
+    pub(super) fn value(self, item: &'a Item, field: &Field) -> Option<Cow<'a, Value>> {
+        match field.source {
+            Source::Id => Some(Cow::Owned(item.id.into())),
+            Source::Owner => Some(Cow::Owned(item.cid.into())),
+            Source::Computed(work_out) => Some(Cow::Owned(work_out(self.state, item))),
+            Source::Client | Source::Server => match item.fields.get(field.name) {
+                Some(stored) => Some(Cow::Borrowed(stored)),
+                None if field.name == "origins" => match self.assumptions.value(&ANY_ORIGIN) {
+                    "star" => Some(Cow::Owned("*".into())),
+                    "null" => Some(Cow::Owned(Value::Null)),
+                    _ => None,
+                },
+                None => field.initial.value().map(Cow::Owned),
+            },
+        }
+    }
+
+    /// The value behind a dotted name, as conditions see it.
+    fn named(self, row: &Collection, item: &'a Item, name: &str) -> Value {
+        let Some(field) =
+            row.field(selector::head(name)).filter(|field| field.shown != Shown::Never)
+        else {
+            return Value::Null;
+        };
+        let value = self.value(item, field);
+        match name.split_once('.') {
+            None => selector::or_null(value),
+            Some((_, rest)) => value
+                .and_then(|value| selector::nested(&value, rest).cloned())
+                .unwrap_or(Value::Null),
+        }
+    }
+
+    /// The items of `row` that `selector` means, among those that the branch of `top` owns.
+    pub(super) fn select(
+        self,
+        row: &Collection,
+        top: u64,
+        selector: &Selector,
+    ) -> Result<Selection, Refusal> {
+        self.check_fields(row, selector)?;
+        let table = self.state.table(row.kind);
+        let everything = self.state.is_everything(top);
+        let in_branch =
+            |item: &Item| item.cid != 0 && (everything || self.state.within(item.cid, top));
+        let accepted = |item: &&Item| {
+            in_branch(item)
+                && (selector.conditions.is_empty()
+                    || selector.accepts(&|name| self.named(row, item, name)))
+        };
+        let mut selection = Selection::default();
+        if !selector.ids.is_empty() {
+            for id in &selector.ids {
+                match table.get(*id).filter(accepted) {
+                    Some(item) => selection.ids.push(item.id),
+                    None if selector.is_strict() => selection.missing.push(*id),
+                    None => {}
+                }
+            }
+            selection.ids.sort_unstable();
+            selection.ids.dedup();
+        } else if let (Some(key), Kind::Tokens) = (selector.key(), row.kind) {
+            selection.ids.extend(self.state.token_by_key(key).filter(accepted).map(|item| item.id));
+        } else if let Some(owner) = selector.owner() {
+            selection.ids.extend(
+                table
+                    .owned(owner)
+                    .filter_map(|id| table.get(id))
+                    .filter(accepted)
+                    .map(|item| item.id),
+            );
+        } else {
+            selection.ids.reserve(if everything { table.len() } else { 0 });
+            selection.ids.extend(table.iter().filter(accepted).map(|item| item.id));
+        }
+        Ok(selection)
+    }
+
+    fn check_fields(self, row: &Collection, selector: &Selector) -> Result<(), Refusal> {
+        let mut refusal = None;
+        if self.assumptions.is(&UNKNOWN_FIELD_SELECTED, "refuse") {
+            selector.visit_fields(&mut |name| {
+                let head = selector::head(name);
+                if row.field(head).is_none_or(|field| field.shown == Shown::Never) {
+                    let hint = nearest(head, row.fields.iter().map(|field| field.name));
+                    let hint =
+                        hint.map(|name| format!(", did you mean \"{name}\"?")).unwrap_or_default();
+                    refusal = Some(
+                        Refusal::bad(format!("selector uses the unknown field \"{head}\"{hint}"))
+                            .with_field(head),
+                    );
+                }
+            });
+        }
+        refusal.map_or(Ok(()), Err)
+    }
+
+    /// Answers a GET: the selected items, one page of them if a page was asked for.
+    pub(super) fn read(
+        self,
+        row: &Collection,
+        top: u64,
+        text: &str,
+        target: &Target,
+    ) -> Result<Answer, Refusal> {
+        let selector = Selector::parse(text)?;
+        let selection = self.select(row, top, &selector)?;
+        let projection = self.projection(row, target, Shown::Always)?;
+        let mut answer = Answer::default();
+        let count = selection.ids.len() as u64;
+        let asked = target.number("limit")?.filter(|limit| *limit > 0);
+        let most = self.assumptions.number(&PAGE_SIZE).unwrap_or(u64::MAX);
+        let limit = asked.map_or(u64::MAX, |limit| limit.min(most));
+        let offset = target.number("offset")?.unwrap_or(0);
+        let page = selection.ids.iter().skip(index(offset)).take(index(limit));
+        let table = self.state.table(row.kind);
+        for item in page.filter_map(|id| table.get(*id)) {
+            answer.push_with(|out| self.write(out, item, &projection));
+        }
+        self.report_missing(&mut answer, &selection.missing);
+        answer.pagination = match self.assumptions.value(&PAGINATION) {
+            "never" => None,
+            "always" => Some(Pagination { limit: limit.min(most), offset, count }),
+            _ => asked.map(|_| Pagination { limit, offset, count }),
+        };
+        Ok(answer)
+    }
+
+    /// Adds a refusal per missing id.
+    pub(super) fn report_missing(self, answer: &mut Answer, missing: &[u64]) {
+        let status = self.assumptions.status(&MISSING_ID);
+        answer
+            .errors
+            .extend(missing.iter().map(|id| Refusal::missing_item(*id).with_status(status)));
+    }
+
+    /// The columns that a request asks for, or the default ones. `moment` is `OnCreation` for the answer to a POST.
+    pub(super) fn projection(
+        self,
+        row: &Collection,
+        target: &Target,
+        moment: Shown,
+    ) -> Result<Projection, Refusal> {
+        let readable = |field: &Field| match field.shown {
+            Shown::Never => false,
+            Shown::OnCreation => {
+                moment == Shown::OnCreation || !self.assumptions.is(&TOKEN_KEY_ON_READ, "never")
+            }
+            Shown::Always | Shown::Asked => true,
+        };
+        let column =
+            |field: &'static Field| Column { label: field.name.to_owned(), field, rest: None };
+        let asked = target.parameter("fields").unwrap_or("");
+        if asked.trim().is_empty() {
+            let everything = self.assumptions.is(&DEFAULT_FIELDS, "all");
+            let default = |field: &&Field| match field.shown {
+                Shown::Always => true,
+                Shown::OnCreation => {
+                    moment == Shown::OnCreation || self.assumptions.is(&TOKEN_KEY_ON_READ, "always")
+                }
+                Shown::Asked => everything,
+                Shown::Never => false,
+            };
+            return Ok(Projection(row.fields.iter().filter(default).map(column).collect()));
+        }
+        let mut columns: Vec<Column> = Vec::new();
+        for name in asked.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            match row.field(selector::head(name)).filter(|field| readable(field)) {
+                Some(field) if columns.iter().all(|column| column.label != name) => {
+                    let rest = name.split_once('.').map(|(_, rest)| rest.to_owned());
+                    columns.push(Column { label: name.to_owned(), field, rest });
+                }
+                Some(_) => {}
+                None if self.assumptions.is(&UNKNOWN_FIELD_ASKED, "refuse") => {
+                    return Err(Refusal::bad(format!("unknown field \"{name}\" in fields"))
+                        .with_field(name));
+                }
+                None => {}
+            }
+        }
+        Ok(Projection(columns))
+    }
+
+    /// Writes one item as a JSON object.
+    pub(super) fn write(self, out: &mut Vec<u8>, item: &Item, projection: &Projection) {
+        out.push(b'{');
+        let mut separator: &[u8] = b"";
+        for Column { label, field, rest } in &projection.0 {
+            let Some(value) = self.value(item, field) else { continue };
+            let value = match rest {
+                None => Some(&*value),
+                Some(rest) => selector::nested(&value, rest),
+            };
+            let Some(value) = value else { continue };
+            out.extend_from_slice(separator);
+            separator = b",";
+            // Writing JSON values into memory cannot fail.
+            let _ = serde_json::to_writer(&mut *out, label);
+            out.push(b':');
+            let _ = serde_json::to_writer(&mut *out, value);
+        }
+        out.push(b'}');
+    }
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
