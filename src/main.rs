@@ -1,3 +1,7 @@
-//! The `flespi-gitops` program.
+//! The `flespi-gitops` program: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flespi_gitops::cli::main()
+}

@@ -44,19 +44,12 @@ pub struct Object {
 impl Object {
     /// The name that people see.
     pub fn label(&self) -> &str {
-        self.fields
-            .get(self.kind.label_field())
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.fields.get(self.kind.label_field()).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The object's mark, if it has a whole one of `stack`.
     pub fn mark_of(&self, stack: &str) -> Option<&Mark> {
-        self.mark
-            .as_ref()
-            .ok()
-            .and_then(Option::as_ref)
-            .filter(|mark| mark.stack == stack)
+        self.mark.as_ref().ok().and_then(Option::as_ref).filter(|mark| mark.stack == stack)
     }
 
     fn new(kind: Kind, id: i64, mut item: Map<String, Value>) -> Option<Self> {
@@ -66,14 +59,7 @@ impl Object {
             _ => Map::new(),
         };
         let mark = Mark::read(&metadata);
-        Some(Self {
-            kind,
-            id,
-            owner,
-            fields: item,
-            metadata,
-            mark,
-        })
+        Some(Self { kind, id, owner, fields: item, metadata, mark })
     }
 }
 
@@ -102,11 +88,7 @@ pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
     if identity.access_type != 1 {
         return Err(ObserveError::NotMaster(identity.access_type));
     }
-    let mut actual = Actual {
-        identity,
-        objects: BTreeMap::new(),
-        unknown: BTreeMap::new(),
-    };
+    let mut actual = Actual { identity, objects: BTreeMap::new(), unknown: BTreeMap::new() };
     let mut readings = JoinSet::new();
     for kind in Kind::ALL {
         let reader = reader.clone();
@@ -148,18 +130,13 @@ impl Actual {
     }
 
     fn add_unknown(&mut self, kind: Kind, reason: String) {
-        tracing::warn!(
-            collection = kind.collection(),
-            "could not be read: {reason}"
-        );
+        tracing::warn!(collection = kind.collection(), "could not be read: {reason}");
         self.unknown.insert(kind, reason);
     }
 
     /// The objects of `kind`, by id.
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Object> {
-        self.objects
-            .range((kind, i64::MIN)..=(kind, i64::MAX))
-            .map(|(_, object)| object)
+        self.objects.range((kind, i64::MIN)..=(kind, i64::MAX)).map(|(_, object)| object)
     }
 
     /// The object of `kind` with this id.
@@ -215,11 +192,7 @@ pub async fn secrets(desired: &Desired, actual: &Actual, programs: Programs) -> 
     let mut secrets = Secrets::default();
     let mut comparisons = JoinSet::new();
     for (address, declared) in &desired.objects {
-        if let Some(source) = declared
-            .credentials
-            .as_ref()
-            .and_then(|c| c.password.clone())
-        {
+        if let Some(source) = declared.credentials.as_ref().and_then(|c| c.password.clone()) {
             let known = last_fingerprint(actual, &desired.stack, declared);
             let address = address.clone();
             comparisons.spawn(async move { (address, compare(&source, known, programs).await) });

@@ -94,10 +94,7 @@ impl Client {
             http,
             platform: settings.platform.clone(),
             authorization: authorization(token)?,
-            trace: settings
-                .trace
-                .as_deref()
-                .and_then(|trace| HeaderValue::from_str(trace).ok()),
+            trace: settings.trace.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()),
             permits: Arc::new(Semaphore::new(CONCURRENCY)),
             stats: Arc::default(),
         })
@@ -108,10 +105,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::BadToken`].
     pub fn signed_with(&self, token: &SecretString) -> Result<Self, ClientError> {
-        Ok(Self {
-            authorization: authorization(token)?,
-            ..self.clone()
-        })
+        Ok(Self { authorization: authorization(token)?, ..self.clone() })
     }
 
     /// The counts of all calls made by this client and those that were made from it.
@@ -161,10 +155,7 @@ impl Client {
         }
         let class = class_of(status);
         let what = refusal(request, status, class, body.as_deref().unwrap_or_default());
-        Err(ApiError {
-            retry_after,
-            ..ApiError::new(request, class, what)
-        })
+        Err(ApiError { retry_after, ..ApiError::new(request, class, what) })
     }
 
     async fn dispatch(&self, request: &Request) -> Result<reqwest::Response, ApiError> {
@@ -181,10 +172,7 @@ impl Client {
             .http
             .request(method, url)
             .header(AUTHORIZATION, self.authorization.clone())
-            .header(
-                "x-flespi-app",
-                concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")),
-            );
+            .header("x-flespi-app", concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")));
         if let Some(trace) = &self.trace {
             builder = builder.header("x-flespi-trace", trace.clone());
         }
@@ -197,11 +185,7 @@ impl Client {
                 .body(body.expose_secret().to_owned());
         }
         builder.send().await.map_err(|error| {
-            let class = if error.is_connect() {
-                Class::Unreachable
-            } else {
-                Class::Lost
-            };
+            let class = if error.is_connect() { Class::Unreachable } else { Class::Lost };
             ApiError::new(request, class, transport_words(&error))
         })
     }
@@ -218,15 +202,9 @@ async fn read_body(request: &Request, response: reqwest::Response) -> Result<Vec
     let lost = |what: String| ApiError::new(request, Class::Lost, what);
     let mut response = response;
     let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| lost(transport_words(&error)))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(|error| lost(transport_words(&error)))? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(lost(format!(
-                "the answer is larger than {MAX_ANSWER_BYTES} bytes"
-            )));
+            return Err(lost(format!("the answer is larger than {MAX_ANSWER_BYTES} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
@@ -246,13 +224,7 @@ fn transport_words(error: &reqwest::Error) -> String {
 }
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {
-    value
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn class_of(status: StatusCode) -> Class {
@@ -329,11 +301,7 @@ fn decode(request: &Request, body: &[u8]) -> Result<Answer, ApiError> {
         false => envelope.errors.iter().map(ToString::to_string).collect(),
     };
     let total = envelope.pagination.and_then(|pagination| pagination.count);
-    Ok(Answer {
-        items,
-        complaints,
-        total,
-    })
+    Ok(Answer { items, complaints, total })
 }
 
 fn object(value: Value) -> Option<Map<String, Value>> {
@@ -348,13 +316,7 @@ fn refusal(request: &Request, status: StatusCode, class: Class, body: &[u8]) -> 
     let number = status.as_u16();
     let envelope = serde_json::from_slice::<Envelope>(body).ok();
     let words = envelope
-        .map(|envelope| {
-            envelope
-                .errors
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-        })
+        .map(|envelope| envelope.errors.iter().map(ToString::to_string).collect::<Vec<_>>())
         .unwrap_or_default()
         .join("; ");
     match class {

@@ -49,12 +49,7 @@ impl ApiError {
         Self {
             class,
             method: request.method,
-            path: request
-                .path
-                .split('?')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            path: request.path.split('?').next().unwrap_or_default().to_owned(),
             what: what.into(),
             retry_after: None,
             attempts: 1,

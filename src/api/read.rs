@@ -114,8 +114,7 @@ impl Reader {
     /// # Errors
     /// [`ListError`]: then nothing is known of the collection, not even that it is empty.
     pub async fn list(&self, kind: Kind) -> Result<Items, ListError> {
-        self.list_pages(kind, |offset| request::list_page(kind, PAGE_SIZE, offset))
-            .await
+        self.list_pages(kind, |offset| request::list_page(kind, PAGE_SIZE, offset)).await
     }
 
     /// Ids, marks and assignments of the objects of `kind` that the account `owner` holds itself.
@@ -123,10 +122,7 @@ impl Reader {
     /// # Errors
     /// [`ListError`].
     pub async fn list_account(&self, kind: Kind, owner: i64) -> Result<Items, ListError> {
-        self.list_pages(kind, |offset| {
-            request::list_account(kind, owner, PAGE_SIZE, offset)
-        })
-        .await
+        self.list_pages(kind, |offset| request::list_account(kind, owner, PAGE_SIZE, offset)).await
     }
 
     /// The keys of `tokens`, of those that the platform gives (assumption 11).
@@ -139,10 +135,7 @@ impl Reader {
             let answer = self.client.send(&request::token_keys(ids)).await?;
             for item in answer.items {
                 let id = item.get("id").and_then(Value::as_i64);
-                let key = item
-                    .get("key")
-                    .and_then(Value::as_str)
-                    .filter(|key| !key.is_empty());
+                let key = item.get("key").and_then(Value::as_str).filter(|key| !key.is_empty());
                 if let (Some(id), Some(key)) = (id, key) {
                     keys.insert(id, SecretString::from(key));
                 }
@@ -173,9 +166,7 @@ impl Reader {
         let collection = kind.collection();
         let first = self.client.send(&page(0)).await?;
         let total = first.total.ok_or(ListError::Uncounted { collection })?;
-        let pages = usize::try_from(total)
-            .unwrap_or(usize::MAX)
-            .div_ceil(PAGE_SIZE);
+        let pages = usize::try_from(total).unwrap_or(usize::MAX).div_ceil(PAGE_SIZE);
         if pages > MAX_PAGES {
             return Err(ListError::TooMany { collection, total });
         }
@@ -192,11 +183,7 @@ impl Reader {
             collect(collection, answer?, &mut items)?;
         }
         if items.len() as u64 != total {
-            return Err(ListError::Incomplete {
-                collection,
-                got: items.len(),
-                total,
-            });
+            return Err(ListError::Incomplete { collection, got: items.len(), total });
         }
         Ok(items)
     }

@@ -68,20 +68,12 @@ impl fmt::Debug for Request {
 
 impl Request {
     fn new(method: Method, path: String) -> Self {
-        Self {
-            method,
-            path,
-            cid: None,
-            body: Body::Empty,
-        }
+        Self { method, path, cid: None, body: Body::Empty }
     }
 
     /// What calls are counted under: `tokens`, `customer`, `auth`...
     pub fn collection(&self) -> &str {
-        let mut segments = self
-            .path
-            .split(['/', '?'])
-            .filter(|segment| !segment.is_empty());
+        let mut segments = self.path.split(['/', '?']).filter(|segment| !segment.is_empty());
         match segments.next() {
             Some("platform") => segments.next().unwrap_or("platform"),
             other => other.unwrap_or(""),
@@ -134,10 +126,7 @@ pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Requ
 /// The keys of some tokens, should the platform give them (assumption 11).
 pub fn token_keys(ids: &[i64]) -> Request {
     let ids = join(ids);
-    Request::new(
-        Method::Get,
-        format!("/platform/tokens/{ids}?fields=id,{KEY_FIELD}"),
-    )
+    Request::new(Method::Get, format!("/platform/tokens/{ids}?fields=id,{KEY_FIELD}"))
 }
 
 /// Creates items in the account `owner`; `None` is our own.
@@ -157,23 +146,13 @@ pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Value>) -> Request {
 /// Sets fields on every item of `ids`.
 pub fn update(kind: Kind, ids: &[i64], body: Value) -> Request {
     let fields = created_fields(kind);
-    let path = format!(
-        "/platform/{}/{}?fields={fields}",
-        kind.collection(),
-        join(ids)
-    );
-    Request {
-        body: Body::Json(body),
-        ..Request::new(Method::Put, path)
-    }
+    let path = format!("/platform/{}/{}?fields={fields}", kind.collection(), join(ids));
+    Request { body: Body::Json(body), ..Request::new(Method::Put, path) }
 }
 
 /// Deletes every item of `ids`.
 pub fn delete(kind: Kind, ids: &[i64]) -> Request {
-    Request::new(
-        Method::Delete,
-        format!("/platform/{}/{}", kind.collection(), join(ids)),
-    )
+    Request::new(Method::Delete, format!("/platform/{}/{}", kind.collection(), join(ids)))
 }
 
 /// Sets the password of the account whose own token signs the call.
@@ -181,19 +160,13 @@ pub fn delete(kind: Kind, ids: &[i64]) -> Request {
 /// No `/auth` path takes `x-flespi-cid` (fact sheet 6.2 and assumption 30): signed with a parent's
 /// token this would change the parent's password.
 pub fn set_password(password: SecretString) -> Request {
-    Request {
-        body: Body::Password(password),
-        ..Request::new(Method::Put, "/auth/password".into())
-    }
+    Request { body: Body::Password(password), ..Request::new(Method::Put, "/auth/password".into()) }
 }
 
 /// Asks for another e-mail address of the account whose own token signs the call.
 pub fn request_email(email: &str) -> Request {
     let body = Body::Json(json!({ "email": email }));
-    Request {
-        body,
-        ..Request::new(Method::Put, "/auth/email/update".into())
-    }
+    Request { body, ..Request::new(Method::Put, "/auth/email/update".into()) }
 }
 
 /// Every field that is compared. The default answer of the platform leaves most of them out.
@@ -205,9 +178,7 @@ fn fields(kind: Kind) -> Vec<&'static str> {
             fields
         }
         Kind::Subaccount => {
-            vec![
-                "id", "cid", "name", "limit_id", "enabled", "email", "blocked", "metadata",
-            ]
+            vec!["id", "cid", "name", "limit_id", "enabled", "email", "blocked", "metadata"]
         }
         Kind::Token => vec![
             "id", "cid", "info", "enabled", "ttl", "expire", "access", "ips", "origins", "created",
@@ -248,10 +219,7 @@ mod tests {
     #[test]
     fn a_creation_names_its_owner_in_the_header_and_asks_for_the_mark_back() {
         let request = create(Kind::Subaccount, Some(7), vec![json!({"name": "a"})]);
-        assert_eq!(
-            line(&request),
-            "POST /platform/subaccounts?fields=id,cid,limit_id,metadata"
-        );
+        assert_eq!(line(&request), "POST /platform/subaccounts?fields=id,cid,limit_id,metadata");
         assert_eq!(request.cid, Some(7));
     }
 

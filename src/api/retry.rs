@@ -39,18 +39,10 @@ pub fn next(
         return Next::GiveUp;
     }
     if let Some(wait) = retry_after {
-        return if wait <= LONGEST_BACKOFF {
-            Next::Wait(wait)
-        } else {
-            Next::GiveUp
-        };
+        return if wait <= LONGEST_BACKOFF { Next::Wait(wait) } else { Next::GiveUp };
     }
     let doubled = FIRST_BACKOFF * 2u32.pow(attempt - 1);
-    Next::Wait(
-        doubled
-            .min(LONGEST_BACKOFF)
-            .mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0),
-    )
+    Next::Wait(doubled.min(LONGEST_BACKOFF).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0))
 }
 
 #[cfg(test)]
@@ -74,12 +66,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_an_answer() {
-        for class in [
-            Class::Unauthorized,
-            Class::Forbidden,
-            Class::NotFound,
-            Class::Rejected,
-        ] {
+        for class in [Class::Unauthorized, Class::Forbidden, Class::NotFound, Class::Rejected] {
             assert_eq!(next(1, class, true, None, 0.5), Next::GiveUp);
         }
     }
@@ -87,29 +74,16 @@ mod tests {
     #[test]
     fn the_platform_says_how_long_to_wait_unless_that_is_too_long() {
         let wait = Duration::from_secs(7);
-        assert_eq!(
-            next(1, Class::RateLimited, true, Some(wait), 0.9),
-            Next::Wait(wait)
-        );
+        assert_eq!(next(1, Class::RateLimited, true, Some(wait), 0.9), Next::Wait(wait));
         let hour = Some(Duration::from_secs(3600));
         assert_eq!(next(1, Class::RateLimited, true, hour, 0.0), Next::GiveUp);
     }
 
     #[test]
     fn waits_double_and_end() {
-        let waits: Vec<Next> = (1..=5)
-            .map(|attempt| next(attempt, Class::Lost, true, None, 1.0))
-            .collect();
+        let waits: Vec<Next> =
+            (1..=5).map(|attempt| next(attempt, Class::Lost, true, None, 1.0)).collect();
         let seconds = |s: f64| Next::Wait(Duration::from_secs_f64(s));
-        assert_eq!(
-            waits,
-            [
-                seconds(0.5),
-                seconds(1.0),
-                seconds(2.0),
-                seconds(4.0),
-                Next::GiveUp
-            ]
-        );
+        assert_eq!(waits, [seconds(0.5), seconds(1.0), seconds(2.0), seconds(4.0), Next::GiveUp]);
     }
 }

@@ -44,14 +44,12 @@ impl Stats {
     /// What was counted so far, by method and collection.
     pub fn snapshot(&self) -> Vec<CallCount> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows = counts
-            .iter()
-            .map(|((method, collection), counts)| CallCount {
-                method: (*method).to_owned(),
-                collection: collection.clone(),
-                calls: counts.calls,
-                retries: counts.retries,
-            });
+        let rows = counts.iter().map(|((method, collection), counts)| CallCount {
+            method: (*method).to_owned(),
+            collection: collection.clone(),
+            calls: counts.calls,
+            retries: counts.retries,
+        });
         rows.collect()
     }
 }

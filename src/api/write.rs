@@ -46,14 +46,8 @@ impl Writer {
         owner: Option<i64>,
         items: Vec<Value>,
     ) -> Result<(Vec<Created>, Vec<String>), ApiError> {
-        let answer = self
-            .client
-            .send(&request::create(kind, owner, items))
-            .await?;
-        Ok((
-            answer.items.into_iter().map(created).collect(),
-            answer.complaints,
-        ))
+        let answer = self.client.send(&request::create(kind, owner, items)).await?;
+        Ok((answer.items.into_iter().map(created).collect(), answer.complaints))
     }
 
     /// Sets the fields in `body` on all of `ids`.

@@ -108,9 +108,7 @@ impl FromStr for Code {
     type Err = UnknownCode;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::all()
-            .find(|code| code.as_str() == text)
-            .ok_or_else(|| UnknownCode(text.to_owned()))
+        Self::all().find(|code| code.as_str() == text).ok_or_else(|| UnknownCode(text.to_owned()))
     }
 }
 
@@ -127,16 +125,11 @@ mod tests {
             let name = code.as_str();
             assert!(names.insert(name), "{name} twice");
             assert!(
-                name.chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
                 "{name}"
             );
             assert!(code.sentence().ends_with('.'), "{name}");
-            assert_eq!(
-                code.sentence().matches(". ").count(),
-                0,
-                "{name}: more than one sentence"
-            );
+            assert_eq!(code.sentence().matches(". ").count(), 0, "{name}: more than one sentence");
             assert_eq!(name.parse::<Code>(), Ok(code));
         }
         assert!("no-such-code".parse::<Code>().is_err());

@@ -104,10 +104,7 @@ impl Diagnostic {
 
     /// Points at the place; `text` may be empty.
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.primary = Some(Label {
-            span,
-            text: text.into(),
-        });
+        self.primary = Some(Label { span, text: text.into() });
         self
     }
 
@@ -119,10 +116,7 @@ impl Diagnostic {
 
     /// Points at one more place.
     pub fn and(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label {
-            span,
-            text: text.into(),
-        });
+        self.secondary.push(Label { span, text: text.into() });
         self
     }
 
@@ -134,10 +128,7 @@ impl Diagnostic {
 
     /// Offers a change that would repair it.
     pub fn suggest(mut self, span: Span, replacement: impl Into<String>) -> Self {
-        self.suggestion = Some(Edit {
-            span,
-            replacement: replacement.into(),
-        });
+        self.suggestion = Some(Edit { span, replacement: replacement.into() });
         self
     }
 
@@ -178,18 +169,13 @@ impl Diagnostics {
     /// Whether the manifests cannot be used as they are.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.items
-            .iter()
-            .any(|item| item.severity == Severity::Error)
+        self.items.iter().any(|item| item.severity == Severity::Error)
     }
 
     /// How many findings are of a severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.items
-            .iter()
-            .filter(|item| item.severity == severity)
-            .count()
+        self.items.iter().filter(|item| item.severity == severity).count()
     }
 
     /// Whether there is nothing to say.
@@ -217,8 +203,7 @@ impl Diagnostics {
     /// Brings the findings into the one order in which they are shown: file, place, code, and then all the rest, so that
     /// the same findings always come out as the same bytes.
     pub fn sort(&mut self, sources: &SourceMap) {
-        self.items
-            .sort_by(|a, b| order(sources, a).cmp(&order(sources, b)));
+        self.items.sort_by(|a, b| order(sources, a).cmp(&order(sources, b)));
     }
 
     /// Drops what has been said already: exact repetitions, and whatever a later stage says about a place whose text could
@@ -255,9 +240,7 @@ fn order<'a>(sources: &'a SourceMap, item: &'a Diagnostic) -> impl Ord + use<'a>
         suggestion,
         pointer,
     } = item;
-    let place = primary
-        .as_ref()
-        .map(|label| (label.span, label.text.as_str()));
+    let place = primary.as_ref().map(|label| (label.span, label.text.as_str()));
     (
         item.file_name(sources),
         place,
@@ -276,9 +259,7 @@ impl Extend<Diagnostic> for Diagnostics {
 
 impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<T: IntoIterator<Item = Diagnostic>>(iter: T) -> Self {
-        Self {
-            items: iter.into_iter().collect(),
-        }
+        Self { items: iter.into_iter().collect() }
     }
 }
 
@@ -346,10 +327,7 @@ mod tests {
         found.sort(&map);
         let said: Vec<_> = found.iter().map(|item| item.message.as_str()).collect();
         assert_eq!(said, ["zeroth", "first", "second", "third"]);
-        assert_eq!(
-            (found.count(Severity::Error), found.count(Severity::Warning)),
-            (3, 1)
-        );
+        assert_eq!((found.count(Severity::Error), found.count(Severity::Warning)), (3, 1));
         assert!(found.has_errors());
     }
 

@@ -30,10 +30,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 const LONGEST: usize = 64;
 
 fn simplify(word: &str) -> String {
-    word.chars()
-        .filter(|c| !matches!(c, '-' | '_' | ' '))
-        .flat_map(char::to_lowercase)
-        .collect()
+    word.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -53,10 +50,7 @@ mod tests {
     #[test]
     fn spelling_in_another_case_is_recognised() {
         assert_eq!(nearest("token", KINDS), Some("Token"));
-        assert_eq!(
-            nearest("api_version", ["kind", "apiVersion"]),
-            Some("apiVersion")
-        );
+        assert_eq!(nearest("api_version", ["kind", "apiVersion"]), Some("apiVersion"));
         assert_eq!(
             nearest("devicesCount", ["calcs_count", "devices_count"]),
             Some("devices_count")

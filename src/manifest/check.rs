@@ -28,22 +28,17 @@ pub(super) fn single_stack<'a>(
     documents: &'a [Document],
     diagnostics: &mut Diagnostics,
 ) -> Option<(&'a Document, &'a StackManifest)> {
-    let mut stacks = documents
-        .iter()
-        .filter_map(|document| match &document.manifest {
-            Some(AnyManifest::Stack(manifest)) => Some((document, &**manifest)),
-            _ => None,
-        });
+    let mut stacks = documents.iter().filter_map(|document| match &document.manifest {
+        Some(AnyManifest::Stack(manifest)) => Some((document, &**manifest)),
+        _ => None,
+    });
     let first = stacks.next()?;
     for (document, _) in stacks {
         diagnostics.push(
-            Diagnostic::error(
-                Code::SeveralStacks,
-                "a load has one Stack, and this is another",
-            )
-            .at(document.span("/kind", Target::Value), "the second one")
-            .and(first.0.span("/kind", Target::Value), "the first one")
-            .help("load one stack at a time, or merge the two manifests"),
+            Diagnostic::error(Code::SeveralStacks, "a load has one Stack, and this is another")
+                .at(document.span("/kind", Target::Value), "the second one")
+                .and(first.0.span("/kind", Target::Value), "the first one")
+                .help("load one stack at a time, or merge the two manifests"),
         );
     }
     Some(first)
@@ -73,14 +68,8 @@ impl<'a> Register<'a> {
                         Code::DuplicateAddress,
                         format!("{address} is described twice"),
                     )
-                    .at(
-                        document.span("/metadata/name", Target::Value),
-                        "the second time",
-                    )
-                    .and(
-                        first.span("/metadata/name", Target::Value),
-                        "the first time",
-                    )
+                    .at(document.span("/metadata/name", Target::Value), "the second time")
+                    .and(first.span("/metadata/name", Target::Value), "the first time")
                     .help(format!(
                         "take one of them out; the other stands at {}",
                         sources.origin(first.value.span.head())
@@ -90,13 +79,8 @@ impl<'a> Register<'a> {
                 continue;
             }
             by_address.insert(address, document);
-            let id = document
-                .value
-                .get("metadata")
-                .and_then(|metadata| metadata.get("id"));
-            let id = id
-                .and_then(|id| id.as_scalar())
-                .and_then(|id| id.text.parse().ok());
+            let id = document.value.get("metadata").and_then(|metadata| metadata.get("id"));
+            let id = id.and_then(|id| id.as_scalar()).and_then(|id| id.text.parse().ok());
             if let Some(id) = id
                 && let Some(first) = by_id.insert((address.kind, id), document)
             {
@@ -169,10 +153,8 @@ fn account(
 ) {
     let mut ancestors: Vec<AccountPath> = address.account.self_and_ancestors().collect();
     ancestors.reverse();
-    let missing = ancestors
-        .iter()
-        .filter_map(Address::of_account)
-        .find(|account| !register.has(account));
+    let missing =
+        ancestors.iter().filter_map(Address::of_account).find(|account| !register.has(account));
     let Some(missing) = missing else { return };
     let span = document.span("/metadata/account", Target::Value);
     if circles.contains(address) {
@@ -205,9 +187,8 @@ fn account(
     let same_end = known.iter().find(|known| {
         known.rsplit('/').next() == address.account.segments().last().map(String::as_str)
     });
-    let similar = same_end
-        .map(String::as_str)
-        .or_else(|| nearest(&wanted, known.iter().map(String::as_str)));
+    let similar =
+        same_end.map(String::as_str).or_else(|| nearest(&wanted, known.iter().map(String::as_str)));
     if let Some(similar) = similar {
         finding = finding.help(format!("did you mean `{similar}`?"));
         finding = finding.suggest(span, similar);
@@ -255,11 +236,7 @@ fn depth(document: &Document, address: &Address, diagnostics: &mut Diagnostics) 
     // The account of our own token is the first level.
     let level = path.depth() + 1;
     if level > MAX_ACCOUNT_LEVELS {
-        let place = if document
-            .value
-            .get("metadata")
-            .is_some_and(|m| m.get("account").is_some())
-        {
+        let place = if document.value.get("metadata").is_some_and(|m| m.get("account").is_some()) {
             "/metadata/account"
         } else {
             "/metadata/name"
@@ -364,23 +341,15 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
     }
     if expire != 0 && expire <= now && ttl == 0 {
         diagnostics.push(
-            Diagnostic::error(
-                Code::TokenExpired,
-                "`expire` has passed, and there is no `ttl`",
-            )
-            .at(document.span("/spec/expire", Target::Value), "")
-            .help("the platform would delete the token at once; choose a later time")
-            .pointer("/spec/expire"),
+            Diagnostic::error(Code::TokenExpired, "`expire` has passed, and there is no `ttl`")
+                .at(document.span("/spec/expire", Target::Value), "")
+                .help("the platform would delete the token at once; choose a later time")
+                .pointer("/spec/expire"),
         );
     }
     if let Access::Acl(list) = &spec.access {
         for (index, entry) in list.acl.iter().enumerate() {
-            acl_entry(
-                document,
-                &format!("/spec/access/acl/{index}"),
-                entry,
-                diagnostics,
-            );
+            acl_entry(document, &format!("/spec/access/acl/{index}"), entry, diagnostics);
         }
     }
 }
@@ -401,11 +370,7 @@ fn acl_entry(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: 
     }
     let is_mqtt = entry.uri == "mqtt";
     if !is_mqtt && (entry.topic.is_some() || entry.actions.is_some()) {
-        let at = if entry.topic.is_some() {
-            "topic"
-        } else {
-            "actions"
-        };
+        let at = if entry.topic.is_some() { "topic" } else { "actions" };
         let at = format!("{pointer}/{at}");
         diagnostics.push(
             Diagnostic::error(
@@ -438,10 +403,7 @@ fn acl_entry(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: 
 pub(super) fn sinks(desired: &Desired, documents: &[Document], diagnostics: &mut Diagnostics) {
     let mut owners: BTreeMap<String, &Address> = BTreeMap::new();
     for (address, declared) in &desired.objects {
-        let generated = declared
-            .credentials
-            .as_ref()
-            .and_then(|c| c.password.as_ref());
+        let generated = declared.credentials.as_ref().and_then(|c| c.password.as_ref());
         let generated = match generated {
             Some(Source::Generate { deliver, .. }) => deliver.as_slice(),
             _ => &[],
@@ -450,9 +412,8 @@ pub(super) fn sinks(desired: &Desired, documents: &[Document], diagnostics: &mut
             let Some(first) = owners.insert(sink.to_string(), address) else {
                 continue;
             };
-            let document = documents
-                .iter()
-                .find(|document| document.address.as_ref() == Some(address));
+            let document =
+                documents.iter().find(|document| document.address.as_ref() == Some(address));
             let Some(document) = document else { continue };
             let pointer = match address.kind {
                 Kind::Token => "/spec/deliver",

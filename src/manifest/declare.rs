@@ -24,11 +24,7 @@ pub(super) fn declare(
     sources: &SourceMap,
 ) -> Option<Declared> {
     let address = document.address.clone()?;
-    let scribe = Scribe {
-        document,
-        stack,
-        sources,
-    };
+    let scribe = Scribe { document, stack, sources };
     match document.manifest.as_ref()? {
         AnyManifest::Limit(manifest) => Some(scribe.limit(address, manifest)),
         AnyManifest::Subaccount(manifest) => Some(scribe.subaccount(address, manifest, register)),
@@ -47,22 +43,12 @@ impl Scribe<'_> {
     fn limit(&self, address: Address, manifest: &LimitManifest) -> Declared {
         let spec = &manifest.spec;
         let mut fields = BTreeMap::new();
-        set(
-            &mut fields,
-            "name",
-            Some(label(spec.name.as_ref(), &address)),
-        );
+        set(&mut fields, "name", Some(label(spec.name.as_ref(), &address)));
         set(&mut fields, "description", spec.description.clone());
         for (name, quota) in spec.quotas() {
             set(&mut fields, name, Some(quota));
         }
-        self.declared(
-            address,
-            &manifest.metadata,
-            &spec.lifecycle,
-            fields,
-            spec.metadata.as_ref(),
-        )
+        self.declared(address, &manifest.metadata, &spec.lifecycle, fields, spec.metadata.as_ref())
     }
 
     fn subaccount(
@@ -73,29 +59,17 @@ impl Scribe<'_> {
     ) -> Declared {
         let spec = &manifest.spec;
         let mut fields = BTreeMap::new();
-        set(
-            &mut fields,
-            "name",
-            Some(label(spec.name.as_ref(), &address)),
-        );
+        set(&mut fields, "name", Some(label(spec.name.as_ref(), &address)));
         set(&mut fields, "enabled", spec.enabled);
-        let limit = spec
-            .limit
-            .as_ref()
-            .and_then(|limit| register.resolve_limit(&address, limit));
+        let limit = spec.limit.as_ref().and_then(|limit| register.resolve_limit(&address, limit));
         let credentials = spec.credentials.as_ref().map(|credentials| Credentials {
             email: credentials.email.clone(),
-            password: credentials
-                .password
-                .as_ref()
-                .map(|source| self.source(source)),
+            password: credentials.password.as_ref().map(|source| self.source(source)),
         });
         let (meta, lifecycle) = (&manifest.metadata, &spec.lifecycle);
         let mut declared = self.declared(address, meta, lifecycle, fields, spec.metadata.as_ref());
         if limit.is_some() {
-            declared
-                .field_origins
-                .insert("limit_id".to_owned(), self.origin("/spec/limit"));
+            declared.field_origins.insert("limit_id".to_owned(), self.origin("/spec/limit"));
         }
         declared.limit = limit;
         declared.credentials = credentials;
@@ -105,22 +79,15 @@ impl Scribe<'_> {
     fn token(&self, address: Address, manifest: &TokenManifest) -> Declared {
         let spec = &manifest.spec;
         let mut fields = BTreeMap::new();
-        set(
-            &mut fields,
-            "info",
-            Some(label(spec.info.as_ref(), &address)),
-        );
+        set(&mut fields, "info", Some(label(spec.info.as_ref(), &address)));
         set(&mut fields, "enabled", spec.enabled);
         set(&mut fields, "ttl", spec.ttl.map(|ttl| ttl.0));
         set(&mut fields, "expire", spec.expire.map(|expire| expire.0));
         set(&mut fields, "access", Some(access(&spec.access)));
-        let masks = spec.ips.as_ref().map(|masks| {
-            masks
-                .iter()
-                .map(|mask| mask.0.as_str())
-                .collect::<Vec<_>>()
-                .join(",")
-        });
+        let masks = spec
+            .ips
+            .as_ref()
+            .map(|masks| masks.iter().map(|mask| mask.0.as_str()).collect::<Vec<_>>().join(","));
         set(&mut fields, "ips", masks);
         set(&mut fields, "origins", spec.origins.as_ref().map(origins));
         let (meta, lifecycle) = (&manifest.metadata, &spec.lifecycle);
@@ -138,19 +105,12 @@ impl Scribe<'_> {
         metadata: Option<&Map<String, Value>>,
     ) -> Declared {
         let metadata = metadata.cloned().unwrap_or_default();
-        let own = fields
-            .keys()
-            .map(|field| (field.clone(), format!("/spec/{field}")));
+        let own = fields.keys().map(|field| (field.clone(), format!("/spec/{field}")));
         let keys = metadata.keys().map(|key| {
-            (
-                format!("metadata.{key}"),
-                crate::source::pointer::child("/spec/metadata", key),
-            )
+            (format!("metadata.{key}"), crate::source::pointer::child("/spec/metadata", key))
         });
-        let field_origins = own
-            .chain(keys)
-            .map(|(field, pointer)| (field, self.origin(&pointer)))
-            .collect();
+        let field_origins =
+            own.chain(keys).map(|(field, pointer)| (field, self.origin(&pointer))).collect();
         let rights = match &lifecycle.manage {
             Some(rights) => rights.clone(),
             None => [Right::Observe, Right::Create, Right::Update, Right::Delete].into(),
@@ -161,10 +121,7 @@ impl Scribe<'_> {
             field_origins,
             bound_id: meta.id,
             // A form that is no address was told by the schema.
-            moved_from: meta
-                .moved_from
-                .as_deref()
-                .and_then(|address| address.parse().ok()),
+            moved_from: meta.moved_from.as_deref().and_then(|address| address.parse().ok()),
             fields,
             metadata,
             limit: None,
@@ -180,8 +137,7 @@ impl Scribe<'_> {
     }
 
     fn origin(&self, pointer: &str) -> Origin {
-        self.sources
-            .origin(self.document.span(pointer, Target::Value))
+        self.sources.origin(self.document.span(pointer, Target::Value))
     }
 
     fn source(&self, source: &SecretSource) -> Source {

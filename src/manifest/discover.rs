@@ -30,12 +30,7 @@ pub(super) fn discover(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Found> {
-    let mut reader = FileReader {
-        limits,
-        sources,
-        diagnostics,
-        found: Vec::new(),
-    };
+    let mut reader = FileReader { limits, sources, diagnostics, found: Vec::new() };
     let mut seen = BTreeSet::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -52,10 +47,7 @@ pub(super) fn discover(
     }
     let found = reader.found;
     if found.is_empty() && !diagnostics.has_errors() {
-        let names: Vec<String> = paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         diagnostics.push(
             Diagnostic::error(
                 Code::NoManifests,
@@ -98,11 +90,8 @@ pub(crate) fn files(path: &Path, diagnostics: &mut Diagnostics) -> Vec<PathBuf> 
         }
         if files.len() > MAX_FILES {
             diagnostics.push(
-                Diagnostic::error(
-                    Code::TooLarge,
-                    format!("more than {MAX_FILES} manifest files"),
-                )
-                .in_file(path.display().to_string()),
+                Diagnostic::error(Code::TooLarge, format!("more than {MAX_FILES} manifest files"))
+                    .in_file(path.display().to_string()),
             );
             return Vec::new();
         }
@@ -151,8 +140,6 @@ impl FileReader<'_> {
 /// One byte more than is allowed is enough to know that there are too many.
 fn read_bounded(reader: impl Read, limits: &Limits) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    reader
-        .take(limits.file_bytes as u64 + 1)
-        .read_to_end(&mut bytes)?;
+    reader.take(limits.file_bytes as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -10,6 +10,8 @@ pub(crate) mod discover;
 pub mod model;
 mod parse;
 pub mod schema;
+#[cfg(test)]
+mod tests;
 mod violation;
 
 use std::path::PathBuf;
@@ -45,15 +47,9 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
     let mut documents = Vec::new();
     for file in found {
         let (values, problems) = yaml::load(file.source, load.sources.text(file.source), &limits);
-        problems
-            .into_iter()
-            .for_each(|problem| load.diagnostics.push(problem));
+        problems.into_iter().for_each(|problem| load.diagnostics.push(problem));
         for value in values {
-            documents.push(parse::document(
-                value,
-                file.folder.clone(),
-                &mut load.diagnostics,
-            ));
+            documents.push(parse::document(value, file.folder.clone(), &mut load.diagnostics));
         }
     }
     load.manifests = documents.len();
@@ -68,10 +64,7 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
     check::documents(&documents, &register, now, &mut load.diagnostics);
     for document in &documents {
         if let Some(declared) = declare::declare(document, &spec, &register, &load.sources) {
-            load.desired
-                .objects
-                .entry(declared.address.clone())
-                .or_insert(declared);
+            load.desired.objects.entry(declared.address.clone()).or_insert(declared);
         }
     }
     check::sinks(&load.desired, &documents, &mut load.diagnostics);

@@ -45,12 +45,7 @@ impl Document {
 pub(super) fn document(value: Spanned, folder: PathBuf, diagnostics: &mut Diagnostics) -> Document {
     let address = address(&value);
     let manifest = decode(&value, diagnostics);
-    Document {
-        value,
-        folder,
-        manifest,
-        address,
-    }
+    Document { value, folder, manifest, address }
 }
 
 fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest> {
@@ -79,9 +74,7 @@ fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest>
             && finding.message.contains("`apiVersion`"))
     });
     let is_sound = broken.is_empty();
-    broken
-        .into_iter()
-        .for_each(|finding| diagnostics.push(finding));
+    broken.into_iter().for_each(|finding| diagnostics.push(finding));
     if !is_sound || !version_fits {
         return None;
     }
@@ -109,10 +102,7 @@ fn check_version(value: &Spanned, diagnostics: &mut Diagnostics) -> bool {
     diagnostics.push(
         Diagnostic::error(
             Code::UnknownApiVersion,
-            format!(
-                "{} is no version of the manifest language",
-                version.describe()
-            ),
+            format!("{} is no version of the manifest language", version.describe()),
         )
         .at(version.span, "")
         .help(format!("this release reads `{API_VERSION}`"))
@@ -140,9 +130,7 @@ fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<&'static
         .at(kind.span, "")
         .help(format!("the kinds are {}", KINDS.join(", ")))
         .pointer("/kind");
-    let by_case = KINDS
-        .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(word));
+    let by_case = KINDS.into_iter().find(|known| known.eq_ignore_ascii_case(word));
     diagnostics.push(match by_case.or_else(|| nearest(word, KINDS)) {
         Some(known) => finding.suggest(kind.span, known),
         None => finding,

@@ -31,30 +31,18 @@ pub(super) fn of_kind(kind: &str) -> Option<&'static KindSchema> {
             .filter_map(|(kind, document)| {
                 // Our own schemas always compile: a test builds all of them.
                 let validator = jsonschema::draft202012::new(&document).ok()?;
-                Some((
-                    kind,
-                    KindSchema {
-                        document,
-                        validator,
-                    },
-                ))
+                Some((kind, KindSchema { document, validator }))
             })
             .collect()
     });
-    SCHEMAS
-        .iter()
-        .find(|(name, _)| *name == kind)
-        .map(|(_, schema)| schema)
+    SCHEMAS.iter().find(|(name, _)| *name == kind).map(|(_, schema)| schema)
 }
 
 /// The manifest schemas by file name, as they stand in `schemas/`.
 pub fn documents() -> Vec<(&'static str, Value)> {
     vec![
         ("limit.schema.json", kind_document("Limit")),
-        (
-            "manifest.schema.json",
-            generate::<Manifest>("Any manifest of flespi-gitops"),
-        ),
+        ("manifest.schema.json", generate::<Manifest>("Any manifest of flespi-gitops")),
         ("stack.schema.json", kind_document("Stack")),
         ("subaccount.schema.json", kind_document("Subaccount")),
         ("token.schema.json", kind_document("Token")),

@@ -15,10 +15,7 @@ use crate::source::{Spanned, Target, locate, pointer};
 /// Everything that the schema has against `document`.
 pub(super) fn violations(schema: &KindSchema, document: &Spanned) -> Vec<Diagnostic> {
     let json = document.to_json();
-    let reporter = Reporter {
-        schema: &schema.document,
-        document,
-    };
+    let reporter = Reporter { schema: &schema.document, document };
     let mut diagnostics = Vec::new();
     for error in schema.validator.iter_errors(&json) {
         reporter.report(&error, &mut diagnostics);
@@ -37,11 +34,7 @@ impl Reporter<'_> {
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 let known = self.known_fields(error);
-                out.extend(
-                    unexpected
-                        .iter()
-                        .map(|name| self.unknown_field(path, name, &known)),
-                );
+                out.extend(unexpected.iter().map(|name| self.unknown_field(path, name, &known)));
             }
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
@@ -74,37 +67,24 @@ impl Reporter<'_> {
             error.instance_path().as_str() == path
                 && matches!(error.kind(), ValidationErrorKind::Type { .. })
         };
-        let fitting: Vec<&Vec<ValidationError<'static>>> = branches
-            .iter()
-            .filter(|errors| !errors.iter().any(is_other_type))
-            .collect();
+        let fitting: Vec<&Vec<ValidationError<'static>>> =
+            branches.iter().filter(|errors| !errors.iter().any(is_other_type)).collect();
         // Fewer complaints about the value itself mean that its inside is what is wrong.
         let distance = |errors: &&&Vec<ValidationError<'static>>| {
-            let own = errors
-                .iter()
-                .filter(|error| error.instance_path().as_str() == path)
-                .count();
+            let own = errors.iter().filter(|error| error.instance_path().as_str() == path).count();
             (own, errors.len())
         };
         let words = || {
-            let options = branches
-                .iter()
-                .flatten()
-                .filter_map(|error| match error.kind() {
-                    ValidationErrorKind::Enum { options } => options.as_array().cloned(),
-                    _ => None,
-                });
-            options
-                .flatten()
-                .filter_map(|o| o.as_str().map(str::to_owned))
-                .collect::<Vec<_>>()
+            let options = branches.iter().flatten().filter_map(|error| match error.kind() {
+                ValidationErrorKind::Enum { options } => options.as_array().cloned(),
+                _ => None,
+            });
+            options.flatten().filter_map(|o| o.as_str().map(str::to_owned)).collect::<Vec<_>>()
         };
         match fitting.iter().min_by_key(distance) {
             Some(errors) if fitting.len() == 1 || !errors.is_empty() => {
                 let all_enums = fitting.iter().all(|errors| {
-                    errors
-                        .iter()
-                        .all(|e| matches!(e.kind(), ValidationErrorKind::Enum { .. }))
+                    errors.iter().all(|e| matches!(e.kind(), ValidationErrorKind::Enum { .. }))
                 });
                 if all_enums && fitting.len() > 1 {
                     out.push(self.not_a_word(path, &words()));
@@ -138,26 +118,18 @@ impl Reporter<'_> {
             ValidationErrorKind::Type { kind } => return self.wrong_type(path, &type_words(kind)),
             ValidationErrorKind::Enum { options } => {
                 let options = options.as_array().into_iter().flatten();
-                let words: Vec<String> = options
-                    .filter_map(|option| option.as_str().map(str::to_owned))
-                    .collect();
+                let words: Vec<String> =
+                    options.filter_map(|option| option.as_str().map(str::to_owned)).collect();
                 self.not_a_word(path, &words)
             }
             ValidationErrorKind::Constant { expected_value } => {
-                let words: Vec<String> = expected_value
-                    .as_str()
-                    .map(str::to_owned)
-                    .into_iter()
-                    .collect();
+                let words: Vec<String> =
+                    expected_value.as_str().map(str::to_owned).into_iter().collect();
                 self.not_a_word(path, &words)
             }
             ValidationErrorKind::Pattern { .. } => {
                 let name_like = path == "/metadata/name" || path.ends_with("/account");
-                let code = if name_like {
-                    Code::InvalidName
-                } else {
-                    Code::InvalidValue
-                };
+                let code = if name_like { Code::InvalidName } else { Code::InvalidValue };
                 let message = format!("{described} does not have the form of {}", place(path));
                 let finding = self.finding(code, path, Target::Value, message);
                 match self.hint(error, name_like) {
@@ -169,19 +141,13 @@ impl Reporter<'_> {
                 Code::InvalidValue,
                 path,
                 Target::Value,
-                format!(
-                    "{described} is below {limit}, the least that {} takes",
-                    place(path)
-                ),
+                format!("{described} is below {limit}, the least that {} takes", place(path)),
             ),
             ValidationErrorKind::Maximum { limit } => self.finding(
                 Code::InvalidValue,
                 path,
                 Target::Value,
-                format!(
-                    "{described} is above {limit}, the most that {} takes",
-                    place(path)
-                ),
+                format!("{described} is above {limit}, the most that {} takes", place(path)),
             ),
             ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinLength { .. } => self
                 .finding(
@@ -221,9 +187,7 @@ impl Reporter<'_> {
             && scalar.text.parse::<i64>().is_ok()
         {
             let span = locate(self.document, path, Target::Value);
-            finding = finding
-                .help("take the quotes away")
-                .suggest(span, scalar.text.clone());
+            finding = finding.help("take the quotes away").suggest(span, scalar.text.clone());
         }
         if let Some(scalar) = scalar.filter(|scalar| scalar.plain && wanted.contains("boolean")) {
             let truth = match scalar.text.to_ascii_lowercase().as_str() {
@@ -243,10 +207,7 @@ impl Reporter<'_> {
     fn not_a_word(&self, path: &str, words: &[String]) -> Diagnostic {
         let found = pointer::find(self.document, path);
         let described = found.map(Spanned::describe).unwrap_or_default();
-        let message = format!(
-            "{described} is not one of the words that {} takes",
-            place(path)
-        );
+        let message = format!("{described} is not one of the words that {} takes", place(path));
         let finding = self
             .finding(Code::InvalidValue, path, Target::Value, message)
             .help(format!("write {}", words.join(", ")));
@@ -267,9 +228,7 @@ impl Reporter<'_> {
         match nearest(name, known.iter().copied()) {
             Some(word) => {
                 let span = locate(self.document, &path_of_field, Target::Key);
-                finding
-                    .help(format!("did you mean `{word}`?"))
-                    .suggest(span, word)
+                finding.help(format!("did you mean `{word}`?")).suggest(span, word)
             }
             None if known.len() <= 16 && !known.is_empty() => {
                 finding.help(format!("its fields are {}", known.join(", ")))
@@ -279,19 +238,14 @@ impl Reporter<'_> {
     }
 
     fn finding(&self, code: Code, path: &str, target: Target, message: String) -> Diagnostic {
-        Diagnostic::error(code, message)
-            .at(locate(self.document, path, target), "")
-            .pointer(path)
+        Diagnostic::error(code, message).at(locate(self.document, path, target), "").pointer(path)
     }
 
     /// The fields of the object schema whose `additionalProperties` was broken.
     fn known_fields(&self, error: &ValidationError<'_>) -> Vec<&str> {
         let path = error.schema_path().as_str();
         let object = path.rsplit_once('/').map_or("", |(object, _)| object);
-        let properties = self
-            .schema
-            .pointer(object)
-            .and_then(|schema| schema.get("properties"));
+        let properties = self.schema.pointer(object).and_then(|schema| schema.get("properties"));
         properties
             .and_then(Value::as_object)
             .map(|properties| properties.keys().map(String::as_str).collect())
@@ -316,18 +270,13 @@ impl Reporter<'_> {
                 .map(|example| {
                     format!(
                         "`{}`",
-                        example
-                            .as_str()
-                            .map_or_else(|| example.to_string(), str::to_owned)
+                        example.as_str().map_or_else(|| example.to_string(), str::to_owned)
                     )
                 })
                 .collect();
             return Some(format!("write something like {}", examples.join(" or ")));
         }
-        schema
-            .get("description")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
+        schema.get("description").and_then(Value::as_str).map(str::to_owned)
     }
 }
 
@@ -364,10 +313,8 @@ fn type_words(kind: &TypeKind) -> String {
     };
     match kind {
         TypeKind::Single(single) => word(single.to_string()),
-        TypeKind::Multiple(several) => several
-            .iter()
-            .map(|one| word(one.to_string()))
-            .collect::<Vec<_>>()
-            .join(" or "),
+        TypeKind::Multiple(several) => {
+            several.iter().map(|one| word(one.to_string())).collect::<Vec<_>>().join(" or ")
+        }
     }
 }

@@ -62,40 +62,23 @@ pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual) -> Bindings<'a>
         actual,
         contents: BTreeMap::new(),
         accounts: BTreeMap::new(),
-        bindings: Bindings {
-            by_address: BTreeMap::new(),
-            by_object: BTreeMap::new(),
-        },
+        bindings: Bindings { by_address: BTreeMap::new(), by_object: BTreeMap::new() },
     };
     for object in actual.objects.values() {
-        binder
-            .contents
-            .entry((object.kind, object.owner))
-            .or_default()
-            .push(object);
+        binder.contents.entry((object.kind, object.owner)).or_default().push(object);
     }
-    let root = Account::Is(
-        actual.identity.account,
-        BTreeSet::from([AccountPath::root()]),
-    );
+    let root = Account::Is(actual.identity.account, BTreeSet::from([AccountPath::root()]));
     binder.accounts.insert(AccountPath::root(), root);
 
-    let mut subaccounts: Vec<&Declared> = desired
-        .objects
-        .values()
-        .filter(|d| d.address.kind == Kind::Subaccount)
-        .collect();
+    let mut subaccounts: Vec<&Declared> =
+        desired.objects.values().filter(|d| d.address.kind == Kind::Subaccount).collect();
     subaccounts.sort_by_key(|declared| declared.address.account.depth());
     for declared in subaccounts {
         let binding = binder.bind_one(declared);
         binder.note_account(declared, &binding);
         binder.note(declared, binding);
     }
-    for declared in desired
-        .objects
-        .values()
-        .filter(|d| d.address.kind != Kind::Subaccount)
-    {
+    for declared in desired.objects.values().filter(|d| d.address.kind != Kind::Subaccount) {
         let binding = binder.bind_one(declared);
         binder.note(declared, binding);
     }
@@ -126,14 +109,9 @@ impl<'a> Binder<'a> {
     fn note(&mut self, declared: &'a Declared, binding: Binding<'a>) {
         let mut binding = binding;
         if let Binding::Found(object, _) = &binding {
-            let taken = self
-                .bindings
-                .by_object
-                .insert((object.kind, object.id), &declared.address);
+            let taken = self.bindings.by_object.insert((object.kind, object.id), &declared.address);
             if let Some(other) = taken {
-                self.bindings
-                    .by_object
-                    .insert((object.kind, object.id), other);
+                self.bindings.by_object.insert((object.kind, object.id), other);
                 binding =
                     Binding::Blocked(format!("{} {} is {other} already", object.kind, object.id));
             }
@@ -148,11 +126,7 @@ impl<'a> Binder<'a> {
                 let mut paths = BTreeSet::from([path.clone()]);
                 if let Some(Account::Is(_, parents)) = self.accounts.get(&declared.address.account)
                 {
-                    paths.extend(
-                        parents
-                            .iter()
-                            .map(|parent| parent.child(&declared.address.name)),
-                    );
+                    paths.extend(parents.iter().map(|parent| parent.child(&declared.address.name)));
                 }
                 paths.extend(declared.moved_from.as_ref().and_then(Address::as_account));
                 let mark = object.mark_of(&self.desired.stack);
@@ -231,10 +205,7 @@ impl<'a> Binder<'a> {
             .collect();
 
         let with_address = |wanted: &dyn Fn(&Address) -> bool| -> Vec<&'a Object> {
-            ours.iter()
-                .filter(|(_, address)| wanted(address))
-                .map(|(object, _)| *object)
-                .collect()
+            ours.iter().filter(|(_, address)| wanted(address)).map(|(object, _)| *object).collect()
         };
         let exact = with_address(&|address| *address == declared.address);
         let older = with_address(&|address| {
@@ -270,12 +241,7 @@ impl<'a> Binder<'a> {
             if declared.lifecycle.observe_only() {
                 return Binding::Found(object, How::Observed);
             }
-            let stack = object
-                .mark
-                .as_ref()
-                .ok()
-                .and_then(Option::as_ref)
-                .map(|m| &*m.stack);
+            let stack = object.mark.as_ref().ok().and_then(Option::as_ref).map(|m| &*m.stack);
             return Binding::Blocked(format!(
                 "{kind} {} has this address in the stack `{}`; refer to it with \
                  `lifecycle: {{manage: [observe]}}` or choose another name",
@@ -283,10 +249,7 @@ impl<'a> Binder<'a> {
                 stack.unwrap_or_default()
             ));
         }
-        let label = declared
-            .fields
-            .get(kind.label_field())
-            .and_then(Value::as_str);
+        let label = declared.fields.get(kind.label_field()).and_then(Value::as_str);
         let label = label.unwrap_or(&declared.address.name);
         let same: Vec<&'a Object> = here
             .iter()
@@ -298,12 +261,7 @@ impl<'a> Binder<'a> {
             [object] if object.mark.is_err() => Binding::Blocked(format!(
                 "{kind} {} is called `{label}`, and {}; mend or remove the mark",
                 object.id,
-                object
-                    .mark
-                    .as_ref()
-                    .err()
-                    .map(ToString::to_string)
-                    .unwrap_or_default()
+                object.mark.as_ref().err().map(ToString::to_string).unwrap_or_default()
             )),
             [object] if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),
             [object] if declared.lifecycle.adopt => Binding::Found(object, How::Adopted),

@@ -24,15 +24,9 @@ pub(super) fn steps(
     }
     let mut changes = Vec::new();
     let mut reasons = Vec::new();
-    let cause = if object.is_some() {
-        Cause::Edited
-    } else {
-        Cause::New
-    };
+    let cause = if object.is_some() { Cause::Edited } else { Cause::New };
 
-    let current = object
-        .and_then(|object| object.fields.get("email"))
-        .and_then(Value::as_str);
+    let current = object.and_then(|object| object.fields.get("email")).and_then(Value::as_str);
     let current = current.filter(|email| !email.is_empty());
     let requested = object
         .and_then(|object| object.mark_of(&context.desired.stack))
@@ -70,19 +64,14 @@ pub(super) fn steps(
     if let Some(source) = &wanted.password {
         let state = match object {
             None => &Password::NeverSet,
-            Some(_) => context
-                .secrets
-                .passwords
-                .get(&declared.address)
-                .unwrap_or(&Password::NeverSet),
+            Some(_) => {
+                context.secrets.passwords.get(&declared.address).unwrap_or(&Password::NeverSet)
+            }
         };
         let before = match state {
             Password::Unchanged => None,
             Password::Unknown(reason) => {
-                draft.notes.push(format!(
-                    "{}: password not compared: {reason}",
-                    declared.address
-                ));
+                draft.notes.push(format!("{}: password not compared: {reason}", declared.address));
                 None
             }
             Password::NeverSet => {
@@ -111,9 +100,7 @@ pub(super) fn steps(
     let effect = CredentialsEffect {
         stack: context.desired.stack.clone(),
         id: object.map(|object| object.id),
-        metadata: object
-            .map(|object| object.metadata.clone())
-            .unwrap_or_default(),
+        metadata: object.map(|object| object.metadata.clone()).unwrap_or_default(),
         email,
         password,
     };

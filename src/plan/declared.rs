@@ -24,13 +24,7 @@ pub(super) fn steps(
     bindings: &Bindings<'_>,
     draft: &mut Draft,
 ) {
-    let context = Context {
-        declared,
-        desired,
-        actual,
-        secrets,
-        bindings,
-    };
+    let context = Context { declared, desired, actual, secrets, bindings };
     let before = draft.steps.len();
     match bindings.get(&declared.address) {
         Some(Binding::Found(object, how)) => context.found(object, *how, draft),
@@ -44,10 +38,7 @@ pub(super) fn steps(
         Some(Binding::Blocked(reason)) => return context.block(draft, reason.clone()),
         None => return context.block(draft, "it was not looked for".to_owned()),
     }
-    let is_blocked = draft
-        .blocked
-        .last()
-        .is_some_and(|b| b.address == declared.address);
+    let is_blocked = draft.blocked.last().is_some_and(|b| b.address == declared.address);
     draft.unchanged += usize::from(draft.steps.len() == before && !is_blocked);
 }
 
@@ -93,11 +84,7 @@ impl Context<'_> {
         if !matches!(self.bindings.get(&address), Some(Binding::Absent)) {
             return Vec::new();
         }
-        let has_limit = self
-            .desired
-            .objects
-            .get(&address)
-            .is_some_and(|a| a.limit.is_some());
+        let has_limit = self.desired.objects.get(&address).is_some_and(|a| a.limit.is_some());
         let mut needs = vec![StepId::of(Phase::Subaccount, &address)];
         needs.extend(has_limit.then(|| StepId::of(Phase::Assign, &address)));
         needs
@@ -168,11 +155,7 @@ impl Context<'_> {
             limit_id,
             deliver: declared.deliver.clone(),
         };
-        let mut step = self.step(
-            kind.phase(),
-            Action::Create,
-            Effect::Create(Box::new(effect)),
-        );
+        let mut step = self.step(kind.phase(), Action::Create, Effect::Create(Box::new(effect)));
         step.needs = self.account_needs(&declared.address.account);
         step.needs.extend(limit_needs);
         step.changes = self.all_fields();
@@ -188,9 +171,7 @@ impl Context<'_> {
         draft.steps.push(step);
 
         if let Some(limit) = &declared.limit {
-            let effect = Effect::VerifyLimit {
-                limit: limit.clone(),
-            };
+            let effect = Effect::VerifyLimit { limit: limit.clone(), limit_id };
             let mut step = self.step(Phase::Assign, Action::Assign, effect);
             step.needs = vec![created];
             step.changes = vec![change_of_limit(Value::Null, limit, Cause::New)];
@@ -199,10 +180,7 @@ impl Context<'_> {
             );
             draft.steps.push(step);
         }
-        let needs = declared
-            .address
-            .as_account()
-            .map(|path| self.account_needs(&path));
+        let needs = declared.address.as_account().map(|path| self.account_needs(&path));
         credentials::steps(self, None, needs.unwrap_or_default(), draft);
     }
 
@@ -220,12 +198,7 @@ impl Context<'_> {
             .chain(metadata)
             .chain(limit)
             .chain(deliver)
-            .map(|(field, after)| Change {
-                field,
-                before: Value::Null,
-                after,
-                cause: Cause::New,
-            })
+            .map(|(field, after)| Change { field, before: Value::Null, after, cause: Cause::New })
             .collect()
     }
 
@@ -287,11 +260,8 @@ impl Context<'_> {
                         None => Vec::new(),
                     },
                 };
-                let mut step = self.step(
-                    kind.phase(),
-                    Action::Update,
-                    Effect::Update(Box::new(effect)),
-                );
+                let mut step =
+                    self.step(kind.phase(), Action::Update, Effect::Update(Box::new(effect)));
                 step.changes = difference.changes;
                 if must_mark && how != How::Mark {
                     step.changes.push(self.change_of_mark(object));
@@ -324,10 +294,7 @@ impl Context<'_> {
         let declared = self.declared;
         let mut reasons = Vec::new();
         match how {
-            How::Id => reasons.push(format!(
-                "`metadata.id` at {} takes it over",
-                declared.origin
-            )),
+            How::Id => reasons.push(format!("`metadata.id` at {} takes it over", declared.origin)),
             How::Adopted => reasons.push(format!(
                 "nobody marked {} {}, and `adopt: true` at {} takes it over",
                 object.kind, object.id, declared.origin
@@ -356,9 +323,7 @@ impl Context<'_> {
             SinkState::Filled => None,
             SinkState::Empty(sinks) => Some(sinks.clone()),
             SinkState::Unknown(reason) => {
-                draft
-                    .notes
-                    .push(format!("{}: {reason}", self.declared.address));
+                draft.notes.push(format!("{}: {reason}", self.declared.address));
                 None
             }
         }
@@ -371,11 +336,7 @@ impl Context<'_> {
             Ok(known) => known,
             Err(reason) => return self.block(draft, reason),
         };
-        let current = object
-            .fields
-            .get(LIMIT_FIELD)
-            .and_then(Value::as_i64)
-            .unwrap_or(0);
+        let current = object.fields.get(LIMIT_FIELD).and_then(Value::as_i64).unwrap_or(0);
         if limit_id == Some(current) {
             return;
         }
@@ -416,10 +377,5 @@ impl Context<'_> {
 }
 
 fn change_of_limit(before: Value, limit: &Address, cause: Cause) -> Change {
-    Change {
-        field: LIMIT_FIELD.to_owned(),
-        before,
-        after: limit_value(limit),
-        cause,
-    }
+    Change { field: LIMIT_FIELD.to_owned(), before, after: limit_value(limit), cause }
 }

@@ -26,22 +26,14 @@ pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -
     let mut difference = Difference::default();
     for (field, wanted) in &declared.fields {
         let found = object.fields.get(field).unwrap_or(&Value::Null);
-        let (after, before) = (
-            canonical(kind, field, wanted),
-            canonical(kind, field, found),
-        );
+        let (after, before) = (canonical(kind, field, wanted), canonical(kind, field, found));
         if after == before {
             continue;
         }
         let cause = cause(applied, field, &before, &after);
         if difference.keep(declared, cause, field, &before, &after) {
             difference.fields.insert(field.clone(), wanted.clone());
-            difference.changes.push(Change {
-                field: field.clone(),
-                before,
-                after,
-                cause,
-            });
+            difference.changes.push(Change { field: field.clone(), before, after, cause });
         }
     }
     for (key, after) in &declared.metadata {
@@ -54,12 +46,7 @@ pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -
         if difference.keep(declared, cause, &field, before, after) {
             difference.metadata.insert(key.clone(), after.clone());
             let (before, after) = (before.clone(), after.clone());
-            difference.changes.push(Change {
-                field,
-                before,
-                after,
-                cause,
-            });
+            difference.changes.push(Change { field, before, after, cause });
         }
     }
     difference
@@ -95,10 +82,7 @@ impl Difference {
 
 /// Which side moved since the last apply: the platform, the manifest, or nobody knows.
 pub(super) fn cause(applied: &Applied, field: &str, before: &Value, after: &Value) -> Cause {
-    match (
-        applied.matches(field, before),
-        applied.matches(field, after),
-    ) {
+    match (applied.matches(field, before), applied.matches(field, after)) {
         (_, Some(true)) => Cause::Drift,
         (Some(true), _) => Cause::Edited,
         // A field that was not applied before was added to the manifest since.
@@ -117,16 +101,8 @@ pub(super) fn reason(declared: &Declared, changes: &[Change]) -> String {
     let sentences: Vec<String> = changes
         .iter()
         .map(|change| {
-            let Change {
-                field,
-                before,
-                after,
-                cause,
-            } = change;
-            let place = declared
-                .field_origins
-                .get(field)
-                .unwrap_or(&declared.origin);
+            let Change { field, before, after, cause } = change;
+            let place = declared.field_origins.get(field).unwrap_or(&declared.origin);
             let rule = match cause {
                 Cause::New => "new",
                 Cause::Edited => "the manifest was edited",
@@ -143,18 +119,11 @@ pub(super) fn reason(declared: &Declared, changes: &[Change]) -> String {
 /// Every declared value in canonical form, to be noted in the mark.
 pub(super) fn applied_fields(declared: &Declared) -> Vec<(String, Value)> {
     let kind = declared.address.kind;
-    let fields = declared
-        .fields
-        .iter()
-        .map(|(field, value)| (field.clone(), canonical(kind, field, value)));
-    let metadata = declared
-        .metadata
-        .iter()
-        .map(|(key, value)| (metadata_field(key), value.clone()));
-    let limit = declared
-        .limit
-        .iter()
-        .map(|limit| (LIMIT_FIELD.to_owned(), limit_value(limit)));
+    let fields =
+        declared.fields.iter().map(|(field, value)| (field.clone(), canonical(kind, field, value)));
+    let metadata =
+        declared.metadata.iter().map(|(key, value)| (metadata_field(key), value.clone()));
+    let limit = declared.limit.iter().map(|limit| (LIMIT_FIELD.to_owned(), limit_value(limit)));
     fields.chain(metadata).chain(limit).collect()
 }
 

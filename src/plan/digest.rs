@@ -11,22 +11,10 @@ pub(super) fn of(stack: &str, steps: &[Step]) -> String {
     let mut hasher = Sha256::new();
     hasher.update(stack.as_bytes());
     for step in steps {
-        let Step {
-            id,
-            phase,
-            action,
-            address,
-            changes,
-            needs,
-            ..
-        } = step;
+        let Step { id, phase, action, address, changes, needs, .. } = step;
         let line = json!([id, phase, action, address, changes, needs]);
         hasher.update(b"\n");
         hasher.update(line.to_string().as_bytes());
     }
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -73,17 +73,8 @@ pub struct StepDocument<'a> {
 
 /// The document of `plan`, which took `calls` API calls to make.
 pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
-    let Plan {
-        stack,
-        steps,
-        blocked,
-        pending,
-        prunable,
-        unknown,
-        notes,
-        unchanged: _,
-        digest,
-    } = plan;
+    let Plan { stack, steps, blocked, pending, prunable, unknown, notes, unchanged: _, digest } =
+        plan;
     PlanDocument {
         format: PlanFormat::V1,
         stack,
@@ -100,17 +91,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
 }
 
 fn step_document(step: &Step) -> StepDocument<'_> {
-    let Step {
-        id,
-        phase,
-        action,
-        address,
-        reason,
-        source,
-        changes,
-        needs,
-        effect: _,
-    } = step;
+    let Step { id, phase, action, address, reason, source, changes, needs, effect: _ } = step;
     StepDocument {
         id,
         phase: *phase,

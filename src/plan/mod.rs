@@ -21,6 +21,7 @@ mod prune;
 mod step;
 
 pub use document::{PlanDocument, document};
+pub(crate) use order::rank;
 pub use step::{
     Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Effect, MarkEdit, Pending,
     Plan, Prunable, Step, StepId, Summary, Unknown, UpdateEffect,
@@ -46,11 +47,7 @@ pub fn plan(desired: &Desired, actual: &Actual, secrets: &Secrets, policy: Polic
     prune::steps(desired, actual, &bindings, policy, &mut draft);
     for kind in Kind::ALL {
         if let Some(reason) = actual.unknown.get(&kind) {
-            draft.unknown.push(Unknown {
-                kind,
-                account: String::new(),
-                reason: reason.clone(),
-            });
+            draft.unknown.push(Unknown { kind, account: String::new(), reason: reason.clone() });
         }
     }
     order::finish(desired, draft)

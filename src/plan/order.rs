@@ -31,15 +31,8 @@ pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
 
 /// Sorts the draft, takes out what needs something that is not there, and seals it.
 pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
-    let Draft {
-        mut steps,
-        mut blocked,
-        pending,
-        mut prunable,
-        unknown,
-        mut notes,
-        unchanged,
-    } = draft;
+    let Draft { mut steps, mut blocked, pending, mut prunable, unknown, mut notes, unchanged } =
+        draft;
     block_the_stranded(&mut steps, &mut blocked);
     steps.sort_by(|a, b| (rank(a), &a.address, &a.id).cmp(&(rank(b), &b.address, &b.id)));
     blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));

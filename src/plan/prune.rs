@@ -26,20 +26,14 @@ pub(super) fn steps(
     if !actual.unknown.is_empty() {
         return;
     }
-    let pruner = Pruner {
-        desired,
-        actual,
-        bindings,
-    };
+    let pruner = Pruner { desired, actual, bindings };
     pruner.bootstrap_tokens(draft);
     let mut doomed = pruner.candidates(draft);
     if !policy.prune {
-        draft
-            .prunable
-            .extend(doomed.into_values().map(|(object, mark)| Prunable {
-                address: mark.address.clone(),
-                id_on_platform: object.id,
-            }));
+        draft.prunable.extend(doomed.into_values().map(|(object, mark)| Prunable {
+            address: mark.address.clone(),
+            id_on_platform: object.id,
+        }));
         return;
     }
     pruner.spare_protected(&mut doomed, draft);
@@ -65,12 +59,7 @@ impl<'a> Pruner<'a> {
             };
             if mark.bootstrap && object.id != self.actual.identity.token {
                 let mut step = deletion(Phase::Credentials, object, mark);
-                step.id = StepId(format!(
-                    "{}:{}:{}",
-                    Phase::Credentials,
-                    mark.address,
-                    object.id
-                ));
+                step.id = StepId(format!("{}:{}:{}", Phase::Credentials, mark.address, object.id));
                 step.reason =
                     "an interrupted run left this token, which only serves to set credentials"
                         .to_owned();
@@ -146,14 +135,9 @@ impl<'a> Pruner<'a> {
                         inner.owner == object.id
                             && !foreign_token
                             && !doomed.contains_key(&(inner.kind, inner.id))
-                            && !inner
-                                .mark_of(&self.desired.stack)
-                                .is_some_and(|m| m.bootstrap)
+                            && !inner.mark_of(&self.desired.stack).is_some_and(|m| m.bootstrap)
                     })?;
-                    Some((
-                        object.id,
-                        format!("{} {} `{}`", inside.kind, inside.id, inside.label()),
-                    ))
+                    Some((object.id, format!("{} {} `{}`", inside.kind, inside.id, inside.label())))
                 })
                 .collect();
             if stays.is_empty() {
@@ -206,16 +190,12 @@ impl<'a> Pruner<'a> {
             .collect();
         for (object, mark) in doomed.values() {
             let mut step = deletion(object.kind.phase(), object, mark);
-            step.reason = format!(
-                "it carries the mark of stack `{}`, and no manifest names it",
-                mark.stack
-            );
+            step.reason =
+                format!("it carries the mark of stack `{}`, and no manifest names it", mark.stack);
             match object.kind {
                 // What is inside goes first.
                 Kind::Subaccount => {
-                    let inside = doomed
-                        .values()
-                        .filter(|(inner, _)| inner.owner == object.id);
+                    let inside = doomed.values().filter(|(inner, _)| inner.owner == object.id);
                     step.needs = inside
                         .map(|(inner, mark)| StepId::of(inner.kind.phase(), &mark.address))
                         .collect();
@@ -227,8 +207,7 @@ impl<'a> Pruner<'a> {
                             continue;
                         }
                         if let Some((_, mark)) = doomed.get(&(Kind::Subaccount, user.id)) {
-                            step.needs
-                                .push(StepId::of(Phase::Subaccount, &mark.address));
+                            step.needs.push(StepId::of(Phase::Subaccount, &mark.address));
                         } else if let Some(address) =
                             self.bindings.address_of(Kind::Subaccount, user.id)
                         {
@@ -254,10 +233,7 @@ fn deletion(phase: Phase, object: &Object, mark: &Mark) -> Step {
         source: None,
         changes: Vec::new(),
         needs: Vec::new(),
-        effect: Effect::Delete {
-            kind: object.kind,
-            id: object.id,
-        },
+        effect: Effect::Delete { kind: object.kind, id: object.id },
     }
 }
 

@@ -149,6 +149,8 @@ pub enum Effect {
     VerifyLimit {
         /// The limit.
         limit: Address,
+        /// Its id, if it exists already.
+        limit_id: Option<i64>,
     },
     /// Give an existing subaccount another limit.
     AssignLimit {
@@ -303,12 +305,7 @@ pub struct Summary {
 impl Plan {
     /// How many of what.
     pub fn summary(&self) -> Summary {
-        let count = |action| {
-            self.steps
-                .iter()
-                .filter(|step| step.action == action)
-                .count()
-        };
+        let count = |action| self.steps.iter().filter(|step| step.action == action).count();
         Summary {
             create: count(Action::Create),
             update: count(Action::Update),

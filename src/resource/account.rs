@@ -67,9 +67,7 @@ impl AccountPath {
 
     /// This account and every account above it, nearest first, the root last.
     pub fn self_and_ancestors(&self) -> impl Iterator<Item = Self> + '_ {
-        (0..=self.0.len())
-            .rev()
-            .map(|length| Self(self.0[..length].to_vec()))
+        (0..=self.0.len()).rev().map(|length| Self(self.0[..length].to_vec()))
     }
 
     /// How many accounts lie between this one and the root; 0 for the root.
@@ -124,10 +122,7 @@ mod tests {
         for text in ["", "emea", "emea/acme/depot"] {
             assert_eq!(AccountPath::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(
-            AccountPath::parse("emea//x"),
-            Err(InvalidName(String::new()))
-        );
+        assert_eq!(AccountPath::parse("emea//x"), Err(InvalidName(String::new())));
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub struct InvalidAddress(pub String);
 impl Address {
     /// The address of `kind` called `name` in `account`.
     pub fn new(kind: Kind, account: AccountPath, name: impl Into<String>) -> Self {
-        Self {
-            kind,
-            account,
-            name: name.into(),
-        }
+        Self { kind, account, name: name.into() }
     }
 
     /// The address of the subaccount that `path` leads to; `None` for the root, which no manifest
@@ -107,20 +103,14 @@ mod tests {
 
     #[test]
     fn an_address_reads_back_as_it_was_written() {
-        for text in [
-            "limit/starter",
-            "subaccount/emea/acme",
-            "token/emea/acme/trackit",
-        ] {
+        for text in ["limit/starter", "subaccount/emea/acme", "token/emea/acme/trackit"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn what_is_not_an_address_is_refused() {
-        for text in [
-            "", "limit", "limit/", "realm/x", "limit/A", "limit//x", "token/a/",
-        ] {
+        for text in ["", "limit", "limit/", "realm/x", "limit/A", "limit//x", "token/a/"] {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }

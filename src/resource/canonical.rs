@@ -42,15 +42,8 @@ fn access(value: &Value) -> Value {
     let mut out = Map::new();
     let kind = object.get("type").cloned().unwrap_or(Value::Null);
     if kind == json!(2) {
-        let entries = object
-            .get("acl")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
-        out.insert(
-            "acl".to_owned(),
-            sorted(entries.iter().map(acl_entry).collect()),
-        );
+        let entries = object.get("acl").and_then(Value::as_array).cloned().unwrap_or_default();
+        out.insert("acl".to_owned(), sorted(entries.iter().map(acl_entry).collect()));
     }
     if object.get("templating") == Some(&Value::Bool(true)) {
         out.insert("templating".to_owned(), Value::Bool(true));
@@ -104,28 +97,18 @@ mod tests {
     use super::*;
 
     fn same(field: &str, a: Value, b: Value) {
-        let (a, b) = (
-            canonical(Kind::Token, field, &a),
-            canonical(Kind::Token, field, &b),
-        );
+        let (a, b) = (canonical(Kind::Token, field, &a), canonical(Kind::Token, field, &b));
         assert_eq!(a, b, "{field}");
     }
 
     fn differ(field: &str, a: Value, b: Value) {
-        let (a, b) = (
-            canonical(Kind::Token, field, &a),
-            canonical(Kind::Token, field, &b),
-        );
+        let (a, b) = (canonical(Kind::Token, field, &a), canonical(Kind::Token, field, &b));
         assert_ne!(a, b, "{field}");
     }
 
     #[test]
     fn masks_are_a_set_whatever_the_spaces() {
-        same(
-            "ips",
-            json!("10.0.0.*, 1.2.3.4"),
-            json!("1.2.3.4,10.0.0.*,1.2.3.4"),
-        );
+        same("ips", json!("10.0.0.*, 1.2.3.4"), json!("1.2.3.4,10.0.0.*,1.2.3.4"));
         differ("ips", json!("10.0.0.*"), json!(""));
     }
 
@@ -158,10 +141,7 @@ mod tests {
     fn absent_ids_mean_all_but_absent_submodules_do_not_mean_none() {
         let entry = |extra: Value| {
             let mut entry = json!({"uri": "gw/devices", "methods": ["GET"]});
-            entry
-                .as_object_mut()
-                .unwrap()
-                .extend(extra.as_object().unwrap().clone());
+            entry.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
             json!({"type": 2, "acl": [entry]})
         };
         same("access", entry(json!({})), entry(json!({"ids": "all"})));

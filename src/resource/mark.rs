@@ -80,15 +80,11 @@ impl Mark {
         let (Some(stack), Some(address)) = (text(STACK), text(ADDRESS)) else {
             return Err(MarkProblem::Incomplete);
         };
-        let address = address
-            .parse()
-            .map_err(|_| MarkProblem::BadAddress(address))?;
+        let address = address.parse().map_err(|_| MarkProblem::BadAddress(address))?;
         Ok(Some(Self {
             stack,
             address,
-            applied: text(APPLIED)
-                .map(|text| Applied::parse(&text))
-                .unwrap_or_default(),
+            applied: text(APPLIED).map(|text| Applied::parse(&text)).unwrap_or_default(),
             protect: text(PROTECT).as_deref() == Some("true"),
             bootstrap: text(ROLE).as_deref() == Some(ROLE_BOOTSTRAP),
             password: text(PASSWORD),
@@ -98,15 +94,7 @@ impl Mark {
 
     /// Writes the mark into `metadata`, which keeps every foreign key.
     pub fn write(&self, metadata: &mut Map<String, Value>) {
-        let Self {
-            stack,
-            address,
-            applied,
-            protect,
-            bootstrap,
-            password,
-            email_requested,
-        } = self;
+        let Self { stack, address, applied, protect, bootstrap, password, email_requested } = self;
         metadata.retain(|key, _| !key.starts_with(PREFIX));
         let mut set = |key: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -131,12 +119,7 @@ pub struct Applied(BTreeMap<String, String>);
 impl Applied {
     /// The digests of canonical `fields`.
     pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
-        Self(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), digest(value)))
-                .collect(),
-        )
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), digest(value))).collect())
     }
 
     /// Whether `value` is what was last applied to `field`; `None` if nothing is known of it.
@@ -172,11 +155,7 @@ impl std::fmt::Display for Applied {
 /// million, and a collision only chooses between two words in a reason.
 fn digest(value: &Value) -> String {
     let bytes = Sha256::digest(value.to_string().as_bytes());
-    bytes
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -201,10 +180,7 @@ mod tests {
         assert_eq!(metadata["sys_user_config"], json!({"title": "ACME"}));
         assert!(!metadata.contains_key("flespi-gitops/old"));
         assert!(
-            metadata
-                .iter()
-                .filter(|(key, _)| key.starts_with(PREFIX))
-                .all(|(_, v)| v.is_string())
+            metadata.iter().filter(|(key, _)| key.starts_with(PREFIX)).all(|(_, v)| v.is_string())
         );
     }
 
@@ -218,10 +194,7 @@ mod tests {
         let half = map(json!({"flespi-gitops/stack": "default"}));
         assert_eq!(Mark::read(&half), Err(MarkProblem::Incomplete));
         let wrong = map(json!({"flespi-gitops/stack": "default", "flespi-gitops/address": "x"}));
-        assert_eq!(
-            Mark::read(&wrong),
-            Err(MarkProblem::BadAddress("x".to_owned()))
-        );
+        assert_eq!(Mark::read(&wrong), Err(MarkProblem::BadAddress("x".to_owned())));
     }
 
     #[test]

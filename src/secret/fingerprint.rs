@@ -12,18 +12,14 @@ use super::{ExposeSecret, SecretString};
 
 /// A new salted hash of `secret`, or `None` if the operating system gives no randomness.
 pub fn of(secret: &SecretString) -> Option<String> {
-    let hash = Argon2::default()
-        .hash_password(secret.expose_secret().as_bytes())
-        .ok()?;
+    let hash = Argon2::default().hash_password(secret.expose_secret().as_bytes()).ok()?;
     Some(hash.to_string())
 }
 
 /// Whether `fingerprint` was made of `secret`; a text that is no hash matches nothing.
 pub fn matches(fingerprint: &str, secret: &SecretString) -> bool {
     PasswordHash::new(fingerprint).is_ok_and(|hash| {
-        Argon2::default()
-            .verify_password(secret.expose_secret().as_bytes(), &hash)
-            .is_ok()
+        Argon2::default().verify_password(secret.expose_secret().as_bytes(), &hash).is_ok()
     })
 }
 
@@ -38,20 +34,12 @@ mod tests {
         assert!(matches(&fingerprint, &secret));
         assert!(!matches(&fingerprint, &SecretString::from("correct hors")));
         assert!(!fingerprint.contains("horse"));
-        assert_ne!(
-            of(&secret).unwrap(),
-            fingerprint,
-            "every hash has a salt of its own"
-        );
+        assert_ne!(of(&secret).unwrap(), fingerprint, "every hash has a salt of its own");
     }
 
     #[test]
     fn a_text_that_is_no_hash_matches_nothing() {
-        for text in [
-            "",
-            "x",
-            "$argon2id$v=19$m=99999999999,t=2,p=1$c2FsdA$aGFzaA",
-        ] {
+        for text in ["", "x", "$argon2id$v=19$m=99999999999,t=2,p=1$c2FsdA$aGFzaA"] {
             assert!(!matches(text, &SecretString::from("x")), "{text}");
         }
     }

@@ -13,9 +13,8 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// system seeds: 5.95 bits each.
 pub fn generate(length: u16) -> SecretString {
     let mut random = rand::rng();
-    let text: String = (0..length)
-        .map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())]))
-        .collect();
+    let text: String =
+        (0..length).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
     SecretString::from(text)
 }
 

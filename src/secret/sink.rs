@@ -42,11 +42,7 @@ impl Sink {
                 Ok((!text.is_empty()).then(|| SecretString::from(text)))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SinkError {
-                path: path.clone(),
-                verb: "read",
-                source,
-            }),
+            Err(source) => Err(SinkError { path: path.clone(), verb: "read", source }),
         }
     }
 
@@ -99,9 +95,7 @@ impl Sink {
 }
 
 fn parent(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 async fn in_background(
@@ -132,10 +126,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(
-                std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
+            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
 

@@ -120,16 +120,10 @@ impl Source {
                 _ => Err(SourceError::EnvMissing(name.clone())),
             },
             Self::File(path) => {
-                let failed = |source| SourceError::File {
-                    path: path.clone(),
-                    source,
-                };
+                let failed = |source| SourceError::File { path: path.clone(), source };
                 let file = tokio::fs::File::open(path).await.map_err(failed)?;
                 let mut bytes = Vec::new();
-                file.take(MAX_BYTES + 1)
-                    .read_to_end(&mut bytes)
-                    .await
-                    .map_err(failed)?;
+                file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await.map_err(failed)?;
                 self.secret(bytes).map(Some)
             }
             Self::Exec { command, folder } => self.run(command, folder).await.map(Some),
@@ -148,10 +142,7 @@ impl Source {
         let Some((program, arguments)) = command.split_first() else {
             return Err(SourceError::Empty(self.to_string()));
         };
-        let failed = |source| SourceError::Exec {
-            program: program.clone(),
-            source,
-        };
+        let failed = |source| SourceError::Exec { program: program.clone(), source };
         let mut child = tokio::process::Command::new(program)
             .args(arguments)
             .current_dir(folder)
@@ -171,15 +162,10 @@ impl Source {
         };
         let (bytes, status) = tokio::time::timeout(EXEC_TIMEOUT, finish)
             .await
-            .map_err(|_| SourceError::ExecTimeout {
-                program: program.clone(),
-            })?
+            .map_err(|_| SourceError::ExecTimeout { program: program.clone() })?
             .map_err(failed)?;
         if !status.success() && bytes.len() as u64 <= MAX_BYTES {
-            return Err(SourceError::ExecFailed {
-                program: program.clone(),
-                status,
-            });
+            return Err(SourceError::ExecFailed { program: program.clone(), status });
         }
         self.secret(bytes)
     }
@@ -222,11 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_gives_what_it_prints() {
-        let secret = exec(&["printf", "%s", "s3cret words"])
-            .read()
-            .await
-            .unwrap()
-            .unwrap();
+        let secret = exec(&["printf", "%s", "s3cret words"]).read().await.unwrap().unwrap();
         assert_eq!(secret.expose_secret(), "s3cret words");
     }
 
@@ -236,20 +218,13 @@ mod tests {
         assert!(failed.contains("`false`"), "{failed}");
         let endless = exec(&["yes"]).read().await.unwrap_err().to_string();
         assert!(endless.contains("more than 65536 bytes"), "{endless}");
-        let absent = exec(&["/nowhere/program"])
-            .read()
-            .await
-            .unwrap_err()
-            .to_string();
+        let absent = exec(&["/nowhere/program"]).read().await.unwrap_err().to_string();
         assert!(absent.contains("/nowhere/program"), "{absent}");
     }
 
     #[tokio::test]
     async fn an_absent_variable_is_named() {
-        let error = Source::Env("FLESPI_GITOPS_TEST_ABSENT".into())
-            .read()
-            .await
-            .unwrap_err();
+        let error = Source::Env("FLESPI_GITOPS_TEST_ABSENT".into()).read().await.unwrap_err();
         assert!(error.to_string().contains("FLESPI_GITOPS_TEST_ABSENT"));
     }
 }

@@ -32,10 +32,7 @@ pub enum DecodeError {
 /// When there are too many of them or they are not UTF-8.
 pub fn decode(bytes: Vec<u8>, limits: &Limits) -> Result<String, DecodeError> {
     if bytes.len() > limits.file_bytes {
-        return Err(DecodeError::TooLarge {
-            size: bytes.len() as u64,
-            limit: limits.file_bytes,
-        });
+        return Err(DecodeError::TooLarge { size: bytes.len() as u64, limit: limits.file_bytes });
     }
     String::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 {
         at: error.utf8_error().valid_up_to(),
@@ -71,10 +68,7 @@ pub fn admit(
                 "save the file as UTF-8; YAML has escapes for other bytes only inside of double quotes"
             };
             let diagnostic = Diagnostic::error(Code::NotUtf8, "the file is not UTF-8 text")
-                .at(
-                    Span::new(source, at, end),
-                    "the first byte that does not fit",
-                )
+                .at(Span::new(source, at, end), "the first byte that does not fit")
                 .help(help);
             Err(Box::new(diagnostic))
         }
@@ -103,10 +97,7 @@ mod tests {
 
     fn refused(bytes: &[u8]) -> (SourceMap, Diagnostic) {
         let mut map = SourceMap::new();
-        let limits = Limits {
-            file_bytes: 32,
-            ..Limits::DEFAULT
-        };
+        let limits = Limits { file_bytes: 32, ..Limits::DEFAULT };
         let diagnostic = *admit(&mut map, "a.yaml", bytes.to_vec(), &limits).unwrap_err();
         (map, diagnostic)
     }
@@ -129,10 +120,7 @@ mod tests {
     #[test]
     fn a_file_over_the_limit_is_refused_by_name() {
         let (_, diagnostic) = refused(&[b' '; 33]);
-        assert_eq!(
-            (diagnostic.code, diagnostic.file.as_deref()),
-            (Code::TooLarge, Some("a.yaml"))
-        );
+        assert_eq!((diagnostic.code, diagnostic.file.as_deref()), (Code::TooLarge, Some("a.yaml")));
     }
 
     #[test]

@@ -24,11 +24,7 @@ pub(super) struct LineIndex {
 impl LineIndex {
     pub(super) fn new(text: &str) -> Self {
         // The mark is no part of the first line.
-        let mut starts = vec![if text.starts_with(BOM) {
-            BOM.len_utf8()
-        } else {
-            0
-        }];
+        let mut starts = vec![if text.starts_with(BOM) { BOM.len_utf8() } else { 0 }];
         let bytes = text.as_bytes();
         for (at, byte) in bytes.iter().enumerate() {
             // YAML breaks lines at LF, CR LF and a lone CR, and nowhere else.
@@ -53,18 +49,10 @@ impl LineIndex {
 
     pub(super) fn position(&self, text: &str, offset: usize) -> Position {
         let offset = floor(text, offset);
-        let line = self
-            .starts
-            .partition_point(|start| *start <= offset)
-            .saturating_sub(1);
+        let line = self.starts.partition_point(|start| *start <= offset).saturating_sub(1);
         let start = self.starts.get(line).copied().unwrap_or(0);
-        let column = self
-            .preceding(text, offset)
-            .saturating_sub(self.preceding(text, start));
-        Position {
-            line: one_based(line),
-            column: one_based(column),
-        }
+        let column = self.preceding(text, offset).saturating_sub(self.preceding(text, start));
+        Position { line: one_based(line), column: one_based(column) }
     }
 
     pub(super) fn line(&self, text: &str, line: u32) -> Option<Range<usize>> {
@@ -78,10 +66,7 @@ impl LineIndex {
     /// How many characters begin before `offset`.
     fn preceding(&self, text: &str, offset: usize) -> usize {
         let block = offset / STRIDE;
-        match self
-            .counts
-            .get(block.min(self.counts.len().saturating_sub(1)))
-        {
+        match self.counts.get(block.min(self.counts.len().saturating_sub(1))) {
             None => offset,
             Some(count) => {
                 let from = block.min(self.counts.len() - 1) * STRIDE;
@@ -93,10 +78,7 @@ impl LineIndex {
 
 /// Characters that begin in these bytes: all but the continuation bytes.
 fn characters(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .filter(|byte| (**byte & 0b1100_0000) != 0b1000_0000)
-        .count()
+    bytes.iter().filter(|byte| (**byte & 0b1100_0000) != 0b1000_0000).count()
 }
 
 fn one_based(count: usize) -> u32 {
@@ -112,13 +94,7 @@ mod tests {
         let text = "é".repeat(5000);
         let index = LineIndex::new(&text);
         for at in [0, 1, 511, 512, 513, 2048, 4999, 5000] {
-            assert_eq!(
-                index.position(&text, at * 2),
-                Position {
-                    line: 1,
-                    column: one_based(at)
-                }
-            );
+            assert_eq!(index.position(&text, at * 2), Position { line: 1, column: one_based(at) });
         }
     }
 

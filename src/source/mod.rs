@@ -18,6 +18,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use limits::Limits;
 pub use pointer::{Target, locate};
@@ -48,20 +49,13 @@ impl Span {
     pub fn new(source: SourceId, start: usize, end: usize) -> Self {
         let start = u32::try_from(start).unwrap_or(u32::MAX);
         let end = u32::try_from(end).unwrap_or(u32::MAX);
-        Self {
-            source,
-            start,
-            end: end.max(start),
-        }
+        Self { source, start, end: end.max(start) }
     }
 
     /// The place where the span begins, as an empty span.
     #[must_use]
     pub fn head(self) -> Self {
-        Self {
-            end: self.start,
-            ..self
-        }
+        Self { end: self.start, ..self }
     }
 
     /// The smallest span over both; `self` when the other one is of another source.
@@ -156,11 +150,7 @@ impl SourceMap {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
         // Four billion files do not fit into memory; should they ever, the surplus shares the last id.
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
-        self.sources.push(Source {
-            name: name.into(),
-            text: text.into(),
-            lines: OnceLock::new(),
-        });
+        self.sources.push(Source { name: name.into(), text: text.into(), lines: OnceLock::new() });
         id
     }
 
@@ -185,9 +175,7 @@ impl SourceMap {
     /// The text under a span, cut to what the source holds.
     #[must_use]
     pub fn slice(&self, span: Span) -> &str {
-        self.text(span.source)
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or_default()
+        self.text(span.source).get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
     /// Where a span begins and where it ends (the place after its last character).
@@ -195,10 +183,7 @@ impl SourceMap {
     pub fn position(&self, span: Span) -> (Position, Position) {
         match self.get(span.source) {
             Some(source) => (source.position(span.start), source.position(span.end)),
-            None => (
-                Position { line: 1, column: 1 },
-                Position { line: 1, column: 1 },
-            ),
+            None => (Position { line: 1, column: 1 }, Position { line: 1, column: 1 }),
         }
     }
 
@@ -206,11 +191,21 @@ impl SourceMap {
     #[must_use]
     pub fn origin(&self, span: Span) -> Origin {
         let (Position { line, column }, _) = self.position(span);
-        Origin {
-            file: self.name(span.source).to_owned(),
-            line,
-            column,
+        Origin { file: self.name(span.source).to_owned(), line, column }
+    }
+
+    /// A digest over the names and the texts of all sources: equal only if nothing changed.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        for Source { name, text, .. } in &self.sources {
+            // Lengths keep the end of one text from passing for the beginning of the next.
+            hasher.update((name.len() as u64).to_le_bytes());
+            hasher.update(name.as_bytes());
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
         }
+        hasher.finalize().into()
     }
 
     /// All sources with their ids, in the order they were added.
@@ -258,11 +253,9 @@ impl FromStr for Origin {
         let column = parts.next().and_then(|part| part.parse().ok());
         let line = parts.next().and_then(|part| part.parse().ok());
         match (parts.next(), line, column) {
-            (Some(file), Some(line), Some(column)) => Ok(Self {
-                file: file.to_owned(),
-                line,
-                column,
-            }),
+            (Some(file), Some(line), Some(column)) => {
+                Ok(Self { file: file.to_owned(), line, column })
+            }
             _ => Err(NotAnOrigin(text.to_owned())),
         }
     }
@@ -299,10 +292,7 @@ mod tests {
     #[test]
     fn a_position_counts_lines_and_characters_from_one() {
         assert_eq!(places("a: 1\nb: 2\n", 5, 6), "2:1-2:2");
-        assert_eq!(
-            places("ключ: 1\n", "ключ: ".len(), "ключ: 1".len()),
-            "1:7-1:8"
-        );
+        assert_eq!(places("ключ: 1\n", "ключ: ".len(), "ключ: 1".len()), "1:7-1:8");
     }
 
     #[test]

@@ -46,10 +46,7 @@ pub fn find<'a>(root: &'a Spanned, pointer: &str) -> Option<&'a Spanned> {
 /// A pointer one step further down, with the step escaped.
 #[must_use]
 pub fn child(pointer: &str, step: impl std::fmt::Display) -> String {
-    format!(
-        "{pointer}/{}",
-        step.to_string().replace('~', "~0").replace('/', "~1")
-    )
+    format!("{pointer}/{}", step.to_string().replace('~', "~0").replace('/', "~1"))
 }
 
 fn step<'a>(node: &'a Spanned, token: &str) -> Option<(Span, &'a Spanned)> {
@@ -104,11 +101,7 @@ spec:
         let (documents, diagnostics) = yaml::load(source, TEXT, &Limits::DEFAULT);
         assert!(diagnostics.is_empty(), "{diagnostics:?}");
         let span = locate(&documents[0], pointer, target);
-        format!(
-            "{} {}",
-            map.position(span).0,
-            map.slice(span).escape_debug()
-        )
+        format!("{} {}", map.position(span).0, map.slice(span).escape_debug())
     }
 
     #[test]

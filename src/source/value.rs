@@ -110,11 +110,7 @@ impl Spanned {
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
-            Value::Scalar(Scalar {
-                text,
-                meaning: Meaning::Text,
-                ..
-            }) => Some(text),
+            Value::Scalar(Scalar { text, meaning: Meaning::Text, .. }) => Some(text),
             _ => None,
         }
     }
@@ -131,8 +127,7 @@ impl Spanned {
     /// Whether a diagnostic has been given for this very value, so that its type says nothing.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
-        self.as_scalar()
-            .is_some_and(|scalar| scalar.meaning == Meaning::Unreadable)
+        self.as_scalar().is_some_and(|scalar| scalar.meaning == Meaning::Unreadable)
     }
 
     /// What the value is, in the words of a message: `a list`, `the number 12`.

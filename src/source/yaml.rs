@@ -98,9 +98,7 @@ impl Document {
 pub fn parse(source: SourceId, text: &str, limits: &Limits) -> (Vec<Document>, Vec<Diagnostic>) {
     let mut sink = Sink::new(source, limits);
     let mut documents = Vec::new();
-    each_document(source, text, limits, &mut sink, |document, _| {
-        documents.push(document)
-    });
+    each_document(source, text, limits, &mut sink, |document, _| documents.push(document));
     (documents, sink.finish())
 }
 
@@ -111,16 +109,12 @@ pub fn load(source: SourceId, text: &str, limits: &Limits) -> (Vec<Spanned>, Vec
     let mut budget = Budget::new(limits);
     let mut values = Vec::new();
     // One document at a time, so that the arena of each is gone before the next is read.
-    each_document(
-        source,
-        text,
-        limits,
-        &mut sink,
-        |document, sink| match document.expand(&mut budget) {
+    each_document(source, text, limits, &mut sink, |document, sink| {
+        match document.expand(&mut budget) {
             Ok(value) => values.push(value),
             Err(diagnostic) => sink.push(*diagnostic),
-        },
-    );
+        }
+    });
     (values, sink.finish())
 }
 
@@ -132,11 +126,8 @@ fn each_document(
     mut take: impl FnMut(Document, &mut Sink),
 ) {
     if text.len() > limits.file_bytes {
-        let message = format!(
-            "the file has {} bytes; a manifest may have {}",
-            text.len(),
-            limits.file_bytes
-        );
+        let message =
+            format!("the file has {} bytes; a manifest may have {}", text.len(), limits.file_bytes);
         sink.push(Diagnostic::error(Code::TooLarge, message).at(Span::new(source, 0, 0), ""));
         return;
     }
@@ -191,12 +182,7 @@ struct Sink {
 
 impl Sink {
     fn new(source: SourceId, limits: &Limits) -> Self {
-        Self {
-            source,
-            limit: limits.diagnostics,
-            kept: Vec::new(),
-            dropped: 0,
-        }
+        Self { source, limit: limits.diagnostics, kept: Vec::new(), dropped: 0 }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

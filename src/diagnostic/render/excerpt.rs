@@ -37,12 +37,8 @@ pub(super) fn excerpts(source: &Source, spans: &[(usize, Span)]) -> Vec<Excerpt>
         .chunk_by(|(line, ..), (next, ..)| next - line <= NEAR)
         .filter_map(|group| {
             let (first, last) = (group.first()?.0, group.last()?.0);
-            let mut excerpt = Excerpt {
-                text: String::new(),
-                first_line: first,
-                cut: false,
-                marks: Vec::new(),
-            };
+            let mut excerpt =
+                Excerpt { text: String::new(), first_line: first, cut: false, marks: Vec::new() };
             for line in first..=last {
                 let marks: Vec<_> = group
                     .iter()
@@ -67,19 +63,14 @@ impl Excerpt {
         if line > self.first_line {
             self.text.push('\n');
         }
-        let window = window(
-            source.text(),
-            &whole,
-            marks.first().map(|(_, span)| span.start as usize),
-        );
+        let window =
+            window(source.text(), &whole, marks.first().map(|(_, span)| span.start as usize));
         if window.start > whole.start {
             self.text.push('…');
             self.cut = true;
         }
-        let mut ranges: Vec<_> = marks
-            .iter()
-            .map(|(number, _)| (*number, usize::MAX..usize::MAX))
-            .collect();
+        let mut ranges: Vec<_> =
+            marks.iter().map(|(number, _)| (*number, usize::MAX..usize::MAX)).collect();
         let shown = source.text().get(window.clone()).unwrap_or_default();
         // One step more than there are characters, for marks behind the last one.
         let characters = shown
@@ -96,19 +87,13 @@ impl Excerpt {
                 }
             }
             if let Some(c) = c {
-                self.text.push(if is_unprintable(c) && c != '\t' {
-                    '\u{fffd}'
-                } else {
-                    c
-                });
+                self.text.push(if is_unprintable(c) && c != '\t' { '\u{fffd}' } else { c });
             }
         }
         // What goes on past the window or the line ends with it.
         let end = self.text.len();
         self.marks.extend(
-            ranges
-                .into_iter()
-                .map(|(n, range)| (n, range.start.min(end)..range.end.min(end))),
+            ranges.into_iter().map(|(n, range)| (n, range.start.min(end)..range.end.min(end))),
         );
         if window.end < whole.end {
             self.text.push('…');
@@ -147,26 +132,16 @@ mod tests {
     fn near_marks_share_an_excerpt_and_far_ones_do_not() {
         let text = "a\nb\nc\nd\ne\nf\ng\nh\n";
         let cut = cut(text, &[(4, 5), (0, 1), (14, 15)]);
-        let shown: Vec<_> = cut
-            .iter()
-            .map(|e| (e.first_line, e.text.as_str(), e.marks.clone()))
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                (1, "a\nb\nc", vec![(1, 0..1), (0, 4..5)]),
-                (8, "h", vec![(2, 0..1)])
-            ]
-        );
+        let shown: Vec<_> =
+            cut.iter().map(|e| (e.first_line, e.text.as_str(), e.marks.clone())).collect();
+        assert_eq!(shown, [(1, "a\nb\nc", vec![(1, 0..1), (0, 4..5)]), (8, "h", vec![(2, 0..1)])]);
     }
 
     #[test]
     fn a_long_line_is_cut_around_its_mark() {
         let text = format!("{}HERE{}", "é".repeat(10_000), "x".repeat(10_000));
         let cut = cut(&text, &[(20_000, 20_004)]);
-        let [Excerpt { text, marks, .. }] = cut.as_slice() else {
-            panic!("one excerpt")
-        };
+        let [Excerpt { text, marks, .. }] = cut.as_slice() else { panic!("one excerpt") };
         assert!(text.len() < 200, "{text}");
         assert_eq!(&text[marks[0].1.clone()], "HERE");
     }
@@ -181,9 +156,6 @@ mod tests {
     #[test]
     fn a_mark_over_several_lines_ends_with_its_first() {
         let cut = cut("one\ntwo\n", &[(1, 6)]);
-        assert_eq!(
-            (cut[0].text.as_str(), cut[0].marks[0].1.clone()),
-            ("one", 1..3)
-        );
+        assert_eq!((cut[0].text.as_str(), cut[0].marks[0].1.clone()), ("one", 1..3));
     }
 }

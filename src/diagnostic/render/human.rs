@@ -53,11 +53,7 @@ fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
         .into_iter()
         .filter_map(|severity| {
             let word = severity.as_str();
-            match diagnostics
-                .iter()
-                .filter(|item| item.severity == severity)
-                .count()
-            {
+            match diagnostics.iter().filter(|item| item.severity == severity).count() {
                 0 => None,
                 1 => Some(format!("1 {word}")),
                 many => Some(format!("{many} {word}s")),
@@ -72,30 +68,16 @@ fn report<'a>(sources: &'a SourceMap, item: &'a Diagnostic) -> Vec<Group<'a>> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(
-        level
-            .primary_title(printable(&item.message))
-            .id(item.code.as_str()),
-    );
+    let mut group =
+        Group::with_title(level.primary_title(printable(&item.message)).id(item.code.as_str()));
     match &item.primary {
         Some(primary) => group = group.elements(places(sources, primary, &item.secondary)),
         None => {
-            group = group.elements(
-                item.file
-                    .as_deref()
-                    .map(|file| Origin::path(printable(file))),
-            )
+            group = group.elements(item.file.as_deref().map(|file| Origin::path(printable(file))))
         }
     }
-    group = group.elements(
-        item.help
-            .iter()
-            .map(|help| Level::HELP.message(printable(help))),
-    );
-    let edit = item
-        .suggestion
-        .as_ref()
-        .and_then(|edit| drawn(sources, edit));
+    group = group.elements(item.help.iter().map(|help| Level::HELP.message(printable(help))));
+    let edit = item.suggestion.as_ref().and_then(|edit| drawn(sources, edit));
     std::iter::once(group).chain(edit).collect()
 }
 
@@ -133,9 +115,7 @@ fn places<'a>(
                 .line_start(excerpt.first_line as usize)
                 .annotations(annotations);
             let first = excerpt.marks.iter().map(|(number, _)| *number).min();
-            let place = first
-                .and_then(|number| labels.get(number))
-                .map(|label| label.span.start);
+            let place = first.and_then(|number| labels.get(number)).map(|label| label.span.start);
             match place {
                 // The renderer would count columns from the cut; so the place is told here.
                 Some(place) if excerpt.cut => {
@@ -152,15 +132,9 @@ fn places<'a>(
 }
 
 fn annotation<'a>(number: usize, range: Range<usize>, labels: &[&'a Label]) -> Annotation<'a> {
-    let kind = if number == 0 {
-        AnnotationKind::Primary
-    } else {
-        AnnotationKind::Context
-    };
-    let text = labels
-        .get(number)
-        .map(|label| printable(&label.text))
-        .filter(|text| !text.is_empty());
+    let kind = if number == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+    let text =
+        labels.get(number).map(|label| printable(&label.text)).filter(|text| !text.is_empty());
     kind.span(range).label(text)
 }
 
@@ -190,9 +164,5 @@ fn drawn<'a>(sources: &'a SourceMap, edit: &'a Edit) -> Option<Group<'a>> {
     let snippet = Snippet::source(text)
         .line_start(first as usize)
         .patch(Patch::new(range, edit.replacement.as_str()));
-    Some(
-        Level::HELP
-            .secondary_title("with this edit")
-            .element(snippet),
-    )
+    Some(Level::HELP.secondary_title("with this edit").element(snippet))
 }

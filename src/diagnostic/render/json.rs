@@ -27,10 +27,7 @@ struct Finding<'a> {
 /// known is `null`.
 #[must_use]
 pub fn json(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
-    let findings: Vec<_> = diagnostics
-        .iter()
-        .map(|item| finding(sources, item))
-        .collect();
+    let findings: Vec<_> = diagnostics.iter().map(|item| finding(sources, item)).collect();
     // Strings and numbers always serialise.
     let mut out = serde_json::to_string_pretty(&findings).unwrap_or_else(|_| "[]".to_owned());
     out.push('\n');
@@ -38,10 +35,7 @@ pub fn json(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
 }
 
 fn finding<'a>(sources: &'a SourceMap, item: &'a Diagnostic) -> Finding<'a> {
-    let place = item
-        .primary
-        .as_ref()
-        .map(|label| sources.position(label.span));
+    let place = item.primary.as_ref().map(|label| sources.position(label.span));
     Finding {
         code: item.code.as_str(),
         severity: item.severity.as_str(),

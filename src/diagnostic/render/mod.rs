@@ -19,17 +19,14 @@ pub use short::short;
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unprintable) {
-        Cow::Owned(
-            text.chars()
-                .fold(String::with_capacity(text.len() + 16), |mut shown, c| {
-                    if is_unprintable(c) {
-                        shown.extend(c.escape_default())
-                    } else {
-                        shown.push(c)
-                    }
-                    shown
-                }),
-        )
+        Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 16), |mut shown, c| {
+            if is_unprintable(c) {
+                shown.extend(c.escape_default())
+            } else {
+                shown.push(c)
+            }
+            shown
+        }))
     } else {
         Cow::Borrowed(text)
     }

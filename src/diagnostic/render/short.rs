@@ -24,13 +24,7 @@ fn line(out: &mut String, sources: &SourceMap, item: &Diagnostic) {
         out.push_str(": ");
     }
     // Writing to a string cannot fail.
-    let _ = write!(
-        out,
-        "{}[{}]: {}",
-        item.severity.as_str(),
-        item.code,
-        printable(&item.message)
-    );
+    let _ = write!(out, "{}[{}]: {}", item.severity.as_str(), item.code, printable(&item.message));
     for help in &item.help {
         out.push_str("; ");
         out.push_str(&printable(help));

@@ -96,11 +96,7 @@ fn colour_changes_nothing_but_colour() {
     assert!(colored.contains("\u{1b}["));
     let mut plain = String::new();
     for (n, piece) in colored.split("\u{1b}[").enumerate() {
-        plain.push_str(if n == 0 {
-            piece
-        } else {
-            piece.split_once('m').unwrap().1
-        });
+        plain.push_str(if n == 0 { piece } else { piece.split_once('m').unwrap().1 });
     }
     assert_eq!(plain, human(&map, &found, Color::Off));
 }
@@ -145,18 +141,13 @@ fn nothing_found_is_nothing_said_but_an_empty_array() {
 #[test]
 fn a_hostile_file_cannot_talk_to_the_terminal() {
     let mut map = SourceMap::new();
-    let text = format!(
-        "{}: \u{1b}]0;owned\u{7}\u{202e} {}\n",
-        "k".repeat(100_000),
-        "v".repeat(100_000)
-    );
+    let text =
+        format!("{}: \u{1b}]0;owned\u{7}\u{202e} {}\n", "k".repeat(100_000), "v".repeat(100_000));
     let source = map.add("evil\u{1b}[2J.yaml", text.as_str());
     let span = Span::new(source, 100_002, text.len());
-    let found = [
-        Diagnostic::error(Code::Schema, "bad \u{1b}[31m value\nnext")
-            .at(span, "this \u{1b}")
-            .suggest(span, "x"),
-    ];
+    let found = [Diagnostic::error(Code::Schema, "bad \u{1b}[31m value\nnext")
+        .at(span, "this \u{1b}")
+        .suggest(span, "x")];
     for shown in [human(&map, &found, Color::Off), short(&map, &found)] {
         assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown}");
         assert!(shown.len() < 2000, "{shown}");

@@ -23,10 +23,7 @@ pub enum ApiVersion {
 pub struct ObjectMeta {
     /// Name of the object in manifests, unique per kind and account. Lower case letters and
     /// digits, inside also `.`, `_` and `-`.
-    #[schemars(
-        regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"),
-        length(max = 100)
-    )]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"), length(max = 100))]
     pub name: String,
     /// Account path of the owner, such as `emea/acme`; left out: the account of our own token.
     #[serde(default)]

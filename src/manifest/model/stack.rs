@@ -36,10 +36,7 @@ pub enum StackKind {
 pub struct StackMeta {
     /// The name under which the stack marks what it owns. Changing it later leaves everything
     /// behind with the old name.
-    #[schemars(
-        regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"),
-        length(max = 100)
-    )]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"), length(max = 100))]
     pub name: String,
 }
 

@@ -243,9 +243,8 @@ impl Ttl {
     /// Reads `30d`, `12h`, `1d 12h`; a day has 24 hours.
     fn parse(text: &str) -> Option<i64> {
         let span: jiff::Span = text.parse().ok()?;
-        let duration: SignedDuration = span
-            .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-            .ok()?;
+        let duration: SignedDuration =
+            span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
         Some(duration.as_secs())
     }
 }
@@ -255,9 +254,7 @@ impl<'de> Deserialize<'de> for Ttl {
         match NumberOrText::deserialize(deserializer)? {
             NumberOrText::Number(seconds) => Ok(Self(seconds)),
             NumberOrText::Text(text) => Self::parse(&text).map(Self).ok_or_else(|| {
-                de::Error::custom(format_args!(
-                    "`{text}` is no duration: write 3600, 12h or 30d"
-                ))
+                de::Error::custom(format_args!("`{text}` is no duration: write 3600, 12h or 30d"))
             }),
         }
     }

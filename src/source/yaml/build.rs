@@ -136,11 +136,7 @@ impl<'t> Builder<'t> {
             nodes.get(root.0 as usize).map(|node| &node.kind),
             Some(NodeKind::Scalar { text, plain: true, meaning: Meaning::Null }) if text.is_empty()
         );
-        (!nothing).then_some(Document {
-            nodes,
-            root,
-            linked,
-        })
+        (!nothing).then_some(Document { nodes, root, linked })
     }
 
     fn add(&mut self, span: Span, kind: NodeKind, sink: &mut Sink) -> Result<NodeId, Halt> {
@@ -163,10 +159,7 @@ impl<'t> Builder<'t> {
 
     /// Puts a complete node into the collection that is open, or makes it the root.
     fn attach(&mut self, node: NodeId) {
-        let end = self
-            .nodes
-            .get(node.0 as usize)
-            .map_or(0, |node| node.span.end);
+        let end = self.nodes.get(node.0 as usize).map_or(0, |node| node.span.end);
         match self.open.last_mut() {
             Some(open) => {
                 open.children.push(node);
@@ -197,23 +190,12 @@ impl<'t> Builder<'t> {
         }
         let node = self.add(span, NodeKind::Broken, sink)?;
         self.anchor(anchor, node);
-        self.open.push(Open {
-            node,
-            mapping,
-            children: Vec::new(),
-            end: span.end,
-        });
+        self.open.push(Open { node, mapping, children: Vec::new(), end: span.end });
         Ok(())
     }
 
     fn end(&mut self, span: Span, sink: &mut Sink) {
-        let Some(Open {
-            node,
-            mapping,
-            children,
-            end,
-        }) = self.open.pop()
-        else {
+        let Some(Open { node, mapping, children, end }) = self.open.pop() else {
             return;
         };
         let kind = if mapping {
@@ -281,11 +263,7 @@ impl<'t> Builder<'t> {
                 Meaning::Text
             }
         };
-        NodeKind::Scalar {
-            text: text.into_owned(),
-            plain,
-            meaning,
-        }
+        NodeKind::Scalar { text: text.into_owned(), plain, meaning }
     }
 
     fn collection_tag(
@@ -302,10 +280,7 @@ impl<'t> Builder<'t> {
     }
 
     fn tag_problem(&self, said: String, node: Span, at: &granit_parser::Span) -> Diagnostic {
-        let tag = at
-            .tag_span()
-            .map(|tag| self.span(&tag))
-            .filter(|tag| !tag.is_empty());
+        let tag = at.tag_span().map(|tag| self.span(&tag)).filter(|tag| !tag.is_empty());
         let diagnostic = Diagnostic::error(Code::YamlTag, said)
             .at(tag.unwrap_or(node), "")
             .help("manifests need no tags; those of the YAML core schema (`!!str`, `!!int`...) are understood");
@@ -339,12 +314,7 @@ impl<'t> Builder<'t> {
             return span;
         }
         // Line breaks behind a block scalar are its own, but there is nothing in them to be shown.
-        let shown = self
-            .text
-            .get(start..end)
-            .unwrap_or_default()
-            .trim_end()
-            .len();
+        let shown = self.text.get(start..end).unwrap_or_default().trim_end().len();
         Span::new(self.source, start, start + shown)
     }
 
@@ -371,9 +341,6 @@ impl<'t> Builder<'t> {
 
 /// The diagnostic for too much nesting.
 pub(super) fn too_deep(span: Span, depth: usize) -> Diagnostic {
-    Diagnostic::error(
-        Code::YamlDepth,
-        format!("collections are nested more than {depth} deep"),
-    )
-    .at(span, "one too many")
+    Diagnostic::error(Code::YamlDepth, format!("collections are nested more than {depth} deep"))
+        .at(span, "one too many")
 }

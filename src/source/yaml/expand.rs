@@ -21,11 +21,7 @@ impl Budget {
     /// A whole budget.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self {
-            nodes: limits.alias_nodes,
-            bytes: limits.alias_bytes,
-            depth: limits.depth,
-        }
+        Self { nodes: limits.alias_nodes, bytes: limits.alias_bytes, depth: limits.depth }
     }
 
     fn spend(&mut self, nodes: usize, bytes: usize) -> Option<()> {
@@ -60,14 +56,8 @@ impl Document {
         let node = &mut self.nodes[id.0 as usize];
         let span = node.span;
         if let Some(alias) = via {
-            let bytes = if let NodeKind::Scalar { text, .. } = &node.kind {
-                text.len()
-            } else {
-                0
-            };
-            budget
-                .spend(1, bytes)
-                .ok_or_else(|| Box::new(overdrawn(alias)))?;
+            let bytes = if let NodeKind::Scalar { text, .. } = &node.kind { text.len() } else { 0 };
+            budget.spend(1, bytes).ok_or_else(|| Box::new(overdrawn(alias)))?;
         }
         // Taken out of the arena, not copied, unless an alias may want it again.
         let kind = if linked {
@@ -83,15 +73,9 @@ impl Document {
                 return self.value(target, via.or(Some(span)), depth, budget);
             }
             NodeKind::Broken => return Ok(broken(span)),
-            NodeKind::Scalar {
-                text,
-                plain,
-                meaning,
-            } => Value::Scalar(Scalar {
-                text,
-                plain,
-                meaning,
-            }),
+            NodeKind::Scalar { text, plain, meaning } => {
+                Value::Scalar(Scalar { text, plain, meaning })
+            }
             NodeKind::Sequence(items) => Value::Sequence(
                 items
                     .into_iter()
@@ -101,23 +85,14 @@ impl Document {
             NodeKind::Mapping(pairs) => {
                 let mut entries = Vec::with_capacity(pairs.len());
                 for (key, value) in pairs {
-                    let key_span = self
-                        .nodes
-                        .get(key.0 as usize)
-                        .map_or(span, |node| node.span);
+                    let key_span = self.nodes.get(key.0 as usize).map_or(span, |node| node.span);
                     let text = match self.value(key, via, depth, budget)?.value {
                         Value::Scalar(scalar) => scalar.text,
                         // Keys were looked over when the mapping closed.
                         Value::Sequence(_) | Value::Mapping(_) => continue,
                     };
                     let value = self.value(value, via, depth + 1, budget)?;
-                    entries.push(Entry {
-                        key: Key {
-                            span: key_span,
-                            text,
-                        },
-                        value,
-                    });
+                    entries.push(Entry { key: Key { span: key_span, text }, value });
                 }
                 Value::Mapping(entries)
             }
@@ -127,15 +102,8 @@ impl Document {
 }
 
 fn broken(span: Span) -> Spanned {
-    let scalar = Scalar {
-        text: String::new(),
-        plain: true,
-        meaning: Meaning::Unreadable,
-    };
-    Spanned {
-        span,
-        value: Value::Scalar(scalar),
-    }
+    let scalar = Scalar { text: String::new(), plain: true, meaning: Meaning::Unreadable };
+    Spanned { span, value: Value::Scalar(scalar) }
 }
 
 fn overdrawn(alias: Span) -> Diagnostic {

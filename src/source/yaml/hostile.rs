@@ -15,15 +15,8 @@ fn outcome(text: &str) -> (Vec<Code>, usize) {
     let source = map.add("a", text);
     let (values, diagnostics) = load(source, text, &Limits::DEFAULT);
     // A hundred times what it takes: this finds the wrong exponent, not the slow machine.
-    assert!(
-        begun.elapsed() < Duration::from_secs(30),
-        "{:?}",
-        begun.elapsed()
-    );
-    (
-        diagnostics.into_iter().map(|item| item.code).collect(),
-        values.len(),
-    )
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    (diagnostics.into_iter().map(|item| item.code).collect(), values.len())
 }
 
 fn size(value: &Spanned) -> usize {
@@ -31,10 +24,7 @@ fn size(value: &Spanned) -> usize {
         Value::Scalar(_) => 1,
         Value::Sequence(items) => 1 + items.iter().map(size).sum::<usize>(),
         Value::Mapping(entries) => {
-            1 + entries
-                .iter()
-                .map(|entry| 1 + size(&entry.value))
-                .sum::<usize>()
+            1 + entries.iter().map(|entry| 1 + size(&entry.value)).sum::<usize>()
         }
     }
 }
@@ -51,27 +41,16 @@ fn an_alias_bomb_runs_out_of_nodes() {
 
 #[test]
 fn a_wide_bomb_runs_out_of_bytes() {
-    let text = format!(
-        "a: &a {}\nb:\n{}",
-        "x".repeat(100_000),
-        "- *a\n".repeat(20_000)
-    );
+    let text = format!("a: &a {}\nb:\n{}", "x".repeat(100_000), "- *a\n".repeat(20_000));
     assert_eq!(outcome(&text), (vec![Code::AliasBudget], 0));
 }
 
 #[test]
 fn many_small_bombs_share_one_budget() {
-    let text = format!(
-        "a: &a {}\nb: [{}]\n---\n",
-        "x".repeat(1000),
-        "*a, ".repeat(1000)
-    )
-    .repeat(20);
+    let text =
+        format!("a: &a {}\nb: [{}]\n---\n", "x".repeat(1000), "*a, ".repeat(1000)).repeat(20);
     let (codes, documents) = outcome(&text);
-    assert!(
-        codes.iter().all(|code| *code == Code::AliasBudget),
-        "{codes:?}"
-    );
+    assert!(codes.iter().all(|code| *code == Code::AliasBudget), "{codes:?}");
     assert_eq!((documents, codes.len()), (4, 16));
 }
 
@@ -86,10 +65,7 @@ fn deep_nesting_stops_at_the_limit_in_every_form() {
         "- ".repeat(100) + &"[".repeat(100),
     ] {
         let (codes, documents) = outcome(&(text + "\n---\nb: 1\n"));
-        assert!(
-            matches!(codes.as_slice(), [Code::YamlDepth | Code::YamlSyntax]),
-            "{codes:?}"
-        );
+        assert!(matches!(codes.as_slice(), [Code::YamlDepth | Code::YamlSyntax]), "{codes:?}");
         assert_eq!(documents, 1);
     }
 }
@@ -105,26 +81,17 @@ fn depth_that_only_aliases_reach_stops_at_the_limit_too() {
 
 #[test]
 fn more_values_than_a_file_may_hold_stop_the_reading() {
-    let limits = Limits {
-        file_nodes: 100,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { file_nodes: 100, ..Limits::DEFAULT };
     let mut map = SourceMap::new();
     let text = "- a\n".repeat(200) + "---\nb: 1\n";
     let source = map.add("a", text.as_str());
     let (values, diagnostics) = load(source, &text, &limits);
-    assert_eq!(
-        (values.len(), diagnostics.len(), diagnostics[0].code),
-        (0, 1, Code::TooLarge)
-    );
+    assert_eq!((values.len(), diagnostics.len(), diagnostics[0].code), (0, 1, Code::TooLarge));
 }
 
 #[test]
 fn a_text_over_the_size_limit_is_not_read() {
-    let limits = Limits {
-        file_bytes: 10,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { file_bytes: 10, ..Limits::DEFAULT };
     let mut map = SourceMap::new();
     let source = map.add("a", "a: 1\nb: 2\nc: 3\n");
     let (values, diagnostics) = load(source, map.text(source), &limits);
@@ -202,11 +169,7 @@ fn nearly_yaml() -> impl Strategy<Value = String> {
 }
 
 fn holds_together(text: &str) -> Result<(), TestCaseError> {
-    let limits = Limits {
-        alias_nodes: 1000,
-        alias_bytes: 10_000,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { alias_nodes: 1000, alias_bytes: 10_000, ..Limits::DEFAULT };
     let mut map = SourceMap::new();
     let source = map.add("a", text);
     let (documents, _) = parse(source, text, &limits);
@@ -215,22 +178,12 @@ fn holds_together(text: &str) -> Result<(), TestCaseError> {
     prop_assert!(nodes <= 2 * text.len() + 2, "{nodes} nodes");
     let (values, diagnostics) = load(source, text, &limits);
     let expanded: usize = values.iter().map(size).sum();
-    prop_assert!(
-        expanded <= 2 * text.len() + 2 + limits.alias_nodes,
-        "{expanded} values"
-    );
+    prop_assert!(expanded <= 2 * text.len() + 2 + limits.alias_nodes, "{expanded} values");
     prop_assert!(diagnostics.len() <= limits.diagnostics + 1);
     for item in &diagnostics {
-        let spans = item
-            .primary
-            .iter()
-            .chain(&item.secondary)
-            .map(|label| label.span);
+        let spans = item.primary.iter().chain(&item.secondary).map(|label| label.span);
         for span in spans.chain(item.suggestion.iter().map(|edit| edit.span)) {
-            prop_assert!(
-                text.get(span.start as usize..span.end as usize).is_some(),
-                "{item:?}"
-            );
+            prop_assert!(text.get(span.start as usize..span.end as usize).is_some(), "{item:?}");
         }
     }
     for color in [render::Color::On, render::Color::Off] {
@@ -238,10 +191,7 @@ fn holds_together(text: &str) -> Result<(), TestCaseError> {
         let obeyed = color == render::Color::Off && shown.contains('\u{1b}');
         prop_assert!(!obeyed, "{shown:?}");
     }
-    prop_assert_eq!(
-        render::short(&map, &diagnostics).lines().count(),
-        diagnostics.len()
-    );
+    prop_assert_eq!(render::short(&map, &diagnostics).lines().count(), diagnostics.len());
     prop_assert!(
         serde_json::from_str::<serde_json::Value>(&render::json(&map, &diagnostics)).is_ok()
     );

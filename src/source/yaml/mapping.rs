@@ -43,11 +43,7 @@ fn key<'a>(nodes: &'a [Node], id: NodeId, sink: &mut Sink) -> Option<(&'a str, S
         _ => node,
     };
     match &target.kind {
-        NodeKind::Scalar {
-            text,
-            plain: true,
-            meaning: Meaning::Text,
-        } if text == "<<" => {
+        NodeKind::Scalar { text, plain: true, meaning: Meaning::Text } if text == "<<" => {
             sink.push(
                 Diagnostic::error(Code::MergeKey, "`<<` merges nothing in YAML 1.2")
                     .at(span, "")
@@ -57,11 +53,7 @@ fn key<'a>(nodes: &'a [Node], id: NodeId, sink: &mut Sink) -> Option<(&'a str, S
             );
             None
         }
-        NodeKind::Scalar {
-            text,
-            meaning: Meaning::Text,
-            ..
-        } => Some((text, span)),
+        NodeKind::Scalar { text, meaning: Meaning::Text, .. } => Some((text, span)),
         NodeKind::Scalar { text, .. } => {
             let said = if text.is_empty() {
                 "a key is empty".to_owned()
@@ -72,9 +64,7 @@ fn key<'a>(nodes: &'a [Node], id: NodeId, sink: &mut Sink) -> Option<(&'a str, S
             // Escapes are not needed: nothing that is a number, boolean or null has a quote in it.
             sink.push(match text.is_empty() {
                 true => diagnostic.help("write the key before the colon"),
-                false => diagnostic
-                    .help("put it in quotes")
-                    .suggest(span, format!("\"{text}\"")),
+                false => diagnostic.help("put it in quotes").suggest(span, format!("\"{text}\"")),
             });
             Some((text, span))
         }
@@ -122,10 +112,7 @@ impl<'a> FirstUse<'a> {
     fn seen(&mut self, key: &'a str, span: Span) -> Option<Span> {
         match self {
             Self::Few(list) => {
-                let before = list
-                    .iter()
-                    .find(|(known, _)| *known == key)
-                    .map(|(_, span)| *span);
+                let before = list.iter().find(|(known, _)| *known == key).map(|(_, span)| *span);
                 if before.is_none() {
                     list.push((key, span));
                 }

@@ -30,13 +30,8 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Mean
     let Some(name) = tag.core_suffix() else {
         return Err(Unfit::Tag(unknown(tag)));
     };
-    let unfit = || {
-        Unfit::Tag(format!(
-            "the tag {} does not fit {}",
-            quote(&tag.original()),
-            quote(text)
-        ))
-    };
+    let unfit =
+        || Unfit::Tag(format!("the tag {} does not fit {}", quote(&tag.original()), quote(text)));
     match (name, core(text)) {
         ("str", _) => Ok(Meaning::Text),
         ("seq" | "map", _) => Err(unfit()),
@@ -57,10 +52,7 @@ pub(super) fn collection_tag(core: &str, tag: &Tag) -> Option<String> {
         Some(name) if name == core => None,
         Some(_) => {
             let what = if core == "map" { "a mapping" } else { "a list" };
-            Some(format!(
-                "the tag {} does not fit {what}",
-                quote(&tag.original())
-            ))
+            Some(format!("the tag {} does not fit {what}", quote(&tag.original())))
         }
         None => Some(unknown(tag)),
     }
@@ -83,9 +75,7 @@ fn core(text: &str) -> Result<Meaning, Unfit> {
         _ => {}
     }
     // Nearly all scalars of a manifest are words, and told from numbers by their first character.
-    if !text.starts_with([
-        '+', '-', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
-    ]) {
+    if !text.starts_with(['+', '-', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
         return Ok(Meaning::Text);
     }
     if let Some(digits) = text.strip_prefix("0o") {
@@ -99,10 +89,7 @@ fn core(text: &str) -> Result<Meaning, Unfit> {
         return Err(Unfit::Range(NOT_FINITE));
     }
     if !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text
-            .parse()
-            .map(Meaning::Int)
-            .map_err(|_| Unfit::Range(NO_ROOM));
+        return text.parse().map(Meaning::Int).map_err(|_| Unfit::Range(NO_ROOM));
     }
     if is_float(unsigned) {
         return match text.parse::<f64>() {
@@ -118,9 +105,7 @@ fn radix(digits: &str, radix: u32) -> Result<Meaning, Unfit> {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
         return Ok(Meaning::Text);
     }
-    i64::from_str_radix(digits, radix)
-        .map(Meaning::Int)
-        .map_err(|_| Unfit::Range(NO_ROOM))
+    i64::from_str_radix(digits, radix).map(Meaning::Int).map_err(|_| Unfit::Range(NO_ROOM))
 }
 
 /// `( \. digits | digits ( \. digits? )? ) ( [eE] [-+]? digits )?`, the sign already taken off.
@@ -182,14 +167,9 @@ mod tests {
 
     #[test]
     fn integers_are_read_as_the_core_schema_says() {
-        for (text, number) in [
-            ("0", 0),
-            ("014", 14),
-            ("0o14", 12),
-            ("0x1F", 31),
-            ("-7", -7),
-            ("+7", 7),
-        ] {
+        for (text, number) in
+            [("0", 0), ("014", 14), ("0o14", 12), ("0x1F", 31), ("-7", -7), ("+7", 7)]
+        {
             assert_eq!(core_schema(text), Meaning::Int(number), "{text}");
         }
         assert_eq!(core_schema("-9223372036854775808"), Meaning::Int(i64::MIN));
@@ -199,13 +179,9 @@ mod tests {
 
     #[test]
     fn other_numbers_are_finite_or_refused() {
-        for (text, number) in [
-            ("1.5", 1.5),
-            (".5", 0.5),
-            ("5.", 5.0),
-            ("1e3", 1000.0),
-            ("-1.5E-1", -0.15),
-        ] {
+        for (text, number) in
+            [("1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("1e3", 1000.0), ("-1.5E-1", -0.15)]
+        {
             assert_eq!(core_schema(text), Meaning::Float(number), "{text}");
         }
         for text in [".inf", "-.INF", "+.Inf", ".nan", ".NaN", "1e999"] {

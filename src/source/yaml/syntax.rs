@@ -16,21 +16,15 @@ pub(super) fn diagnostic(
 ) -> Diagnostic {
     let at = floor(text, error.marker().byte_offset().unwrap_or(text.len()));
     // A line break is no character to underline.
-    let next = text
-        .get(at..)
-        .and_then(|rest| rest.chars().next())
-        .filter(|c| !matches!(c, '\n' | '\r'));
+    let next =
+        text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| !matches!(c, '\n' | '\r'));
     let span = Span::new(source, at, at + next.map_or(0, char::len_utf8));
     let (message, help) = match error.kind() {
         ErrorKind::RecursionLimitExceeded => return too_deep(span, limits.depth),
         kind => words(kind),
     };
     let diagnostic = Diagnostic::error(Code::YamlSyntax, message).at(span, "");
-    if help.is_empty() {
-        diagnostic
-    } else {
-        diagnostic.help(help)
-    }
+    if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
 /// Complains about the first character that YAML does not allow as it is, the rest being most likely of the same making.
@@ -41,10 +35,8 @@ pub(super) fn unprintable(source: SourceId, text: &str, sink: &mut Sink) {
         0 => String::new(),
         more => format!(", and {more} more like it may not either"),
     };
-    let message = format!(
-        "the character U+{:04X} may not stand in YAML as it is{more}",
-        u32::from(c)
-    );
+    let message =
+        format!("the character U+{:04X} may not stand in YAML as it is{more}", u32::from(c));
     sink.push(
         Diagnostic::error(Code::YamlSyntax, message)
             .at(Span::new(source, at, at + c.len_utf8()), "")
@@ -94,10 +86,9 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             "text that holds `: ` needs quotes, and so does a key in the middle of a line",
         ),
         ErrorKind::MappingKeyNotAllowed => ("a key may not begin here", INDENT_HELP),
-        ErrorKind::BlockSequenceEntryNotAllowed => (
-            "a list may not begin here",
-            "start the list on a line of its own",
-        ),
+        ErrorKind::BlockSequenceEntryNotAllowed => {
+            ("a list may not begin here", "start the list on a line of its own")
+        }
         ErrorKind::BlockEntryInFlowCollection => (
             "a `- ` item may not stand between brackets",
             "between brackets items are separated by commas",
@@ -107,10 +98,9 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             ("bare text may not begin with this character", QUOTE_HELP)
         }
         ErrorKind::UnclosedQuotedScalar => ("this quote is never closed", ""),
-        ErrorKind::DocumentIndicatorInQuotedScalar => (
-            "a document ends inside of quotes",
-            "close the quote before this line",
-        ),
+        ErrorKind::DocumentIndicatorInQuotedScalar => {
+            ("a document ends inside of quotes", "close the quote before this line")
+        }
         ErrorKind::InvalidTrailingSingleQuotedScalar => (
             "something follows the closing quote",
             "inside of single quotes a quote is written twice: `''`",
@@ -131,10 +121,9 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             "this line is indented less than what it belongs to",
             "a bracket above may be missing its end",
         ),
-        ErrorKind::InvalidColonPlacement | ErrorKind::FlowMappingValueAdjacentCollection => (
-            "a `:` may not stand here",
-            "a bracket above may be missing its end",
-        ),
+        ErrorKind::InvalidColonPlacement | ErrorKind::FlowMappingValueAdjacentCollection => {
+            ("a `:` may not stand here", "a bracket above may be missing its end")
+        }
         ErrorKind::ExpectedFlowMappingSeparator => ("a `,` or `}` was expected here", QUOTE_HELP),
         ErrorKind::ExpectedFlowSequenceSeparator => ("a `,` or `]` was expected here", QUOTE_HELP),
         ErrorKind::MisplacedFlowCollectionEnd => ("this bracket closes nothing", QUOTE_HELP),
@@ -149,10 +138,9 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
         | ErrorKind::UnexpectedEofImplicitFlowMapping => {
             ("a bracket is still open where the file ends", "")
         }
-        ErrorKind::InvalidBlockScalarHeader => (
-            "nothing may follow this `|` or `>`",
-            "the text starts on the next line, indented",
-        ),
+        ErrorKind::InvalidBlockScalarHeader => {
+            ("nothing may follow this `|` or `>`", "the text starts on the next line, indented")
+        }
         ErrorKind::InvalidBlockScalarIndent => (
             "an empty line above is indented further than the text",
             "remove the blanks from the empty lines above",
@@ -161,19 +149,16 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             ("a comment stands in the middle of a text", QUOTE_HELP)
         }
         ErrorKind::CommentNotSeparated => ("a comment needs a blank before its `#`", QUOTE_HELP),
-        ErrorKind::UndeclaredTagHandle => (
-            "this tag has a prefix that is not declared",
-            "manifests need no tags",
-        ),
+        ErrorKind::UndeclaredTagHandle => {
+            ("this tag has a prefix that is not declared", "manifests need no tags")
+        }
         ErrorKind::ExpectedNodeContent => ("a value was expected here", QUOTE_HELP),
-        ErrorKind::ExpectedDocumentStart | ErrorKind::InvalidDocumentEnd => (
-            "the document ended above; `---` has to begin a new one",
-            INDENT_HELP,
-        ),
-        ErrorKind::UnsupportedYamlMajorVersion => (
-            "this version of YAML is not supported",
-            "leave the directive out",
-        ),
+        ErrorKind::ExpectedDocumentStart | ErrorKind::InvalidDocumentEnd => {
+            ("the document ended above; `---` has to begin a new one", INDENT_HELP)
+        }
+        ErrorKind::UnsupportedYamlMajorVersion => {
+            ("this version of YAML is not supported", "leave the directive out")
+        }
         ErrorKind::MissingAnchorOrAliasName => ("a name is missing here", QUOTE_HELP),
         ErrorKind::BomInsideDocument => {
             ("a byte order mark stands inside of a document", "remove it")

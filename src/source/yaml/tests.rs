@@ -28,10 +28,7 @@ fn complaints(text: &str) -> String {
 fn json(text: &str) -> String {
     let (values, said, _) = load_text(text);
     assert_eq!(said, "", "{text:?}");
-    values
-        .iter()
-        .map(|value| value.to_json().to_string() + "\n")
-        .collect()
+    values.iter().map(|value| value.to_json().to_string() + "\n").collect()
 }
 
 #[test]
@@ -86,10 +83,7 @@ fn documents_without_content_are_left_out() {
 #[test]
 fn a_broken_document_does_not_hide_the_next_ones() {
     let (values, said, _) = load_text("a: [1\n---\nb: 1\n---\nc: }\n---\nd: 1\nd: 2\n");
-    let read: Vec<_> = values
-        .iter()
-        .map(|value| value.to_json().to_string())
-        .collect();
+    let read: Vec<_> = values.iter().map(|value| value.to_json().to_string()).collect();
     assert_eq!(read, ["{\"b\":1}", "{\"d\":1}"]);
     assert_eq!(
         said,
@@ -105,15 +99,8 @@ fn a_second_use_of_a_key_points_at_the_first() {
     let mut map = SourceMap::new();
     let source = map.add("a", text);
     let (_, diagnostics) = load(source, text, &Limits::DEFAULT);
-    let [only] = diagnostics.as_slice() else {
-        panic!("{diagnostics:?}")
-    };
-    assert_eq!(
-        map.position(only.primary.as_ref().unwrap().span)
-            .0
-            .to_string(),
-        "4:3"
-    );
+    let [only] = diagnostics.as_slice() else { panic!("{diagnostics:?}") };
+    assert_eq!(map.position(only.primary.as_ref().unwrap().span).0.to_string(), "4:3");
     assert_eq!(map.position(only.secondary[0].span).0.to_string(), "3:3");
 }
 
@@ -121,10 +108,7 @@ fn a_second_use_of_a_key_points_at_the_first() {
 fn a_long_mapping_finds_its_repeated_keys_too() {
     let mut text: String = (0..100).map(|n| format!("k{n}: 1\n")).collect();
     text.push_str("k7: 2\n");
-    assert_eq!(
-        complaints(&text),
-        "101:1 duplicate-key [k7] the key `k7` is here twice\n"
-    );
+    assert_eq!(complaints(&text), "101:1 duplicate-key [k7] the key `k7` is here twice\n");
 }
 
 #[test]
@@ -133,19 +117,13 @@ fn aliases_are_followed() {
         json("a: &x {b: [1]}\nc: *x\nd: [*x, *x]\n"),
         "{\"a\":{\"b\":[1]},\"c\":{\"b\":[1]},\"d\":[{\"b\":[1]},{\"b\":[1]}]}\n"
     );
-    assert_eq!(
-        json("a: &x 1\nb: &x 2\nc: *x\n"),
-        "{\"a\":1,\"b\":2,\"c\":2}\n"
-    );
+    assert_eq!(json("a: &x 1\nb: &x 2\nc: *x\n"), "{\"a\":1,\"b\":2,\"c\":2}\n");
     assert_eq!(json("a: &k key\n*k : 1\n"), "{\"a\":\"key\",\"key\":1}\n");
 }
 
 #[test]
 fn an_alias_needs_an_anchor_before_it_in_its_document() {
-    assert_eq!(
-        complaints("a: *x\nb: &x 1\n"),
-        "1:4 unknown-alias [*x] there is no anchor `&x`\n"
-    );
+    assert_eq!(complaints("a: *x\nb: &x 1\n"), "1:4 unknown-alias [*x] there is no anchor `&x`\n");
     assert_eq!(
         complaints("a: &x 1\n---\nb: *x\n"),
         "2:4 unknown-alias [*x] there is no anchor `&x`\n".replace("2:4", "3:4")
@@ -167,10 +145,7 @@ fn tags_of_the_core_schema_are_honoured_and_others_are_not() {
         json("[!!str 1, !!int '2', !!float 3, !!bool 'true', !!null '', ! 4, !!seq [], !!map {}]"),
         "[\"1\",2,3.0,true,null,\"4\",[],{}]\n"
     );
-    assert_eq!(
-        complaints("a: !foo 1\n"),
-        "1:4 yaml-tag [!foo] the tag `!foo` is not known\n"
-    );
+    assert_eq!(complaints("a: !foo 1\n"), "1:4 yaml-tag [!foo] the tag `!foo` is not known\n");
     assert_eq!(
         complaints("a: !!int x\n"),
         "1:4 yaml-tag [!!int] the tag `!!int` does not fit `x`\n"
@@ -221,30 +196,12 @@ fn numbers_that_cannot_be_carried_are_refused() {
 #[test]
 fn what_is_no_yaml_is_pointed_at() {
     for (text, expected) in [
-        (
-            "a:\n\tb: 1\n",
-            "2:2 yaml-syntax [b] a tab may not be used for indentation\n",
-        ),
-        (
-            "a: b: c\n",
-            "1:5 yaml-syntax [:] a value may not begin here\n",
-        ),
-        (
-            "a: @x\n",
-            "1:4 yaml-syntax [@] bare text may not begin with this character\n",
-        ),
-        (
-            "a:\n  b: 1\n c: 2\n",
-            "3:2 yaml-syntax [c] a key was expected here\n",
-        ),
-        (
-            "a: \"x\n",
-            "2:1 yaml-syntax [] a quote above is still open here\n",
-        ),
-        (
-            "a: [}\n",
-            "1:4 yaml-syntax [[] `}` closes what `[` opened\n",
-        ),
+        ("a:\n\tb: 1\n", "2:2 yaml-syntax [b] a tab may not be used for indentation\n"),
+        ("a: b: c\n", "1:5 yaml-syntax [:] a value may not begin here\n"),
+        ("a: @x\n", "1:4 yaml-syntax [@] bare text may not begin with this character\n"),
+        ("a:\n  b: 1\n c: 2\n", "3:2 yaml-syntax [c] a key was expected here\n"),
+        ("a: \"x\n", "2:1 yaml-syntax [] a quote above is still open here\n"),
+        ("a: [}\n", "1:4 yaml-syntax [[] `}` closes what `[` opened\n"),
     ] {
         assert_eq!(complaints(text), expected, "{text:?}");
     }
@@ -267,10 +224,7 @@ fn a_byte_order_mark_and_windows_line_breaks_shift_nothing() {
         complaints("\u{feff}a: 1\r\nb:\r\n  a: 1\r\n  a: 2\r\n"),
         "4:3 duplicate-key [a] the key `a` is here twice\n"
     );
-    assert_eq!(
-        json("\u{feff}a: |\r\n  x\r\n  y\r\n"),
-        "{\"a\":\"x\\ny\\n\"}\n"
-    );
+    assert_eq!(json("\u{feff}a: |\r\n  x\r\n  y\r\n"), "{\"a\":\"x\\ny\\n\"}\n");
 }
 
 #[test]
@@ -278,10 +232,7 @@ fn spans_cover_what_was_written_and_no_more() {
     let text = "list:\n  - a\n  - b   # x\n\nflow: {a: [1, 2]}\ntext: |\n  one\n\n\nlast: 'q'\n";
     let (values, said, map) = load_text(text);
     assert_eq!(said, "");
-    let marked: Vec<_> = values[0]
-        .as_mapping()
-        .iter()
-        .map(|entry| map.slice(entry.value.span))
-        .collect();
+    let marked: Vec<_> =
+        values[0].as_mapping().iter().map(|entry| map.slice(entry.value.span)).collect();
     assert_eq!(marked, ["- a\n  - b", "{a: [1, 2]}", "one", "'q'"]);
 }

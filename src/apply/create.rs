@@ -1,0 +1,239 @@
+//! Creating without ever creating twice.
+//!
+//! The mark travels in the very call that creates, so after a lost answer the account is read
+//! again and what carries the mark *is* what was to be made. Results are matched by mark and not
+//! by position, whatever order or part of them comes back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::job::{Done, Failure, Results};
+use crate::api::{Class, Created, Writer};
+use crate::resource::{Address, Kind, Mark};
+use crate::secret::{SecretString, Sink};
+
+/// How often a creation is tried whose answers get lost.
+const ROUNDS: u32 = 3;
+
+/// A call whose answer was lost may still be under way; it gets this long to take effect before
+/// the account is read again.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// Something to be made.
+#[derive(Debug, Clone)]
+pub(super) struct NewItem {
+    pub(super) address: Address,
+    pub(super) stack: String,
+    pub(super) body: Value,
+}
+
+impl NewItem {
+    /// Whether `item` carries the mark that this one was given.
+    fn is(&self, item: &Map<String, Value>) -> bool {
+        let metadata = item.get("metadata").and_then(Value::as_object);
+        let mark = metadata.and_then(|metadata| Mark::read(metadata).ok().flatten());
+        mark.is_some_and(|mark| mark.stack == self.stack && mark.address == self.address)
+    }
+}
+
+/// An item that is there now.
+struct Found {
+    item: Map<String, Value>,
+    key: Option<SecretString>,
+}
+
+/// Makes `items`, all of one kind and in one account.
+pub(super) async fn create(
+    writer: &Writer,
+    kind: Kind,
+    own_account: i64,
+    owner: i64,
+    items: &[NewItem],
+) -> Results {
+    let (found, failures, attempts) = make(writer, kind, own_account, owner, items).await;
+    let found: BTreeMap<usize, Found> = found;
+    (0..items.len())
+        .map(|index| match found.get(&index) {
+            Some(Found { item, .. }) => Ok(done(item, attempts)),
+            None => Err(failures.get(&index).cloned().unwrap_or_else(|| Failure {
+                attempts,
+                ..Failure::new("the platform did not create it and did not say why")
+            })),
+        })
+        .collect()
+}
+
+/// Makes one token and delivers its key.
+pub(super) async fn create_token(
+    writer: &Writer,
+    own_account: i64,
+    owner: i64,
+    item: &NewItem,
+    sinks: &[Sink],
+) -> Result<Done, Failure> {
+    for sink in sinks {
+        // A key that cannot be stored is better not made.
+        sink.probe().await.map_err(|error| Failure::new(describe(&error)))?;
+    }
+    let items = std::slice::from_ref(item);
+    let (mut found, failures, attempts) =
+        make(writer, Kind::Token, own_account, owner, items).await;
+    let Some(Found { item, key }) = found.remove(&0) else {
+        return Err(failures.get(&0).cloned().unwrap_or_else(|| {
+            Failure::new("the platform did not create it and did not say why")
+        }));
+    };
+    let done = done(&item, attempts);
+    let Some(id) = done.id else {
+        return Err(Failure::new("the new token has no id"));
+    };
+    deliver(writer, id, key, sinks).await.map_err(|failure| Failure { id: Some(id), ..failure })?;
+    Ok(done)
+}
+
+/// Stores the key of token `id` in every sink; a key that is not at hand is asked for.
+pub(super) async fn deliver(
+    writer: &Writer,
+    id: i64,
+    key: Option<SecretString>,
+    sinks: &[Sink],
+) -> Result<(), Failure> {
+    if sinks.is_empty() {
+        return Ok(());
+    }
+    let key = match key {
+        Some(key) => key,
+        None => writer.reader().keys(&[id]).await?.remove(&id).ok_or_else(|| {
+            Failure::new(format!(
+                "the key of token {id} was not delivered and the platform does not give it again; \
+                 delete the token and apply to have a new one made"
+            ))
+        })?,
+    };
+    let mut troubles = Vec::new();
+    for sink in sinks {
+        if let Err(error) = sink.deliver(&key).await {
+            troubles.push(describe(&error));
+        }
+    }
+    match troubles.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "the token is there and its key was not delivered everywhere: {}; the next run tries \
+             again",
+            troubles.join("; ")
+        ))),
+    }
+}
+
+/// An error with its causes, on one line.
+pub(super) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+type Made = (BTreeMap<usize, Found>, BTreeMap<usize, Failure>, u32);
+
+async fn make(
+    writer: &Writer,
+    kind: Kind,
+    own_account: i64,
+    owner: i64,
+    items: &[NewItem],
+) -> Made {
+    let mut found = BTreeMap::new();
+    let mut failures: BTreeMap<usize, Failure> = BTreeMap::new();
+    let mut missing: Vec<usize> = (0..items.len()).collect();
+    let mut attempts = 0;
+    // Creation in our own account is what a call without the header does.
+    let header = (owner != own_account).then_some(owner);
+
+    while !missing.is_empty() && attempts < ROUNDS {
+        attempts += 1;
+        let bodies = missing.iter().map(|index| items[*index].body.clone()).collect();
+        let (is_final, words) = match writer.create(kind, header, bodies).await {
+            Ok((created, complaints)) => {
+                take(created, items, &mut missing, &mut found);
+                (!complaints.is_empty(), complaints.join("; "))
+            }
+            Err(error) => (
+                !error.may_have_committed() && error.class != Class::RateLimited,
+                error.to_string(),
+            ),
+        };
+        if missing.is_empty() {
+            break;
+        }
+        for index in &missing {
+            failures.insert(*index, Failure { attempts, ..Failure::new(words.clone()) });
+        }
+        // A refused element may have taken its neighbours down with it: each is told its own fate.
+        let in_company = items.len() > 1;
+        if is_final && !in_company {
+            break;
+        }
+        tokio::time::sleep(SETTLING).await;
+        match writer.reader().list_account(kind, owner).await {
+            Ok(there) => {
+                let there = there.into_values().map(|item| Created { item, key: None });
+                take(there.collect(), items, &mut missing, &mut found);
+            }
+            Err(error) => {
+                for index in &missing {
+                    let what = format!(
+                        "{words}; and whether it came about cannot be told: {error}; the next run \
+                         finds it by its mark"
+                    );
+                    failures.insert(*index, Failure { attempts, ..Failure::new(what) });
+                }
+                break;
+            }
+        }
+        if is_final {
+            for index in std::mem::take(&mut missing) {
+                let alone = std::slice::from_ref(&items[index]);
+                let (mut one, why, more) =
+                    Box::pin(make(writer, kind, own_account, owner, alone)).await;
+                attempts = attempts.max(more);
+                match one.remove(&0) {
+                    Some(item) => {
+                        found.insert(index, item);
+                    }
+                    None => failures.extend(why.get(&0).map(|failure| (index, failure.clone()))),
+                }
+            }
+        }
+    }
+    (found, failures, attempts)
+}
+
+fn take(
+    created: Vec<Created>,
+    items: &[NewItem],
+    missing: &mut Vec<usize>,
+    found: &mut BTreeMap<usize, Found>,
+) {
+    for Created { item, key } in created {
+        let position = missing.iter().position(|index| items[*index].is(&item));
+        if let Some(position) = position {
+            found.insert(missing.remove(position), Found { item, key });
+        }
+    }
+}
+
+fn done(item: &Map<String, Value>, attempts: u32) -> Done {
+    Done {
+        id: item.get("id").and_then(Value::as_i64),
+        limit_id: item.get("limit_id").and_then(Value::as_i64),
+        metadata: item.get("metadata").and_then(Value::as_object).cloned(),
+        pending: None,
+        attempts,
+    }
+}

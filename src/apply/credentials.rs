@@ -1,0 +1,158 @@
+//! Setting e-mail and password of a subaccount.
+//!
+//! No `/auth` path takes `x-flespi-cid`, so the calls are signed with a master token of the
+//! subaccount itself: a short-lived *bootstrap token* that is created, used, and deleted also when
+//! the step fails. It carries a mark of its own, by which a later run finds one that an
+//! interrupted run left.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::create::describe;
+use super::job::{Done, Failure};
+use crate::api::Writer;
+use crate::resource::{Address, Kind, Mark};
+use crate::secret::{SecretString, Source, fingerprint, generate};
+
+/// How long the bootstrap token outlives its last use, in seconds, should nobody delete it.
+const BOOTSTRAP_TTL_SECONDS: i64 = 300;
+
+/// How often the bootstrap token is tried to be made when answers get lost.
+const ROUNDS: u32 = 3;
+
+/// See the same constant of creation: a lost call may still take effect.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// Everything that one credentials step needs.
+#[derive(Debug)]
+pub(super) struct CredentialsJob {
+    pub(super) stack: String,
+    /// The subaccount.
+    pub(super) address: Address,
+    pub(super) id: i64,
+    /// Its newest metadata.
+    pub(super) metadata: Map<String, Value>,
+    pub(super) email: Option<String>,
+    pub(super) password: Option<Source>,
+}
+
+/// Sets what is to be set.
+pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, Failure> {
+    // Asked before anything is changed: a password that cannot be had needs no token.
+    let password = match &job.password {
+        Some(source) => Some(password(source).await?),
+        None => None,
+    };
+    let (token, key) = bootstrap(writer, job).await?;
+    let outcome = set_with(writer, job, &key, password).await;
+    let removal = writer.delete(Kind::Token, &[token]).await;
+    let done = outcome?;
+    removal.map_err(|error| Failure {
+        id: Some(job.id),
+        ..Failure::new(format!(
+            "the credentials are set, and the bootstrap token {token} could not be deleted \
+             ({error}); the next run deletes it, and it ends by itself"
+        ))
+    })?;
+    Ok(done)
+}
+
+async fn set_with(
+    writer: &Writer,
+    job: &CredentialsJob,
+    key: &SecretString,
+    password: Option<SecretString>,
+) -> Result<Done, Failure> {
+    let mut metadata = job.metadata.clone();
+    let known = Mark::read(&metadata).ok().flatten().filter(|mark| mark.stack == job.stack);
+    let mut mark = known.unwrap_or_else(|| Mark::new(&job.stack, job.address.clone()));
+    if let Some(password) = password {
+        let copy = password.clone();
+        let hash = tokio::task::spawn_blocking(move || fingerprint::of(&copy)).await;
+        let hash = hash.ok().flatten();
+        writer.set_password(key, password).await?;
+        mark.password = hash;
+    }
+    let mut pending = None;
+    if let Some(email) = &job.email {
+        writer.request_email(key, email).await?;
+        mark.email_requested = Some(email.clone());
+        pending = Some(format!(
+            "e-mail {email} was asked for and waits until the link in the platform's mail is \
+             followed"
+        ));
+    }
+    mark.write(&mut metadata);
+    let body = json!({ "metadata": metadata });
+    writer.update(Kind::Subaccount, &[job.id], body).await.map_err(|error| Failure {
+        what: format!("the credentials are set, and that could not be noted in the mark: {error}"),
+        ..error.into()
+    })?;
+    Ok(Done { metadata: Some(metadata), pending, ..Done::with_id(job.id) })
+}
+
+/// The password to set. A generated one is stored before it is set, so that a run that ends in
+/// between finds it again.
+async fn password(source: &Source) -> Result<SecretString, Failure> {
+    let failed = |error: &dyn std::error::Error| Failure::new(describe(error));
+    if let Some(secret) = source.read().await.map_err(|error| failed(&error))? {
+        return Ok(secret);
+    }
+    let Source::Generate { length, deliver } = source else {
+        return Err(Failure::new(format!("{source} gives nothing")));
+    };
+    let secret = generate(*length);
+    for sink in deliver {
+        sink.deliver(&secret).await.map_err(|error| failed(&error))?;
+    }
+    Ok(secret)
+}
+
+async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, SecretString), Failure> {
+    let account = job.address.as_account().unwrap_or_default();
+    let mut mark = Mark::new(&job.stack, Address::new(Kind::Token, account, "bootstrap"));
+    mark.bootstrap = true;
+    let mut metadata = Map::new();
+    mark.write(&mut metadata);
+    let body = json!({
+        "info": "flespi-gitops bootstrap",
+        "ttl": BOOTSTRAP_TTL_SECONDS,
+        "access": {"type": 1},
+        "metadata": metadata,
+    });
+    let mut last = Failure::new("the bootstrap token was not created");
+    for attempts in 1..=ROUNDS {
+        match writer.create(Kind::Token, Some(job.id), vec![body.clone()]).await {
+            Ok((created, complaints)) => {
+                let made = created
+                    .into_iter()
+                    .find_map(|created| Some((created.item.get("id")?.as_i64()?, created.key?)));
+                if let Some(made) = made {
+                    return Ok(made);
+                }
+                last = Failure { attempts, ..Failure::new(complaints.join("; ")) };
+            }
+            Err(error) if !error.may_have_committed() => return Err(error.into()),
+            Err(error) => last = Failure { attempts, ..error.into() },
+        }
+        // One whose key got lost is of no use to anybody.
+        tokio::time::sleep(SETTLING).await;
+        let there = writer.reader().list_account(Kind::Token, job.id).await;
+        let there = there.map_err(|error| Failure::new(error.to_string()))?;
+        let lost: Vec<i64> = there
+            .into_iter()
+            .filter(|(_, item)| {
+                let metadata = item.get("metadata").and_then(Value::as_object);
+                metadata
+                    .and_then(|metadata| Mark::read(metadata).ok().flatten())
+                    .is_some_and(|mark| mark.bootstrap && mark.stack == job.stack)
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in lost {
+            writer.delete(Kind::Token, &[id]).await?;
+        }
+    }
+    Err(last)
+}

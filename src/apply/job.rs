@@ -1,0 +1,78 @@
+//! Jobs: one or more steps that travel in the same calls.
+
+use serde_json::{Map, Value};
+
+use super::create::NewItem;
+use super::credentials::CredentialsJob;
+use crate::resource::Kind;
+use crate::secret::Sink;
+
+/// Some steps, by their index in the plan, and the calls that do them.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) steps: Vec<usize>,
+    pub(super) work: Work,
+}
+
+/// The calls of a job. All ids are known.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Make items of one kind in one account.
+    Create { kind: Kind, owner: i64, items: Vec<NewItem> },
+    /// Make one token and deliver its key.
+    CreateToken { owner: i64, item: NewItem, sinks: Vec<Sink> },
+    /// Set the same fields on all ids.
+    Update { kind: Kind, ids: Vec<i64>, body: Value },
+    /// Read the key of an existing token and deliver it, after setting fields if there are any.
+    Deliver { id: i64, body: Option<Value>, sinks: Vec<Sink> },
+    /// Give subaccounts a limit, and verify that they have it.
+    Assign { ids: Vec<i64>, limit_id: i64, metadata: Option<Map<String, Value>> },
+    /// Set e-mail or password of a subaccount.
+    Credentials(Box<CredentialsJob>),
+    /// Delete all ids.
+    Delete { kind: Kind, ids: Vec<i64> },
+}
+
+/// What became of one step of a job.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// The object's id.
+    pub(super) id: Option<i64>,
+    /// The limit that the platform says a new subaccount has.
+    pub(super) limit_id: Option<i64>,
+    /// The metadata that the object has now, if the job wrote it.
+    pub(super) metadata: Option<Map<String, Value>>,
+    /// What waits for somebody else.
+    pub(super) pending: Option<String>,
+    /// How often it was tried.
+    pub(super) attempts: u32,
+}
+
+impl Done {
+    pub(super) fn with_id(id: i64) -> Self {
+        Self { id: Some(id), limit_id: None, metadata: None, pending: None, attempts: 1 }
+    }
+}
+
+/// Why a step was not done, in words that hold no secret.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    pub(super) what: String,
+    pub(super) attempts: u32,
+    /// The object's id, if it came about all the same.
+    pub(super) id: Option<i64>,
+}
+
+impl Failure {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), attempts: 1, id: None }
+    }
+}
+
+impl From<crate::api::ApiError> for Failure {
+    fn from(error: crate::api::ApiError) -> Self {
+        Self { attempts: error.attempts, what: error.to_string(), id: None }
+    }
+}
+
+pub(super) type Results = Vec<Result<Done, Failure>>;

@@ -1,0 +1,87 @@
+//! What was learnt and done so far in a run.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::plan::{MarkEdit, Plan};
+use crate::resource::{Address, Applied, Kind, Mark};
+
+/// An object that this run made.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    pub(super) id: i64,
+    /// The limit that the platform says it has, if it is a subaccount.
+    pub(super) limit_id: Option<i64>,
+}
+
+/// Ids of objects that this run made, and metadata that this run wrote.
+#[derive(Debug, Default)]
+pub(super) struct Learnt {
+    made: BTreeMap<Address, Made>,
+    metadata: BTreeMap<(Kind, i64), Map<String, Value>>,
+}
+
+impl Learnt {
+    pub(super) fn made(&self, address: &Address) -> Option<&Made> {
+        self.made.get(address)
+    }
+
+    pub(super) fn id(&self, address: &Address) -> Option<i64> {
+        self.made.get(address).map(|made| made.id)
+    }
+
+    pub(super) fn note_made(&mut self, address: Address, made: Made, metadata: Map<String, Value>) {
+        self.metadata.insert((address.kind, made.id), metadata);
+        self.made.insert(address, made);
+    }
+
+    pub(super) fn note_metadata(&mut self, kind: Kind, id: i64, metadata: Map<String, Value>) {
+        self.metadata.insert((kind, id), metadata);
+    }
+
+    /// The newest metadata of an object: what this run wrote or, failing that, what was observed.
+    pub(super) fn metadata(
+        &self,
+        kind: Kind,
+        id: i64,
+        observed: &Map<String, Value>,
+    ) -> Map<String, Value> {
+        self.metadata.get(&(kind, id)).unwrap_or(observed).clone()
+    }
+}
+
+/// `metadata` with the mark as `edit` wants it. What the mark knows beside that is kept.
+pub(super) fn marked(mut metadata: Map<String, Value>, edit: &MarkEdit) -> Map<String, Value> {
+    let MarkEdit { stack, address, protect, applied, base: _ } = edit;
+    let known = Mark::read(&metadata).ok().flatten().filter(|mark| mark.stack == *stack);
+    let mut mark = known.unwrap_or_else(|| Mark::new(stack, address.clone()));
+    mark.address = address.clone();
+    mark.protect = *protect;
+    mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
+    mark.write(&mut metadata);
+    metadata
+}
+
+/// The entries of a report in the making.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) entries: Vec<super::StepReport>,
+}
+
+impl Ledger {
+    /// Nothing has begun.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let entries = plan.steps.iter().map(|step| super::StepReport {
+            id: step.id.clone(),
+            phase: step.phase,
+            action: step.action,
+            address: step.address.clone(),
+            outcome: super::StepOutcome::NotStarted,
+            attempts: 0,
+            error: None,
+            id_on_platform: None,
+        });
+        Self { entries: entries.collect() }
+    }
+}

@@ -1,0 +1,27 @@
+//! The hands: carries out a plan, and never fails as a whole.
+//!
+//! ```text
+//! Plan ─► scheduler (pure: what may begin) ─► jobs (grouped calls) ─► outcomes ─► Report
+//!              ▲                                                        │
+//!              └────────────── settled, ids learnt ─────────────────────┘
+//! ```
+//!
+//! Independent branches go on when something fails; what depended on it is *blocked* and says
+//! because of what. Stopping means: begin nothing new, finish what is in flight, report the rest
+//! as *not started*. Every planned step ends in exactly one outcome.
+
+mod batch;
+mod create;
+mod credentials;
+mod event;
+mod executor;
+mod job;
+mod ledger;
+mod report;
+mod scheduler;
+
+pub use event::Event;
+pub use executor::{Apply, apply};
+pub use report::{
+    ApiUse, Outcome, Report, ReportDocument, ReportFormat, ReportSummary, StepOutcome, StepReport,
+};

@@ -1,0 +1,209 @@
+//! The ledger of a run as a value, and as JSON (`schemas/report.schema.json`).
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::api::CallCount;
+use crate::plan::{Action, Blocked, Pending, StepId, Unknown};
+use crate::resource::{Address, Phase};
+
+/// How a run ended, as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// There was nothing to do.
+    Unchanged,
+    /// Everything was done.
+    Applied,
+    /// Something was done and something was not.
+    Partial,
+    /// Nothing was done, since everything was refused.
+    Refused,
+    /// Nothing was done, since it failed.
+    Failed,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// It was done.
+    Applied,
+    /// It was tried and not done.
+    Failed,
+    /// It was not tried, since something that it needs was not done.
+    Blocked,
+    /// It was not tried, since the run was stopped.
+    NotStarted,
+}
+
+impl StepOutcome {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::NotStarted => "not started",
+        }
+    }
+}
+
+/// What became of one step.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct StepReport {
+    /// Its name within the plan.
+    pub id: StepId,
+    /// The phase it belongs to.
+    pub phase: Phase,
+    /// What it was to do.
+    pub action: Action,
+    /// What to.
+    pub address: Address,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it was not done; null if it was.
+    pub error: Option<String>,
+    /// The id of the object, if it is known.
+    pub id_on_platform: Option<i64>,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Digest of the plan.
+    pub digest: String,
+    /// One entry for every planned step, in the plan's order.
+    pub steps: Vec<StepReport>,
+    /// What was asked for and never planned.
+    pub blocked: Vec<Blocked>,
+    /// What waits for somebody else.
+    pub pending: Vec<Pending>,
+    /// What could not be read.
+    pub unknown: Vec<Unknown>,
+    /// Calls of the whole run.
+    pub calls: Vec<CallCount>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// How many steps ended how; `planned` is the sum of the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportSummary {
+    /// All steps of the plan.
+    pub planned: usize,
+    /// Done.
+    pub applied: usize,
+    /// Tried and not done.
+    pub failed: usize,
+    /// Not tried because of another one.
+    pub blocked: usize,
+    /// Not tried because the run was stopped.
+    pub not_started: usize,
+}
+
+impl Report {
+    /// How many steps ended how.
+    pub fn summary(&self) -> ReportSummary {
+        let count = |outcome| self.steps.iter().filter(|step| step.outcome == outcome).count();
+        ReportSummary {
+            planned: self.steps.len(),
+            applied: count(StepOutcome::Applied),
+            failed: count(StepOutcome::Failed),
+            blocked: count(StepOutcome::Blocked),
+            not_started: count(StepOutcome::NotStarted),
+        }
+    }
+
+    /// How the run ended, as a whole.
+    pub fn outcome(&self) -> Outcome {
+        let ReportSummary { planned, applied, failed, blocked: _, not_started: _ } = self.summary();
+        let in_the_way = !self.blocked.is_empty();
+        match (planned, applied) {
+            (0, _) if in_the_way => Outcome::Refused,
+            (0, _) => Outcome::Unchanged,
+            (planned, applied) if planned == applied && !in_the_way => Outcome::Applied,
+            (_, 0) if failed > 0 => Outcome::Failed,
+            _ => Outcome::Partial,
+        }
+    }
+
+    /// Calls that changed something, or tried to.
+    pub fn writes(&self) -> u64 {
+        self.calls.iter().filter(|count| count.method != "GET").map(|count| count.calls).sum()
+    }
+
+    /// All calls.
+    pub fn total_calls(&self) -> u64 {
+        self.calls.iter().map(|count| count.calls).sum()
+    }
+
+    /// The report for machines.
+    pub fn document(&self) -> ReportDocument<'_> {
+        let Self { digest, steps, blocked, pending, unknown, calls, duration } = self;
+        ReportDocument {
+            format: ReportFormat::V1,
+            digest,
+            outcome: self.outcome(),
+            summary: self.summary(),
+            steps,
+            blocked,
+            pending,
+            unknown,
+            api: ApiUse {
+                calls: self.total_calls(),
+                retries: calls.iter().map(|count| count.retries).sum(),
+                by: calls,
+            },
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// What became of a plan. Holds no secret.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ReportDocument<'a> {
+    /// `flespi-gitops/report/v1`.
+    pub format: ReportFormat,
+    /// Digest of the plan.
+    pub digest: &'a str,
+    /// How the run ended, as a whole.
+    pub outcome: Outcome,
+    /// How many steps ended how.
+    pub summary: ReportSummary,
+    /// One entry for every planned step.
+    pub steps: &'a [StepReport],
+    /// What was asked for and never planned.
+    pub blocked: &'a [Blocked],
+    /// What waits for somebody else.
+    pub pending: &'a [Pending],
+    /// What could not be read.
+    pub unknown: &'a [Unknown],
+    /// What the run cost.
+    pub api: ApiUse<'a>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// The format of this document.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub enum ReportFormat {
+    /// Version 1.
+    #[serde(rename = "flespi-gitops/report/v1")]
+    V1,
+}
+
+/// What a run cost.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub struct ApiUse<'a> {
+    /// API calls, retries included.
+    pub calls: u64,
+    /// Those of them that repeated a failed one.
+    pub retries: u64,
+    /// By method and collection.
+    pub by: &'a [CallCount],
+}

@@ -1,0 +1,104 @@
+//! Where words go: results to the standard output, talk to the standard error, colour only where
+//! somebody can see it.
+
+use std::io::{IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use tracing_subscriber::EnvFilter;
+
+use super::settings::{ColorWhen, Common, LOG_VARIABLE, LogFormat};
+use crate::diagnostic::render::Color;
+
+/// The two streams of the program.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    color: ColorChoice,
+    quiet: bool,
+}
+
+impl Output {
+    pub(super) fn new(common: &Common) -> Self {
+        let color = match common.color {
+            ColorWhen::Auto => ColorChoice::Auto,
+            ColorWhen::Always => ColorChoice::AlwaysAnsi,
+            ColorWhen::Never => ColorChoice::Never,
+        };
+        Self { color, quiet: common.quiet }
+    }
+
+    /// Writes a result. Somebody who closes the pipe has read enough.
+    pub(super) fn result(&self, text: &str) {
+        let mut stream = AutoStream::new(std::io::stdout(), self.color);
+        let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+    }
+
+    /// Writes a line of talk, unless asked to be quiet.
+    pub(super) fn say(&self, line: &str) {
+        if !self.quiet {
+            self.write_stderr(line);
+        }
+    }
+
+    /// Writes what went wrong.
+    pub(super) fn error(&self, message: &str) {
+        self.write_stderr(&format!("error: {message}"));
+    }
+
+    /// Writes an error and its causes, each once, and what to do about it.
+    pub(super) fn failure(&self, error: &dyn std::error::Error, hint: Option<&str>) {
+        let mut text = format!("error: {error}");
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            text.push_str(&format!("\n  because: {inner}"));
+            cause = inner.source();
+        }
+        if let Some(hint) = hint {
+            text.push_str(&format!("\n  help: {hint}"));
+        }
+        self.write_stderr(&text);
+    }
+
+    fn write_stderr(&self, line: &str) {
+        let mut stream = AutoStream::new(std::io::stderr(), self.color);
+        let _ = writeln!(stream, "{line}");
+    }
+
+    /// Whether diagnostics on the standard output are coloured.
+    pub(super) fn diagnostics_color(&self) -> Color {
+        let is_colored = match self.color {
+            ColorChoice::Auto => AutoStream::choice(&std::io::stdout()) != ColorChoice::Never,
+            ColorChoice::Never => false,
+            _ => true,
+        };
+        if is_colored { Color::On } else { Color::Off }
+    }
+
+    /// Logs go to the standard error; a warning is always worth a line.
+    pub(super) fn start_logging(&self, common: &Common) {
+        let level = match (common.quiet, common.verbose) {
+            (true, _) => "error",
+            (false, 0) => "warn",
+            (false, 1) => "flespi_gitops=info,warn",
+            (false, 2) => "flespi_gitops=debug,warn",
+            (false, _) => "trace",
+        };
+        let filter =
+            EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
+        let ansi = match self.color {
+            ColorChoice::Auto => {
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+            }
+            ColorChoice::Never => false,
+            _ => true,
+        };
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(ansi);
+        // A second start, as in tests, leaves the first one in place.
+        let _ = match common.log_format {
+            LogFormat::Text => builder.with_target(false).try_init(),
+            LogFormat::Json => builder.json().try_init(),
+        };
+    }
+}

@@ -1,0 +1,78 @@
+//! `flespi-gitops plan`.
+
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::session::{self, Session};
+use super::settings::{Common, Format};
+use crate::observe::Programs;
+use crate::plan::{self, Policy};
+use crate::reconcile::{self, Prepared};
+use crate::report::plan_text;
+
+/// Read the platform and show what an apply would change; never writes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops plan examples/fleet --platform sandbox
+  flespi-gitops plan accounts/ --detailed-exitcode --format json > plan.json")]
+pub(super) struct Args {
+    /// Files and folders of manifests; `-` is the standard input.
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+
+    /// Plan to delete what carries this stack's mark and no manifest names.
+    #[arg(long)]
+    prune: bool,
+
+    /// Exit with 2 if there are changes.
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+    let load = match session::load(&args.paths, common, output) {
+        Ok(load) => load,
+        Err(exit) => return exit,
+    };
+    let session = match Session::open(common, output).await {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let policy = Policy { prune: args.prune };
+    let prepared =
+        reconcile::prepare(&load.desired, &session.client, policy, Programs::Leave).await;
+    session.close(output).await;
+    match prepared {
+        Ok(prepared) => {
+            show(&prepared, common, output);
+            exit_of(&prepared.plan, args.detailed_exitcode)
+        }
+        Err(error) => {
+            session::explain(&error, common, output);
+            Exit::Unknown
+        }
+    }
+}
+
+fn show(prepared: &Prepared, common: &Common, output: &Output) {
+    match common.format {
+        Format::Text => output.result(&plan_text(&prepared.plan)),
+        Format::Json => output.result(&json(&plan::document(&prepared.plan, prepared.calls))),
+    }
+    output.say(&format!("{} API calls", prepared.calls));
+}
+
+/// A document as it is printed.
+pub(super) fn json(document: &impl serde::Serialize) -> String {
+    // The documents have text keys only, so they always have a JSON form.
+    serde_json::to_string_pretty(document).map(|text| text + "\n").unwrap_or_default()
+}
+
+fn exit_of(plan: &plan::Plan, detailed: bool) -> Exit {
+    if !plan.unknown.is_empty() {
+        return Exit::Unknown;
+    }
+    if detailed && !plan.steps.is_empty() { Exit::Changes } else { Exit::Done }
+}

@@ -1,0 +1,118 @@
+//! `flespi-gitops sandbox`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::stop;
+use super::watch::duration;
+use crate::sandbox::{Assumptions, Faults, Options, Sandbox, describe_assumptions};
+use crate::secret::ExposeSecret;
+
+/// Serve the embedded platform over HTTP until stopped.
+///
+/// Prints one line when it is ready: {"listening":"http://127.0.0.1:PORT","token":"..."}. Under
+/// /_sandbox/ it serves, without a token, the journal of requests, its state, its clock, its
+/// outbox and its faults.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops sandbox --state .flespi-gitops/sandbox
+  flespi-gitops sandbox --listen 127.0.0.1:8080 --latency 200ms --calls-per-minute 60")]
+pub(super) struct Args {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// Folder that keeps the world over restarts; without it, it is forgotten.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// How long each request waits before it is handled, such as 200ms.
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration)]
+    latency: Duration,
+
+    /// Calls that each account has per minute before it is answered 429.
+    #[arg(long, value_name = "N")]
+    calls_per_minute: Option<u32>,
+
+    /// File (JSON) with what shall go wrong.
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+
+    /// Decide one of the platform's unknowns another way; may be given several times.
+    #[arg(long, value_name = "NAME=VALUE", long_help = assume_help())]
+    assume: Vec<String>,
+}
+
+fn assume_help() -> String {
+    format!(
+        "Decide one of the platform's unknowns another way; may be given several times:\n\n{}",
+        describe_assumptions()
+    )
+}
+
+pub(super) async fn run(args: &Args, output: &Output) -> Exit {
+    let options = match options(args) {
+        Ok(options) => options,
+        Err(message) => {
+            output.error(&message);
+            return Exit::Usage;
+        }
+    };
+    let mut sandbox = match Sandbox::start(options).await {
+        Ok(sandbox) => sandbox,
+        Err(error) => {
+            output.failure(&error, None);
+            return Exit::Failed;
+        }
+    };
+    // The token opens nothing but this sandbox, and who starts one needs it.
+    let ready = json!({
+        "listening": sandbox.url(),
+        "token": sandbox.token().expose_secret(),
+    });
+    output.result(&format!("{ready}\n"));
+    tokio::select! {
+        error = sandbox.failed() => {
+            output.failure(&error, None);
+            return Exit::Failed;
+        }
+        () = stop::signal() => {}
+    }
+    match sandbox.stop().await {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            output.failure(&error, None);
+            Exit::Failed
+        }
+    }
+}
+
+fn options(args: &Args) -> Result<Options, String> {
+    let mut assumptions = Assumptions::default();
+    for assumption in &args.assume {
+        assumptions.set(assumption).map_err(|error| format!("--assume {assumption}: {error}"))?;
+    }
+    let faults = match &args.faults {
+        None => Faults::default(),
+        Some(file) => {
+            let told =
+                |error: &dyn std::fmt::Display| format!("--faults {}: {error}", file.display());
+            let text = std::fs::read_to_string(file).map_err(|error| told(&error))?;
+            serde_json::from_str(&text).map_err(|error| told(&error))?
+        }
+    };
+    Ok(Options {
+        listen: args.listen,
+        state: args.state.clone(),
+        latency: args.latency,
+        calls_per_minute: args.calls_per_minute,
+        assumptions,
+        faults,
+    })
+}

@@ -1,0 +1,200 @@
+//! What plan, apply and watch have in common: manifests, a platform to talk to, and the words for
+//! when either is not to be had.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::settings::{Common, Format, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
+use crate::api::{ApiError, Class, Client, Settings};
+use crate::diagnostic::render;
+use crate::manifest::{self, Load};
+use crate::observe::ObserveError;
+use crate::resource::is_valid_name;
+use crate::sandbox::{self, Sandbox};
+use crate::secret::SecretString;
+
+/// Where the embedded platform keeps its state unless told otherwise.
+const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
+
+/// How long one try of a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads the manifests; wrong ones are shown and end the run.
+pub(super) fn load(paths: &[PathBuf], common: &Common, output: &Output) -> Result<Load, Exit> {
+    let mut load = manifest::load(paths, unix_now());
+    if !load.diagnostics.is_empty() {
+        show_diagnostics(&load, common, output);
+    }
+    if load.diagnostics.has_errors() {
+        return Err(Exit::Invalid);
+    }
+    choose_stack(&mut load, common, output)?;
+    Ok(load)
+}
+
+/// What is wrong goes to the standard error, since the result of the command is something else.
+fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
+    let diagnostics = load.diagnostics.as_slice();
+    match common.format {
+        Format::Text => {
+            let color = output.diagnostics_color();
+            output.say(render::human(&load.sources, diagnostics, color).trim_end());
+        }
+        Format::Json => output.result(&(render::json(&load.sources, diagnostics) + "\n")),
+    }
+}
+
+/// The stack named on the command line, which must not contradict a Stack manifest: objects marked
+/// with another name would be out of reach from one run to the next.
+fn choose_stack(load: &mut Load, common: &Common, output: &Output) -> Result<(), Exit> {
+    let Some(name) = &common.stack else { return Ok(()) };
+    if !is_valid_name(name) {
+        output.error(&format!("`{name}` is no name for a stack: use a-z, 0-9, `.`, `_` and `-`"));
+        return Err(Exit::Usage);
+    }
+    if let Some(origin) = &load.stack_origin
+        && load.desired.stack != *name
+    {
+        output.error(&format!(
+            "--stack says `{name}`, and the Stack manifest at {origin} says `{}`",
+            load.desired.stack
+        ));
+        return Err(Exit::Usage);
+    }
+    load.desired.stack.clone_from(name);
+    Ok(())
+}
+
+/// A platform to talk to.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) client: Client,
+    sandbox: Option<Sandbox>,
+}
+
+impl Session {
+    /// Finds the platform and the token. Nothing is sent yet.
+    pub(super) async fn open(common: &Common, output: &Output) -> Result<Self, Exit> {
+        let (sandbox, address, token) = match sandbox_folder(&common.platform) {
+            Some(folder) => {
+                let sandbox = start_sandbox(folder, output).await?;
+                let (url, token) = (sandbox.url().to_owned(), sandbox.token().clone());
+                (Some(sandbox), url, token)
+            }
+            None => (None, common.platform.clone(), token(common, output)?),
+        };
+        let platform = platform(&address, output)?;
+        let settings = Settings { platform, timeout: CALL_TIMEOUT, trace: None };
+        match Client::new(&settings, &token) {
+            Ok(client) => Ok(Self { client, sandbox }),
+            Err(error) => {
+                output.failure(&error, Some("a token is 64 letters and digits"));
+                Err(Exit::Unknown)
+            }
+        }
+    }
+
+    /// Lets go of the platform; the embedded one writes its state down.
+    pub(super) async fn close(self, output: &Output) {
+        if let Some(sandbox) = self.sandbox
+            && let Err(error) = sandbox.stop().await
+        {
+            output.failure(&error, None);
+        }
+    }
+}
+
+/// `sandbox` and `sandbox:DIR` mean the embedded platform.
+fn sandbox_folder(platform: &str) -> Option<PathBuf> {
+    match platform.strip_prefix("sandbox") {
+        Some("") => Some(PathBuf::from(SANDBOX_FOLDER)),
+        Some(rest) => rest.strip_prefix(':').filter(|dir| !dir.is_empty()).map(PathBuf::from),
+        None => None,
+    }
+}
+
+async fn start_sandbox(folder: PathBuf, output: &Output) -> Result<Sandbox, Exit> {
+    output.say(&format!("platform: the embedded sandbox, state in {}", folder.display()));
+    let options = sandbox::Options { state: Some(folder), ..sandbox::Options::default() };
+    Sandbox::start(options).await.map_err(|error| {
+        output.failure(&error, None);
+        Exit::Unknown
+    })
+}
+
+fn platform(address: &str, output: &Output) -> Result<reqwest::Url, Exit> {
+    let refuse = |why: &str| {
+        output.error(&format!("--platform {address}: {why}"));
+        Err(Exit::Usage)
+    };
+    let Ok(url) = address.parse::<reqwest::Url>() else {
+        return refuse("write https://HOST, or sandbox[:DIR]");
+    };
+    let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback => Ok(url),
+        "http" => refuse("http would send the master token in clear; use https"),
+        _ => refuse("write https://HOST, or sandbox[:DIR]"),
+    }
+}
+
+fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let file = match (&common.token_file, variable(TOKEN_VARIABLE)) {
+        (Some(file), _) => file.clone(),
+        (None, Some(token)) => {
+            let token = token.into_string().map(SecretString::from);
+            return token.map_err(|_| {
+                output.error(&format!("{TOKEN_VARIABLE} is not text"));
+                Exit::Unknown
+            });
+        }
+        (None, None) => match variable(TOKEN_FILE_VARIABLE) {
+            Some(file) => PathBuf::from(file),
+            None => {
+                output.error(&format!(
+                    "no token\n  help: put a master token into {TOKEN_VARIABLE}, or its file's \
+                     name into {TOKEN_FILE_VARIABLE} or --token-file; or use --platform sandbox"
+                ));
+                return Err(Exit::Unknown);
+            }
+        },
+    };
+    read_token(&file, output)
+}
+
+fn read_token(file: &Path, output: &Output) -> Result<SecretString, Exit> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(SecretString::from(text.trim())),
+        Err(error) => {
+            output.error(&format!("the token file {} could not be read: {error}", file.display()));
+            Err(Exit::Unknown)
+        }
+    }
+}
+
+/// Says why the platform could not be observed, and what to do.
+pub(super) fn explain(error: &ObserveError, common: &Common, output: &Output) {
+    let hint = match error {
+        ObserveError::Identity(ApiError { class, .. }) => match class {
+            Class::Unauthorized => {
+                "check the token: does it belong to this region's host, and has it not expired?"
+            }
+            Class::Unreachable | Class::Lost => {
+                "check --platform and the network; nothing was changed"
+            }
+            _ => "nothing was changed; try again later",
+        },
+        ObserveError::Unidentified => "is --platform really the platform's API?",
+        ObserveError::NotMaster(_) => "create a token of the type Master and use that",
+    };
+    output.failure(error, Some(&format!("{hint} (platform: {})", common.platform)));
+}
+
+/// The present in unix seconds.
+pub(super) fn unix_now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}

@@ -1,0 +1,88 @@
+//! Options that every command has; each variable of the environment is named here.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Options that every command has.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub(super) struct Common {
+    /// Address of the platform, or `sandbox[:DIR]` for the embedded one, whose state is kept in
+    /// .flespi-gitops/sandbox or DIR and which needs no token.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL|sandbox[:DIR]",
+        env = "FLESPI_PLATFORM",
+        default_value = "https://flespi.io"
+    )]
+    pub(super) platform: String,
+
+    /// File that holds the master token; without it FLESPI_TOKEN or FLESPI_TOKEN_FILE is used.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+
+    /// Name of the stack that owns what is created; default: that of the Stack manifest, or
+    /// `default`.
+    #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_STACK")]
+    pub(super) stack: Option<String>,
+
+    /// Form of the result on the standard output.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub(super) format: Format,
+
+    /// When to use colour; `auto` means on a terminal and without NO_COLOR.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub(super) color: ColorWhen,
+
+    /// Say more: -v what is done, -vv every call, -vvv everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// Say only what is wrong.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Form of the log on the standard error; FLESPI_GITOPS_LOG sets what is logged.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub(super) log_format: LogFormat,
+}
+
+/// Form of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For machines; the schemas are in schemas/.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// Lines.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The variable that sets what is logged, in the grammar of tracing's filters.
+pub(super) const LOG_VARIABLE: &str = "FLESPI_GITOPS_LOG";
+
+/// The variable that holds the token itself.
+pub(super) const TOKEN_VARIABLE: &str = "FLESPI_TOKEN";
+
+/// The variable that names the file with the token.
+pub(super) const TOKEN_FILE_VARIABLE: &str = "FLESPI_TOKEN_FILE";

@@ -1,0 +1,58 @@
+//! One pass, readable on one screen: observe, plan, and, once somebody said yes, apply.
+//!
+//! Every command that touches the platform goes through here; there is no second path.
+
+use tokio::sync::{mpsc, watch};
+
+use crate::api::{Client, Reader, Writer};
+use crate::apply::{Apply, Event, Report, apply};
+use crate::observe::{self, ObserveError, Programs};
+use crate::plan::{Plan, Policy, plan};
+use crate::resource::Desired;
+
+/// A plan and what it was made of.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The plan.
+    pub plan: Plan,
+    /// Id of our own account.
+    pub own_account: i64,
+    /// API calls that it took to make the plan.
+    pub calls: u64,
+}
+
+/// Reads the platform and plans. Changes nothing.
+///
+/// # Errors
+/// [`ObserveError`] when not even our own identity is known. What else cannot be read is part of
+/// the plan.
+pub async fn prepare(
+    desired: &Desired,
+    client: &Client,
+    policy: Policy,
+    programs: Programs,
+) -> Result<Prepared, ObserveError> {
+    let reader = Reader::new(client.clone());
+    let before = calls(&reader);
+    let actual = observe::platform(&reader).await?;
+    let secrets = observe::secrets(desired, &actual, programs).await;
+    let plan = plan(desired, &actual, &secrets, policy);
+    let calls = calls(&reader) - before;
+    Ok(Prepared { plan, own_account: actual.identity.account, calls })
+}
+
+/// Carries out a plan.
+pub async fn carry_out(
+    prepared: &Prepared,
+    client: &Client,
+    stop: watch::Receiver<bool>,
+    events: mpsc::UnboundedSender<Event>,
+) -> Report {
+    let writer = Writer::new(client.clone());
+    let Prepared { plan, own_account, calls: _ } = prepared;
+    apply(Apply { plan, writer: &writer, own_account: *own_account, stop, events }).await
+}
+
+fn calls(reader: &Reader) -> u64 {
+    reader.stats().snapshot().iter().map(|count| count.calls).sum()
+}
