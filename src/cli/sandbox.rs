@@ -101,10 +101,10 @@ fn options(args: &Args) -> Result<Options, String> {
     let faults = match &args.faults {
         None => Faults::default(),
         Some(file) => {
-            let told =
-                |error: &dyn std::fmt::Display| format!("--faults {}: {error}", file.display());
-            let text = std::fs::read_to_string(file).map_err(|error| told(&error))?;
-            serde_json::from_str(&text).map_err(|error| told(&error))?
+            let text = std::fs::read(file)
+                .map_err(|error| format!("--faults {}: {error}", file.display()))?;
+            Faults::from_json(&text)
+                .map_err(|error| format!("--faults {}: {error}", file.display()))?
         }
     };
     Ok(Options {

@@ -82,9 +82,7 @@ fn place_of(origin: &Origin) -> String {
 }
 
 fn example(name: &str) -> Load {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples")
-        .join(name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
     let load = load(&[folder], NOW);
     let said = render::short(&load.sources, load.diagnostics.as_slice());
     assert!(load.diagnostics.is_empty(), "{said}");
@@ -92,28 +90,18 @@ fn example(name: &str) -> Load {
 }
 
 fn addresses(load: &Load) -> Vec<String> {
-    load.desired
-        .objects
-        .keys()
-        .map(Address::to_string)
-        .collect()
+    load.desired.objects.keys().map(Address::to_string).collect()
 }
 
 #[test]
 fn the_first_example_declares_the_five_steps() {
     let load = example("first-subaccount");
-    assert_eq!(
-        addresses(&load),
-        ["limit/starter", "subaccount/acme", "token/acme/first-login"]
-    );
+    assert_eq!(addresses(&load), ["limit/starter", "subaccount/acme", "token/acme/first-login"]);
     let acme = declared(&load, "subaccount/acme");
     assert_eq!(acme.limit, "limit/starter".parse().ok());
     let credentials = acme.credentials.as_ref().unwrap();
     assert_eq!(credentials.email.as_deref(), Some("ops@acme.example"));
-    assert!(matches!(
-        credentials.password,
-        Some(Source::Generate { length: 32, .. })
-    ));
+    assert!(matches!(credentials.password, Some(Source::Generate { length: 32, .. })));
     let token = declared(&load, "token/acme/first-login");
     assert_eq!(token.fields["access"], json!({"type": 1}));
     assert_eq!(token.deliver.len(), 1);
@@ -125,20 +113,10 @@ fn the_fleet_has_four_levels_and_everything_in_it_can_be_removed() {
     assert_eq!(load.desired.stack, "fleet");
     let deepest = declared(&load, "subaccount/emea/acme/depot");
     // The account of our own token is the first level.
-    assert_eq!(
-        deepest.own_path().depth() + 1,
-        crate::resource::MAX_ACCOUNT_LEVELS
-    );
-    assert!(
-        load.desired
-            .objects
-            .values()
-            .all(|object| !object.lifecycle.keeps_forever())
-    );
+    assert_eq!(deepest.own_path().depth() + 1, crate::resource::MAX_ACCOUNT_LEVELS);
+    assert!(load.desired.objects.values().all(|object| !object.lifecycle.keeps_forever()));
     let tokens = addresses(&load);
-    let tokens = tokens
-        .iter()
-        .filter(|address| address.starts_with("token/"));
+    let tokens = tokens.iter().filter(|address| address.starts_with("token/"));
     assert!(tokens.count() >= 12);
     for (subaccount, limit) in [
         ("emea", "limit/region"),
@@ -164,11 +142,9 @@ fn a_limit_is_the_one_of_the_parent_or_of_the_nearest_account_above() {
         subaccount("a/b", "c", "far"),
     ];
     let load = sound(&text.concat());
-    for (subaccount, limit) in [
-        ("a", "limit/both"),
-        ("a/b", "limit/a/both"),
-        ("a/b/c", "limit/far"),
-    ] {
+    for (subaccount, limit) in
+        [("a", "limit/both"), ("a/b", "limit/a/both"), ("a/b/c", "limit/far")]
+    {
         let object = declared(&load, &format!("subaccount/{subaccount}"));
         assert_eq!(object.limit, limit.parse().ok(), "{subaccount}");
     }
@@ -263,10 +239,7 @@ fn a_quota_of_zero_and_one_without_bounds_are_both_kept() {
         "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: a}\nspec: {devices_count: 0, api_calls: -1}\n",
     );
     let fields = &declared(&load, "limit/a").fields;
-    assert_eq!(
-        (&fields["devices_count"], &fields["api_calls"]),
-        (&json!(0), &json!(-1))
-    );
+    assert_eq!((&fields["devices_count"], &fields["api_calls"]), (&json!(0), &json!(-1)));
     assert!(!fields.contains_key("channels_count"));
 }
 
@@ -427,11 +400,7 @@ fn a_lifetime_is_written_in_seconds_or_in_words() {
         ("2w", 1_209_600),
         ("1d 12h", 129_600),
     ] {
-        assert_eq!(
-            field_alone(&format!("ttl: {text}"), "ttl"),
-            json!(seconds),
-            "{text}"
-        );
+        assert_eq!(field_alone(&format!("ttl: {text}"), "ttl"), json!(seconds), "{text}");
     }
 }
 
@@ -443,21 +412,14 @@ fn an_expiry_is_a_point_of_time_wherever_its_clock_stood() {
         ("\"2035-01-01 00:00:00Z\"", 2_051_222_400),
         ("2051222400", 2_051_222_400),
     ] {
-        assert_eq!(
-            field_alone(&format!("expire: {text}"), "expire"),
-            json!(seconds),
-            "{text}"
-        );
+        assert_eq!(field_alone(&format!("expire: {text}"), "expire"), json!(seconds), "{text}");
     }
 }
 
 #[test]
 fn an_expiry_that_has_passed_is_no_matter_while_there_is_a_ttl() {
     let load = sound(&token("access: standard\nexpire: 2020-01-01T00:00:00Z"));
-    assert_eq!(
-        declared(&load, "token/t").fields["expire"],
-        json!(1_577_836_800)
-    );
+    assert_eq!(declared(&load, "token/t").fields["expire"], json!(1_577_836_800));
 }
 
 #[test]
@@ -492,10 +454,7 @@ fn masks_of_addresses_become_one_text_with_commas() {
 
 #[test]
 fn blocking_is_a_field_like_any_other() {
-    assert_eq!(
-        field("access: standard\nenabled: false", "enabled"),
-        json!(false)
-    );
+    assert_eq!(field("access: standard\nenabled: false", "enabled"), json!(false));
 }
 
 #[test]
@@ -504,10 +463,7 @@ fn free_metadata_comes_out_as_it_was_written() {
         "access: standard\nmetadata: {owner: ops, nested: {deep: [1, 2]}, \"012\": \"yes\"}",
     ));
     let metadata = serde_json::Value::Object(declared(&load, "token/t").metadata.clone());
-    assert_eq!(
-        metadata,
-        json!({"owner": "ops", "nested": {"deep": [1, 2]}, "012": "yes"})
-    );
+    assert_eq!(metadata, json!({"owner": "ops", "nested": {"deep": [1, 2]}, "012": "yes"}));
 }
 
 #[test]

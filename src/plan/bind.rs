@@ -143,15 +143,15 @@ impl<'a> Binder<'a> {
 
     fn bind_one(&self, declared: &Declared) -> Binding<'a> {
         let kind = declared.address.kind;
+        if let Some(reason) = self.actual.unknown.get(&kind) {
+            return Binding::Blocked(format!("{} could not be read: {reason}", kind.collection()));
+        }
         let (owner, paths) = match self.accounts.get(&declared.address.account) {
             Some(Account::Is(id, paths)) => (*id, paths),
             Some(Account::ToBeMade) => return Binding::Absent,
             Some(Account::Blocked(reason)) => return Binding::Blocked(reason.clone()),
             None => return Binding::Blocked("its account is not declared".to_owned()),
         };
-        if let Some(reason) = self.actual.unknown.get(&kind) {
-            return Binding::Blocked(format!("{} could not be read: {reason}", kind.collection()));
-        }
         match declared.bound_id {
             Some(id) => self.by_id(declared, owner, id),
             None => self.by_mark(declared, owner, paths),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::declared::Context;
 use super::step::{Action, Cause, Change, CredentialsEffect, Draft, Effect, Pending, StepId};
 use crate::observe::{Object, Password};
-use crate::resource::{Phase, Right};
+use crate::resource::{Kind, Phase, Right};
 
 /// Adds the credentials step of a declared subaccount, if one is needed. `object` is the
 /// subaccount as it is, or `None` if this plan makes it.
@@ -96,6 +96,11 @@ pub(super) fn steps(
 
     if changes.is_empty() {
         return;
+    }
+    if let Some(reason) = context.actual.unknown.get(&Kind::Token) {
+        let reason =
+            format!("credentials are set with a token, and tokens could not be read: {reason}");
+        return context.block(draft, reason);
     }
     let effect = CredentialsEffect {
         stack: context.desired.stack.clone(),

@@ -46,13 +46,13 @@ pub(super) fn steps(
 pub(super) struct Context<'a> {
     pub(super) declared: &'a Declared,
     pub(super) desired: &'a Desired,
-    actual: &'a Actual,
+    pub(super) actual: &'a Actual,
     pub(super) secrets: &'a Secrets,
     bindings: &'a Bindings<'a>,
 }
 
 impl Context<'_> {
-    fn block(&self, draft: &mut Draft, reason: String) {
+    pub(super) fn block(&self, draft: &mut Draft, reason: String) {
         draft.blocked.push(Blocked {
             address: self.declared.address.clone(),
             reason,

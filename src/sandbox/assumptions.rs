@@ -50,6 +50,8 @@ assumptions! {
         "What does the result of a DELETE list?";
     BATCH = 6 "batch" ["partial", "strict"]
         "Does a POST or PUT with one bad element still apply the good ones?";
+    RESULT_ORDER = 7 "result-order" ["input"]
+        "In which order does the answer to a batch POST list the items?";
     DEFAULT_FIELDS = 8 "default-fields" ["subset", "all"]
         "Which fields does an answer hold when none were asked for?";
     UNKNOWN_FIELD_ASKED = 9 "unknown-field-asked" ["drop", "refuse"]
@@ -72,12 +74,18 @@ assumptions! {
         "What happens when a token would have neither ttl nor expire?";
     ANY_ORIGIN = 17 "any-origin" ["absent", "star", "null"]
         "How does a token read that may be used from any origin?";
+    TEMPLATING = 18 "templating" ["stored"]
+        "What does `templating` in an access do? (It is kept as given.)";
+    ACL_FORM = 19 "acl-form" ["as-given"]
+        "Does the platform rewrite an ACL, filling in defaults or reordering it?";
     FLESPI_TOPIC = 20 "flespi-topic" ["refuse", "accept"]
         "What happens to an ACL entry for an MQTT topic below flespi/?";
     LIMIT_IN_USE = 21 "limit-in-use" ["refuse", "reset"]
         "What happens when a limit is deleted that subaccounts are assigned to?";
     LIMIT_OWNER = 22 "limit-owner" ["family", "parent", "any"]
         "Whose limits may a subaccount be assigned to?";
+    LIMIT_ABOVE_PARENT = 23 "limit-above-parent" ["accept"]
+        "May a limit grant more than the account that owns it has?";
     LIMIT_DEFAULTS = 24 "limit-defaults" ["plain", "terraform"]
         "Are api_calls and blocking_duration -1 and 60, or 20 and 60 as one provider has it, when left out?";
     NESTED_DELETE = 25 "nested-delete" ["cascade", "refuse"]
@@ -100,6 +108,10 @@ assumptions! {
         "Does a 429 carry Retry-After?";
     PATCH_NULL = 36 "patch-null" ["delete", "keep"]
         "Does null in a PATCH delete the key, as RFC 7396 has it?";
+    CONCURRENT_EDITS = 38 "concurrent-edits" ["last-wins"]
+        "What happens when two clients change one item?";
+    METADATA_SIZE = 39 "metadata-size" ["any"]
+        "How large may metadata be? (As large as a body, nested up to 60 levels.)";
     DUPLICATE_NAMES = 40 "duplicate-names" ["accept", "refuse"]
         "May two items of one account have the same name?";
     READ_ONLY_FIELD = 101 "read-only-field" ["refuse", "ignore"]

@@ -71,6 +71,12 @@ fn answer(world: &mut World, request: &Request, target: &Target) -> Result<Answe
     }
 }
 
+/// The furthest that the clock can be ahead in all, in seconds.
+const FURTHEST: u64 = 100 * LONGEST_LEAP;
+
+/// Ids stay exact in JSON numbers of any reader, and leave room for as many more.
+const LARGEST_ID: u64 = 1 << 52;
+
 /// The whole world as JSON: the changes that lead to it from nothing. What `GET state` gives, `PUT state` takes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +109,12 @@ fn check(state: &State) -> Result<(), String> {
     if state.account(state.root).is_none_or(|root| root.cid != 0) {
         return Err("the state names no root account".to_owned());
     }
+    if state.next_id > LARGEST_ID || state.clock > FURTHEST {
+        return Err("next_id or clock is out of range".to_owned());
+    }
+    if let Some(record) = state.bin.keys().find(|id| **id > state.next_id) {
+        return Err(format!("record {record} of the bin is beyond next_id"));
+    }
     for kind in Kind::ALL {
         for item in state.table(kind).iter() {
             let is_root = kind == Kind::Accounts && item.cid == 0;
@@ -129,7 +141,7 @@ fn advance(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
         Refusal::bad(format!("the body must be {{\"advance\": seconds}}, from 0 to {LONGEST_LEAP}"))
             .with_field("advance")
     })?;
-    let ahead = world.state.clock.saturating_add(seconds).min(100 * LONGEST_LEAP);
+    let ahead = world.state.clock.saturating_add(seconds).min(FURTHEST);
     world.commit(Change::Clock(ahead));
     Ok(Answer::row(&json!({"ahead": ahead})))
 }

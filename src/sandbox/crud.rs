@@ -47,7 +47,9 @@ pub(super) fn create(
     for element in &elements {
         // Gaps between ids keep clients from counting on a sequence.
         let id = next + 1 + (call.entropy)() % 5;
-        match draft(world, call, row, id, element) {
+        match draft(world, call, row, id, element)
+            .and_then(|item| check_name(world, row, &item, &items).map(|()| item))
+        {
             Ok(item) => {
                 next = id;
                 items.push(item);
@@ -85,9 +87,7 @@ fn draft(
         Draft { id, cid: call.top(), fields, now: call.now, entropy: &mut *call.entropy };
     (row.on_create)(world, &mut draft)?;
     let Draft { id, cid, fields, .. } = draft;
-    let item = Item { id, cid, fields };
-    check_name(world, row, &item)?;
-    Ok(item)
+    Ok(Item { id, cid, fields })
 }
 
 /// PUT and PATCH: one body, laid over every selected item.
@@ -114,9 +114,12 @@ pub(super) fn update_items(
     let Value::Object(given) = call.request.json()? else {
         return Err(hinted(world, row, Refusal::bad("the body must be an object")));
     };
-    // Judged once against nothing, so that a bad body is a 400 even where the selector matches no item.
-    lay_over(world, row, &mut Fields::default(), &given, write)
-        .map_err(|refusal| hinted(world, row, refusal))?;
+    if write == Write::Set {
+        // Judged once against nothing, so that a bad body is one 400 however many items it was meant for, none included.
+        // What is merged cannot be judged without what it is merged into.
+        lay_over(world, row, &mut Fields::default(), &given, write)
+            .map_err(|refusal| hinted(world, row, refusal))?;
+    }
     let projection = world.view().projection(row, &call.target, Shown::Always)?;
     let mut answer = Answer::default();
     let mut items = Vec::with_capacity(ids.len());
@@ -155,7 +158,7 @@ fn changed(
     (row.on_update)(world, &mut draft)?;
     let item = Item { id: old.id, cid: old.cid, fields: draft.fields };
     if given.contains_key(row.label) {
-        check_name(world, row, &item)?;
+        check_name(world, row, &item, &[])?;
     }
     Ok(item)
 }
@@ -258,13 +261,13 @@ fn lay_over(
             fields.remove(field.name);
             continue;
         }
-        let value = match (write, fields.get(field.name)) {
-            (Write::Merge, Some(old)) if old.is_object() => {
-                let mut merged = old.clone();
+        let value = match write {
+            Write::Set => value.clone(),
+            Write::Merge => {
+                let mut merged = fields.get(field.name).cloned().unwrap_or(Value::Null);
                 merge(&mut merged, value, world.assumptions.is(&PATCH_NULL, "delete"));
                 merged
             }
-            _ => value.clone(),
         };
         check_shape(world, field, &value)?;
         // A default is not stored: it reads back the same, and most fields of most items are defaults.
@@ -322,15 +325,15 @@ fn merge(target: &mut Value, patch: &Value, delete: bool) {
     }
 }
 
-fn check_name(world: &World, row: &Collection, item: &Item) -> Result<(), Refusal> {
+/// `batch` holds the items that the same call creates before this one.
+fn check_name(world: &World, row: &Collection, item: &Item, batch: &[Item]) -> Result<(), Refusal> {
     let name = item.fields.text(row.label).unwrap_or("");
     if name.is_empty() || world.assumptions.is(&DUPLICATE_NAMES, "accept") {
         return Ok(());
     }
     let table = world.state.table(row.kind);
-    let mut siblings =
-        table.owned(item.cid).filter(|id| *id != item.id).filter_map(|id| table.get(id));
-    match siblings.any(|sibling| sibling.fields.text(row.label) == Some(name)) {
+    let siblings = table.owned(item.cid).filter(|id| *id != item.id).filter_map(|id| table.get(id));
+    match siblings.chain(batch).any(|sibling| sibling.fields.text(row.label) == Some(name)) {
         true => Err(Refusal::bad(format!("field \"{}\" must be unique in the account", row.label))
             .with_field(row.label)),
         false => Ok(()),

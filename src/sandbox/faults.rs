@@ -15,6 +15,9 @@ use super::{
     request::Target,
 };
 
+/// The longest delay, in milliseconds: an hour outlasts any client.
+const LONGEST: u64 = 3_600_000;
+
 /// A plan, as `--faults FILE` and `PUT /_sandbox/faults` give it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +65,7 @@ pub struct FaultRule {
 pub enum FaultEffect {
     /// Answered with this status, without reaching the world.
     Answer {
-        /// The HTTP status, 200 to 599.
+        /// The HTTP status, 400 to 599.
         status: u16,
         /// Seconds for a `Retry-After` header; left out: no such header.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,9 +131,22 @@ impl Faults {
             if rule.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
                 return Err(FaultsError::Range { index, what: "probability must be from 0 to 1" });
             }
-            if matches!(rule.effect, FaultEffect::Answer { status, .. } if !(200..=599).contains(&status))
-            {
-                return Err(FaultsError::Range { index, what: "status must be from 200 to 599" });
+            match rule.effect {
+                FaultEffect::Answer { status, .. } if !(400..=599).contains(&status) => {
+                    return Err(FaultsError::Range {
+                        index,
+                        what: "status must be from 400 to 599",
+                    });
+                }
+                FaultEffect::Delay { milliseconds } | FaultEffect::SlowBody { milliseconds }
+                    if milliseconds > LONGEST =>
+                {
+                    return Err(FaultsError::Range {
+                        index,
+                        what: "milliseconds must not be more than an hour",
+                    });
+                }
+                _ => {}
             }
         }
         Ok(faults)

@@ -42,8 +42,12 @@ const BODY_LIMIT: usize = 32 * 1024 * 1024;
 /// The largest body of `PUT /_sandbox/state`: a world of a hundred thousand accounts, twice over.
 const STATE_LIMIT: usize = 512 * 1024 * 1024;
 
-/// A client gets this long to send its headers, and again for its body.
+/// A client gets this long to send its body.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection without a request is closed after this time. Longer than clients keep idle
+/// connections (90 s is usual), so that none finds its connection closed just as it writes.
+const IDLE: Duration = Duration::from_secs(120);
 
 /// Connections at a time; more wait in the listener's own queue.
 const CONNECTION_LIMIT: usize = 4096;
@@ -106,7 +110,7 @@ where
     let service = service_fn(move |request| answer(request, peer, shell.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(IDLE)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {

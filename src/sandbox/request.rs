@@ -9,6 +9,10 @@ use super::answer::Refusal;
 /// Longer request targets are refused; no selector that a person or a client builds comes near it.
 const TARGET_LIMIT: usize = 64 * 1024;
 
+/// Deeper bodies are refused. A log line wraps what a body holds into a few levels more, and has to be read back by a
+/// parser that stops at 128.
+const DEPTH_LIMIT: usize = 64;
+
 /// One request, headers in lower case.
 pub(super) struct Request {
     pub(super) method: String,
@@ -27,14 +31,29 @@ impl Request {
 
     /// The body as JSON, whatever the content type claims: some clients send none.
     pub(super) fn json(&self) -> Result<serde_json::Value, Refusal> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        let value = serde_json::from_slice(&self.body).map_err(|error| {
             // Only the position: the parser's sentence may quote the body, and bodies hold passwords.
             Refusal::bad(format!(
                 "body is not valid JSON, line {} column {}",
                 error.line(),
                 error.column()
             ))
-        })
+        })?;
+        match is_within(&value, DEPTH_LIMIT) {
+            true => Ok(value),
+            false => {
+                Err(Refusal::bad(format!("body is nested more than {DEPTH_LIMIT} levels deep")))
+            }
+        }
+    }
+}
+
+fn is_within(value: &serde_json::Value, levels: usize) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::Array(list) => levels > 0 && list.iter().all(|value| is_within(value, levels - 1)),
+        Value::Object(map) => levels > 0 && map.values().all(|value| is_within(value, levels - 1)),
+        _ => true,
     }
 }
 

@@ -177,7 +177,7 @@ impl World {
         real_now: u64,
         entropy: &mut dyn FnMut() -> u64,
     ) -> Response {
-        let now = real_now / 1000 + self.state.clock;
+        let now = (real_now / 1000).saturating_add(self.state.clock);
         let target = Target::parse(&request.target);
         if let Ok(target) = &target
             && target.segments.first().is_some_and(|first| first == "_sandbox")
@@ -298,15 +298,20 @@ impl World {
         for token in lapsed {
             self.lapse(token, now);
         }
-        let is_old = |record: &&Buried| record.deleted + BIN_RETENTION <= now;
-        let old: Vec<u64> =
-            self.state.bin.values().filter(is_old).map(|record| record.id).collect();
+        let end = |record: &Buried| record.deleted.saturating_add(BIN_RETENTION);
+        let old: Vec<u64> = self
+            .state
+            .bin
+            .values()
+            .filter(|record| end(record) <= now)
+            .map(|record| record.id)
+            .collect();
         old.into_iter().for_each(|id| self.commit(Change::Exhume(id)));
         let void = self.state.codes.values().filter(|code| code.until <= now);
         let void: Vec<String> = void.map(|code| code.code.clone()).collect();
         void.into_iter().for_each(|code| self.commit(Change::Spend(code)));
         let dues = self.state.table(Kind::Tokens).iter().map(admission::lapses_at);
-        let dues = dues.chain(self.state.bin.values().map(|record| record.deleted + BIN_RETENTION));
+        let dues = dues.chain(self.state.bin.values().map(end));
         let dues = dues.chain(self.state.codes.values().map(|code| code.until));
         self.next_lapse = dues.min().unwrap_or(u64::MAX);
     }

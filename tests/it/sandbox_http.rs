@@ -1,5 +1,7 @@
 //! The sandbox over real HTTP: what only sockets, threads and files can show.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -24,7 +26,8 @@ struct Reply {
 
 impl Reply {
     fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
     }
 }
 
@@ -80,7 +83,10 @@ impl Client {
 }
 
 /// Blocking calls, off the runtime's threads.
-async fn with<T: Send + 'static>(sandbox: &Sandbox, work: impl FnOnce(Client) -> T + Send + 'static) -> T {
+async fn with<T: Send + 'static>(
+    sandbox: &Sandbox,
+    work: impl FnOnce(Client) -> T + Send + 'static,
+) -> T {
     let client = Client::of(sandbox);
     tokio::task::spawn_blocking(move || work(client)).await.unwrap()
 }
@@ -92,7 +98,10 @@ async fn it_starts_on_a_free_port_answers_and_stops() {
     assert!(!format!("{sandbox:?}").contains(sandbox.token().expose_secret()));
     let address = with(&sandbox, |client| {
         let reply = client.send("GET", "/auth/info", "");
-        assert_eq!((reply.status, &reply.json()["result"][0]["access"]), (200, &json!({"type": 1})));
+        assert_eq!(
+            (reply.status, &reply.json()["result"][0]["access"]),
+            (200, &json!({"type": 1}))
+        );
         assert!(reply.head.to_lowercase().contains("content-type: application/json"));
         client.address
     })
@@ -116,8 +125,17 @@ async fn a_stopped_sandbox_goes_on_where_it_was() {
         client.send("GET", "/_sandbox/journal", "").json()
     })
     .await;
-    let paths: Vec<&str> = journal["result"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect();
-    assert_eq!(paths, ["/platform/limits", "/platform/limits/all"], "the journal of an earlier run can be read");
+    let paths: Vec<&str> = journal["result"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        paths,
+        ["/platform/limits", "/platform/limits/all"],
+        "the journal of an earlier run can be read"
+    );
     second.stop().await.unwrap();
 }
 
@@ -154,7 +172,16 @@ async fn connections_are_cut_and_bodies_truncated_as_asked() {
         client.limits();
         assert!(start.elapsed() >= Duration::from_millis(200));
         client.faults(json!({"count": 1, "effect": {"slow_body": {"milliseconds": 20}}}));
-        assert_eq!(client.send("GET", "/platform/limits/all?fields=name,devices_count,api_calls,metadata,description", "").status, 200);
+        assert_eq!(
+            client
+                .send(
+                    "GET",
+                    "/platform/limits/all?fields=name,devices_count,api_calls,metadata,description",
+                    ""
+                )
+                .status,
+            200
+        );
     })
     .await;
     sandbox.stop().await.unwrap();
@@ -190,7 +217,9 @@ async fn bytes_that_are_no_request_end_their_own_connection_only() {
 
 #[tokio::test]
 async fn faults_and_latency_can_be_there_from_the_start() {
-    let faults = Faults::from_json(br#"{"rules":[{"path":"/auth/*","effect":{"answer":{"status":502}}}]}"#).unwrap();
+    let faults =
+        Faults::from_json(br#"{"rules":[{"path":"/auth/*","effect":{"answer":{"status":502}}}]}"#)
+            .unwrap();
     let latency = Duration::from_millis(100);
     let sandbox = Sandbox::start(Options { faults, latency, ..Options::default() }).await.unwrap();
     with(&sandbox, move |client| {

@@ -27,6 +27,9 @@ fn live(bench: &mut Bench, store: &mut Store) {
         .send();
     bench.put("/auth/email/update", json!({"email": "a@b.c"}));
     bench.delete("/platform/limits/all");
+    let deepest = (0..62).fold(json!(1), |inner, _| json!({"a": inner}));
+    assert_eq!(bench.post("/platform/limits", json!([{"metadata": {"a": deepest}}])).status, 400);
+    assert_eq!(bench.post("/platform/limits", json!([{"metadata": deepest}])).status, 200);
     bench.ask("POST", "/_sandbox/clock").unsigned().body(json!({"advance": 5})).send();
     store.append(&bench.world.take_touches().unwrap()).unwrap();
 }

@@ -114,6 +114,27 @@ fn a_body_nested_too_deeply_is_refused() {
 }
 
 #[test]
+fn access_can_be_patched_in_part() {
+    let mut bench = Bench::new();
+    let acl = json!({"type": 2, "acl": [{"uri": "gw/devices", "methods": ["GET"]}]});
+    let token = bench.post("/platform/tokens", json!([{"ttl": 60, "access": acl}])).id();
+    let patch = json!({"access": {"acl": [{"uri": "mqtt"}]}, "metadata": {"a": null, "b": {"c": null, "d": 1}}});
+    let patched = bench
+        .ask("PATCH", &format!("/platform/tokens/{token}?fields=access,metadata"))
+        .body(patch)
+        .send();
+    assert_eq!(
+        patched.row(),
+        &json!({"access": {"type": 2, "acl": [{"uri": "mqtt"}]}, "metadata": {"b": {"d": 1}}})
+    );
+    let bad = bench
+        .ask("PATCH", &format!("/platform/tokens/{token}"))
+        .body(json!({"access": {"type": 1}}))
+        .send();
+    assert_eq!(bad.status, 400, "a master token has no list");
+}
+
+#[test]
 fn an_error_about_a_body_does_not_quote_it() {
     let mut bench = Bench::new();
     let mut asked = bench.ask("PUT", "/auth/password");
@@ -142,4 +163,6 @@ fn names_may_repeat_unless_told_otherwise() {
         ),
         (200, 400)
     );
+    let batch = bench.post("/platform/limits?fields=name", json!([{"name": "y"}, {"name": "y"}]));
+    assert_eq!((batch.rows().len(), batch.code()), (1, 2));
 }

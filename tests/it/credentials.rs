@@ -1,0 +1,194 @@
+//! E-mail and password of subaccounts, as somebody who logs in meets them.
+
+use serde_json::{Value, json};
+
+use crate::support::{World, run};
+
+const MANIFESTS: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Subaccount
+metadata: {name: acme}
+spec:
+  credentials:
+    email: ops@acme.example
+    password: {file: password}
+";
+
+fn login(world: &World, email: &str, password: &str) -> u16 {
+    let body = json!({"email": email, "password": password});
+    world.call("POST", "/auth/login/credentials", None, None, Some(&body)).0
+}
+
+/// Follows the link in the newest mail, as the person would whom it is for.
+fn confirm_email(world: &World) {
+    let outbox = world.outbox();
+    let mail = outbox.last().expect("a mail was sent");
+    let code = mail.get("code").and_then(Value::as_str).expect("the mail holds a code");
+    let (status, answer) =
+        world.call("POST", "/auth/email/confirm", None, None, Some(&json!({"code": code})));
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[test]
+fn the_declared_password_logs_in_and_the_old_one_no_longer_does() {
+    let world = World::new();
+    world.write("acme.yaml", MANIFESTS);
+    world.write("password", "correct horse\n");
+    world.apply(&["."]);
+    confirm_email(&world);
+    assert_eq!(login(&world, "ops@acme.example", "correct horse"), 200);
+
+    world.write("password", "battery staple\n");
+    let plan = world.plan(&["."]);
+    assert_eq!(plan["steps"].as_array().unwrap().len(), 1, "{plan}");
+    assert_eq!(plan["steps"][0]["phase"], "credentials");
+    assert_eq!(plan["steps"][0]["changes"][0]["field"], "credentials.password");
+    world.apply(&["."]);
+    assert_eq!(login(&world, "ops@acme.example", "battery staple"), 200);
+    assert_ne!(login(&world, "ops@acme.example", "correct horse"), 200);
+}
+
+#[test]
+fn an_unchanged_password_is_never_sent_again_and_a_pending_email_never_asked_for_twice() {
+    let world = World::new();
+    world.write("acme.yaml", MANIFESTS);
+    world.write("password", "correct horse");
+    let first = world.apply(&[".", "--format", "json"]).json();
+    assert_eq!(first["pending"].as_array().unwrap().len(), 1, "{first}");
+    world.empty_journal();
+    for _ in 0..3 {
+        let run = world.apply(&[".", "--format", "json"]).json();
+        assert_eq!(run["outcome"], "unchanged");
+        assert_eq!(run["pending"].as_array().unwrap().len(), 1, "{run}");
+    }
+    assert_eq!(world.writes().len(), 0);
+    assert_eq!(world.outbox().len(), 1);
+    confirm_email(&world);
+    let run = world.apply(&[".", "--format", "json"]).json();
+    assert_eq!(run["pending"], json!([]));
+}
+
+#[test]
+fn credentials_are_set_with_a_token_of_the_subaccount_that_does_not_outlive_the_step() {
+    let world = World::new();
+    world.write("acme.yaml", MANIFESTS);
+    world.write("password", "correct horse");
+    let tokens = world.count("tokens");
+    world.apply(&["."]);
+    let acme = world.item("subaccounts", "name", "acme")["id"].as_i64();
+    let writes = world.writes();
+    let password = writes.iter().find(|request| request.line() == "PUT /auth/password").unwrap();
+    assert_eq!(password.cid, acme, "signed by the subaccount itself");
+    assert_eq!(world.count("tokens"), tokens);
+    // The account of our own token keeps its own password: none.
+    assert_ne!(login(&world, "", "correct horse"), 200);
+}
+
+#[test]
+fn the_bootstrap_token_goes_even_when_the_password_is_refused() {
+    let world = World::new();
+    world.write("acme.yaml", MANIFESTS);
+    world.write("password", "correct horse");
+    let tokens = world.count("tokens");
+    world.faults(&json!({"rules": [
+        {"path": "/auth/password", "effect": {"answer": {"status": 400, "reason": "no"}}}]}));
+    let report = world.run(&["apply", ".", "--yes", "--format", "json"]).expect(6).json();
+    let failed: Vec<&Value> =
+        report["steps"].as_array().unwrap().iter().filter(|s| s["outcome"] == "failed").collect();
+    assert_eq!(failed.len(), 1, "{report}");
+    assert_eq!(world.count("tokens"), tokens);
+    world.faults(&json!({"rules": []}));
+    world.apply(&["."]);
+    confirm_email(&world);
+    assert_eq!(login(&world, "ops@acme.example", "correct horse"), 200);
+}
+
+#[test]
+fn a_bootstrap_token_that_an_interrupted_run_left_is_removed_by_the_next() {
+    let world = World::new();
+    world.write("acme.yaml", MANIFESTS);
+    world.write("password", "correct horse");
+    let tokens = world.count("tokens");
+    world.faults(&json!({"rules": [
+        {"method": "DELETE", "path": "/platform/tokens/*",
+         "effect": {"answer": {"status": 403, "reason": "no"}}}]}));
+    world.run(&["apply", ".", "--yes"]).expect(6);
+    assert_eq!(world.count("tokens"), tokens + 1, "the run could not clean up");
+    world.faults(&json!({"rules": []}));
+    let plan = world.plan(&["."]);
+    assert_eq!(plan["summary"]["delete"], 1, "{plan}");
+    world.apply(&["."]);
+    assert_eq!(world.count("tokens"), tokens);
+}
+
+#[test]
+fn a_generated_password_is_delivered_and_made_only_once() {
+    let world = World::new();
+    let generated = "{generate: {length: 24}, deliver: [{file: out/acme}]}";
+    world.write("acme.yaml", &MANIFESTS.replace("{file: password}", generated));
+    world.apply(&["."]);
+    confirm_email(&world);
+    let password = world.read("out/acme");
+    assert_eq!(password.trim().len(), 24);
+    assert_eq!(login(&world, "ops@acme.example", password.trim()), 200);
+    world.empty_journal();
+    world.apply(&["."]);
+    assert_eq!(world.writes().len(), 0);
+    // A lost file makes no new password: somebody may be using the one that is set.
+    std::fs::remove_file(world.path().join("out/acme")).unwrap();
+    world.apply(&["."]);
+    assert_eq!(world.writes().len(), 0);
+    assert_eq!(login(&world, "ops@acme.example", password.trim()), 200);
+}
+
+#[test]
+fn a_plan_runs_no_program_and_an_apply_does() {
+    let world = World::new();
+    let program = "{exec: [sh, -c, \"echo ran >> ran; echo from-a-program\"]}";
+    world.write("acme.yaml", &MANIFESTS.replace("{file: password}", program));
+    world.plan(&["."]);
+    assert!(!world.path().join("ran").exists());
+    world.apply(&["."]);
+    confirm_email(&world);
+    assert_eq!(login(&world, "ops@acme.example", "from-a-program"), 200);
+    std::fs::remove_file(world.path().join("ran")).unwrap();
+    let plan = world.plan(&["."]);
+    assert!(!world.path().join("ran").exists());
+    assert_eq!(plan["notes"].as_array().unwrap().len(), 1, "{plan}");
+}
+
+#[test]
+fn no_output_holds_a_password_or_a_key() {
+    let world = World::new();
+    let token = "\
+---
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: app, account: acme}
+spec: {ttl: 1h, access: standard, deliver: [{file: out/app}]}
+";
+    world.write("acme.yaml", &format!("{MANIFESTS}{token}"));
+    world.write("password", "canary-password-1");
+    let mut told = String::new();
+    let mut tell = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.env("FLESPI_GITOPS_LOG", "trace");
+        let run = run(command);
+        told.push_str(&run.stdout);
+        told.push_str(&run.stderr);
+    };
+    tell(&["plan", "."]);
+    tell(&["apply", ".", "--yes"]);
+    world.write("password", "canary-password-2");
+    tell(&["plan", ".", "--format", "json"]);
+    world.faults(&json!({"rules": [{"path": "/auth/password", "effect":
+        {"answer": {"status": 400, "reason": "canary-password-2 is too weak"}}}]}));
+    tell(&["apply", ".", "--yes", "-vvv"]);
+    let key = world.read("out/app");
+    assert_eq!(key.trim().len(), 64);
+    assert!(told.len() > 10_000, "the trace is there");
+    for secret in ["canary-password", key.trim(), &world.token()] {
+        assert!(!told.contains(secret), "a secret was told:\n{told}");
+    }
+    assert!(told.contains("subaccount/acme"), "the search finds what is there");
+}

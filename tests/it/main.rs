@@ -1,0 +1,15 @@
+//! Everything that is tested from outside, in one binary.
+
+#![expect(unreachable_pub, reason = "the modules of one binary are all there is to reach")]
+
+mod apply;
+mod bad_input;
+mod credentials;
+mod drift;
+mod faults;
+mod prune;
+mod sandbox_http;
+mod straight_line;
+mod support;
+mod tidy;
+mod watch;

@@ -1,0 +1,124 @@
+//! Deleting: only what is ours, only when asked, and never with something foreign inside.
+
+use serde_json::json;
+
+use crate::support::World;
+
+const ACME: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Subaccount
+metadata: {name: acme}
+";
+
+const STACK: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Stack
+metadata: {name: default}
+";
+
+fn world() -> World {
+    let world = World::new();
+    world.write("stack.yaml", STACK);
+    world.write("acme.yaml", ACME);
+    world.apply(&["."]);
+    world
+}
+
+fn forget_acme(world: &World) {
+    std::fs::remove_file(world.path().join("acme.yaml")).unwrap();
+}
+
+#[test]
+fn nothing_is_deleted_without_prune_and_it_is_told() {
+    let world = world();
+    forget_acme(&world);
+    let plan = world.plan(&["."]);
+    assert_eq!(plan["steps"], json!([]));
+    assert_eq!(plan["prunable"][0]["address"], "subaccount/acme");
+    world.apply(&["."]);
+    assert_eq!(world.count("subaccounts"), 1);
+    world.apply(&[".", "--prune"]);
+    assert_eq!(world.count("subaccounts"), 0);
+}
+
+#[test]
+fn what_nobody_marked_is_never_deleted() {
+    let world = world();
+    world.api("POST", "/platform/subaccounts", Some(&json!([{"name": "by hand"}])));
+    forget_acme(&world);
+    world.apply(&[".", "--prune"]);
+    assert_eq!(world.item("subaccounts", "name", "by hand")["name"], "by hand");
+}
+
+#[test]
+fn protection_outlives_the_manifest() {
+    let world = World::new();
+    world.write("stack.yaml", STACK);
+    world.write("acme.yaml", &format!("{ACME}spec: {{lifecycle: {{protect: true}}}}\n"));
+    world.apply(&["."]);
+    forget_acme(&world);
+    let refused = world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
+    assert!(refused.stdout.contains("protected"), "{}", refused.stdout);
+    assert_eq!(world.count("subaccounts"), 1);
+    // Two reviewed changes: first the protection goes, then the manifest.
+    world.write("acme.yaml", ACME);
+    world.apply(&["."]);
+    forget_acme(&world);
+    world.apply(&[".", "--prune"]);
+    assert_eq!(world.count("subaccounts"), 0);
+}
+
+#[test]
+fn a_subaccount_with_something_foreign_in_it_stays() {
+    let world = world();
+    let acme = world.item("subaccounts", "name", "acme")["id"].as_i64();
+    let token = world.token();
+    let body = json!([{"name": "theirs"}]);
+    let (status, _) = world.call("POST", "/platform/limits", Some(&token), acme, Some(&body));
+    assert_eq!(status, 200);
+    forget_acme(&world);
+    let refused = world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
+    assert!(refused.stdout.contains("theirs"), "{}", refused.stdout);
+    assert_eq!(world.count("subaccounts"), 1);
+}
+
+#[test]
+fn a_limit_that_somebody_uses_stays() {
+    let world = World::new();
+    world.write("stack.yaml", STACK);
+    world.write(
+        "limit.yaml",
+        "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: starter}\n",
+    );
+    world.apply(&["."]);
+    let limit = world.item("limits", "name", "starter")["id"].clone();
+    let body = json!([{"name": "by hand", "limit_id": limit}]);
+    world.api("POST", "/platform/subaccounts", Some(&body));
+    std::fs::remove_file(world.path().join("limit.yaml")).unwrap();
+    let refused = world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
+    assert!(refused.stdout.contains("by hand"), "{}", refused.stdout);
+    assert_eq!(world.count("limits"), 1);
+}
+
+#[test]
+fn a_mark_in_the_wrong_place_is_told_and_never_followed() {
+    let world = world();
+    // Somebody copies the mark of `acme` onto an account of another name, deeper down.
+    let acme = world.item("subaccounts", "name", "acme");
+    let body = json!([{"name": "copy", "metadata": acme["metadata"]}]);
+    let token = world.token();
+    world.call("POST", "/platform/subaccounts", Some(&token), acme["id"].as_i64(), Some(&body));
+    let plan = world.plan(&[".", "--prune"]);
+    assert_eq!(plan["steps"], json!([]), "{plan}");
+    assert!(plan["notes"].to_string().contains("which it is not"), "{plan}");
+}
+
+#[test]
+fn an_empty_folder_deletes_nothing() {
+    let world = world();
+    forget_acme(&world);
+    std::fs::remove_file(world.path().join("stack.yaml")).unwrap();
+    world.empty_journal();
+    world.run(&["apply", ".", "--yes", "--prune"]).expect(3);
+    assert_eq!(world.journal().len(), 0, "nothing was sent");
+}

@@ -1,0 +1,278 @@
+//! A sandbox of its own for every test, and the real program run against it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use flespi_gitops::sandbox::{Options, Sandbox};
+use flespi_gitops::secret::ExposeSecret;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+/// A platform, a folder with manifests, and a hermetic way to run the program.
+pub struct World {
+    runtime: Runtime,
+    sandbox: Option<Sandbox>,
+    folder: tempfile::TempDir,
+    http: reqwest::Client,
+}
+
+/// What a run of the program gave.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// One request that the sandbox saw.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    pub cid: Option<i64>,
+}
+
+impl Request {
+    /// Whether the request changes something, or tries to.
+    pub fn is_write(&self) -> bool {
+        self.method != "GET"
+    }
+
+    /// Method and path without the query.
+    pub fn line(&self) -> String {
+        format!("{} {}", self.method, self.path.split('?').next().unwrap())
+    }
+}
+
+impl Run {
+    /// Fails the test with all output unless the exit code is `code`.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        let Self { code: got, stdout, stderr } = &self;
+        assert_eq!(*got, code, "stdout:\n{stdout}\nstderr:\n{stderr}");
+        self
+    }
+
+    /// The result as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{error}\nstdout:\n{}\nstderr:\n{}", self.stdout, self.stderr)
+        })
+    }
+}
+
+impl World {
+    /// A fresh platform and an empty folder.
+    pub fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// A platform with options.
+    pub fn with(options: Options) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+        let http = runtime.block_on(async { reqwest::Client::new() });
+        let folder = tempfile::tempdir().unwrap();
+        Self { runtime, sandbox: Some(sandbox), folder, http }
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        self.sandbox.as_ref().unwrap()
+    }
+
+    /// The master token of the root account.
+    pub fn token(&self) -> String {
+        self.sandbox().token().expose_secret().to_owned()
+    }
+
+    /// The folder in which the program runs.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file below the folder.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Replaces `from`, which must be there, in a file.
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
+        let path = self.path().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "`{from}` is not in {name}:\n{text}");
+        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// Copies an example of the repository.
+    pub fn copy_example(&self, name: &str) {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        for entry in walkdir::WalkDir::new(&from) {
+            let entry = entry.unwrap();
+            let below = entry.path().strip_prefix(&from).unwrap();
+            // What a person's own run left beside the manifests is not part of the example.
+            if !entry.file_type().is_file() || below.components().any(|c| c.as_os_str() == "out") {
+                continue;
+            }
+            let to = self.path().join(name).join(below);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+
+    /// The program, ready to run against the sandbox.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flespi-gitops"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("FLESPI_PLATFORM", self.sandbox().url())
+            .env("FLESPI_TOKEN", self.token())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        run(self.command(arguments))
+    }
+
+    /// Applies, and expects it to go well.
+    #[track_caller]
+    pub fn apply(&self, arguments: &[&str]) -> Run {
+        let mut all = vec!["apply", "--yes"];
+        all.extend(arguments);
+        self.run(&all).expect(0)
+    }
+
+    /// The plan as JSON.
+    #[track_caller]
+    pub fn plan(&self, arguments: &[&str]) -> Value {
+        let mut all = vec!["plan", "--format", "json"];
+        all.extend(arguments);
+        self.run(&all).expect(0).json()
+    }
+
+    /// A call to the platform as a person would make it with curl: status and whole answer.
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        cid: Option<i64>,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
+        let url = format!("{}{path}", self.sandbox().url());
+        let mut request = self.http.request(method.parse().unwrap(), url);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("FlespiToken {token}"));
+        }
+        if let Some(cid) = cid {
+            request = request.header("x-flespi-cid", cid);
+        }
+        if let Some(body) = body {
+            request = request.body(body.to_string());
+        }
+        self.runtime.block_on(async {
+            let response = request.send().await.unwrap();
+            let status = response.status().as_u16();
+            let text = response.text().await.unwrap();
+            (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+        })
+    }
+
+    /// A call with the root account's token that must succeed: its `result`.
+    #[track_caller]
+    pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<Value> {
+        let (status, answer) = self.call(method, path, Some(&self.token()), None, body);
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer["result"].as_array().unwrap().clone()
+    }
+
+    /// The one item of `collection` whose `field` is `value`, with all fields that matter.
+    #[track_caller]
+    pub fn item(&self, collection: &str, field: &str, value: &str) -> Value {
+        let fields = match collection {
+            "limits" => "id,cid,name,description,devices_count,api_calls,metadata",
+            "subaccounts" => "id,cid,name,limit_id,enabled,email,metadata",
+            _ => "id,cid,info,enabled,ttl,expire,access,ips,origins,metadata",
+        };
+        let items = self.api("GET", &format!("/platform/{collection}/all?fields={fields}"), None);
+        let mut found: Vec<Value> =
+            items.into_iter().filter(|item| item[field].as_str() == Some(value)).collect();
+        assert_eq!(found.len(), 1, "{collection} with {field}={value}: {found:?}");
+        found.remove(0)
+    }
+
+    /// How many items a collection has in the whole branch.
+    pub fn count(&self, collection: &str) -> usize {
+        self.api("GET", &format!("/platform/{collection}/all"), None).len()
+    }
+
+    /// Every request that the sandbox saw since the journal was last emptied.
+    pub fn journal(&self) -> Vec<Request> {
+        let (status, answer) = self.call("GET", "/_sandbox/journal", None, None, None);
+        assert_eq!(status, 200);
+        let entries = answer["result"].as_array().unwrap().iter();
+        entries
+            .map(|entry| Request {
+                method: entry["method"].as_str().unwrap().to_owned(),
+                path: entry["path"].as_str().unwrap().to_owned(),
+                cid: entry["cid"].as_i64(),
+            })
+            .collect()
+    }
+
+    /// The requests that changed something, or tried to.
+    pub fn writes(&self) -> Vec<Request> {
+        self.journal().into_iter().filter(Request::is_write).collect()
+    }
+
+    pub fn empty_journal(&self) {
+        self.call("DELETE", "/_sandbox/journal", None, None, None);
+    }
+
+    /// Mails that the platform would have sent.
+    pub fn outbox(&self) -> Vec<Value> {
+        let (_, answer) = self.call("GET", "/_sandbox/outbox", None, None, None);
+        answer["result"].as_array().unwrap().clone()
+    }
+
+    /// Sets what goes wrong.
+    pub fn faults(&self, faults: &Value) {
+        let (status, answer) = self.call("PUT", "/_sandbox/faults", None, None, Some(faults));
+        assert_eq!(status, 200, "{answer}");
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(sandbox) = self.sandbox.take() {
+            let _ = self.runtime.block_on(sandbox.stop());
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(mut command: Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
