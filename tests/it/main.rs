@@ -1,6 +1,11 @@
 //! Everything that is tested from outside, in one binary.
 
 #![expect(unreachable_pub, reason = "the modules of one binary are all there is to reach")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, what is not there fails the test"
+)]
 
 mod apply;
 mod bad_input;
@@ -8,6 +13,7 @@ mod credentials;
 mod drift;
 mod faults;
 mod prune;
+mod readme;
 mod sandbox_http;
 mod straight_line;
 mod support;
