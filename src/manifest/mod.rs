@@ -10,6 +10,8 @@ pub(crate) mod discover;
 pub mod model;
 mod parse;
 pub mod schema;
+#[cfg(test)]
+mod tests;
 mod violation;
 
 use std::path::PathBuf;
