@@ -1,4 +1,4 @@
-//! Everything that is tested from outside, in one binary.
+//! What can be seen from outside, in one binary: linking is the slow part, so it is done once.
 
 #![expect(unreachable_pub, reason = "the modules of one binary are all there is to reach")]
 #![expect(
@@ -18,4 +18,5 @@ mod sandbox_http;
 mod straight_line;
 mod support;
 mod tidy;
+mod validate_cases;
 mod watch;
