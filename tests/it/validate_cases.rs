@@ -249,3 +249,63 @@ fn nothing_that_anybody_may_write_brings_the_loading_down() {
         }
     }
 }
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides`, or 0 if there are none.
+    fn roll(&mut self, sides: usize) -> usize {
+        // The multiplier and increment are Knuth's; the upper half is the better one.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let number = usize::try_from(self.0 >> 33).unwrap_or_default();
+        number.checked_rem(sides).unwrap_or_default()
+    }
+}
+
+/// Lines of different mistakes put together make mistakes that nobody thought of.
+#[test]
+fn mistakes_can_be_mixed_at_will() {
+    let rounds = std::env::var("MIX_ROUNDS").ok();
+    let rounds: usize = rounds.and_then(|rounds| rounds.parse().ok()).unwrap_or(300);
+    let (cases, _) = cases();
+    let texts: Vec<String> = cases
+        .iter()
+        .filter(|case| case.path.is_file())
+        .filter_map(|case| std::fs::read_to_string(&case.path).ok())
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mixed.yaml");
+    for round in 0..rounds {
+        let mut dice = Dice(round as u64);
+        let mut lines: Vec<String> = Vec::new();
+        for _ in 0..=dice.roll(3) {
+            let text = &texts[dice.roll(texts.len())];
+            lines.extend(text.lines().map(str::to_owned));
+            lines.push("---".to_owned());
+        }
+        for _ in 0..dice.roll(6) {
+            let (from, to) = (dice.roll(lines.len()), dice.roll(lines.len()));
+            match dice.roll(3) {
+                0 => lines.swap(from, to),
+                1 => lines[to] = lines[from].replacen("  ", "", 1),
+                _ => lines[to] = format!("  {}", lines[from]),
+            }
+        }
+        let mixed = lines.join("\n");
+        std::fs::write(&path, &mixed).unwrap();
+        let load = load_at(&path);
+        let shown = render::short(&load.sources, load.diagnostics.as_slice());
+        assert_eq!(
+            shown.lines().count(),
+            load.diagnostics.len(),
+            "round {round}"
+        );
+        // Every edit has to lie within the text and on its characters.
+        std::fs::write(&path, apply(&mixed, &load.diagnostics)).unwrap();
+        let _ = load_at(&path);
+    }
+}
