@@ -257,10 +257,8 @@ impl Dice {
     /// A number below `sides`, or 0 if there are none.
     fn roll(&mut self, sides: usize) -> usize {
         // The multiplier and increment are Knuth's; the upper half is the better one.
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let number = usize::try_from(self.0 >> 33).unwrap_or_default();
         number.checked_rem(sides).unwrap_or_default()
     }
@@ -299,11 +297,7 @@ fn mistakes_can_be_mixed_at_will() {
         std::fs::write(&path, &mixed).unwrap();
         let load = load_at(&path);
         let shown = render::short(&load.sources, load.diagnostics.as_slice());
-        assert_eq!(
-            shown.lines().count(),
-            load.diagnostics.len(),
-            "round {round}"
-        );
+        assert_eq!(shown.lines().count(), load.diagnostics.len(), "round {round}");
         // Every edit has to lie within the text and on its characters.
         std::fs::write(&path, apply(&mixed, &load.diagnostics)).unwrap();
         let _ = load_at(&path);
