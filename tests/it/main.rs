@@ -14,6 +14,7 @@ mod drift;
 mod faults;
 mod prune;
 mod readme;
+mod rights_pairs;
 mod sandbox_http;
 mod straight_line;
 mod support;
