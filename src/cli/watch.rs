@@ -103,6 +103,11 @@ async fn follow(
         match reconcile::prepare(&in_force, &session.client, policy, Programs::Run).await {
             Err(error) => session::explain(&error, common, output),
             Ok(prepared) if prepared.plan.is_converged() => output.say("nothing to do"),
+            // What a guard refuses waits for a person.
+            Ok(prepared) if !prepared.plan.refusals.is_empty() => {
+                output.result(&plan_text(&prepared.plan));
+                output.error("refused without approval; apply it by hand with --approve");
+            }
             Ok(prepared) => {
                 output.result(&plan_text(&prepared.plan));
                 let report = carry_out(&prepared, session, stop.clone(), output).await;

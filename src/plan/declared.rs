@@ -1,5 +1,7 @@
 //! The steps that one declared object needs.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::bind::{Binding, Bindings, How};
@@ -71,6 +73,7 @@ impl Context<'_> {
             source: Some(self.declared.origin.clone()),
             changes: Vec::new(),
             needs: Vec::new(),
+            relies_on: BTreeMap::new(),
             effect,
         }
     }
@@ -224,6 +227,9 @@ impl Context<'_> {
             });
         }
 
+        if let Some(danger) = self.saws_own_branch(object, &difference) {
+            return self.block(draft, danger);
+        }
         let must_mark = how != How::Mark || protection_changed;
         if !difference.changes.is_empty() || must_mark {
             if !declared.lifecycle.allows(Right::Update) {
@@ -266,11 +272,34 @@ impl Context<'_> {
                     step.changes.push(self.change_of_mark(object));
                 }
                 step.reason = reason;
+                step.relies_on = diff::found_fields(object);
                 draft.steps.push(step);
             }
         }
         self.assign(object, &applied, draft);
         credentials::steps(self, Some(object), Vec::new(), draft);
+    }
+
+    /// Our own token must stay what it is, or the run that narrows it is the last one.
+    fn saws_own_branch(&self, object: &Object, difference: &diff::Difference) -> Option<String> {
+        if object.kind != Kind::Token || object.id != self.actual.identity.token {
+            return None;
+        }
+        let number = |value: &Value| value.as_i64().unwrap_or(0);
+        let danger = difference.changes.iter().find(|change| match change.field.as_str() {
+            "enabled" => change.after == Value::Bool(false),
+            "access" | "ips" => true,
+            // 0 switches the bound off, and the other one may not hold.
+            "ttl" | "expire" => {
+                number(&change.after) == 0 || number(&change.after) < number(&change.before)
+            }
+            _ => false,
+        })?;
+        Some(format!(
+            "token {} signs this very run, and changing its `{}` could lock it out; use another \
+             token for that",
+            object.id, danger.field
+        ))
     }
 
     fn change_of_mark(&self, object: &Object) -> Change {
@@ -371,6 +400,7 @@ impl Context<'_> {
         step.needs = needs;
         step.changes = vec![change_of_limit(before, limit, cause)];
         step.reason = diff::reason(declared, &step.changes);
+        step.relies_on = diff::found_fields(object);
         draft.steps.push(step);
     }
 }

@@ -31,15 +31,23 @@ pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
 
 /// Sorts the draft, takes out what needs something that is not there, and seals it.
 pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
-    let Draft { mut steps, mut blocked, pending, mut prunable, unknown, mut notes, unchanged } =
-        draft;
+    let Draft {
+        mut steps,
+        mut blocked,
+        pending,
+        mut prunable,
+        unknown,
+        refusals,
+        mut notes,
+        unchanged,
+    } = draft;
     block_the_stranded(&mut steps, &mut blocked);
     steps.sort_by(|a, b| (rank(a), &a.address, &a.id).cmp(&(rank(b), &b.address, &b.id)));
     blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
     blocked.dedup();
     prunable.sort_by(|a, b| a.address.cmp(&b.address));
     notes.sort();
-    let digest = digest::of(&desired.stack, &steps);
+    let digest = digest::of_plan(&desired.stack, &steps, &refusals);
     Plan {
         stack: desired.stack.clone(),
         steps,
@@ -47,6 +55,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         pending,
         prunable,
         unknown,
+        refusals,
         notes,
         unchanged,
         digest,

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::Policy;
 use super::bind::Bindings;
+use super::diff::{LIMIT_FIELD, found_fields};
 use super::step::{Action, Blocked, Draft, Effect, Prunable, Step, StepId};
-use super::{Policy, diff::LIMIT_FIELD};
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase};
 
@@ -76,6 +77,12 @@ impl<'a> Pruner<'a> {
             };
             let is_bound = self.bindings.address_of(object.kind, object.id).is_some();
             let is_ours = object.id == self.actual.identity.token && object.kind == Kind::Token;
+            if is_ours && !is_bound {
+                draft.notes.push(format!(
+                    "{}: token {} signs this very run and is not deleted",
+                    mark.address, object.id
+                ));
+            }
             if mark.bootstrap || is_bound || is_ours {
                 continue;
             }
@@ -233,6 +240,7 @@ fn deletion(phase: Phase, object: &Object, mark: &Mark) -> Step {
         source: None,
         changes: Vec::new(),
         needs: Vec::new(),
+        relies_on: found_fields(object),
         effect: Effect::Delete { kind: object.kind, id: object.id },
     }
 }

@@ -119,12 +119,12 @@ pub struct Applied(BTreeMap<String, String>);
 impl Applied {
     /// The digests of canonical `fields`.
     pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
-        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), digest(value))).collect())
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), digest_of(value))).collect())
     }
 
     /// Whether `value` is what was last applied to `field`; `None` if nothing is known of it.
     pub fn matches(&self, field: &str, value: &Value) -> Option<bool> {
-        self.0.get(field).map(|known| *known == digest(value))
+        self.0.get(field).map(|known| *known == digest_of(value))
     }
 
     fn is_empty(&self) -> bool {
@@ -151,9 +151,9 @@ impl std::fmt::Display for Applied {
     }
 }
 
-/// Eight hexadecimal digits: two different values of one field collide once in four thousand
-/// million, and a collision only chooses between two words in a reason.
-fn digest(value: &Value) -> String {
+/// A short digest of a value: eight hexadecimal digits. Two different values of one field collide once in four thousand
+/// million, and a collision only hides a change of that field from a reason or from a sealed plan.
+pub fn digest_of(value: &Value) -> String {
     let bytes = Sha256::digest(value.to_string().as_bytes());
     bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
