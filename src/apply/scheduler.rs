@@ -197,6 +197,7 @@ mod tests {
             blocked: Vec::new(),
             pending: Vec::new(),
             prunable: Vec::new(),
+            disputed: Vec::new(),
             unknown: Vec::new(),
             refusals: Vec::new(),
             notes: Vec::new(),

@@ -35,6 +35,8 @@ pub(super) enum Binding<'a> {
     Absent,
     /// It cannot be told, or must not be touched.
     Blocked(String),
+    /// Marks contradict each other, and these objects are what they are about.
+    Disputed(String, Vec<i64>),
 }
 
 /// All bindings of a plan.
@@ -134,7 +136,7 @@ impl<'a> Binder<'a> {
                 Account::Is(object.id, paths)
             }
             Binding::Absent => Account::ToBeMade,
-            Binding::Blocked(_) => {
+            Binding::Blocked(_) | Binding::Disputed(..) => {
                 Account::Blocked(format!("its account {} is blocked", declared.address))
             }
         };
@@ -219,13 +221,16 @@ impl<'a> Binder<'a> {
             ([], []) => self.by_label(declared, here),
             (several, older) => {
                 let all = several.iter().chain(older);
-                let ids: Vec<String> = all.map(|object| object.id.to_string()).collect();
-                Binding::Blocked(format!(
-                    "{} {} carry the mark of {}; say with `metadata.id` which one is meant",
-                    kind.collection(),
-                    ids.join(" and "),
-                    declared.address
-                ))
+                let ids: Vec<i64> = all.map(|object| object.id).collect();
+                Binding::Disputed(
+                    format!(
+                        "{} {} carry the mark of {}; say with `metadata.id` which one is meant",
+                        kind.collection(),
+                        words(&ids),
+                        declared.address
+                    ),
+                    ids,
+                )
             }
         }
     }
@@ -256,8 +261,27 @@ impl<'a> Binder<'a> {
             .filter(|object| !matches!(object.mark, Ok(Some(_))) && object.label() == label)
             .copied()
             .collect();
+        // Under another address of ours that no manifest has any more: renamed, or meddled with.
+        let renamed = here.iter().find(|object| {
+            object.label() == label
+                && object.mark_of(&self.desired.stack).is_some_and(|mark| !mark.bootstrap)
+                && self.is_unclaimed(object)
+        });
+        if let (Some(object), []) = (renamed, same.as_slice())
+            && let Some(mark) = object.mark_of(&self.desired.stack)
+        {
+            return Binding::Disputed(
+                format!(
+                    "{kind} {} is called `{label}` and carries the mark of {old}, which no manifest \
+                     declares; if it was renamed, say so with `metadata: {{moved_from: {old}}}`",
+                    object.id,
+                    old = mark.address
+                ),
+                vec![object.id],
+            );
+        }
         match same.as_slice() {
-            [] => Binding::Absent,
+            [] => self.absent(declared, here),
             [object] if object.mark.is_err() => Binding::Blocked(format!(
                 "{kind} {} is called `{label}`, and {}; mend or remove the mark",
                 object.id,
@@ -271,13 +295,75 @@ impl<'a> Binder<'a> {
                 id = object.id
             )),
             several => {
-                let ids: Vec<String> = several.iter().map(|object| object.id.to_string()).collect();
+                let ids: Vec<i64> = several.iter().map(|object| object.id).collect();
                 Binding::Blocked(format!(
                     "{} {} are all called `{label}`; say with `metadata.id` which one is meant",
                     kind.collection(),
-                    ids.join(", ")
+                    words(&ids)
                 ))
             }
         }
     }
+
+    /// Whether no manifest of ours, and no other stack, lays claim to the object.
+    fn is_unclaimed(&self, object: &Object) -> bool {
+        match &object.mark {
+            Ok(Some(mark)) => {
+                mark.stack == self.desired.stack
+                    && !self.desired.objects.contains_key(&mark.address)
+            }
+            Ok(None) | Err(_) => true,
+        }
+    }
+
+    /// Nothing has the mark or the name. Whoever has a master token of a subaccount can take mark
+    /// and name away from it, or give it those of another one; it must not be created a second
+    /// time because of that.
+    fn absent(&self, declared: &Declared, here: &[&'a Object]) -> Binding<'a> {
+        if declared.address.kind != Kind::Subaccount {
+            return Binding::Absent;
+        }
+        let path = declared.own_path();
+        let claimed = here.iter().filter(|object| self.is_unclaimed(object)).find(|object| {
+            self.actual.owned_by(object.id).any(|inner| {
+                let mark = inner.mark_of(&self.desired.stack);
+                mark.is_some_and(|mark| !mark.bootstrap && mark.address.account == path)
+            })
+        });
+        if let Some(object) = claimed {
+            return Binding::Disputed(
+                format!(
+                    "subaccount {id} `{label}` carries neither its mark nor its name, and holds \
+                     objects whose marks say that they are in `{path}`; if it is the one, bind it \
+                     with `metadata: {{id: {id}}}`",
+                    id = object.id,
+                    label = object.label()
+                ),
+                vec![object.id],
+            );
+        }
+        // Two accounts that claim to be the same one: either may be the one that is missed here.
+        let mut claims: BTreeMap<&Address, Vec<i64>> = BTreeMap::new();
+        for object in here {
+            if let Some(mark) = object.mark_of(&self.desired.stack) {
+                claims.entry(&mark.address).or_default().push(object.id);
+            }
+        }
+        match claims.into_iter().find(|(_, ids)| ids.len() > 1) {
+            Some((address, ids)) => Binding::Disputed(
+                format!(
+                    "it is not there, and subaccounts {} both carry the mark of {address}: one of \
+                     them may be it; bind each with `metadata.id`",
+                    words(&ids)
+                ),
+                ids,
+            ),
+            None => Binding::Absent,
+        }
+    }
+}
+
+/// Ids in a sentence.
+fn words(ids: &[i64]) -> String {
+    ids.iter().map(i64::to_string).collect::<Vec<_>>().join(" and ")
 }

@@ -8,7 +8,7 @@ use super::bind::{Binding, Bindings, How};
 use super::credentials;
 use super::diff::{self, LIMIT_FIELD, limit_value};
 use super::step::{
-    Action, Blocked, Cause, Change, CreateEffect, Draft, Effect, MarkEdit, Step, StepId,
+    Action, Blocked, Cause, Change, CreateEffect, Disputed, Draft, Effect, MarkEdit, Step, StepId,
     UpdateEffect,
 };
 use crate::observe::{Actual, Object, Secrets, SinkState};
@@ -38,6 +38,14 @@ pub(super) fn steps(
             );
         }
         Some(Binding::Blocked(reason)) => return context.block(draft, reason.clone()),
+        Some(Binding::Disputed(reason, ids)) => {
+            draft.disputed.push(Disputed {
+                address: declared.address.clone(),
+                ids_on_platform: ids.clone(),
+                reason: reason.clone(),
+            });
+            return context.block(draft, reason.clone());
+        }
         None => return context.block(draft, "it was not looked for".to_owned()),
     }
     let is_blocked = draft.blocked.last().is_some_and(|b| b.address == declared.address);
@@ -126,7 +134,7 @@ impl Context<'_> {
             {
                 Ok((None, vec![StepId::of(Phase::Limit, limit)]))
             }
-            Some(Binding::Blocked(reason)) => {
+            Some(Binding::Blocked(reason) | Binding::Disputed(reason, _)) => {
                 Err(format!("its limit {limit} is blocked: {reason}"))
             }
             Some(Binding::Absent) | None => Err(format!("its limit {limit} is not there")),

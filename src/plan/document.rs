@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::step::{
-    Action, Blocked, Change, Pending, Plan, Prunable, Refusal, Step, StepId, Summary, Unknown,
+    Action, Blocked, Change, Disputed, Pending, Plan, Prunable, Refusal, Step, StepId, Summary,
+    Unknown,
 };
 use crate::resource::{Address, Phase};
 
@@ -27,6 +28,8 @@ pub struct PlanDocument<'a> {
     pub pending: &'a [Pending],
     /// What only a run with `--prune` would delete.
     pub prunable: &'a [Prunable],
+    /// Where marks contradict each other; nothing is done because of such a mark.
+    pub disputed: &'a [Disputed],
     /// Scopes that could not be read; nothing is planned there.
     pub unknown: &'a [Unknown],
     /// Why an apply does nothing before a person has approved this very plan.
@@ -81,6 +84,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         blocked,
         pending,
         prunable,
+        disputed,
         unknown,
         refusals,
         notes,
@@ -96,6 +100,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         blocked,
         pending,
         prunable,
+        disputed,
         unknown,
         refusals,
         notes,

@@ -26,8 +26,8 @@ pub use document::{PlanDocument, document};
 pub(crate) use order::rank;
 pub use seal::{SealError, Sealed, Stale};
 pub use step::{
-    Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Effect, MarkEdit, Pending,
-    Plan, Prunable, Refusal, Step, StepId, Summary, Unknown, UpdateEffect,
+    Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Disputed, Effect, MarkEdit,
+    Pending, Plan, Prunable, Refusal, Step, StepId, Summary, Unknown, UpdateEffect,
 };
 
 use crate::observe::{Actual, Contents, Secrets};

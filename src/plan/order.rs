@@ -36,6 +36,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         mut blocked,
         pending,
         mut prunable,
+        mut disputed,
         unknown,
         refusals,
         mut notes,
@@ -46,6 +47,8 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
     blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
     blocked.dedup();
     prunable.sort_by(|a, b| a.address.cmp(&b.address));
+    disputed
+        .sort_by(|a, b| (&a.address, &a.ids_on_platform).cmp(&(&b.address, &b.ids_on_platform)));
     notes.sort();
     let digest = digest::of_plan(&desired.stack, &steps, &refusals);
     Plan {
@@ -54,6 +57,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         blocked,
         pending,
         prunable,
+        disputed,
         unknown,
         refusals,
         notes,

@@ -24,6 +24,8 @@ pub struct Plan {
     pub pending: Vec<Pending>,
     /// What carries this stack's mark and no manifest names, while pruning is not asked for.
     pub prunable: Vec<Prunable>,
+    /// Where marks contradict each other; nothing is done because of such a mark.
+    pub disputed: Vec<Disputed>,
     /// What could not be read; nothing is planned there.
     pub unknown: Vec<Unknown>,
     /// Why an apply does nothing before a person has approved this very plan.
@@ -284,6 +286,18 @@ pub struct Prunable {
     pub id_on_platform: i64,
 }
 
+/// Marks that contradict each other or the place where they are found. A mark is a claim and no
+/// proof: whoever has a master token of a subaccount can write its metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Disputed {
+    /// The address that is claimed.
+    pub address: Address,
+    /// The objects that it is about.
+    pub ids_on_platform: Vec<i64>,
+    /// What the contradiction is.
+    pub reason: String,
+}
+
 /// Why an apply does nothing before a person has approved the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
@@ -355,6 +369,7 @@ pub(super) struct Draft {
     pub(super) blocked: Vec<Blocked>,
     pub(super) pending: Vec<Pending>,
     pub(super) prunable: Vec<Prunable>,
+    pub(super) disputed: Vec<Disputed>,
     pub(super) unknown: Vec<Unknown>,
     pub(super) refusals: Vec<Refusal>,
     pub(super) notes: Vec<String>,

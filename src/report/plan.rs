@@ -52,6 +52,9 @@ pub fn plan_text(plan: &Plan) -> String {
     }
     section("refused without approval", BAD, refusals);
     section("blocked", BAD, blocked.collect());
+    let disputed =
+        plan.disputed.iter().map(|disputed| format!("! {}: {}", disputed.address, disputed.reason));
+    section("disputed", BAD, disputed.collect());
     let unknown = plan.unknown.iter().map(|unknown| {
         format!("? {}: {}; nothing is planned there", unknown.kind.collection(), unknown.reason)
     });

@@ -10,6 +10,7 @@
 mod apply;
 mod bad_input;
 mod credentials;
+mod disputes;
 mod drift;
 mod faults;
 mod guards;
