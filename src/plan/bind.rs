@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::observe::{Actual, Object};
-use crate::resource::{AccountPath, Address, Declared, Desired, Kind};
+use crate::resource::{AccountPath, Address, Declared, Desired, Kind, Mark};
 
 /// How an object was recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +44,18 @@ pub(super) enum Binding<'a> {
 pub(super) struct Bindings<'a> {
     by_address: BTreeMap<&'a Address, Binding<'a>>,
     by_object: BTreeMap<(Kind, i64), &'a Address>,
+    /// Every path that marks inside a bound account may use.
+    paths: BTreeMap<i64, BTreeSet<AccountPath>>,
 }
 
 impl<'a> Bindings<'a> {
     pub(super) fn get(&self, address: &Address) -> Option<&Binding<'a>> {
         self.by_address.get(address)
+    }
+
+    /// Whether marks inside the bound account may say that they are in `path`.
+    pub(super) fn is_path_of(&self, account: i64, path: &AccountPath) -> bool {
+        self.paths.get(&account).is_some_and(|paths| paths.contains(path))
     }
 
     /// The address that an object was bound to.
@@ -64,7 +71,11 @@ pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual) -> Bindings<'a>
         actual,
         contents: BTreeMap::new(),
         accounts: BTreeMap::new(),
-        bindings: Bindings { by_address: BTreeMap::new(), by_object: BTreeMap::new() },
+        bindings: Bindings {
+            by_address: BTreeMap::new(),
+            by_object: BTreeMap::new(),
+            paths: BTreeMap::new(),
+        },
     };
     for object in actual.objects.values() {
         binder.contents.entry((object.kind, object.owner)).or_default().push(object);
@@ -133,6 +144,7 @@ impl<'a> Binder<'a> {
                 paths.extend(declared.moved_from.as_ref().and_then(Address::as_account));
                 let mark = object.mark_of(&self.desired.stack);
                 paths.extend(mark.and_then(|mark| mark.address.as_account()));
+                self.bindings.paths.insert(object.id, paths.clone());
                 Account::Is(object.id, paths)
             }
             Binding::Absent => Account::ToBeMade,
@@ -198,30 +210,45 @@ impl<'a> Binder<'a> {
         let kind = declared.address.kind;
         let none = Vec::new();
         let here = self.contents.get(&(kind, owner)).unwrap_or(&none);
-        let ours: Vec<(&'a Object, &Address)> = here
+        let ours: Vec<(&'a Object, &Mark)> = here
             .iter()
             .filter_map(|object| {
                 let mark = object.mark_of(&self.desired.stack)?;
-                (!mark.bootstrap).then_some((*object, &mark.address))
+                (!mark.bootstrap).then_some((*object, mark))
             })
             .collect();
-
-        let with_address = |wanted: &dyn Fn(&Address) -> bool| -> Vec<&'a Object> {
-            ours.iter().filter(|(_, address)| wanted(address)).map(|(object, _)| *object).collect()
+        let pick = |wanted: &dyn Fn(&Mark) -> bool| -> Vec<&'a Object> {
+            ours.iter().filter(|(_, mark)| wanted(mark)).map(|(object, _)| *object).collect()
         };
-        let exact = with_address(&|address| *address == declared.address);
-        let older = with_address(&|address| {
-            *address != declared.address
-                && ((address.name == declared.address.name && paths.contains(&address.account))
-                    || Some(address) == declared.moved_from.as_ref())
+
+        let mut exact = pick(&|mark| mark.address == declared.address);
+        let arrived = pick(&|mark| mark.address == declared.address && self.has_arrived(mark));
+        if !arrived.is_empty() {
+            exact = arrived;
+        }
+        let moved = match self.old_address(declared) {
+            Some(old) => pick(&|mark| mark.address == *old && !self.has_arrived(mark)),
+            None => Vec::new(),
+        };
+        let below_renamed = pick(&|mark| {
+            mark.address != declared.address
+                && mark.address.name == declared.address.name
+                && paths.contains(&mark.address.account)
         });
-        match (exact.as_slice(), older.as_slice()) {
-            ([object], _) => Binding::Found(object, How::Mark),
-            ([], [object]) => Binding::Found(object, How::OldMark),
-            ([], []) => self.by_label(declared, here),
-            (several, older) => {
-                let all = several.iter().chain(older);
-                let ids: Vec<i64> = all.map(|object| object.id).collect();
+        let exact_leaves = exact.iter().all(|object| {
+            let mark = object.mark_of(&self.desired.stack);
+            !mark.is_some_and(|mark| self.has_arrived(mark)) && self.is_left(&declared.address)
+        });
+        match (exact.as_slice(), moved.as_slice(), below_renamed.as_slice()) {
+            // In an exchange of names what carries the new one is about to leave it.
+            (_, [object], _) if exact_leaves => Binding::Found(object, How::OldMark),
+            ([object], [], _) => Binding::Found(object, How::Mark),
+            ([], [], [object]) => Binding::Found(object, How::OldMark),
+            ([], [], []) => self.by_label(declared, here),
+            (exact, moved, below) => {
+                let all = exact.iter().chain(moved).chain(below);
+                let ids: BTreeSet<i64> = all.map(|object| object.id).collect();
+                let ids: Vec<i64> = ids.into_iter().collect();
                 Binding::Disputed(
                     format!(
                         "{} {} carry the mark of {}; say with `metadata.id` which one is meant",
@@ -233,6 +260,28 @@ impl<'a> Binder<'a> {
                 )
             }
         }
+    }
+
+    /// The address under which a renamed object is still to be looked for. A manifest that took
+    /// over the old address keeps what is there, unless that is renamed in its turn.
+    fn old_address<'d>(&self, declared: &'d Declared) -> Option<&'d Address> {
+        let old = declared.moved_from.as_ref()?;
+        match self.desired.objects.get(old) {
+            Some(successor) if successor.moved_from.is_none() => None,
+            _ => Some(old),
+        }
+    }
+
+    /// Whether the object with this mark has been renamed already, as its manifest says.
+    fn has_arrived(&self, mark: &Mark) -> bool {
+        let declared = self.desired.objects.get(&mark.address);
+        let moved_from = declared.and_then(|declared| declared.moved_from.as_ref());
+        moved_from.is_some() && moved_from == mark.moved_from.as_ref()
+    }
+
+    /// Whether some manifest says that what was at `address` is now called otherwise.
+    fn is_left(&self, address: &Address) -> bool {
+        self.desired.objects.values().any(|other| other.moved_from.as_ref() == Some(address))
     }
 
     /// Nothing is marked: is something of that name in the way?

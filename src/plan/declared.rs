@@ -8,8 +8,8 @@ use super::bind::{Binding, Bindings, How};
 use super::credentials;
 use super::diff::{self, LIMIT_FIELD, limit_value};
 use super::step::{
-    Action, Blocked, Cause, Change, CreateEffect, Disputed, Draft, Effect, MarkEdit, Step, StepId,
-    UpdateEffect,
+    Action, Blocked, Cause, Change, CreateEffect, Disputed, Draft, Effect, MarkEdit, Refusal, Step,
+    StepId, UpdateEffect,
 };
 use crate::observe::{Actual, Object, Secrets, SinkState};
 use crate::resource::canonical::canonical;
@@ -115,6 +115,7 @@ impl Context<'_> {
         MarkEdit {
             stack: self.desired.stack.clone(),
             address: self.declared.address.clone(),
+            moved_from: self.declared.moved_from.clone(),
             protect: self.declared.lifecycle.keeps_forever(),
             applied: diff::applied_fields(self.declared),
             base: base.clone(),
@@ -152,6 +153,7 @@ impl Context<'_> {
         let mut metadata = declared.metadata.clone();
         let mut mark = Mark::new(&self.desired.stack, declared.address.clone());
         mark.protect = declared.lifecycle.keeps_forever();
+        mark.moved_from.clone_from(&declared.moved_from);
         let applied = diff::applied_fields(declared);
         mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
         mark.write(&mut metadata);
@@ -178,6 +180,7 @@ impl Context<'_> {
             "{} declares it, and nothing in {account} has its mark or its name",
             declared.origin
         );
+        self.refuse_move(draft);
         let created = step.id.clone();
         draft.steps.push(step);
 
@@ -192,6 +195,27 @@ impl Context<'_> {
         }
         let needs = declared.address.as_account().map(|path| self.account_needs(&path));
         credentials::steps(self, None, needs.unwrap_or_default(), draft);
+    }
+
+    /// The platform moves no limit, subaccount or token to another owner: what is declared to have
+    /// come from elsewhere would be another object, with another id and another key.
+    fn refuse_move(&self, draft: &mut Draft) {
+        let Some(old) = &self.declared.moved_from else { return };
+        let there = self.actual.of_kind(old.kind).find(|object| {
+            object.mark_of(&self.desired.stack).is_some_and(|mark| mark.address == *old)
+        });
+        if let Some(object) = there {
+            draft.refusals.push(Refusal {
+                guard: "move".to_owned(),
+                count: 1,
+                allowed: 0,
+                reason: format!(
+                    "{old} ({} {}) cannot be moved to another owner; {} would be a new one, and \
+                     only --prune would delete the old one",
+                    object.kind, object.id, self.declared.address
+                ),
+            });
+        }
     }
 
     fn all_fields(&self) -> Vec<Change> {

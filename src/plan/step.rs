@@ -234,6 +234,8 @@ pub struct MarkEdit {
     pub stack: String,
     /// The address.
     pub address: Address,
+    /// The address from which the object is renamed, if it is.
+    pub moved_from: Option<Address>,
     /// Whether the object outlives its manifest.
     pub protect: bool,
     /// Canonical values that were applied with this step, by field.

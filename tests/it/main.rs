@@ -16,6 +16,7 @@ mod faults;
 mod guards;
 mod prune;
 mod readme;
+mod renames;
 mod sandbox_http;
 mod sealed;
 mod straight_line;
