@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::index::Index;
 use crate::observe::{Actual, Object};
-use crate::resource::{AccountPath, Address, Declared, Desired, Kind, Mark};
+use crate::resource::{AccountPath, Address, Declared, Desired, Kind};
 
 /// How an object was recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,8 @@ pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual) -> Bindings<'a>
     let mut binder = Binder {
         desired,
         actual,
-        contents: BTreeMap::new(),
+        index: Index::new(actual, &desired.stack),
+        left: desired.objects.values().filter_map(|d| d.moved_from.as_ref()).collect(),
         accounts: BTreeMap::new(),
         bindings: Bindings {
             by_address: BTreeMap::new(),
@@ -77,9 +79,6 @@ pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual) -> Bindings<'a>
             paths: BTreeMap::new(),
         },
     };
-    for object in actual.objects.values() {
-        binder.contents.entry((object.kind, object.owner)).or_default().push(object);
-    }
     let root = Account::Is(actual.identity.account, BTreeSet::from([AccountPath::root()]));
     binder.accounts.insert(AccountPath::root(), root);
 
@@ -113,7 +112,9 @@ enum Account {
 struct Binder<'a> {
     desired: &'a Desired,
     actual: &'a Actual,
-    contents: BTreeMap<(Kind, i64), Vec<&'a Object>>,
+    index: Index<'a>,
+    /// Addresses that some manifest says its object has left.
+    left: BTreeSet<&'a Address>,
     accounts: BTreeMap<AccountPath, Account>,
     bindings: Bindings<'a>,
 }
@@ -208,43 +209,29 @@ impl<'a> Binder<'a> {
         paths: &BTreeSet<AccountPath>,
     ) -> Binding<'a> {
         let kind = declared.address.kind;
-        let none = Vec::new();
-        let here = self.contents.get(&(kind, owner)).unwrap_or(&none);
-        let ours: Vec<(&'a Object, &Mark)> = here
-            .iter()
-            .filter_map(|object| {
-                let mark = object.mark_of(&self.desired.stack)?;
-                (!mark.bootstrap).then_some((*object, mark))
-            })
-            .collect();
-        let pick = |wanted: &dyn Fn(&Mark) -> bool| -> Vec<&'a Object> {
-            ours.iter().filter(|(_, mark)| wanted(mark)).map(|(object, _)| *object).collect()
+        let ours = |address: &Address| -> Vec<&'a Object> {
+            let marked = self.index.marked(kind, owner, address).iter();
+            marked.filter(|object| object.mark_of(&self.desired.stack).is_some()).copied().collect()
         };
-
-        let mut exact = pick(&|mark| mark.address == declared.address);
-        let arrived = pick(&|mark| mark.address == declared.address && self.has_arrived(mark));
-        if !arrived.is_empty() {
-            exact = arrived;
+        let mut exact = ours(&declared.address);
+        if exact.iter().any(|object| self.has_arrived(object)) {
+            exact.retain(|object| self.has_arrived(object));
         }
-        let moved = match self.old_address(declared) {
-            Some(old) => pick(&|mark| mark.address == *old && !self.has_arrived(mark)),
-            None => Vec::new(),
-        };
-        let below_renamed = pick(&|mark| {
-            mark.address != declared.address
-                && mark.address.name == declared.address.name
-                && paths.contains(&mark.address.account)
-        });
-        let exact_leaves = exact.iter().all(|object| {
-            let mark = object.mark_of(&self.desired.stack);
-            !mark.is_some_and(|mark| self.has_arrived(mark)) && self.is_left(&declared.address)
-        });
+        let mut moved = self.old_address(declared).map(&ours).unwrap_or_default();
+        moved.retain(|object| !self.has_arrived(object));
+        let below_renamed: Vec<&'a Object> = paths
+            .iter()
+            .filter(|path| **path != declared.address.account)
+            .flat_map(|path| ours(&Address::new(kind, path.clone(), &declared.address.name)))
+            .collect();
+        let is_left = self.left.contains(&declared.address);
+        let exact_leaves = exact.iter().all(|object| !self.has_arrived(object) && is_left);
         match (exact.as_slice(), moved.as_slice(), below_renamed.as_slice()) {
             // In an exchange of names what carries the new one is about to leave it.
             (_, [object], _) if exact_leaves => Binding::Found(object, How::OldMark),
             ([object], [], _) => Binding::Found(object, How::Mark),
             ([], [], [object]) => Binding::Found(object, How::OldMark),
-            ([], [], []) => self.by_label(declared, here),
+            ([], [], []) => self.by_label(declared, owner),
             (exact, moved, below) => {
                 let all = exact.iter().chain(moved).chain(below);
                 let ids: BTreeSet<i64> = all.map(|object| object.id).collect();
@@ -272,26 +259,19 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Whether the object with this mark has been renamed already, as its manifest says.
-    fn has_arrived(&self, mark: &Mark) -> bool {
+    /// Whether the object has been renamed already, as its manifest says.
+    fn has_arrived(&self, object: &Object) -> bool {
+        let Some(mark) = object.mark_of(&self.desired.stack) else { return false };
         let declared = self.desired.objects.get(&mark.address);
         let moved_from = declared.and_then(|declared| declared.moved_from.as_ref());
         moved_from.is_some() && moved_from == mark.moved_from.as_ref()
     }
 
-    /// Whether some manifest says that what was at `address` is now called otherwise.
-    fn is_left(&self, address: &Address) -> bool {
-        self.desired.objects.values().any(|other| other.moved_from.as_ref() == Some(address))
-    }
-
     /// Nothing is marked: is something of that name in the way?
-    fn by_label(&self, declared: &Declared, here: &[&'a Object]) -> Binding<'a> {
+    fn by_label(&self, declared: &Declared, owner: i64) -> Binding<'a> {
         let kind = declared.address.kind;
-        let foreign = here.iter().find(|object| {
-            matches!(&object.mark, Ok(Some(mark))
-                if mark.stack != self.desired.stack && mark.address == declared.address)
-        });
-        if let Some(object) = foreign {
+        // Our own would have been found by its mark.
+        if let [object, ..] = self.index.marked(kind, owner, &declared.address) {
             if declared.lifecycle.observe_only() {
                 return Binding::Found(object, How::Observed);
             }
@@ -305,16 +285,12 @@ impl<'a> Binder<'a> {
         }
         let label = declared.fields.get(kind.label_field()).and_then(Value::as_str);
         let label = label.unwrap_or(&declared.address.name);
-        let same: Vec<&'a Object> = here
-            .iter()
-            .filter(|object| !matches!(object.mark, Ok(Some(_))) && object.label() == label)
-            .copied()
-            .collect();
+        let called = self.index.labelled(kind, owner, label);
+        let unmarked = called.iter().filter(|object| !matches!(object.mark, Ok(Some(_))));
+        let same: Vec<&'a Object> = unmarked.copied().collect();
         // Under another address of ours that no manifest has any more: renamed, or meddled with.
-        let renamed = here.iter().find(|object| {
-            object.label() == label
-                && object.mark_of(&self.desired.stack).is_some_and(|mark| !mark.bootstrap)
-                && self.is_unclaimed(object)
+        let renamed = called.iter().find(|object| {
+            object.mark_of(&self.desired.stack).is_some() && self.is_unclaimed(object)
         });
         if let (Some(object), []) = (renamed, same.as_slice())
             && let Some(mark) = object.mark_of(&self.desired.stack)
@@ -330,7 +306,7 @@ impl<'a> Binder<'a> {
             );
         }
         match same.as_slice() {
-            [] => self.absent(declared, here),
+            [] => self.absent(declared, owner),
             [object] if object.mark.is_err() => Binding::Blocked(format!(
                 "{kind} {} is called `{label}`, and {}; mend or remove the mark",
                 object.id,
@@ -368,17 +344,15 @@ impl<'a> Binder<'a> {
     /// Nothing has the mark or the name. Whoever has a master token of a subaccount can take mark
     /// and name away from it, or give it those of another one; it must not be created a second
     /// time because of that.
-    fn absent(&self, declared: &Declared, here: &[&'a Object]) -> Binding<'a> {
+    fn absent(&self, declared: &Declared, owner: i64) -> Binding<'a> {
         if declared.address.kind != Kind::Subaccount {
             return Binding::Absent;
         }
         let path = declared.own_path();
-        let claimed = here.iter().filter(|object| self.is_unclaimed(object)).find(|object| {
-            self.actual.owned_by(object.id).any(|inner| {
-                let mark = inner.mark_of(&self.desired.stack);
-                mark.is_some_and(|mark| !mark.bootstrap && mark.address.account == path)
-            })
-        });
+        let residences = self.index.residences(&path);
+        let claimed = residences
+            .filter_map(|account| self.actual.get(Kind::Subaccount, account))
+            .find(|account| account.owner == owner && self.is_unclaimed(account));
         if let Some(object) = claimed {
             return Binding::Disputed(
                 format!(
@@ -392,20 +366,14 @@ impl<'a> Binder<'a> {
             );
         }
         // Two accounts that claim to be the same one: either may be the one that is missed here.
-        let mut claims: BTreeMap<&Address, Vec<i64>> = BTreeMap::new();
-        for object in here {
-            if let Some(mark) = object.mark_of(&self.desired.stack) {
-                claims.entry(&mark.address).or_default().push(object.id);
-            }
-        }
-        match claims.into_iter().find(|(_, ids)| ids.len() > 1) {
+        match self.index.doubles(owner) {
             Some((address, ids)) => Binding::Disputed(
                 format!(
                     "it is not there, and subaccounts {} both carry the mark of {address}: one of \
                      them may be it; bind each with `metadata.id`",
-                    words(&ids)
+                    words(ids)
                 ),
-                ids,
+                ids.clone(),
             ),
             None => Binding::Absent,
         }
