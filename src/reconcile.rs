@@ -5,7 +5,7 @@
 use tokio::sync::{mpsc, watch};
 
 use crate::api::{Client, Reader, Writer};
-use crate::apply::{Apply, Event, Report, apply};
+use crate::apply::{Apply, Event, OnError, Report, apply};
 use crate::observe::{self, Contents, ObserveError, Programs};
 use crate::plan::{Plan, Policy, accounts_at_risk, plan};
 use crate::resource::Desired;
@@ -51,12 +51,13 @@ pub async fn prepare(
 pub async fn carry_out(
     prepared: &Prepared,
     client: &Client,
+    on_error: OnError,
     stop: watch::Receiver<bool>,
     events: mpsc::UnboundedSender<Event>,
 ) -> Report {
     let writer = Writer::new(client.clone());
     let Prepared { plan, own_account, calls: _ } = prepared;
-    apply(Apply { plan, writer: &writer, own_account: *own_account, stop, events }).await
+    apply(Apply { plan, writer: &writer, own_account: *own_account, on_error, stop, events }).await
 }
 
 fn calls(reader: &Reader) -> u64 {

@@ -9,6 +9,7 @@ use super::output::Output;
 use super::session::{self, Session};
 use super::settings::Common;
 use super::stop::stoppable;
+use crate::apply::OnError;
 use crate::diagnostic::render;
 use crate::manifest::{self, Load};
 use crate::observe::Programs;
@@ -110,7 +111,8 @@ async fn follow(
             }
             Ok(prepared) => {
                 output.result(&plan_text(&prepared.plan));
-                let report = carry_out(&prepared, session, stop.clone(), output).await;
+                let report =
+                    carry_out(&prepared, session, OnError::Finish, stop.clone(), output).await;
                 output.result(&run_text(&report));
             }
         }

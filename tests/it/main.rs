@@ -14,6 +14,7 @@ mod disputes;
 mod drift;
 mod faults;
 mod guards;
+mod ledger;
 mod prune;
 mod readme;
 mod renames;
