@@ -20,6 +20,7 @@ pub struct Actual {
     pub identity: Identity,
     /// Every object that could be read, by kind and id.
     pub objects: BTreeMap<(Kind, i64), Object>,
+    by_owner: BTreeMap<i64, Vec<(Kind, i64)>>,
     /// The kinds that could not be read, and why. Nothing is known of their objects.
     pub unknown: BTreeMap<Kind, String>,
 }
@@ -88,7 +89,12 @@ pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
     if identity.access_type != 1 {
         return Err(ObserveError::NotMaster(identity.access_type));
     }
-    let mut actual = Actual { identity, objects: BTreeMap::new(), unknown: BTreeMap::new() };
+    let mut actual = Actual {
+        identity,
+        objects: BTreeMap::new(),
+        by_owner: BTreeMap::new(),
+        unknown: BTreeMap::new(),
+    };
     let mut readings = JoinSet::new();
     for kind in Kind::ALL {
         let reader = reader.clone();
@@ -126,7 +132,10 @@ impl Actual {
                 None => return self.add_unknown(kind, format!("{kind} {id} has no owner")),
             }
         }
-        self.objects.extend(objects);
+        for (key, object) in objects {
+            self.by_owner.entry(object.owner).or_default().push(key);
+            self.objects.insert(key, object);
+        }
     }
 
     fn add_unknown(&mut self, kind: Kind, reason: String) {
@@ -139,9 +148,40 @@ impl Actual {
         self.objects.range((kind, i64::MIN)..=(kind, i64::MAX)).map(|(_, object)| object)
     }
 
+    /// What the account `owner` holds itself.
+    pub fn owned_by(&self, owner: i64) -> impl Iterator<Item = &Object> {
+        let held = self.by_owner.get(&owner).map(Vec::as_slice).unwrap_or_default();
+        held.iter().filter_map(|key| self.objects.get(key))
+    }
+
     /// The object of `kind` with this id.
     pub fn get(&self, kind: Kind, id: i64) -> Option<&Object> {
         self.objects.get(&(kind, id))
+    }
+}
+
+/// What accounts hold of kinds that we do not manage, as far as the platform said it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents(BTreeMap<i64, BTreeMap<String, u64>>);
+
+impl Contents {
+    /// What the account holds; `None` if that is not known.
+    pub fn get(&self, account: i64) -> Option<&BTreeMap<String, u64>> {
+        self.0.get(&account)
+    }
+}
+
+/// Asks the platform what `accounts` hold. An account of which it does not say so stays unknown.
+pub async fn contents(reader: &Reader, accounts: &[i64]) -> Contents {
+    if accounts.is_empty() {
+        return Contents::default();
+    }
+    match reader.counters(accounts).await {
+        Ok(counters) => Contents(counters),
+        Err(error) => {
+            tracing::warn!("what accounts hold could not be read: {error}");
+            Contents::default()
+        }
     }
 }
 

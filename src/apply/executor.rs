@@ -23,6 +23,16 @@ use crate::resource::{Address, Kind};
 /// Jobs under way at once; each may make a few calls in a row.
 const JOBS_AT_ONCE: usize = 8;
 
+/// What a failed step means for those that do not need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// They go on.
+    #[default]
+    Finish,
+    /// Nothing new begins.
+    Stop,
+}
+
 /// A plan and what is needed to carry it out.
 pub struct Apply<'a> {
     /// The plan.
@@ -31,6 +41,8 @@ pub struct Apply<'a> {
     pub writer: &'a Writer,
     /// Id of our own account.
     pub own_account: i64,
+    /// What a failure means for the rest.
+    pub on_error: OnError,
     /// Becomes true when nothing new shall begin.
     pub stop: watch::Receiver<bool>,
     /// Hears of every step.
@@ -47,12 +59,14 @@ pub async fn apply(apply: Apply<'_>) -> Report {
         learnt: Learnt::default(),
         pending: plan.pending.clone(),
         queue: VecDeque::new(),
+        has_failed: false,
         apply,
     };
     let mut running: JoinSet<(Vec<usize>, Results)> = JoinSet::new();
     let mut started = BTreeMap::new();
     loop {
-        let is_stopped = *run.apply.stop.borrow();
+        let is_stopped =
+            *run.apply.stop.borrow() || (run.has_failed && run.apply.on_error == OnError::Stop);
         if !is_stopped {
             run.enqueue_ready();
             while running.len() < JOBS_AT_ONCE {
@@ -104,6 +118,7 @@ struct Run<'a> {
     learnt: Learnt,
     pending: Vec<Pending>,
     queue: VecDeque<Job>,
+    has_failed: bool,
 }
 
 impl<'a> Run<'a> {
@@ -344,6 +359,7 @@ impl<'a> Run<'a> {
                 self.scheduler.applied(at);
             }
             Err(Failure { what, attempts, id }) => {
+                self.has_failed = true;
                 self.enter(at, StepOutcome::Failed, attempts, Some(what), id);
                 for (blocked, because_of) in self.scheduler.failed(at) {
                     let what = format!("blocked because of {because_of}");
