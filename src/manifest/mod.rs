@@ -4,16 +4,20 @@
 //! [`load`] is total: everything that is wrong comes out in one go, and what is right is still
 //! usable to find what else is wrong. Only a load without errors may be planned.
 
+mod arithmetic;
 mod check;
 mod declare;
 pub(crate) mod discover;
+mod expect;
 pub mod model;
 mod parse;
+mod policy;
 mod repair;
 pub mod schema;
 #[cfg(test)]
 mod tests;
 mod traps;
+mod view;
 mod violation;
 
 use std::path::PathBuf;
@@ -75,6 +79,10 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
         }
     }
     check::sinks(&load.desired, &documents, &mut load.diagnostics);
+    let view = view::View::new(&load.desired, stack, &documents);
+    expect::check(&view, &mut load.diagnostics);
+    arithmetic::check(&view, &mut load.diagnostics);
+    policy::check(&view, &mut load.diagnostics);
     load.diagnostics.dedup();
     load.diagnostics.sort(&load.sources);
     load

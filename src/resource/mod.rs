@@ -12,12 +12,14 @@ mod guards;
 mod kind;
 mod mark;
 pub mod quota;
+mod tariff;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
 pub use guards::Guards;
 pub use kind::{Kind, Phase};
 pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
+pub use tariff::Tariff;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,6 +67,11 @@ pub struct Declared {
     pub deliver: Vec<Sink>,
     /// What may be done to the object.
     pub lifecycle: Lifecycle,
+}
+
+/// The name under which [`Declared::field_origins`] has the entry at `index` of an access list.
+pub fn acl_entry(index: usize) -> String {
+    format!("access.acl.{index}")
 }
 
 impl Declared {

@@ -41,7 +41,7 @@ impl Bounds {
     /// Whether it matters from which address a request comes.
     #[must_use]
     pub fn has_ips(&self) -> bool {
-        self.ips.is_some()
+        bounding(&self.ips).is_some()
     }
 
     /// Why a request that is made like this is refused, whatever it asks for.

@@ -39,6 +39,12 @@ pub use request::{Circumstances, InvalidRequest, Method, Request, Selector, Targ
 
 use serde_json::Value;
 
+/// Whether `text` is as `mask` says, with `*` for any number of characters and `?` for one.
+#[must_use]
+pub fn mask_matches(mask: &str, text: &str) -> bool {
+    pattern::covered(&pattern::literal(text), &[pattern::mask(mask)], pattern::none)
+}
+
 /// What a token can do, from where, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {
