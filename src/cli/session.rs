@@ -35,7 +35,7 @@ pub(super) fn load(paths: &[PathBuf], common: &Common, output: &Output) -> Resul
 }
 
 /// What is wrong goes to the standard error, since the result of the command is something else.
-fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
+pub(super) fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
     let diagnostics = load.diagnostics.as_slice();
     match common.format {
         Format::Text => {
