@@ -141,7 +141,8 @@ async fn prepare(
     output: &Output,
 ) -> Result<Prepared, Exit> {
     let Task { desired, policy, programs, sealed } = task;
-    let prepared = reconcile::prepare(desired, &session.client, *policy, *programs).await;
+    let prepared =
+        reconcile::prepare(desired, &session.client, &session.signer, *policy, *programs).await;
     let prepared = prepared.map_err(|error| {
         session::explain(&error, common, output);
         Exit::Unknown
@@ -262,7 +263,8 @@ pub(super) async fn carry_out(
             }
         }
     };
-    let doing = reconcile::carry_out(prepared, &session.client, on_error, stop, sender);
+    let doing =
+        reconcile::carry_out(prepared, &session.client, &session.signer, on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     report
 }

@@ -101,7 +101,9 @@ async fn follow(
     loop {
         output.say(&format!("pass ({trigger})"));
         let policy = Policy { prune: args.prune };
-        match reconcile::prepare(&in_force, &session.client, policy, Programs::Run).await {
+        match reconcile::prepare(&in_force, &session.client, &session.signer, policy, Programs::Run)
+            .await
+        {
             Err(error) => session::explain(&error, common, output),
             Ok(prepared) if prepared.plan.is_converged() => output.say("nothing to do"),
             // What a guard refuses waits for a person.

@@ -101,7 +101,7 @@ impl Context<'_> {
         needs
     }
 
-    fn owner_id(&self) -> Option<i64> {
+    pub(super) fn owner_id(&self) -> Option<i64> {
         match Address::of_account(&self.declared.address.account) {
             None => Some(self.actual.identity.account),
             Some(address) => match self.bindings.get(&address) {
@@ -111,14 +111,15 @@ impl Context<'_> {
         }
     }
 
-    fn mark_edit(&self, base: &Map<String, Value>) -> MarkEdit {
+    fn mark_edit(&self, object: &Object) -> MarkEdit {
         MarkEdit {
+            owner: object.owner,
             stack: self.desired.stack.clone(),
             address: self.declared.address.clone(),
             moved_from: self.declared.moved_from.clone(),
             protect: self.declared.lifecycle.keeps_forever(),
             applied: diff::applied_fields(self.declared),
-            base: base.clone(),
+            base: object.metadata.clone(),
         }
     }
 
@@ -262,7 +263,7 @@ impl Context<'_> {
         if let Some(danger) = self.saws_own_branch(object, &difference) {
             return self.block(draft, danger);
         }
-        let must_mark = how != How::Mark || protection_changed;
+        let must_mark = how != How::Mark || protection_changed || object.wants_signature;
         if !difference.changes.is_empty() || must_mark {
             if !declared.lifecycle.allows(Right::Update) {
                 draft.notes.push(format!(
@@ -277,7 +278,7 @@ impl Context<'_> {
                     .changes
                     .iter()
                     .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
-                let edit = self.mark_edit(&object.metadata);
+                let edit = self.mark_edit(object);
                 let always = must_mark || !difference.metadata.is_empty() || (precise && edited);
                 let (mark, refresh) = match always {
                     true => (Some(edit), None),
@@ -368,6 +369,9 @@ impl Context<'_> {
             )),
             How::Mark | How::Observed => {}
         }
+        if object.wants_signature {
+            reasons.push("its mark is not signed yet".to_owned());
+        }
         if protection_changed {
             reasons.push("its protection in the manifest differs from its mark".to_owned());
         }
@@ -426,7 +430,7 @@ impl Context<'_> {
             id: object.id,
             limit: limit.clone(),
             limit_id,
-            refresh: self.mark_edit(&object.metadata),
+            refresh: self.mark_edit(object),
         };
         let mut step = self.step(Phase::Assign, Action::Assign, effect);
         step.needs = needs;

@@ -12,12 +12,15 @@ mod guards;
 mod kind;
 mod mark;
 pub mod quota;
+mod signer;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
 pub use guards::Guards;
 pub use kind::{Kind, Phase};
 pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
+
+pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
 
 use std::collections::{BTreeMap, BTreeSet};
 

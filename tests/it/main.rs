@@ -20,6 +20,7 @@ mod readme;
 mod renames;
 mod sandbox_http;
 mod sealed;
+mod signed;
 mod straight_line;
 mod support;
 mod tidy;
