@@ -12,6 +12,7 @@ mod bad_input;
 mod credentials;
 mod disputes;
 mod drift;
+mod exclude;
 mod faults;
 mod guards;
 mod prune;
