@@ -13,6 +13,7 @@ mod credentials;
 mod disputes;
 mod drift;
 mod exclude;
+mod export;
 mod faults;
 mod guards;
 mod prune;
