@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::api::{Client, Reader, Writer};
 use crate::apply::{Apply, Event, OnError, Report, apply};
-use crate::observe::{self, Contents, ObserveError, Programs};
+use crate::observe::{self, Actual, Contents, ObserveError, Programs};
 use crate::plan::{Plan, Policy, accounts_at_risk, plan};
 use crate::resource::{Desired, Signer};
 
@@ -46,6 +46,17 @@ pub async fn prepare(
     }
     let calls = calls(&reader) - before;
     Ok(Prepared { plan: made, own_account: actual.identity.account, calls })
+}
+
+/// Reads the platform and nothing else; with the number of API calls that it took.
+///
+/// # Errors
+/// [`ObserveError`] when not even our own identity is known.
+pub async fn observe(client: &Client, signer: &Signer) -> Result<(Actual, u64), ObserveError> {
+    let reader = Reader::new(client.clone());
+    let before = calls(&reader);
+    let actual = observe::platform(&reader, signer).await?;
+    Ok((actual, calls(&reader) - before))
 }
 
 /// Carries out a plan.

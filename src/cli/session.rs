@@ -11,7 +11,7 @@ use crate::api::{ApiError, Class, Client, Settings};
 use crate::diagnostic::render;
 use crate::manifest::{self, Load};
 use crate::observe::ObserveError;
-use crate::resource::{Signer, is_valid_name};
+use crate::resource::{AddressPattern, Signer, is_valid_name};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::SecretString;
 
@@ -22,7 +22,12 @@ const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads the manifests; wrong ones are shown and end the run.
-pub(super) fn load(paths: &[PathBuf], common: &Common, output: &Output) -> Result<Load, Exit> {
+pub(super) fn load(
+    paths: &[PathBuf],
+    exclude: &[AddressPattern],
+    common: &Common,
+    output: &Output,
+) -> Result<Load, Exit> {
     let mut load = manifest::load(paths, unix_now());
     if !load.diagnostics.is_empty() {
         show_diagnostics(&load, common, output);
@@ -31,6 +36,7 @@ pub(super) fn load(paths: &[PathBuf], common: &Common, output: &Output) -> Resul
         return Err(Exit::Invalid);
     }
     choose_stack(&mut load, common, output)?;
+    load.desired.exclude(exclude.iter().cloned());
     Ok(load)
 }
 
@@ -42,7 +48,12 @@ fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
             let color = output.diagnostics_color();
             output.say(render::human(&load.sources, diagnostics, color).trim_end());
         }
-        Format::Json => output.result(&(render::json(&load.sources, diagnostics) + "\n")),
+        // With errors they are the result; with warnings alone that is still to come, and two
+        // documents are none that a machine reads.
+        Format::Json if load.diagnostics.has_errors() => {
+            output.result(&(render::json(&load.sources, diagnostics) + "\n"));
+        }
+        Format::Json => output.say(&render::json(&load.sources, diagnostics)),
     }
 }
 

@@ -12,6 +12,8 @@ mod bad_input;
 mod credentials;
 mod disputes;
 mod drift;
+mod exclude;
+mod export;
 mod faults;
 mod guards;
 mod ledger;
