@@ -18,6 +18,7 @@ use super::{
     faults::{FaultPlan, Moment},
     item::Item,
     journal::{Entry, Journal},
+    page,
     request::{Request, Target},
     select::View,
     state::{Buried, Change, LogRecord, State},
@@ -182,7 +183,13 @@ impl World {
         if let Ok(target) = &target
             && target.segments.first().is_some_and(|first| first == "_sandbox")
         {
-            return control::serve(self, request, target);
+            return control::serve(self, request, target, now);
+        }
+        if let Ok(target) = &target
+            && target.segments.is_empty()
+            && request.method == "GET"
+        {
+            return page::response();
         }
         self.sweep(now);
         let signer = admission::signer(self, request).map(|token| (token.id, token.cid));

@@ -9,6 +9,7 @@ mod drift;
 mod faults;
 mod prune;
 mod sandbox_http;
+mod sandbox_tls;
 mod straight_line;
 mod support;
 mod tidy;
