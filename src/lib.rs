@@ -1,4 +1,57 @@
 //! Declarative accounts, limits and tokens for the flespi telematics platform.
+//!
+//! Manifests in a git repository say which limits, subaccounts and tokens shall be there; this
+//! crate makes the platform so. One straight line leads from text to an exit code: four verbs,
+//! four values.
+//!
+//! ```text
+//!  manifests ── manifest::load ──► Desired ──┐
+//!                    └─► Diagnostics         ├─ plan::plan ──► Plan ── apply::apply ──► Report
+//!  platform ── observe::platform ─► Actual ──┘     (pure)                  └─► Events ─► progress
+//! ```
+//!
+//! * [`manifest::load`] is total: everything that is wrong comes out in one go, each finding with
+//!   its place in the text.
+//! * [`observe::platform`] only gets an [`api::Reader`], which cannot change anything. Of each
+//!   kind of object it gives all there is, or the reason why that cannot be told.
+//! * [`plan::plan`] does no input and no output; equal input gives equal bytes. Everything hard is
+//!   decided here, where it is easy to test.
+//! * [`apply::apply`] carries out steps and never fails as a whole: failures are outcomes.
+//!
+//! [`reconcile`] is these lines on one screen. The commands in [`cli`] call it once,
+//! [`cli`]'s `watch` calls it again and again; there is no second path.
+//!
+//! # Where to find what
+//!
+//! | To change... | look into |
+//! | --- | --- |
+//! | what a manifest may say | [`manifest::model`], and `check.rs` beside it |
+//! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs` |
+//! | how an object is recognised | `plan/bind.rs` |
+//! | what counts as different | [`resource::canonical`], `plan/diff.rs` |
+//! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |
+//! | what is never deleted | `plan/prune.rs` |
+//! | a request on the wire | [`api::request`] |
+//! | when a call is sent again | [`api::retry`], `apply/create.rs` |
+//! | what we take for granted of the platform | [`api::assumptions`] and the sandbox's own table |
+//! | what people see | [`report`] |
+//! | the embedded platform | [`sandbox`] |
+//!
+//! # What always holds
+//!
+//! * **Layers import downwards only**, and a test reads the imports: `cli` → `reconcile` →
+//!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
+//!   {`secret`, `source`}.
+//! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
+//!   `metadata`, which travels in the very call that creates them; so a run that is killed
+//!   anywhere is finished by the next.
+//! * **No failed or partial read is taken for absence**: what is unknown is a value, and nothing
+//!   is planned in it.
+//! * **Unmentioned means unmanaged**: only declared fields are compared and sent, foreign keys of
+//!   `metadata` stay, and only what carries the mark of this stack is ever deleted.
+//! * **Secrets have no textual form** ([`secret`]).
+//! * **The sandbox shares no code with the client.** They are two readings of one contract, so
+//!   that a mistake in one of them shows.
 
 pub mod api;
 pub mod apply;

@@ -160,3 +160,168 @@ fn group(step: &Step) -> Group {
         Action::Create | Action::Update | Action::Assign => Group::Phase(step.scope(), step.phase),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::Effect;
+    use crate::resource::{Address, Kind};
+
+    /// A step of which only what the scheduler looks at means anything.
+    fn step(name: &str, account: &str, phase: Phase, action: Action, needs: &[&str]) -> Step {
+        let kind = match phase {
+            Phase::Limit => Kind::Limit,
+            Phase::Token => Kind::Token,
+            Phase::Subaccount | Phase::Assign | Phase::Credentials => Kind::Subaccount,
+        };
+        Step {
+            id: StepId(name.to_owned()),
+            phase,
+            action,
+            address: Address::new(kind, AccountPath::parse(account).unwrap(), name),
+            reason: String::new(),
+            source: None,
+            changes: Vec::new(),
+            needs: needs.iter().map(|need| StepId((*need).to_owned())).collect(),
+            effect: Effect::Delete { kind, id: 1 },
+        }
+    }
+
+    fn plan(steps: Vec<Step>) -> Plan {
+        Plan {
+            stack: "default".to_owned(),
+            steps,
+            blocked: Vec::new(),
+            pending: Vec::new(),
+            prunable: Vec::new(),
+            unknown: Vec::new(),
+            notes: Vec::new(),
+            unchanged: 0,
+            digest: String::new(),
+        }
+    }
+
+    fn names(plan: &Plan, ready: &[usize]) -> Vec<String> {
+        ready.iter().map(|at| plan.steps[*at].id.0.clone()).collect()
+    }
+
+    #[test]
+    fn phases_of_an_account_follow_each_other_and_accounts_do_not_wait_for_each_other() {
+        let plan = plan(vec![
+            step("limit", "", Phase::Limit, Action::Create, &[]),
+            step("token", "", Phase::Token, Action::Create, &[]),
+            step("elsewhere", "other", Phase::Token, Action::Create, &[]),
+        ]);
+        let mut scheduler = Scheduler::new(&plan);
+        let ready = scheduler.take_ready();
+        assert_eq!(names(&plan, &ready), ["limit", "elsewhere"]);
+        // A failure is no reason for what only comes later not to begin.
+        assert_eq!(scheduler.failed(0), []);
+        let ready = scheduler.take_ready();
+        assert_eq!(names(&plan, &ready), ["token"]);
+    }
+
+    #[test]
+    fn what_needs_a_failed_step_is_blocked_because_of_the_nearest_one() {
+        let plan = plan(vec![
+            step("a", "", Phase::Limit, Action::Create, &[]),
+            step("b", "", Phase::Subaccount, Action::Create, &["a"]),
+            step("c", "", Phase::Assign, Action::Assign, &["b"]),
+        ]);
+        let mut scheduler = Scheduler::new(&plan);
+        scheduler.take_ready();
+        let id = |name: &str| StepId(name.to_owned());
+        assert_eq!(scheduler.failed(0), [(1, id("a")), (2, id("b"))]);
+        assert_eq!(scheduler.take_ready(), [0; 0]);
+    }
+
+    #[test]
+    fn deletions_wait_for_everything_else_and_go_deepest_first() {
+        let plan = plan(vec![
+            step("update", "", Phase::Limit, Action::Update, &[]),
+            step("deep", "a/b", Phase::Token, Action::Delete, &[]),
+            step("shallow", "a", Phase::Token, Action::Delete, &[]),
+        ]);
+        let mut scheduler = Scheduler::new(&plan);
+        let ready = scheduler.take_ready();
+        assert_eq!(names(&plan, &ready), ["update"]);
+        scheduler.applied(0);
+        let ready = scheduler.take_ready();
+        assert_eq!(names(&plan, &ready), ["deep"]);
+        scheduler.applied(1);
+        let ready = scheduler.take_ready();
+        assert_eq!(names(&plan, &ready), ["shallow"]);
+    }
+
+    prop_compose! {
+        /// Steps that need only earlier ones, as every plan's do.
+        fn steps()(seeds in prop::collection::vec((0usize..5, 0usize..4, any::<bool>(), any::<u64>()), 1..40))
+            -> Vec<Step>
+        {
+            let accounts = ["", "a", "a/b", "c"];
+            let phases =
+                [Phase::Limit, Phase::Subaccount, Phase::Assign, Phase::Token, Phase::Credentials];
+            let mut steps: Vec<Step> = Vec::new();
+            for (number, (phase, account, is_deletion, pick)) in seeds.into_iter().enumerate() {
+                let action = if is_deletion { Action::Delete } else { Action::Create };
+                let mut step =
+                    step(&format!("s{number}"), accounts[account], phases[phase], action, &[]);
+                // A need must come before in the order as well, or nothing could ever begin.
+                let earlier: Vec<&Step> = steps
+                    .iter()
+                    .filter(|other| {
+                        rank(other) < rank(&step)
+                            && (is_deletion || other.action != Action::Delete)
+                    })
+                    .collect();
+                if !earlier.is_empty() && pick % 3 != 0 {
+                    let need = earlier[usize::try_from(pick % earlier.len() as u64).unwrap()];
+                    step.needs.push(need.id.clone());
+                }
+                steps.push(step);
+            }
+            steps.sort_by_key(rank);
+            steps
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_step_settles_once_and_none_begins_before_what_it_needs(
+            steps in steps(),
+            failures in prop::collection::vec(any::<bool>(), 40),
+            order in any::<u64>(),
+        ) {
+            let plan = plan(steps);
+            let mut scheduler = Scheduler::new(&plan);
+            let mut running: Vec<usize> = Vec::new();
+            let mut outcome: BTreeMap<usize, bool> = BTreeMap::new();
+            let mut chance = order;
+            loop {
+                for at in scheduler.take_ready() {
+                    for need in &plan.steps[at].needs {
+                        let need = plan.steps.iter().position(|s| s.id == *need).unwrap();
+                        prop_assert_eq!(outcome.get(&need), Some(&true));
+                    }
+                    running.push(at);
+                }
+                if running.is_empty() {
+                    break;
+                }
+                chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let next = running.remove(usize::try_from(chance >> 33).unwrap() % running.len());
+                prop_assert!(outcome.insert(next, !failures[next]).is_none());
+                if failures[next] {
+                    for (blocked, _) in scheduler.failed(next) {
+                        prop_assert!(outcome.insert(blocked, false).is_none());
+                    }
+                } else {
+                    scheduler.applied(next);
+                }
+            }
+            prop_assert_eq!(outcome.len(), plan.steps.len());
+        }
+    }
+}

@@ -63,6 +63,7 @@ codes! {
     MergeKey, "merge-key", Text, "The merge key `<<` is not part of YAML 1.2.";
     NonStringKey, "non-string-key", Text, "A key is something else than text.";
     NumberRange, "number-range", Text, "A number is not finite or has no room in 64 bits.";
+    YamlTrap, "yaml-trap", Meaning, "A value means something else to readers of older YAML.";
     Schema, "schema", Meaning, "A value breaks the schema of its kind.";
     UnknownField, "unknown-field", Meaning, "A field is not known here.";
     MissingField, "missing-field", Meaning, "A field that is needed is missing.";
@@ -80,6 +81,8 @@ codes! {
     TokenWithoutEnd, "token-without-end", Meaning, "A token has neither a time to live nor an expiry.";
     TokenExpired, "token-expired", Meaning, "A token is declared with an expiry that has passed.";
     AclPlatform, "acl-platform", Meaning, "An access list grants something that the platform gives to no token with an access list.";
+    AclUnknown, "acl-unknown", Meaning, "An access list names a module, item type or submodule that is not known.";
+    AclIdle, "acl-idle", Meaning, "An entry of an access list allows nothing.";
     AclMqttTopic, "acl-mqtt-topic", Meaning, "An access list names an MQTT topic that tokens may not use.";
     SeveralStacks, "several-stacks", Meaning, "A load holds more than one Stack.";
     DuplicateSink, "duplicate-sink", Meaning, "Two secrets are delivered to the same place.";

@@ -1,14 +1,15 @@
 //! What documents can only get wrong together, and what a schema cannot say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
 use super::model::{Access, AclEntry, LimitRef, StackManifest, SubaccountManifest, TokenManifest};
 use super::parse::{AnyManifest, Document};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::{AccountPath, Address, Desired, Kind, MAX_ACCOUNT_LEVELS};
-use crate::secret::Source;
-use crate::source::{SourceMap, Target};
+use crate::secret::{Sink, Source};
+use crate::source::{SourceMap, Span, Target};
 
 /// Words that begin the path of something that no access list can grant (token article).
 const PLATFORM_ITEMS: [&str; 9] = [
@@ -22,6 +23,47 @@ const PLATFORM_ITEMS: [&str; 9] = [
     "customer",
     "billing",
 ];
+
+/// Modules and item types that an access list can name, with their submodules (fact sheet, 5.4). An item without any
+/// submodules here takes every name.
+const ACL_ITEMS: [(&str, &[&str]); 15] = [
+    ("gw", &[]),
+    ("gw/channels", &["logs", "messages", "connections", "idents", "packets"]),
+    (
+        "gw/devices",
+        &[
+            "calculate",
+            "logs",
+            "messages",
+            "telemetry",
+            "settings",
+            "commands",
+            "commands-queue",
+            "commands-result",
+            "sms",
+            "connections",
+            "media",
+            "packets",
+            "geofences",
+            "snapshots",
+        ],
+    ),
+    ("gw/groups", &["logs", "devices", "geofences", "assets"]),
+    ("gw/streams", &["logs", "messages", "packets", "channels", "devices", "groups", "geofences"]),
+    ("gw/modems", &["logs"]),
+    ("gw/calcs", &["logs", "devices", "groups", "geofences", "calculate", "intervals", "assets"]),
+    ("gw/plugins", &["logs", "devices", "groups", "geofences", "packets"]),
+    ("gw/geofences", &["logs", "hittest"]),
+    ("gw/assets", &["logs", "intervals"]),
+    ("storage", &[]),
+    ("storage/containers", &["logs", "messages", "calculate"]),
+    ("storage/cdns", &["logs", "files"]),
+    ("mqtt", &[]),
+    ("ai", &[]),
+];
+
+/// 9999-12-31T23:59:59Z: later ends are milliseconds taken for seconds.
+const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The Stack manifest of a load, if it has one.
 pub(super) fn single_stack<'a>(
@@ -91,6 +133,7 @@ impl<'a> Register<'a> {
                     )
                     .at(document.span("/metadata/id", Target::Value), "here")
                     .and(first.span("/metadata/id", Target::Value), "and here")
+                    .help("an object of the platform belongs to one manifest; take one `id` out")
                     .pointer("/metadata/id"),
                 );
             }
@@ -156,6 +199,12 @@ fn account(
     let missing =
         ancestors.iter().filter_map(Address::of_account).find(|account| !register.has(account));
     let Some(missing) = missing else { return };
+    // Told where that account is declared; repeating it for everything inside would bury it.
+    if Address::of_account(&address.account)
+        .is_some_and(|direct| direct != missing && register.has(&direct))
+    {
+        return;
+    }
     let span = document.span("/metadata/account", Target::Value);
     if circles.contains(address) {
         diagnostics.push(
@@ -181,6 +230,13 @@ fn account(
         .keys()
         .filter_map(|known| known.as_account())
         .filter(|known| known != &address.account)
+        // What hangs in the air itself is no good advice.
+        .filter(|known| {
+            known
+                .self_and_ancestors()
+                .filter_map(|account| Address::of_account(&account))
+                .all(|account| register.has(&account))
+        })
         .map(|known| known.to_string())
         .collect();
     let wanted = address.account.to_string();
@@ -266,62 +322,66 @@ fn limit(
     if register.resolve_limit(address, wanted).is_some() {
         return;
     }
-    let span = document.span("/spec/limit", Target::Value);
+    let (at_account, at_name) = match wanted {
+        LimitRef::Name(_) => ("/spec/limit", "/spec/limit"),
+        LimitRef::In(_) => ("/spec/limit/account", "/spec/limit/name"),
+    };
     if let LimitRef::In(limit) = wanted {
         let Ok(owner) = AccountPath::parse(&limit.account) else {
             return;
         };
         let own = address.as_account().unwrap_or_default();
-        if own.contains(&owner) {
+        let problem = if own.contains(&owner) {
+            Some((Code::Cycle, format!("the limit of {address} lies inside {address} itself")))
+        } else if !owner.contains(&address.account) {
+            Some((Code::LimitNotInFamily, format!("the account `{owner}` is not above {address}")))
+        } else {
+            None
+        };
+        if let Some((code, message)) = problem {
             diagnostics.push(
-                Diagnostic::error(
-                    Code::Cycle,
-                    format!("the limit of {address} lies inside {address} itself"),
-                )
-                .at(span, "")
-                .help("a limit belongs to the parent of the subaccount, or to an account above")
-                .pointer("/spec/limit"),
-            );
-            return;
-        }
-        if !owner.contains(&address.account) {
-            diagnostics.push(
-                Diagnostic::error(
-                    Code::LimitNotInFamily,
-                    format!("the account `{owner}` is not above {address}"),
-                )
-                .at(span, "")
-                .help("a limit belongs to the parent of the subaccount, or to an account above")
-                .pointer("/spec/limit"),
+                Diagnostic::error(code, message)
+                    .at(document.span(at_account, Target::Value), "")
+                    .help("a limit belongs to the parent of the subaccount, or to an account above")
+                    .pointer(at_account),
             );
             return;
         }
     }
-    let name = match wanted {
-        LimitRef::Name(name) => name,
-        LimitRef::In(limit) => &limit.name,
+    let span = document.span(at_name, Target::Value);
+    let (name, message) = match wanted {
+        LimitRef::Name(name) => {
+            (name, format!("no manifest declares a limit `{name}` in the accounts above {address}"))
+        }
+        LimitRef::In(limit) => {
+            let wanted = match AccountPath::parse(&limit.account) {
+                Ok(owner) => Address::new(Kind::Limit, owner, &limit.name).to_string(),
+                Err(_) => limit.name.clone(),
+            };
+            (&limit.name, format!("no manifest declares {wanted}"))
+        }
     };
-    let in_reach: Vec<&str> = register
-        .by_address
-        .keys()
-        .filter(|known| known.kind == Kind::Limit && known.account.contains(&address.account))
-        .map(|known| known.name.as_str())
-        .collect();
-    let mut finding = Diagnostic::error(
-        Code::UndeclaredLimit,
-        format!("no manifest declares a limit `{name}` in the accounts above {address}"),
-    )
-    .at(span, "")
-    .pointer("/spec/limit");
-    if let Some(similar) = nearest(name, in_reach.iter().copied()) {
-        finding = finding.help(format!("did you mean `{similar}`?"));
-        if matches!(wanted, LimitRef::Name(_)) {
-            finding = finding.suggest(span, similar);
-        }
-    } else if !in_reach.is_empty() {
-        finding = finding.help(format!("in reach are {}", in_reach.join(", ")));
-    }
-    diagnostics.push(finding);
+    let is_in_reach = |known: &Address| match wanted {
+        LimitRef::Name(_) => known.account.contains(&address.account),
+        LimitRef::In(limit) => known.account.to_string() == limit.account,
+    };
+    let limits = || register.by_address.keys().filter(|known| known.kind == Kind::Limit);
+    let in_reach: Vec<&str> =
+        limits().filter(|known| is_in_reach(known)).map(|known| known.name.as_str()).collect();
+    let finding = Diagnostic::error(Code::UndeclaredLimit, message).at(span, "").pointer(at_name);
+    let elsewhere = limits().find(|known| known.name == *name && !is_in_reach(known));
+    diagnostics.push(if let Some(similar) = nearest(name, in_reach.iter().copied()) {
+        finding.help(format!("did you mean `{similar}`?")).suggest(span, similar)
+    } else if let Some(elsewhere) = elsewhere {
+        finding.help(format!(
+            "there is {elsewhere}, but a limit has to belong to the parent of the subaccount or \
+                 to an account above"
+        ))
+    } else if in_reach.is_empty() {
+        finding.help("declare it with a Limit manifest in the parent account or above")
+    } else {
+        finding.help(format!("within reach: {}", in_reach.join(", ")))
+    });
 }
 
 fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mut Diagnostics) {
@@ -329,14 +389,42 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
     let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
     let expire = spec.expire.map_or(0, |expire| expire.0);
     if ttl == 0 && expire == 0 {
+        let zero = match (spec.ttl, spec.expire) {
+            (Some(_), _) => Some("/spec/ttl"),
+            (None, Some(_)) => Some("/spec/expire"),
+            (None, None) => None,
+        };
+        let (message, span, at) = match zero {
+            Some(at) => {
+                ("a token needs an end, and 0 means none", document.span(at, Target::Value), at)
+            }
+            None => (
+                "a token needs `ttl` or `expire`, and this one has neither",
+                document.span("/spec", Target::Key),
+                "/spec",
+            ),
+        };
+        diagnostics.push(
+            Diagnostic::error(Code::TokenWithoutEnd, message)
+                .at(span, "")
+                .help(
+                    "write `ttl: 30d` (after the last use), `expire: 2035-01-31T00:00:00Z` (in any \
+                     case) or both",
+                )
+                .pointer(at),
+        );
+    }
+    if expire > LAST_SECOND {
+        let span = document.span("/spec/expire", Target::Value);
         diagnostics.push(
             Diagnostic::error(
-                Code::TokenWithoutEnd,
-                "a token needs `ttl` or `expire`, and this one has neither",
+                Code::InvalidValue,
+                "`expire` lies beyond the year 9999; these look like milliseconds",
             )
-            .at(document.span("/spec", Target::Key), "")
-            .help("write `ttl: 30d` (after the last use) or `expire: 2027-01-31T00:00:00Z`")
-            .pointer("/spec"),
+            .at(span, "")
+            .help("write unix seconds, or a date such as `2035-01-31T00:00:00Z`")
+            .suggest(span, (expire / 1000).to_string())
+            .pointer("/spec/expire"),
         );
     }
     if expire != 0 && expire <= now && ttl == 0 {
@@ -367,20 +455,91 @@ fn acl_entry(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: 
             .help("only `access: master` reaches the platform API")
             .pointer(&*uri),
         );
+        return;
     }
-    let is_mqtt = entry.uri == "mqtt";
-    if !is_mqtt && (entry.topic.is_some() || entry.actions.is_some()) {
-        let at = if entry.topic.is_some() { "topic" } else { "actions" };
-        let at = format!("{pointer}/{at}");
+    acl_names(document, pointer, entry, diagnostics);
+    if entry.uri == "mqtt" {
+        mqtt_entry(document, pointer, entry, diagnostics);
+        return;
+    }
+    for (at, is_there) in [("topic", entry.topic.is_some()), ("actions", entry.actions.is_some())] {
+        if is_there {
+            let at = format!("{pointer}/{at}");
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::InvalidValue,
+                    format!("`topic` and `actions` belong to `uri: mqtt`, not to `{}`", entry.uri),
+                )
+                .at(document.span(&at, Target::Key), "")
+                .help(
+                    "write an entry of its own for the topic; those of device messages open with \
+                     the submodule `messages`, method GET",
+                )
+                .pointer(&*at),
+            );
+            // The other one is the same mistake.
+            return;
+        }
+    }
+    let submodules = entry.submodules.iter().flatten();
+    let allows_something = entry.methods.iter().any(|methods| !methods.is_empty())
+        || submodules.clone().any(|submodule| !submodule.methods.is_empty());
+    if !allows_something {
         diagnostics.push(
-            Diagnostic::error(
-                Code::InvalidValue,
-                "`topic` and `actions` belong to `uri: mqtt` alone",
+            Diagnostic::warning(
+                Code::AclIdle,
+                format!("this entry allows nothing on `{}`", entry.uri),
             )
-            .at(document.span(&at, Target::Key), "")
-            .pointer(&*at),
+            .at(document.span(&uri, Target::Value), "")
+            .help("add `methods: [GET]` or whatever is to be allowed")
+            .pointer(pointer),
         );
     }
+}
+
+/// The platform may know more items than we do, so an unknown one is a warning: it would be granted in vain.
+fn acl_names(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut Diagnostics) {
+    let known = ACL_ITEMS.iter().find(|(uri, _)| *uri == entry.uri);
+    let Some((_, submodules)) = known else {
+        let at = format!("{pointer}/uri");
+        let span = document.span(&at, Target::Value);
+        let finding = Diagnostic::warning(
+            Code::AclUnknown,
+            format!("no module or item type is known as `{}`", entry.uri),
+        )
+        .at(span, "")
+        .pointer(&*at);
+        let uris = ACL_ITEMS.iter().map(|(uri, _)| *uri);
+        diagnostics.push(match nearest(&entry.uri, uris) {
+            Some(similar) => {
+                finding.help(format!("did you mean `{similar}`?")).suggest(span, similar)
+            }
+            None => finding.help("if the platform does not know it either, it allows nothing"),
+        });
+        return;
+    };
+    for (index, submodule) in entry.submodules.iter().flatten().enumerate() {
+        if submodules.is_empty() || submodules.contains(&submodule.name.as_str()) {
+            continue;
+        }
+        let at = format!("{pointer}/submodules/{index}/name");
+        let span = document.span(&at, Target::Value);
+        let finding = Diagnostic::warning(
+            Code::AclUnknown,
+            format!("`{}` has no submodule known as `{}`", entry.uri, submodule.name),
+        )
+        .at(span, "")
+        .pointer(&*at);
+        diagnostics.push(match nearest(&submodule.name, submodules.iter().copied()) {
+            Some(similar) => {
+                finding.help(format!("did you mean `{similar}`?")).suggest(span, similar)
+            }
+            None => finding.help(format!("known are {}", submodules.join(", "))),
+        });
+    }
+}
+
+fn mqtt_entry(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut Diagnostics) {
     let topic = entry.topic.as_deref().unwrap_or_default();
     if topic == "flespi" || topic.starts_with("flespi/") {
         let at = format!("{pointer}/topic");
@@ -397,37 +556,104 @@ fn acl_entry(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: 
             .pointer(&*at),
         );
     }
+    let has_actions = entry.actions.iter().any(|actions| !actions.is_empty());
+    let lacks = match (entry.topic.is_some(), has_actions) {
+        (true, false) => Some((
+            "topic",
+            "nothing may be done on this topic",
+            "add `actions: [subscribe]`, `[publish]` or both",
+        )),
+        (false, true) => Some((
+            "actions",
+            "these actions hold for no topic",
+            "add `topic:` with a topic or a filter such as `site/7/#`",
+        )),
+        _ => None,
+    };
+    if let Some((at, message, help)) = lacks {
+        let at = format!("{pointer}/{at}");
+        diagnostics.push(
+            Diagnostic::warning(Code::AclIdle, message)
+                .at(document.span(&at, Target::Key), "")
+                .help(help)
+                .pointer(&*at),
+        );
+    }
+    for (at, is_there) in [("submodules", entry.submodules.is_some()), ("ids", entry.ids.is_some())]
+    {
+        if is_there {
+            let at = format!("{pointer}/{at}");
+            diagnostics.push(
+                Diagnostic::warning(
+                    Code::AclUnknown,
+                    "the broker has neither submodules nor items with ids",
+                )
+                .at(document.span(&at, Target::Key), "")
+                .help("take it out; what an `mqtt` entry is about is its `topic`")
+                .pointer(&*at),
+            );
+        }
+    }
 }
 
 /// Two secrets in one file would overwrite each other.
 pub(super) fn sinks(desired: &Desired, documents: &[Document], diagnostics: &mut Diagnostics) {
-    let mut owners: BTreeMap<String, &Address> = BTreeMap::new();
+    let by_address: BTreeMap<&Address, &Document> = documents
+        .iter()
+        .rev()
+        .filter_map(|document| Some((document.address.as_ref()?, document)))
+        .collect();
+    let mut owners: BTreeMap<PathBuf, (&Address, Span)> = BTreeMap::new();
     for (address, declared) in &desired.objects {
-        let generated = declared.credentials.as_ref().and_then(|c| c.password.as_ref());
-        let generated = match generated {
-            Some(Source::Generate { deliver, .. }) => deliver.as_slice(),
-            _ => &[],
+        let Some(document) = by_address.get(address) else {
+            continue;
         };
-        for sink in declared.deliver.iter().chain(generated) {
-            let Some(first) = owners.insert(sink.to_string(), address) else {
+        let password =
+            declared.credentials.as_ref().and_then(|credentials| credentials.password.as_ref());
+        let (sinks, list) = match password {
+            Some(Source::Generate { deliver, .. }) => {
+                (deliver, "/spec/credentials/password/deliver")
+            }
+            _ => (&declared.deliver, "/spec/deliver"),
+        };
+        for (index, sink) in sinks.iter().enumerate() {
+            let Sink::File(path) = sink;
+            let at = format!("{list}/{index}/file");
+            let span = document.span(&at, Target::Value);
+            let Some((first, before)) = owners.insert(plain(path), (address, span)) else {
                 continue;
             };
-            let document =
-                documents.iter().find(|document| document.address.as_ref() == Some(address));
-            let Some(document) = document else { continue };
-            let pointer = match address.kind {
-                Kind::Token => "/spec/deliver",
-                Kind::Limit | Kind::Subaccount => "/spec/credentials/password/deliver",
+            let what = match first.kind {
+                Kind::Token => "the key",
+                Kind::Limit | Kind::Subaccount => "the password",
             };
             diagnostics.push(
                 Diagnostic::error(
                     Code::DuplicateSink,
-                    format!("{first} is delivered to {sink} already"),
+                    format!("this file takes {what} of {first} already"),
                 )
-                .at(document.span(pointer, Target::Value), "")
-                .help("one secret would overwrite the other; give each a place of its own")
-                .pointer(pointer),
+                .at(span, "")
+                .and(before, "here")
+                .help("one secret would overwrite the other; give each a file of its own")
+                .pointer(at),
             );
         }
     }
+}
+
+/// The path without `.` and `..`, as far as that can be told without looking at the disk.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(plain.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                plain.pop();
+            }
+            _ => plain.push(part),
+        }
+    }
+    plain
 }

@@ -45,22 +45,21 @@ pub(super) fn discover(
             }
         }
     }
-    let found = reader.found;
-    if found.is_empty() && !diagnostics.has_errors() {
-        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        diagnostics.push(
-            Diagnostic::error(
-                Code::NoManifests,
-                format!("no manifest (*.yaml, *.yml) in {}", names.join(", ")),
-            )
-            .in_file(names.first().cloned().unwrap_or_default())
-            .help(
-                "an empty set is never taken for the wish to delete everything: check the path, or \
-                 keep at least a Stack manifest",
-            ),
-        );
-    }
-    found
+    reader.found
+}
+
+/// The diagnostic for paths that hold no manifest.
+pub(super) fn nothing_found(paths: &[PathBuf]) -> Diagnostic {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    Diagnostic::error(
+        Code::NoManifests,
+        format!("no manifest (*.yaml, *.yml) in {}", names.join(", ")),
+    )
+    .in_file(names.first().cloned().unwrap_or_default())
+    .help(
+        "an empty set is never taken for the wish to delete everything: check the path, or keep at \
+         least a Stack manifest",
+    )
 }
 
 /// Every manifest file at or below `path`, by name.

@@ -9,9 +9,11 @@ mod declare;
 pub(crate) mod discover;
 pub mod model;
 mod parse;
+mod repair;
 pub mod schema;
 #[cfg(test)]
 mod tests;
+mod traps;
 mod violation;
 
 use std::path::PathBuf;
@@ -53,6 +55,10 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
         }
     }
     load.manifests = documents.len();
+    // A file of nothing but comments declares as little as an empty folder.
+    if documents.is_empty() && !load.diagnostics.has_errors() {
+        load.diagnostics.push(discover::nothing_found(paths));
+    }
     let stack = check::single_stack(&documents, &mut load.diagnostics);
     load.stack_origin = stack.map(|(document, _)| load.sources.origin(document.value.span));
     let (name, spec) = match stack {

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 
 use super::model::{LimitManifest, StackManifest, SubaccountManifest, TokenManifest};
+use super::repair::{form_help, repair};
 use super::schema::{self, API_VERSION, KINDS};
+use super::traps;
 use super::violation::violations;
 use crate::diagnostic::suggest::nearest;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::resource::{AccountPath, Address, Kind, is_valid_name};
 use crate::source::{Spanned, Target, Value, locate};
 
@@ -55,7 +57,8 @@ fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest>
                 Code::WrongType,
                 format!("a manifest is a mapping, and this is {}", value.describe()),
             )
-            .at(value.span, "")
+            // The first line says enough; underlining a whole list would bury it.
+            .at(value.span.head(), "")
             .help("begin with `apiVersion: flespi-gitops/v1` and `kind:`")
             .pointer(""),
         );
@@ -73,6 +76,8 @@ fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest>
             && finding.code == Code::MissingField
             && finding.message.contains("`apiVersion`"))
     });
+    traps::numbers(value, diagnostics);
+    traps::free_texts(value, diagnostics);
     let is_sound = broken.is_empty();
     broken.into_iter().for_each(|finding| diagnostics.push(finding));
     if !is_sound || !version_fits {
@@ -102,7 +107,7 @@ fn check_version(value: &Spanned, diagnostics: &mut Diagnostics) -> bool {
     diagnostics.push(
         Diagnostic::error(
             Code::UnknownApiVersion,
-            format!("{} is no version of the manifest language", version.describe()),
+            said_not_to_be(version, "apiVersion", "a version of the manifest language"),
         )
         .at(version.span, "")
         .help(format!("this release reads `{API_VERSION}`"))
@@ -126,16 +131,25 @@ fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<&'static
     if let Some(known) = KINDS.into_iter().find(|known| *known == word) {
         return Some(known);
     }
-    let finding = Diagnostic::error(Code::UnknownKind, format!("{} is no kind", kind.describe()))
+    let finding = Diagnostic::error(Code::UnknownKind, said_not_to_be(kind, "kind", "a kind"))
         .at(kind.span, "")
-        .help(format!("the kinds are {}", KINDS.join(", ")))
         .pointer("/kind");
+    let all = format!("the kinds are {}", KINDS.join(", "));
     let by_case = KINDS.into_iter().find(|known| known.eq_ignore_ascii_case(word));
     diagnostics.push(match by_case.or_else(|| nearest(word, KINDS)) {
-        Some(known) => finding.suggest(kind.span, known),
-        None => finding,
+        Some(known) => finding.help(format!("did you mean `{known}`?")).suggest(kind.span, known),
+        None => finding.help(all),
     });
     None
+}
+
+/// "`Realm` is not a kind", or that there is nothing at all.
+fn said_not_to_be(value: &Spanned, field: &str, what: &str) -> String {
+    match value.as_scalar() {
+        Some(scalar) if scalar.text.is_empty() => format!("`{field}` has no value"),
+        Some(scalar) => format!("{} is not {what}", quote(&scalar.text)),
+        None => format!("{} is not {what}", value.describe()),
+    }
 }
 
 /// Decodes what the schema found sound. What is left to go wrong are forms that a schema cannot
@@ -145,11 +159,19 @@ fn typed<T: DeserializeOwned>(value: &Spanned, diagnostics: &mut Diagnostics) ->
         Ok(manifest) => Some(manifest),
         Err(error) => {
             let pointer = pointer_of(error.path());
-            diagnostics.push(
-                Diagnostic::error(Code::InvalidValue, error.into_inner().to_string())
-                    .at(locate(value, &pointer, Target::Value), "")
-                    .pointer(pointer),
-            );
+            let span = locate(value, &pointer, Target::Value);
+            let scalar =
+                crate::source::pointer::find(value, &pointer).and_then(|found| found.as_scalar());
+            let finding =
+                Diagnostic::error(Code::InvalidValue, error.into_inner().to_string()).at(span, "");
+            let finding = match scalar.and_then(|scalar| repair(&pointer, &scalar.text)) {
+                Some(text) => finding.help(format!("did you mean `{text}`?")).suggest(span, text),
+                None => match form_help(&pointer) {
+                    Some(help) => finding.help(help),
+                    None => finding,
+                },
+            };
+            diagnostics.push(finding.pointer(pointer));
             None
         }
     }

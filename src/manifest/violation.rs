@@ -1,283 +1,668 @@
 //! Schema violations as diagnostics that point at the very key or value.
 //!
-//! The validator knows instance paths; this module finds the span, the words, and the nearest
-//! thing that would have been right.
+//! The validator knows instance paths and keywords; what it says of a value with several forms is one list of complaints
+//! per form. Here the value decides which form was meant: a text is held against words and patterns, a mapping against
+//! the mapping whose key it has. Only that one speaks. What to write instead comes from the schema too, so that a new
+//! word or field needs no line here.
 
 use jsonschema::ValidationError;
-use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
+use super::repair::{form_help, repair};
 use super::schema::KindSchema;
 use crate::diagnostic::suggest::nearest;
-use crate::diagnostic::{Code, Diagnostic};
-use crate::source::{Spanned, Target, locate, pointer};
+use crate::diagnostic::{Code, Diagnostic, quote};
+use crate::source::value::Scalar;
+use crate::source::{self, Meaning, Spanned, Target, locate, pointer};
+
+/// Names that other tools, the platform or another kind give to a field, and what to do about them.
+const OTHER_NAMES: [(&str, &str, &str); 8] = [
+    ("/metadata", "namespace", "the owner of an object is `account`"),
+    ("/metadata", "labels", "free keys stand in `metadata` below `spec`"),
+    ("/metadata", "annotations", "free keys stand in `metadata` below `spec`"),
+    ("/spec", "limit_id", "`limit` takes the name of a limit, and its id is found out"),
+    ("/spec", "cid", "the owner of an object is `account` in `metadata`"),
+    ("/spec", "name", "the name of a token that people see is `info`"),
+    (
+        "/spec/access",
+        "type",
+        "the type follows from what is written: `standard`, `master` or a list below `acl`",
+    ),
+    ("", "status", "what the platform reports is never written"),
+];
+
+/// A list of fields that is longer than this helps nobody.
+const MOST_FIELDS_NAMED: usize = 16;
 
 /// Everything that the schema has against `document`.
 pub(super) fn violations(schema: &KindSchema, document: &Spanned) -> Vec<Diagnostic> {
     let json = document.to_json();
-    let reporter = Reporter { schema: &schema.document, document };
-    let mut diagnostics = Vec::new();
+    let mut reporter = Reporter {
+        schema: &schema.document,
+        document,
+        missing: Vec::new(),
+        renamed: Vec::new(),
+        findings: Vec::new(),
+    };
     for error in schema.validator.iter_errors(&json) {
-        reporter.report(&error, &mut diagnostics);
+        reporter.report(&error);
     }
-    diagnostics
+    reporter.finish()
+}
+
+/// A form that a value may have.
+enum Form<'a> {
+    Word(&'a str),
+    Text,
+    Integer,
+    Number,
+    Boolean,
+    List,
+    /// With the key that tells it from other mappings.
+    Mapping(Option<&'a str>),
 }
 
 struct Reporter<'a> {
     schema: &'a Value,
     document: &'a Spanned,
+    /// Fields that are missing: the pointer of the mapping, and the name.
+    missing: Vec<(String, String)>,
+    /// Unknown fields that a known one was probably meant by, in the same form.
+    renamed: Vec<(String, String)>,
+    findings: Vec<Diagnostic>,
 }
 
-impl Reporter<'_> {
-    fn report(&self, error: &ValidationError<'_>, out: &mut Vec<Diagnostic>) {
+impl<'a> Reporter<'a> {
+    fn finish(mut self) -> Vec<Diagnostic> {
+        let missing = std::mem::take(&mut self.missing);
+        for (path, name) in missing {
+            // `metods` is one mistake: the field is not missing as well.
+            if !self.renamed.contains(&(path.clone(), name.clone())) {
+                let finding = self.missing_field(&path, &name);
+                self.findings.push(finding);
+            }
+        }
+        self.findings
+    }
+
+    fn report(&mut self, error: &ValidationError<'_>) {
         let path = error.instance_path().as_str();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 let known = self.known_fields(error);
-                out.extend(unexpected.iter().map(|name| self.unknown_field(path, name, &known)));
+                for name in unexpected {
+                    let finding = self.unknown_field(path, name, &known);
+                    self.findings.push(finding);
+                }
             }
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
-                out.push(
-                    self.finding(
-                        Code::MissingField,
-                        path,
-                        Target::Key,
-                        format!("`{name}` is missing"),
-                    )
-                    .help(format!("{} needs `{name}`", place(path))),
-                );
+                self.missing.push((path.to_owned(), name.to_owned()));
             }
             ValidationErrorKind::AnyOf { context }
-            | ValidationErrorKind::OneOfNotValid { context } => {
-                self.report_branches(path, context, out);
+            | ValidationErrorKind::OneOfNotValid { context } => self.report_forms(error, context),
+            _ => {
+                let finding = self.value_finding(error);
+                self.findings.extend(finding);
             }
-            _ => out.extend(self.value_finding(error, path)),
         }
     }
 
-    /// Of the forms that a value may have, the one that it comes nearest to is talked about.
-    fn report_branches(
-        &self,
-        path: &str,
+    /// Reports what is wrong with the form that the value was meant to have.
+    fn report_forms(
+        &mut self,
+        error: &ValidationError<'_>,
         branches: &[Vec<ValidationError<'static>>],
-        out: &mut Vec<Diagnostic>,
     ) {
-        let is_other_type = |error: &ValidationError<'_>| {
-            error.instance_path().as_str() == path
-                && matches!(error.kind(), ValidationErrorKind::Type { .. })
+        let path = error.instance_path().as_str();
+        let Some(found) = pointer::find(self.document, path) else {
+            return;
         };
-        let fitting: Vec<&Vec<ValidationError<'static>>> =
-            branches.iter().filter(|errors| !errors.iter().any(is_other_type)).collect();
-        // Fewer complaints about the value itself mean that its inside is what is wrong.
-        let distance = |errors: &&&Vec<ValidationError<'static>>| {
-            let own = errors.iter().filter(|error| error.instance_path().as_str() == path).count();
-            (own, errors.len())
+        let Some(schema) = self.schema_of(error) else {
+            return;
         };
-        let words = || {
-            let options = branches.iter().flatten().filter_map(|error| match error.kind() {
-                ValidationErrorKind::Enum { options } => options.as_array().cloned(),
+        let forms = self.branches(schema);
+        let of_form = |fits: fn(&Form<'_>) -> bool| {
+            forms.iter().find(|(_, form)| fits(form)).and_then(|(branch, _)| branches.get(*branch))
+        };
+        let chosen = match &found.value {
+            source::Value::Scalar(scalar) => match scalar.meaning {
+                Meaning::Text => {
+                    let words = words(&forms);
+                    let text = of_form(|form| matches!(form, Form::Text));
+                    let is_near = nearest(&scalar.text, words.iter().copied()).is_some();
+                    if !words.is_empty() && (is_near || text.is_none()) {
+                        let finding = self.not_a_word(path, &forms);
+                        self.findings.push(finding);
+                        return;
+                    }
+                    text
+                }
+                Meaning::Int(_) => of_form(|form| matches!(form, Form::Integer)),
                 _ => None,
-            });
-            options.flatten().filter_map(|o| o.as_str().map(str::to_owned)).collect::<Vec<_>>()
-        };
-        match fitting.iter().min_by_key(distance) {
-            Some(errors) if fitting.len() == 1 || !errors.is_empty() => {
-                let all_enums = fitting.iter().all(|errors| {
-                    errors.iter().all(|e| matches!(e.kind(), ValidationErrorKind::Enum { .. }))
-                });
-                if all_enums && fitting.len() > 1 {
-                    out.push(self.not_a_word(path, &words()));
+            },
+            source::Value::Sequence(_) => of_form(|form| matches!(form, Form::List)),
+            source::Value::Mapping(_) => match self.mapping_branch(path, found, &forms) {
+                Ok(branch) => branch.and_then(|branch| branches.get(branch)),
+                Err(finding) => {
+                    self.findings.push(*finding);
                     return;
                 }
-                for error in errors.iter() {
-                    self.report(error, out);
-                }
-            }
-            _ => {
-                let types: Vec<String> = branches
-                    .iter()
-                    .flatten()
-                    .filter_map(|error| match error.kind() {
-                        ValidationErrorKind::Type { kind } => Some(type_words(kind)),
-                        _ => None,
-                    })
-                    .collect();
-                out.extend(self.wrong_type(path, &types.join(" or ")));
+            },
+        };
+        match chosen {
+            Some(errors) => errors.iter().for_each(|error| self.report(error)),
+            None => {
+                let finding = self.wrong_type(path, &forms);
+                self.findings.extend(finding);
             }
         }
     }
 
-    fn value_finding(&self, error: &ValidationError<'_>, path: &str) -> Option<Diagnostic> {
+    /// The branch of the mapping that was meant, told by its key; a finding if no key or several tell.
+    fn mapping_branch(
+        &mut self,
+        path: &str,
+        found: &Spanned,
+        forms: &[(usize, Form<'a>)],
+    ) -> Result<Option<usize>, Box<Diagnostic>> {
+        let mappings: Vec<(usize, Option<&str>)> = forms
+            .iter()
+            .filter_map(|(branch, form)| match form {
+                Form::Mapping(key) => Some((*branch, *key)),
+                _ => None,
+            })
+            .collect();
+        if mappings.len() < 2 {
+            return Ok(mappings.first().map(|(branch, _)| *branch));
+        }
+        let keys: Vec<&str> = mappings.iter().filter_map(|(_, key)| *key).collect();
+        let present: Vec<&(usize, Option<&str>)> = mappings
+            .iter()
+            .filter(|(_, key)| key.is_some_and(|key| found.get(key).is_some()))
+            .collect();
+        match present.as_slice() {
+            [(branch, _)] => Ok(Some(*branch)),
+            [(_, Some(first)), (_, Some(second)), ..] => {
+                let at = pointer::child(path, second);
+                let message = format!("`{first}` and `{second}` exclude each other");
+                Err(Box::new(
+                    self.finding(Code::InvalidValue, &at, Target::Key, message)
+                        .and(
+                            locate(self.document, &pointer::child(path, first), Target::Key),
+                            "the other one",
+                        )
+                        .help(format!("keep one of {}", listed(&keys, "and"))),
+                ))
+            }
+            _ => {
+                let finding = match found.as_mapping().first() {
+                    Some(entry) => {
+                        let name = entry.key.text.clone();
+                        self.unknown_field(path, &name, &keys)
+                    }
+                    None => self
+                        .finding(
+                            Code::MissingField,
+                            path,
+                            Target::Value,
+                            format!("{} is empty", place(path)),
+                        )
+                        .help(format!("it needs {}", listed(&keys, "or"))),
+                };
+                Err(Box::new(finding))
+            }
+        }
+    }
+
+    fn value_finding(&self, error: &ValidationError<'_>) -> Option<Diagnostic> {
+        let path = error.instance_path().as_str();
         let found = pointer::find(self.document, path);
         if found.is_some_and(Spanned::is_unreadable) {
             return None;
         }
-        let described = found.map(Spanned::describe).unwrap_or_default();
+        let place = place(path);
+        let said = found.map(in_words).unwrap_or_default();
+        let finding =
+            |message: String| self.finding(Code::InvalidValue, path, Target::Value, message);
         let finding = match error.kind() {
-            ValidationErrorKind::Type { kind } => return self.wrong_type(path, &type_words(kind)),
-            ValidationErrorKind::Enum { options } => {
-                let options = options.as_array().into_iter().flatten();
-                let words: Vec<String> =
-                    options.filter_map(|option| option.as_str().map(str::to_owned)).collect();
-                self.not_a_word(path, &words)
+            ValidationErrorKind::Type { .. } => {
+                let forms = self.schema_of(error).map(|schema| self.branches(schema));
+                return self.wrong_type(path, &forms.unwrap_or_default());
             }
-            ValidationErrorKind::Constant { expected_value } => {
-                let words: Vec<String> =
-                    expected_value.as_str().map(str::to_owned).into_iter().collect();
-                self.not_a_word(path, &words)
+            ValidationErrorKind::Enum { .. } | ValidationErrorKind::Constant { .. } => {
+                let forms = self.schema_of(error).map(|schema| self.branches(schema));
+                self.not_a_word(path, &forms.unwrap_or_default())
             }
-            ValidationErrorKind::Pattern { .. } => {
-                let name_like = path == "/metadata/name" || path.ends_with("/account");
-                let code = if name_like { Code::InvalidName } else { Code::InvalidValue };
-                let message = format!("{described} does not have the form of {}", place(path));
-                let finding = self.finding(code, path, Target::Value, message);
-                match self.hint(error, name_like) {
-                    Some(hint) => finding.help(hint),
-                    None => finding,
-                }
+            ValidationErrorKind::Pattern { .. } => self.wrong_form(error, path, &said),
+            ValidationErrorKind::Minimum { limit } => {
+                finding(format!("{place} must be at least {limit}, and this is {said}"))
             }
-            ValidationErrorKind::Minimum { limit } => self.finding(
-                Code::InvalidValue,
-                path,
-                Target::Value,
-                format!("{described} is below {limit}, the least that {} takes", place(path)),
-            ),
-            ValidationErrorKind::Maximum { limit } => self.finding(
-                Code::InvalidValue,
-                path,
-                Target::Value,
-                format!("{described} is above {limit}, the most that {} takes", place(path)),
-            ),
-            ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinLength { .. } => self
-                .finding(
-                    Code::InvalidValue,
-                    path,
-                    Target::Value,
-                    format!("{} must not be empty", place(path)),
-                ),
-            ValidationErrorKind::MaxLength { limit } => self.finding(
-                Code::InvalidValue,
-                path,
-                Target::Value,
-                format!("{} has more than {limit} characters", place(path)),
-            ),
-            ValidationErrorKind::UniqueItems => self.finding(
-                Code::InvalidValue,
-                path,
-                Target::Value,
-                format!("{} names something twice", place(path)),
-            ),
+            ValidationErrorKind::Maximum { limit } => {
+                finding(format!("{place} must be at most {limit}, and this is {said}"))
+            }
+            ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinLength { .. } => {
+                finding(format!("{place} must not be empty"))
+            }
+            ValidationErrorKind::MaxLength { limit } => {
+                finding(format!("{place} has more than {limit} characters"))
+            }
+            ValidationErrorKind::UniqueItems => finding(format!("{place} names something twice")),
             _ => self.finding(Code::Schema, path, Target::Value, error.to_string()),
         };
         Some(finding)
     }
 
-    fn wrong_type(&self, path: &str, wanted: &str) -> Option<Diagnostic> {
-        let found = pointer::find(self.document, path);
-        if found.is_some_and(Spanned::is_unreadable) {
+    /// A text that does not match the pattern of its field.
+    fn wrong_form(&self, error: &ValidationError<'_>, path: &str, said: &str) -> Diagnostic {
+        let (code, message) = match path {
+            "/metadata/name" | "/spec/limit" | "/spec/limit/name" => {
+                (Code::InvalidName, format!("{said} is not a name"))
+            }
+            "/metadata/account" | "/spec/limit/account" => {
+                (Code::InvalidName, format!("{said} is not an account path"))
+            }
+            _ => (
+                Code::InvalidValue,
+                format!("{said} does not have the form that {} takes", place(path)),
+            ),
+        };
+        let mut finding = self.finding(code, path, Target::Value, message);
+        let help = form_help(path).map(str::to_owned);
+        if let Some(help) = help.or_else(|| self.examples(error)) {
+            finding = finding.help(help);
+        }
+        if path == "/metadata/name" && said.contains('/') {
+            finding = finding.help("the path of the owner stands in `account`, beside the name");
+        }
+        self.suggest_repair(path, finding)
+    }
+
+    /// A value of a type that its field does not take.
+    fn wrong_type(&self, path: &str, forms: &[(usize, Form<'_>)]) -> Option<Diagnostic> {
+        let found = pointer::find(self.document, path)?;
+        if found.is_unreadable() {
             return None;
         }
-        let described = found.map(Spanned::describe).unwrap_or_default();
-        let message = format!("{} takes {wanted}, and this is {described}", place(path));
-        let mut finding = self.finding(Code::WrongType, path, Target::Value, message);
-        // A number that somebody put in quotes needs only lose them.
-        let scalar = found.and_then(Spanned::as_scalar);
-        if let Some(scalar) = scalar.filter(|scalar| !scalar.plain && wanted.contains("integer"))
-            && scalar.text.parse::<i64>().is_ok()
-        {
-            let span = locate(self.document, path, Target::Value);
-            finding = finding.help("take the quotes away").suggest(span, scalar.text.clone());
+        let wanted = wanted(forms);
+        let place = place(path);
+        if found.as_scalar().is_some_and(is_nothing) {
+            // There is no character to point at behind the colon.
+            let message = format!("{place} has no value");
+            return Some(self.finding(Code::WrongType, path, Target::Key, message).help(format!(
+                "write {wanted} behind it; what is not wanted is left out, key and all"
+            )));
         }
-        if let Some(scalar) = scalar.filter(|scalar| scalar.plain && wanted.contains("boolean")) {
-            let truth = match scalar.text.to_ascii_lowercase().as_str() {
-                "yes" | "on" | "y" => Some("true"),
-                "no" | "off" | "n" => Some("false"),
-                _ => None,
-            };
-            if let Some(truth) = truth {
-                let span = locate(self.document, path, Target::Value);
-                let help = format!("in YAML 1.2 `{}` is a text; write `{truth}`", scalar.text);
-                finding = finding.help(help).suggest(span, truth);
-            }
+        // Whoever writes a password here should not find it in a log.
+        let this = match (path.ends_with("/password"), found.as_scalar()) {
+            (true, Some(_)) => "a bare value".to_owned(),
+            _ => found.describe(),
+        };
+        let message = format!("{place} takes {wanted}, and this is {this}");
+        let finding = self.finding(Code::WrongType, path, Target::Value, message);
+        if path.ends_with("/password") {
+            return Some(finding.help("a manifest holds no secrets: say where it comes from, such as `{env: ACME_PASSWORD}`, and change the one that was written down"));
         }
-        Some(finding)
+        let Some(scalar) = found.as_scalar() else {
+            return Some(match form_help(path) {
+                Some(help) => finding.help(help),
+                None => finding,
+            });
+        };
+        let span = locate(self.document, path, Target::Value);
+        Some(match retyped(path, scalar, forms) {
+            Some((help, text)) => finding.help(help).suggest(span, text),
+            None => match form_help(path) {
+                Some(help) => finding.help(help),
+                None => finding,
+            },
+        })
     }
 
-    fn not_a_word(&self, path: &str, words: &[String]) -> Diagnostic {
+    /// A text where one of a few words is wanted.
+    fn not_a_word(&self, path: &str, forms: &[(usize, Form<'_>)]) -> Diagnostic {
         let found = pointer::find(self.document, path);
-        let described = found.map(Spanned::describe).unwrap_or_default();
-        let message = format!("{described} is not one of the words that {} takes", place(path));
-        let finding = self
-            .finding(Code::InvalidValue, path, Target::Value, message)
-            .help(format!("write {}", words.join(", ")));
+        let said = found.map(in_words).unwrap_or_default();
+        let words = words(forms);
+        let message = format!("{} takes {}, not {said}", place(path), wanted(forms));
+        let finding = self.finding(Code::InvalidValue, path, Target::Value, message);
         let text = found.and_then(Spanned::as_str).unwrap_or_default();
-        match nearest(text, words.iter().map(String::as_str)) {
+        match nearest(text, words) {
             Some(word) => {
                 let span = locate(self.document, path, Target::Value);
-                finding.suggest(span, word)
-            }
-            None => finding,
-        }
-    }
-
-    fn unknown_field(&self, path: &str, name: &str, known: &[&str]) -> Diagnostic {
-        let path_of_field = pointer::child(path, name);
-        let message = format!("`{name}` is not a field of {}", place(path));
-        let finding = self.finding(Code::UnknownField, &path_of_field, Target::Key, message);
-        match nearest(name, known.iter().copied()) {
-            Some(word) => {
-                let span = locate(self.document, &path_of_field, Target::Key);
                 finding.help(format!("did you mean `{word}`?")).suggest(span, word)
             }
-            None if known.len() <= 16 && !known.is_empty() => {
-                finding.help(format!("its fields are {}", known.join(", ")))
+            None => {
+                let finding = match form_help(path) {
+                    Some(help) => finding.help(help),
+                    None => finding,
+                };
+                match found.and_then(Spanned::as_scalar) {
+                    Some(scalar) => match retyped(path, scalar, forms) {
+                        Some((help, text)) => {
+                            let span = locate(self.document, path, Target::Value);
+                            finding.help(help).suggest(span, text)
+                        }
+                        None => finding,
+                    },
+                    None => finding,
+                }
             }
+        }
+    }
+
+    fn unknown_field(&mut self, path: &str, name: &str, known: &[&str]) -> Diagnostic {
+        let at = pointer::child(path, name);
+        let message = format!("{} is not a field of {}", quote(name), place(path));
+        let finding = self.finding(Code::UnknownField, &at, Target::Key, message);
+        let other = OTHER_NAMES.iter().find(|(place, other, _)| *place == path && *other == name);
+        if let Some((_, _, help)) = other {
+            return finding.help(*help);
+        }
+        if let Some(section) = self.section_with(path, name) {
+            return finding.help(format!("it belongs {section}"));
+        }
+        match nearest(name, known.iter().copied()) {
+            Some(word) => {
+                self.renamed.push((path.to_owned(), word.to_owned()));
+                // Renamed, there would be two of it.
+                if self.sibling(path, word) {
+                    return finding.help(format!("`{word}` is here already; take one of them out"));
+                }
+                finding
+                    .help(format!("did you mean `{word}`?"))
+                    .suggest(locate(self.document, &at, Target::Key), word)
+            }
+            None if known.len() == 1 => {
+                // Whatever was written, it was written instead of this one.
+                self.renamed.push((path.to_owned(), known[0].to_owned()));
+                finding.help(format!("its only field is `{}`", known[0]))
+            }
+            None if known.len() <= MOST_FIELDS_NAMED && !known.is_empty() => {
+                finding.help(format!("its fields are {}", listed(known, "and")))
+            }
+            None => finding.help("`flespi-gitops schema` prints all that there are"),
+        }
+    }
+
+    fn missing_field(&self, path: &str, name: &str) -> Diagnostic {
+        let message = format!("{} lacks the field `{name}`", place(path));
+        let finding = self.finding(Code::MissingField, path, Target::Key, message);
+        match form_help(&pointer::child(path, name)) {
+            Some(help) => finding.help(help),
             None => finding,
         }
+    }
+
+    fn sibling(&self, path: &str, name: &str) -> bool {
+        pointer::find(self.document, &pointer::child(path, name)).is_some()
+    }
+
+    /// Where a field that stands in the wrong part of the manifest belongs.
+    fn section_with(&self, path: &str, name: &str) -> Option<&'static str> {
+        let sections = [
+            ("/metadata", "into `metadata`"),
+            ("/spec", "into `spec`"),
+            ("", "to the top level of the manifest"),
+        ];
+        if !sections.iter().any(|(section, _)| *section == path) {
+            return None;
+        }
+        let (_, words) = sections.into_iter().find(|(section, _)| {
+            // `name` and `metadata` mean something else at each level.
+            let is_other = *section != path && !matches!(name, "name" | "metadata");
+            is_other && self.fields_of(section).contains(&name)
+        })?;
+        Some(words)
+    }
+
+    fn fields_of(&self, section: &str) -> Vec<&str> {
+        let schema = match section {
+            "" => Some(self.schema),
+            _ => self.schema.pointer(&format!("/properties{section}")),
+        };
+        schema.map(|schema| self.resolve(schema)).map(property_names).unwrap_or_default()
     }
 
     fn finding(&self, code: Code, path: &str, target: Target, message: String) -> Diagnostic {
         Diagnostic::error(code, message).at(locate(self.document, path, target), "").pointer(path)
     }
 
-    /// The fields of the object schema whose `additionalProperties` was broken.
-    fn known_fields(&self, error: &ValidationError<'_>) -> Vec<&str> {
-        let path = error.schema_path().as_str();
-        let object = path.rsplit_once('/').map_or("", |(object, _)| object);
-        let properties = self.schema.pointer(object).and_then(|schema| schema.get("properties"));
-        properties
-            .and_then(Value::as_object)
-            .map(|properties| properties.keys().map(String::as_str).collect())
-            .unwrap_or_default()
+    fn suggest_repair(&self, path: &str, finding: Diagnostic) -> Diagnostic {
+        let scalar = pointer::find(self.document, path).and_then(Spanned::as_scalar);
+        match scalar.and_then(|scalar| repair(path, &scalar.text)) {
+            Some(text) => finding
+                .help(format!("did you mean `{text}`?"))
+                .suggest(locate(self.document, path, Target::Value), text),
+            None => finding,
+        }
     }
 
-    /// What the schema itself says of a value that has a wrong form.
-    fn hint(&self, error: &ValidationError<'_>, name_like: bool) -> Option<String> {
-        if name_like {
-            return Some(
-                "use a-z, 0-9 and, between them, `.`, `_` or `-`; paths have `/` between names"
-                    .to_owned(),
-            );
-        }
-        let path = error.schema_path().as_str();
-        let (object, _) = path.rsplit_once('/')?;
-        let schema = self.schema.pointer(object)?;
-        let examples = schema.get("examples").and_then(Value::as_array);
-        if let Some(examples) = examples {
-            let examples: Vec<String> = examples
-                .iter()
-                .map(|example| {
-                    format!(
-                        "`{}`",
-                        example.as_str().map_or_else(|| example.to_string(), str::to_owned)
-                    )
-                })
-                .collect();
-            return Some(format!("write something like {}", examples.join(" or ")));
-        }
-        schema.get("description").and_then(Value::as_str).map(str::to_owned)
+    /// The schema that holds the broken keyword.
+    fn schema_of(&self, error: &ValidationError<'_>) -> Option<&'a Value> {
+        let (holder, _) = error.schema_path().as_str().rsplit_once('/')?;
+        self.schema.pointer(holder)
     }
+
+    /// The fields of the mapping whose `additionalProperties` was broken.
+    fn known_fields(&self, error: &ValidationError<'_>) -> Vec<&'a str> {
+        self.schema_of(error).map(property_names).unwrap_or_default()
+    }
+
+    /// The schema that a reference leads to; ours are one step long.
+    fn resolve(&self, schema: &'a Value) -> &'a Value {
+        schema
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|reference| self.schema.pointer(reference.strip_prefix('#')?))
+            .unwrap_or(schema)
+    }
+
+    /// Every form that a schema takes, with the number of the branch that it comes from.
+    fn branches(&self, schema: &'a Value) -> Vec<(usize, Form<'a>)> {
+        let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
+        let mut forms = Vec::new();
+        match alternatives.and_then(Value::as_array) {
+            Some(branches) => {
+                for (branch, schema) in branches.iter().enumerate() {
+                    self.forms(schema, branch, &mut forms);
+                }
+            }
+            None => self.forms(schema, 0, &mut forms),
+        }
+        forms
+    }
+
+    fn forms(&self, schema: &'a Value, branch: usize, out: &mut Vec<(usize, Form<'a>)>) {
+        let schema = self.resolve(schema);
+        if let Some(word) = schema.get("const").and_then(Value::as_str) {
+            out.push((branch, Form::Word(word)));
+            return;
+        }
+        if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+            let words = words.iter().filter_map(Value::as_str);
+            out.extend(words.map(|word| (branch, Form::Word(word))));
+            return;
+        }
+        let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
+        if let Some(alternatives) = alternatives.and_then(Value::as_array) {
+            for schema in alternatives {
+                self.forms(schema, branch, out);
+            }
+            return;
+        }
+        let form = match schema.get("type").and_then(Value::as_str) {
+            Some("string") => Form::Text,
+            Some("integer") => Form::Integer,
+            Some("number") => Form::Number,
+            Some("boolean") => Form::Boolean,
+            Some("array") => Form::List,
+            Some("object") => {
+                let required = schema.get("required").and_then(Value::as_array);
+                let first = required.and_then(|names| names.first());
+                Form::Mapping(first.and_then(Value::as_str))
+            }
+            _ => return,
+        };
+        out.push((branch, form));
+    }
+
+    /// The examples of the schema, or of the one that it is an alternative of.
+    fn examples(&self, error: &ValidationError<'_>) -> Option<String> {
+        let (mut holder, _) = error.schema_path().as_str().rsplit_once('/')?;
+        loop {
+            let schema = self.schema.pointer(holder)?;
+            if let Some(examples) = schema.get("examples").and_then(Value::as_array) {
+                let examples: Vec<String> = examples
+                    .iter()
+                    .map(|example| match example.as_str() {
+                        Some(text) => text.to_owned(),
+                        None => example.to_string(),
+                    })
+                    .collect();
+                let examples: Vec<&str> = examples.iter().map(String::as_str).collect();
+                return Some(format!("write something like {}", listed(&examples, "or")));
+            }
+            let (outer, _) = holder.rsplit_once("/anyOf/")?;
+            holder = outer;
+        }
+    }
+}
+
+fn property_names(schema: &Value) -> Vec<&str> {
+    schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .map(|properties| properties.keys().map(String::as_str).collect())
+        .unwrap_or_default()
+}
+
+fn words<'a>(forms: &[(usize, Form<'a>)]) -> Vec<&'a str> {
+    let word = |(_, form): &(usize, Form<'a>)| match form {
+        Form::Word(word) => Some(*word),
+        _ => None,
+    };
+    forms.iter().filter_map(word).collect()
+}
+
+/// What may stand here, as part of a sentence: "`standard`, `master` or a mapping with `acl`".
+fn wanted(forms: &[(usize, Form<'_>)]) -> String {
+    let mut nouns: Vec<String> = Vec::new();
+    let keys: Vec<&str> = forms
+        .iter()
+        .filter_map(|(_, form)| match form {
+            Form::Mapping(key) => *key,
+            _ => None,
+        })
+        .collect();
+    for (_, form) in forms {
+        let noun = match form {
+            Form::Word(word) => format!("`{word}`"),
+            Form::Text => "a text".to_owned(),
+            Form::Integer => "an integer".to_owned(),
+            Form::Number => "a number".to_owned(),
+            Form::Boolean => "`true` or `false`".to_owned(),
+            Form::List => "a list".to_owned(),
+            Form::Mapping(_) if keys.is_empty() => "a mapping".to_owned(),
+            Form::Mapping(_) => format!("a mapping with {}", listed(&keys, "or")),
+        };
+        if !nouns.contains(&noun) {
+            nouns.push(noun);
+        }
+    }
+    match nouns.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => "another value".to_owned(),
+    }
+}
+
+/// "`a`, `b` and `c`".
+fn listed(names: &[&str], joint: &str) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} {joint} {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// The same value in a type that the field takes, and why.
+fn retyped(path: &str, scalar: &Scalar, forms: &[(usize, Form<'_>)]) -> Option<(String, String)> {
+    let takes = |fits: fn(&Form<'_>) -> bool| forms.iter().any(|(_, form)| fits(form));
+    let text = scalar.text.as_str();
+    if takes(|form| matches!(form, Form::Integer)) && scalar.meaning == Meaning::Text {
+        if text.parse::<i64>().is_ok() {
+            return Some(("take the quotes away".to_owned(), text.to_owned()));
+        }
+        let digits = text.replace('_', "");
+        if digits.parse::<i64>().is_ok() {
+            return Some((format!("write `{digits}`, without `_`"), digits));
+        }
+        if matches!(text, "unlimited" | "infinite" | "max") {
+            return Some(("unlimited is written `-1`".to_owned(), "-1".to_owned()));
+        }
+    }
+    if takes(|form| matches!(form, Form::Boolean)) && scalar.meaning == Meaning::Text {
+        let truth = match text.to_ascii_lowercase().as_str() {
+            "yes" | "on" | "y" | "true" => "true",
+            "no" | "off" | "n" | "false" => "false",
+            _ => return None,
+        };
+        let help = match scalar.plain {
+            true => format!("in YAML 1.2 `{text}` is a text; write `{truth}`"),
+            false => "take the quotes away".to_owned(),
+        };
+        return Some((help, truth.to_owned()));
+    }
+    let is_bare = scalar.plain && !text.is_empty();
+    let is_simple = |text: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_./*?:-".contains(c);
+        text.chars().all(plain) && !text.starts_with('*')
+    };
+    if takes(|form| matches!(form, Form::List)) && is_bare && scalar.meaning != Meaning::Null {
+        let items: Vec<&str> = text.split(',').map(str::trim).collect();
+        // A list of mappings is not made by brackets alone.
+        let of_scalars = !path.ends_with("/acl")
+            && !path.ends_with("/deliver")
+            && !path.ends_with("/submodules")
+            && !path.ends_with("/exec");
+        let fit_ids =
+            !path.ends_with("/ids") || items.iter().all(|item| item.parse::<i64>().is_ok());
+        if of_scalars && fit_ids && items.iter().all(|item| is_simple(item) && !item.is_empty()) {
+            let list = format!("[{}]", items.join(", "));
+            return Some((format!("a list is written `{list}`"), list));
+        }
+    }
+    if path == "/spec/access" && matches!(text, "0" | "1") {
+        let word = if text == "0" { "standard" } else { "master" };
+        let help = format!("the type that the platform counts as {text} is written `{word}`");
+        return Some((help, word.to_owned()));
+    }
+    let is_number_or_truth = !matches!(scalar.meaning, Meaning::Text | Meaning::Null);
+    // In quotes these would still not have the form of their fields.
+    let needs_form =
+        ["/ttl", "/expire", "/uri", "/env", "/email"].iter().any(|end| path.ends_with(end))
+            || path.starts_with("/spec/ips/")
+            || path.starts_with("/spec/origins/");
+    if takes(|form| matches!(form, Form::Text)) && is_bare && is_number_or_truth && !needs_form {
+        return Some(("put it in quotes if it is meant as text".to_owned(), format!("\"{text}\"")));
+    }
+    None
+}
+
+/// A value as the subject of a sentence: quoted as it was typed.
+fn in_words(value: &Spanned) -> String {
+    match value.as_scalar() {
+        Some(scalar) if scalar.text.is_empty() => "the empty text".to_owned(),
+        Some(scalar) => quote(&scalar.text),
+        None => value.describe(),
+    }
+}
+
+fn is_nothing(scalar: &Scalar) -> bool {
+    scalar.meaning == Meaning::Null && scalar.plain && scalar.text.is_empty()
 }
 
 /// What a place is called in a sentence.
@@ -299,22 +684,4 @@ fn place(path: &str) -> String {
         }
     }
     format!("`{words}`")
-}
-
-fn type_words(kind: &TypeKind) -> String {
-    let word = |text: String| match text.as_str() {
-        "object" => "a mapping".to_owned(),
-        "array" => "a list".to_owned(),
-        "string" => "a text".to_owned(),
-        "integer" => "an integer".to_owned(),
-        "number" => "a number".to_owned(),
-        "boolean" => "a boolean".to_owned(),
-        other => other.to_owned(),
-    };
-    match kind {
-        TypeKind::Single(single) => word(single.to_string()),
-        TypeKind::Multiple(several) => {
-            several.iter().map(|one| word(one.to_string())).collect::<Vec<_>>().join(" or ")
-        }
-    }
 }

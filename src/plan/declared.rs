@@ -159,12 +159,12 @@ impl Context<'_> {
         step.needs = self.account_needs(&declared.address.account);
         step.needs.extend(limit_needs);
         step.changes = self.all_fields();
-        let account = match declared.address.account.to_string() {
-            root if root.is_empty() => "the account of our token".to_owned(),
-            path => format!("account {path}"),
+        let account = match declared.address.account.is_root() {
+            true => "our own account".to_owned(),
+            false => format!("account {}", declared.address.account),
         };
         step.reason = format!(
-            "declared at {}; nothing in {account} carries its mark or its name",
+            "{} declares it, and nothing in {account} has its mark or its name",
             declared.origin
         );
         let created = step.id.clone();
@@ -175,9 +175,8 @@ impl Context<'_> {
             let mut step = self.step(Phase::Assign, Action::Assign, effect);
             step.needs = vec![created];
             step.changes = vec![change_of_limit(Value::Null, limit, Cause::New)];
-            step.reason = format!(
-                "the subaccount is created with {limit}; what the platform answers is verified"
-            );
+            step.reason =
+                format!("it is created with {limit}, and what the platform answers is verified");
             draft.steps.push(step);
         }
         let needs = declared.address.as_account().map(|path| self.account_needs(&path));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::{BAD, BOLD, CAUTION, DIM, of_action, paint};
 use super::value::change_text;
-use crate::plan::{Plan, Step, Summary};
+use crate::plan::{Change, Plan, Step, Summary};
 
 /// The plan, step by step in the order of application, with what stands in the way and a summary.
 pub fn plan_text(plan: &Plan) -> String {
@@ -75,7 +75,11 @@ fn step_text(step: &Step) -> String {
     };
     let mut text = format!("  {}  {}\n", paint(style, head), paint(DIM, what));
     let width = step.changes.iter().map(|change| change.field.len()).max().unwrap_or(0);
-    for change in &step.changes {
+    // What people call the thing comes first.
+    let label = step.address.kind.label_field();
+    let (named, others): (Vec<&Change>, Vec<&Change>) =
+        step.changes.iter().partition(|change| change.field == label);
+    for change in named.into_iter().chain(others) {
         text.push_str(&change_text(change, "      ", width));
     }
     let _ = writeln!(text, "      {}", paint(DIM, format_args!("because {}", step.reason)));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -14,7 +15,7 @@ const SHORT: usize = 60;
 /// `change`, indented by `indent`.
 pub(super) fn change_text(change: &Change, indent: &str, width: usize) -> String {
     let Change { field, before, after, cause: _ } = change;
-    let (old, new) = (inline(before), inline(after));
+    let (old, new) = (inline(field, before), inline(field, after));
     if before.is_null() && new.len() <= SHORT {
         return format!("{indent}{field:width$}  {new}\n");
     }
@@ -37,10 +38,28 @@ pub(super) fn change_text(change: &Change, indent: &str, width: usize) -> String
     text
 }
 
-/// One line; texts without quotes where they cannot be mistaken for something else.
-fn inline(value: &Value) -> String {
+/// One line; texts without quotes where they cannot be mistaken for something else, and numbers
+/// that stand for something with what they stand for.
+fn inline(field: &str, value: &Value) -> String {
     match value {
         Value::Null => "(not set)".to_owned(),
+        Value::Number(number) if field == "ttl" => match number.as_i64() {
+            Some(seconds) => format!("{seconds} ({:#})", SignedDuration::from_secs(seconds)),
+            None => number.to_string(),
+        },
+        Value::Number(number) if field == "expire" => {
+            match number.as_i64().map(Timestamp::from_second) {
+                Some(Ok(timestamp)) => format!("{number} ({timestamp})"),
+                _ => number.to_string(),
+            }
+        }
+        Value::Object(access) if field == "access" && access.len() == 1 => {
+            match access.get("type").and_then(Value::as_i64) {
+                Some(0) => "standard".to_owned(),
+                Some(1) => "master".to_owned(),
+                _ => value.to_string(),
+            }
+        }
         Value::String(text) if is_plain(text) => text.clone(),
         other => other.to_string(),
     }
@@ -79,6 +98,14 @@ mod tests {
         assert_eq!(text(json!(10), json!(20)), "  access  10 → 20\n");
         assert_eq!(text(Value::Null, json!("ACME Ltd")), "  access  ACME Ltd\n");
         assert_eq!(text(json!("7"), json!("")), "  access  \"7\" → \"\"\n");
+    }
+
+    #[test]
+    fn what_a_number_stands_for_is_told() {
+        assert_eq!(inline("ttl", &json!(90_000)), "90000 (25h)");
+        assert_eq!(inline("expire", &json!(1_798_675_200)), "1798675200 (2026-12-31T00:00:00Z)");
+        assert_eq!(inline("access", &json!({"type": 1})), "master");
+        assert_eq!(inline("devices_count", &json!(60)), "60");
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn replace(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     let mut state = State::default();
     dump.changes.into_iter().for_each(|change| state.apply(change));
     check(&state).map_err(Refusal::bad)?;
+    state.recount();
     world.replace(state);
     Ok(Answer::default())
 }

@@ -1,6 +1,11 @@
-//! Everything that is tested from outside, in one binary.
+//! What can be seen from outside, in one binary: linking is the slow part, so it is done once.
 
 #![expect(unreachable_pub, reason = "the modules of one binary are all there is to reach")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, what is not there fails the test"
+)]
 
 mod apply;
 mod bad_input;
@@ -8,9 +13,11 @@ mod credentials;
 mod drift;
 mod faults;
 mod prune;
+mod readme;
 mod sandbox_http;
 mod sandbox_tls;
 mod straight_line;
 mod support;
 mod tidy;
+mod validate_cases;
 mod watch;

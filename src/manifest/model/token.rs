@@ -253,9 +253,9 @@ impl<'de> Deserialize<'de> for Ttl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match NumberOrText::deserialize(deserializer)? {
             NumberOrText::Number(seconds) => Ok(Self(seconds)),
-            NumberOrText::Text(text) => Self::parse(&text).map(Self).ok_or_else(|| {
-                de::Error::custom(format_args!("`{text}` is no duration: write 3600, 12h or 30d"))
-            }),
+            NumberOrText::Text(text) => Self::parse(&text)
+                .map(Self)
+                .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a duration"))),
         }
     }
 }
@@ -288,11 +288,7 @@ impl<'de> Deserialize<'de> for Expire {
             NumberOrText::Text(text) => text
                 .parse::<Timestamp>()
                 .map(|timestamp| Self(timestamp.as_second()))
-                .map_err(|_| {
-                    de::Error::custom(format_args!(
-                        "`{text}` is no point of time: write 2027-01-31T00:00:00Z or unix seconds"
-                    ))
-                }),
+                .map_err(|_| de::Error::custom(format_args!("`{text}` is not a point of time"))),
         }
     }
 }

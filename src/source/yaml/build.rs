@@ -116,7 +116,8 @@ impl<'t> Builder<'t> {
                         format!("there is no anchor {}", quote(&format!("&{name}"))),
                     )
                     .at(span, "used here")
-                    .help("an anchor must stand before its aliases, in the same document"),
+                    .help("an anchor must stand before its aliases, in the same document")
+                    .help("text that begins with `*` needs quotes"),
                 );
                 let node = self.add(span, NodeKind::Broken, sink)?;
                 self.attach(node);
@@ -260,7 +261,7 @@ impl<'t> Builder<'t> {
             }
             Err(Unfit::Tag(said)) => {
                 sink.push(self.tag_problem(said, span, at));
-                Meaning::Text
+                Meaning::Unreadable
             }
         };
         NodeKind::Scalar { text: text.into_owned(), plain, meaning }

@@ -15,6 +15,13 @@ pub(super) fn diagnostic(
     limits: &Limits,
 ) -> Diagnostic {
     let at = floor(text, error.marker().byte_offset().unwrap_or(text.len()));
+    let at = match error.kind() {
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar => indenting_tab(text, at).unwrap_or(at),
+        _ => at,
+    };
     // A line break is no character to underline.
     let next =
         text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| !matches!(c, '\n' | '\r'));
@@ -26,6 +33,19 @@ pub(super) fn diagnostic(
     let diagnostic = Diagnostic::error(Code::YamlSyntax, message).at(span, "");
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
+
+/// The tab at the beginning of a line that follows `from`: the scanner names the text before it, which it took the line
+/// for a continuation of. Looking no further than [`NEARBY`] keeps a file of many such mistakes cheap.
+fn indenting_tab(text: &str, from: usize) -> Option<usize> {
+    let nearby = text.as_bytes().get(from..)?;
+    let nearby = &nearby[..nearby.len().min(NEARBY)];
+    let tab = nearby.iter().position(|byte| *byte == b'\t')?;
+    let before = nearby[..tab].rsplit(|byte| *byte == b'\n').next()?;
+    before.iter().all(|byte| *byte == b' ').then_some(from + tab)
+}
+
+/// How far behind the reported place a tab is looked for, in bytes.
+const NEARBY: usize = 1024;
 
 /// Complains about the first character that YAML does not allow as it is, the rest being most likely of the same making.
 pub(super) fn unprintable(source: SourceId, text: &str, sink: &mut Sink) {
