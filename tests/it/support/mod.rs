@@ -195,6 +195,27 @@ impl World {
         })
     }
 
+    /// A request with exactly these headers and this body: status and whole answer.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: &str,
+    ) -> (u16, Value) {
+        let url = format!("{}{path}", self.sandbox().url());
+        let mut request = self.http.request(method.parse().unwrap(), url).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.runtime.block_on(async {
+            let response = request.send().await.unwrap();
+            let status = response.status().as_u16();
+            let text = response.text().await.unwrap();
+            (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+        })
+    }
+
     /// A call with the root account's token that must succeed: its `result`.
     #[track_caller]
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<Value> {
