@@ -216,6 +216,19 @@ impl World {
         })
     }
 
+    /// What a browser gets: headers and text.
+    pub fn page(&self, path: &str) -> (Vec<(String, String)>, String) {
+        let url = format!("{}{path}", self.sandbox().url());
+        self.runtime.block_on(async {
+            let response = self.http.get(url).send().await.unwrap();
+            assert_eq!(response.status(), 200);
+            let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap().to_owned();
+            let head = response.headers().iter();
+            let head = head.map(|(name, value)| (name.to_string(), text(value))).collect();
+            (head, response.text().await.unwrap())
+        })
+    }
+
     /// A call with the root account's token that must succeed: its `result`.
     #[track_caller]
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<Value> {
