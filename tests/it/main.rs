@@ -10,11 +10,17 @@
 mod apply;
 mod bad_input;
 mod credentials;
+mod disputes;
 mod drift;
 mod faults;
+mod guards;
+mod ledger;
 mod prune;
 mod readme;
+mod renames;
 mod sandbox_http;
+mod sealed;
+mod signed;
 mod straight_line;
 mod support;
 mod tidy;
