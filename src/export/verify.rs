@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::Layout;
-use super::{ExportError, Options, Unsayable};
+use super::{Addresses, ExportError, Key, Options, Unsayable};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest;
 use crate::observe::{Actual, Contents, Secrets};
 use crate::plan::{self, Action, Plan, Policy};
-use crate::resource::{Address, AddressPattern, Kind, Phase};
+use crate::resource::{Address, AddressPattern, Phase};
 
 /// Fields without which a manifest says something else rather than less.
 const NEEDED: [&str; 4] = ["name", "info", "access", "lifecycle"];
@@ -20,7 +20,7 @@ const NEEDED: [&str; 4] = ["name", "info", "access", "lifecycle"];
 /// What reading back has to teach the next round.
 #[derive(Debug, Default)]
 pub(super) struct Lessons {
-    pub(super) unsayable: BTreeMap<(Kind, i64), Unsayable>,
+    pub(super) unsayable: BTreeMap<Key, Unsayable>,
     /// Objects of this stack that no manifest can name: left alone, or pruning would delete them.
     pub(super) exclude: BTreeSet<AddressPattern>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Lessons {
 pub(super) fn read_back(
     layout: &Layout,
     actual: &Actual,
-    addresses: &BTreeMap<(Kind, i64), Address>,
+    addresses: &Addresses,
     options: &Options,
     lessons: &mut Lessons,
 ) -> Result<bool, ExportError> {
@@ -60,10 +60,10 @@ pub(super) fn read_back(
 
 fn learn_from_plan(
     plan: &Plan,
-    addresses: &BTreeMap<(Kind, i64), Address>,
+    addresses: &Addresses,
     lessons: &mut Lessons,
 ) -> Result<bool, ExportError> {
-    let by_address: BTreeMap<&Address, (Kind, i64)> =
+    let by_address: BTreeMap<&Address, Key> =
         addresses.iter().map(|(key, address)| (address, *key)).collect();
     let mut learnt = false;
     // What an interrupted run left is cleared by the next apply, exported or not.
