@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::ValueEnum;
 use tokio::sync::{mpsc, watch};
 
 use super::exit::Exit;
@@ -13,7 +14,7 @@ use super::session::{self, Session};
 use super::settings::{Common, Format};
 use super::stop::stoppable;
 use crate::api::assumptions::OBSERVATION_STAYS_FRESH;
-use crate::apply::{Outcome, Report};
+use crate::apply::{OnError, Outcome, Report};
 use crate::observe::Programs;
 use crate::plan::{Plan, Policy, Sealed, Stale};
 use crate::reconcile::{self, Prepared};
@@ -54,9 +55,31 @@ pub(super) struct Args {
     #[arg(short, long)]
     yes: bool,
 
+    /// What a failed step means for those that do not need it.
+    #[arg(long, value_enum, default_value = "finish", value_name = "WHAT")]
+    on_error: OnErrorArg,
+
     /// Approve what a guard refuses, for the plan of this digest and no other.
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
+}
+
+/// What a failed step means for the rest.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnErrorArg {
+    /// Independent branches go on.
+    Finish,
+    /// Nothing new begins.
+    Stop,
+}
+
+impl From<OnErrorArg> for OnError {
+    fn from(argument: OnErrorArg) -> Self {
+        match argument {
+            OnErrorArg::Finish => Self::Finish,
+            OnErrorArg::Stop => Self::Stop,
+        }
+    }
 }
 
 /// What is to be applied.
@@ -124,7 +147,8 @@ async fn prepare(
     output: &Output,
 ) -> Result<Prepared, Exit> {
     let Task { desired, policy, programs, sealed } = task;
-    let prepared = reconcile::prepare(desired, &session.client, *policy, *programs).await;
+    let prepared =
+        reconcile::prepare(desired, &session.client, &session.signer, *policy, *programs).await;
     let prepared = prepared.map_err(|error| {
         session::explain(&error, common, output);
         Exit::Unknown
@@ -189,7 +213,8 @@ async fn pass(
             }
         }
     }
-    let report = carry_out(&prepared, session, stop, output).await;
+    let on_error = args.on_error.into();
+    let report = carry_out(&prepared, session, on_error, stop, output).await;
     match common.format {
         Format::Text => output.result(&run_text(&report)),
         Format::Json => output.result(&json(&report.document())),
@@ -231,6 +256,7 @@ fn is_approved(plan: &Plan, approval: Option<&str>, output: &Output) -> bool {
 pub(super) async fn carry_out(
     prepared: &Prepared,
     session: &Session,
+    on_error: OnError,
     stop: watch::Receiver<bool>,
     output: &Output,
 ) -> Report {
@@ -243,7 +269,8 @@ pub(super) async fn carry_out(
             }
         }
     };
-    let doing = reconcile::carry_out(prepared, &session.client, stop, sender);
+    let doing =
+        reconcile::carry_out(prepared, &session.client, &session.signer, on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     report
 }

@@ -87,7 +87,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let observed = reconcile::observe(&session.client).await;
+    let observed = reconcile::observe(&session.client, &session.signer).await;
     session.close(output).await;
     let (actual, calls) = match observed {
         Ok(observed) => observed,

@@ -52,8 +52,14 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune };
-    let prepared =
-        reconcile::prepare(&load.desired, &session.client, policy, Programs::Leave).await;
+    let prepared = reconcile::prepare(
+        &load.desired,
+        &session.client,
+        &session.signer,
+        policy,
+        Programs::Leave,
+    )
+    .await;
     session.close(output).await;
     match prepared {
         Ok(prepared) => {

@@ -8,8 +8,8 @@ use super::bind::{Binding, Bindings, How};
 use super::credentials;
 use super::diff::{self, LIMIT_FIELD, limit_value};
 use super::step::{
-    Action, Blocked, Cause, Change, CreateEffect, Disputed, Draft, Effect, MarkEdit, Step, StepId,
-    UpdateEffect,
+    Action, Blocked, Cause, Change, CreateEffect, Disputed, Draft, Effect, MarkEdit, Refusal, Step,
+    StepId, UpdateEffect,
 };
 use crate::observe::{Actual, Object, Secrets, SinkState};
 use crate::resource::canonical::canonical;
@@ -101,7 +101,7 @@ impl Context<'_> {
         needs
     }
 
-    fn owner_id(&self) -> Option<i64> {
+    pub(super) fn owner_id(&self) -> Option<i64> {
         match Address::of_account(&self.declared.address.account) {
             None => Some(self.actual.identity.account),
             Some(address) => match self.bindings.get(&address) {
@@ -111,13 +111,15 @@ impl Context<'_> {
         }
     }
 
-    fn mark_edit(&self, base: &Map<String, Value>) -> MarkEdit {
+    fn mark_edit(&self, object: &Object) -> MarkEdit {
         MarkEdit {
+            owner: object.owner,
             stack: self.desired.stack.clone(),
             address: self.declared.address.clone(),
+            moved_from: self.declared.moved_from.clone(),
             protect: self.declared.lifecycle.keeps_forever(),
             applied: diff::applied_fields(self.declared),
-            base: base.clone(),
+            base: object.metadata.clone(),
         }
     }
 
@@ -152,6 +154,7 @@ impl Context<'_> {
         let mut metadata = declared.metadata.clone();
         let mut mark = Mark::new(&self.desired.stack, declared.address.clone());
         mark.protect = declared.lifecycle.keeps_forever();
+        mark.moved_from.clone_from(&declared.moved_from);
         let applied = diff::applied_fields(declared);
         mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
         mark.write(&mut metadata);
@@ -178,6 +181,7 @@ impl Context<'_> {
             "{} declares it, and nothing in {account} has its mark or its name",
             declared.origin
         );
+        self.refuse_move(draft);
         let created = step.id.clone();
         draft.steps.push(step);
 
@@ -192,6 +196,27 @@ impl Context<'_> {
         }
         let needs = declared.address.as_account().map(|path| self.account_needs(&path));
         credentials::steps(self, None, needs.unwrap_or_default(), draft);
+    }
+
+    /// The platform moves no limit, subaccount or token to another owner: what is declared to have
+    /// come from elsewhere would be another object, with another id and another key.
+    fn refuse_move(&self, draft: &mut Draft) {
+        let Some(old) = &self.declared.moved_from else { return };
+        let there = self.actual.of_kind(old.kind).find(|object| {
+            object.mark_of(&self.desired.stack).is_some_and(|mark| mark.address == *old)
+        });
+        if let Some(object) = there {
+            draft.refusals.push(Refusal {
+                guard: "move".to_owned(),
+                count: 1,
+                allowed: 0,
+                reason: format!(
+                    "{old} ({} {}) cannot be moved to another owner; {} would be a new one, and \
+                     only --prune would delete the old one",
+                    object.kind, object.id, self.declared.address
+                ),
+            });
+        }
     }
 
     fn all_fields(&self) -> Vec<Change> {
@@ -246,7 +271,9 @@ impl Context<'_> {
         // An id is as durable as a mark, so being bound by one alone is no reason to write: the
         // mark goes along with the next change that has another reason. Until then the object is
         // not pruned, which is the safe side.
-        let must_mark = matches!(how, How::OldMark | How::Adopted) || protection_changed;
+        let must_mark = matches!(how, How::OldMark | How::Adopted)
+            || protection_changed
+            || object.wants_signature;
         let is_unmarked = how == How::Id;
         if !difference.changes.is_empty() || must_mark || (is_unmarked && sets_credentials) {
             if !declared.lifecycle.allows(Right::Update) {
@@ -262,7 +289,7 @@ impl Context<'_> {
                     .changes
                     .iter()
                     .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
-                let edit = self.mark_edit(&object.metadata);
+                let edit = self.mark_edit(object);
                 let always = must_mark
                     || is_unmarked
                     || !difference.metadata.is_empty()
@@ -361,6 +388,9 @@ impl Context<'_> {
             )),
             How::Mark | How::Observed => {}
         }
+        if object.wants_signature {
+            reasons.push("its mark is not signed yet".to_owned());
+        }
         if protection_changed {
             reasons.push("its protection in the manifest differs from its mark".to_owned());
         }
@@ -419,7 +449,7 @@ impl Context<'_> {
             id: object.id,
             limit: limit.clone(),
             limit_id,
-            refresh: self.mark_edit(&object.metadata),
+            refresh: self.mark_edit(object),
         };
         let mut step = self.step(Phase::Assign, Action::Assign, effect);
         step.needs = needs;

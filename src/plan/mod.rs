@@ -17,6 +17,7 @@ mod diff;
 mod digest;
 mod document;
 mod guard;
+mod index;
 mod order;
 mod prune;
 mod seal;

@@ -90,7 +90,8 @@ impl<'a> Pruner<'a> {
                 continue;
             }
             let in_place = mark.address.kind == object.kind
-                && self.place(object.owner).as_ref() == Some(&mark.address.account);
+                && (self.place(object.owner).as_ref() == Some(&mark.address.account)
+                    || self.bindings.is_path_of(object.owner, &mark.address.account));
             if !in_place || self.desired.objects.contains_key(&mark.address) {
                 draft.disputed.push(Disputed {
                     address: mark.address.clone(),

@@ -230,10 +230,14 @@ pub struct UpdateEffect {
 /// How a mark changes; what is not named here stays.
 #[derive(Debug, Clone)]
 pub struct MarkEdit {
+    /// The account that holds the object.
+    pub owner: i64,
     /// The stack.
     pub stack: String,
     /// The address.
     pub address: Address,
+    /// The address from which the object is renamed, if it is.
+    pub moved_from: Option<Address>,
     /// Whether the object outlives its manifest.
     pub protect: bool,
     /// Canonical values that were applied with this step, by field.
@@ -247,6 +251,8 @@ pub struct MarkEdit {
 pub struct CredentialsEffect {
     /// The stack, for the mark of the bootstrap token.
     pub stack: String,
+    /// The account that holds the subaccount; `None` if a step of this plan makes that account.
+    pub owner: Option<i64>,
     /// Id of the subaccount; `None` if a step of this plan makes it.
     pub id: Option<i64>,
     /// The metadata as it was observed.

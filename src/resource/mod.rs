@@ -13,6 +13,7 @@ mod kind;
 mod mark;
 mod pattern;
 pub mod quota;
+mod signer;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
@@ -20,6 +21,8 @@ pub use guards::Guards;
 pub use kind::{Kind, Phase};
 pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
 pub use pattern::{AddressPattern, InvalidPattern};
+
+pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
 
 use std::collections::{BTreeMap, BTreeSet};
 
