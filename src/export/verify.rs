@@ -66,6 +66,7 @@ fn learn_from_plan(
     let by_address: BTreeMap<&Address, Key> =
         addresses.iter().map(|(key, address)| (address, *key)).collect();
     let mut learnt = false;
+    let mut left = None;
     // What an interrupted run left is cleared by the next apply, exported or not.
     let steps = plan
         .steps
@@ -80,15 +81,16 @@ fn learn_from_plan(
     let blocked =
         blocked.map(|blocked| (blocked.source.is_none(), &blocked.address, blocked.reason.clone()));
     for (is_unnamed, address, reason) in steps.chain(blocked) {
+        left = Some(format!("{address}: {reason}"));
         learnt |= match (is_unnamed, by_address.get(address)) {
             (true, _) => lessons.exclude.insert(AddressPattern::of(address)),
             (false, Some(key)) => lessons.unsayable.entry(*key).or_default().give_up(reason),
             (false, None) => return Err(ExportError::Unreadable(format!("{address}: {reason}"))),
         };
     }
-    match learnt || plan.is_converged() || plan.blocked.is_empty() {
-        true => Ok(learnt),
-        false => Err(ExportError::Unreadable("the plan of it is not empty".to_owned())),
+    match (learnt, left) {
+        (false, Some(left)) => Err(ExportError::Unreadable(left)),
+        _ => Ok(learnt),
     }
 }
 
