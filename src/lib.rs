@@ -34,6 +34,7 @@
 //! | a request on the wire | [`api::request`] |
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |
 //! | what we take for granted of the platform | [`api::assumptions`] and the sandbox's own table |
+//! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | the embedded platform | [`sandbox`] |
 //!
