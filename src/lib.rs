@@ -28,6 +28,7 @@
 //! | what a manifest may say | [`manifest::model`], and `check.rs` beside it |
 //! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs` |
 //! | how an object is recognised | `plan/bind.rs` |
+//! | what a token can do | [`rights`] |
 //! | what counts as different | [`resource::canonical`], `plan/diff.rs` |
 //! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |
 //! | what is never deleted | `plan/prune.rs` |
@@ -42,7 +43,7 @@
 //!
 //! * **Layers import downwards only**, and a test reads the imports: `cli` → `reconcile` →
 //!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
-//!   {`secret`, `source`}.
+//!   {`rights`, `secret`, `source`}.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.
@@ -65,6 +66,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod report;
 pub mod resource;
+pub mod rights;
 pub mod sandbox;
 pub mod schemas;
 pub mod secret;

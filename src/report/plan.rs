@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 
 use super::style::{BAD, BOLD, CAUTION, DIM, of_action, paint};
 use super::value::change_text;
-use crate::plan::{Change, Plan, Step, Summary};
+use crate::plan::{Action, Change, Plan, RightsChange, Step, Summary, rights_change};
+use crate::rights::Relation;
+
+/// The most lines that tell what a token gains, or loses.
+const MOST_RIGHTS: usize = 12;
 
 /// The plan, step by step in the order of application, with what stands in the way and a summary.
 pub fn plan_text(plan: &Plan) -> String {
@@ -93,7 +97,37 @@ fn step_text(step: &Step) -> String {
     for change in named.into_iter().chain(others) {
         text.push_str(&change_text(change, "      ", width));
     }
+    text.push_str(&rights_text(step));
     let _ = writeln!(text, "      {}", paint(DIM, format_args!("because {}", step.reason)));
+    text
+}
+
+/// How the rights of a token change. What a new one can do stands in its access.
+fn rights_text(step: &Step) -> String {
+    let change = match step.action {
+        Action::Update => rights_change(step),
+        Action::Create | Action::Assign | Action::Delete => None,
+    };
+    let Some(RightsChange { verdict, gained, lost }) = change else {
+        return String::new();
+    };
+    let verdict = match verdict {
+        Relation::Equal => "the same",
+        Relation::Narrower => "narrower",
+        Relation::Wider => "wider",
+        Relation::Incomparable => "other",
+    };
+    let mut text = format!("      {}\n", paint(BOLD, format_args!("rights: {verdict}")));
+    let sides = [(gained, '+', CAUTION), (lost, '-', DIM)];
+    for (words, sign, style) in sides {
+        let left = words.len().saturating_sub(MOST_RIGHTS);
+        for line in words.into_iter().take(MOST_RIGHTS) {
+            let _ = writeln!(text, "        {}", paint(style, format_args!("{sign} {line}")));
+        }
+        if left > 0 {
+            let _ = writeln!(text, "        {sign} and {left} more; see --format json");
+        }
+    }
     text
 }
 

@@ -22,6 +22,7 @@ mod ledger;
 mod prune;
 mod readme;
 mod renames;
+mod rights_pairs;
 mod sandbox_fuzz;
 mod sandbox_http;
 mod sandbox_page;
