@@ -68,5 +68,7 @@ pub mod resource;
 pub mod sandbox;
 pub mod schemas;
 pub mod secret;
+#[doc = include_str!("security.md")]
+pub mod security {}
 pub mod source;
 pub mod watch;

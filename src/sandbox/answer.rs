@@ -226,6 +226,8 @@ pub(super) struct Delivery {
     pub(super) delay: Duration,
     /// Close the connection instead of answering.
     pub(super) cut: bool,
+    /// Refuse connections for this long, from before the cut on.
+    pub(super) refuse: Option<Duration>,
     /// Announce the whole body, send this many bytes of it, then close the connection.
     pub(super) keep: Option<usize>,
     /// Send the body in small pieces with this pause between them.

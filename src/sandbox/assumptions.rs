@@ -104,8 +104,12 @@ assumptions! {
         "Does a new e-mail address wait for the code that was sent to it?";
     LOGIN_RESULT = 33 "login-result" ["token", "key"]
         "In which member does a log-in hand over the key of its token?";
+    BLOCKED_VALUE = 28 "blocked-value" ["1"]
+        "Which value has `blocked` while an item is blocked? (0 otherwise.)";
     RETRY_AFTER = 34 "retry-after" ["present", "absent"]
         "Does a 429 carry Retry-After?";
+    CALL_RATE = 35 "call-rate" ["unlimited", "60", "200", "1000", "6000"]
+        "How many API calls per minute does the plan give to each account?";
     PATCH_NULL = 36 "patch-null" ["delete", "keep"]
         "Does null in a PATCH delete the key, as RFC 7396 has it?";
     CONCURRENT_EDITS = 38 "concurrent-edits" ["last-wins"]
@@ -138,6 +142,14 @@ assumptions! {
         "May two accounts have the same e-mail address?";
     ORIGIN_STATUS = 112 "origin-status" ["401", "403"]
         "With which status is a browser answered whose origin the token does not allow?";
+    COUNT_STATUS = 113 "count-status" ["400", "403"]
+        "With which status is a creation answered that would pass a *_count of a limit?";
+    PLAN = 114 "plan" ["none", "free", "start", "pro", "enterprise", "ultimate"]
+        "Which plan bounds what the root account and its branch may hold?";
+    OVERUSE = 115 "overuse" ["block", "refuse"]
+        "Does passing api_calls block the busiest tokens, or the branch, or is only the call refused with 429?";
+    BLOCKED_STATUS = 116 "blocked-status" ["403", "429"]
+        "With which status is a call answered whose token or account is blocked?";
 }
 
 /// The answers in force for one sandbox; the defaults of [`ASSUMPTIONS`] unless set otherwise.

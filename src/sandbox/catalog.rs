@@ -43,6 +43,8 @@ pub(super) struct Collection {
     pub(super) fields: &'static [Field],
     /// The field that people know an item by.
     pub(super) label: &'static str,
+    /// The field of a limit that bounds how many there may be; `None` when the platform names none.
+    pub(super) counter: Option<&'static str>,
     /// Completes and judges an item that is about to be created.
     pub(super) on_create: fn(&World, &mut Draft<'_>) -> Result<(), Refusal>,
     /// Judges an item that is about to be changed; the draft holds the fields as they would be.
@@ -172,6 +174,7 @@ pub(super) static SUBACCOUNTS: Collection = Collection {
     type_number: 5,
     fields: &fields::SUBACCOUNT,
     label: "name",
+    counter: Some("subaccounts_count"),
     on_create: rules::create_account,
     on_update: rules::update_account,
     on_delete: rules::delete_account,
@@ -184,6 +187,7 @@ pub(super) static CUSTOMER: Collection = Collection {
     type_number: 1,
     fields: &fields::CUSTOMER,
     label: "name",
+    counter: None,
     on_create: rules::nothing,
     on_update: rules::nothing,
     on_delete: rules::nothing_to_delete,
@@ -195,6 +199,7 @@ pub(super) static LIMITS: Collection = Collection {
     type_number: 4,
     fields: &fields::LIMIT,
     label: "name",
+    counter: Some("limits_count"),
     on_create: rules::create_limit,
     on_update: rules::nothing,
     on_delete: rules::delete_limit,
@@ -206,6 +211,7 @@ pub(super) static TOKENS: Collection = Collection {
     type_number: 33,
     fields: &fields::TOKEN,
     label: "info",
+    counter: Some("tokens_count"),
     on_create: rules::create_token,
     on_update: rules::update_token,
     on_delete: rules::nothing_to_delete,

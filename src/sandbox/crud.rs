@@ -13,6 +13,7 @@ use super::{
     },
     catalog::{Collection, Draft, Field, Kind, Shape, Shown, Source},
     item::{Fields, Item},
+    quota,
     selector::Selector,
     state::{Buried, Change},
     world::{Call, World},
@@ -47,9 +48,10 @@ pub(super) fn create(
     for element in &elements {
         // Gaps between ids keep clients from counting on a sequence.
         let id = next + 1 + (call.entropy)() % 5;
-        match draft(world, call, row, id, element)
-            .and_then(|item| check_name(world, row, &item, &items).map(|()| item))
-        {
+        let judged = quota::check(world, row, call.top(), items.len() as u64)
+            .and_then(|()| draft(world, call, row, id, element))
+            .and_then(|item| check_name(world, row, &item, &items).map(|()| item));
+        match judged {
             Ok(item) => {
                 next = id;
                 items.push(item);

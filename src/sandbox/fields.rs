@@ -33,7 +33,7 @@ const fn bound(name: &'static str) -> Field {
     field(name, BOUND, Client, Asked, Number(-1))
 }
 
-pub(super) static SUBACCOUNT: [Field; 15] = [
+pub(super) static SUBACCOUNT: [Field; 16] = [
     field("id", COUNT, Id, Always, Absent),
     field("name", Text, Client, Always, Words("")),
     field("limit_id", COUNT, Client, Asked, Number(0)),
@@ -42,13 +42,14 @@ pub(super) static SUBACCOUNT: [Field; 15] = [
     field("email", Text, Server, Asked, Words("")),
     field("cid", COUNT, Owner, Asked, Absent),
     field("owner_id", COUNT, Computed(counters::owner), Asked, Absent),
-    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("blocked", COUNT, Computed(counters::blocked), Asked, Absent),
     field("counters", Object, Computed(counters::counters), Asked, Absent),
     field("limits", Object, Computed(counters::limits), Asked, Absent),
     field("region", Text, Server, Asked, Words("eu")),
     field("created", COUNT, Server, Asked, Number(0)),
     field("accessed", COUNT, Computed(counters::accessed), Asked, Absent),
     field("password_hash", Text, Server, Never, Absent),
+    field("blocked_until", COUNT, Server, Never, Number(0)),
 ];
 
 /// The same record from inside: name and metadata are the account's own, everything that bounds it is not.
@@ -61,7 +62,7 @@ pub(super) static CUSTOMER: [Field; 14] = [
     field("email", Text, Server, Asked, Words("")),
     field("cid", COUNT, Owner, Asked, Absent),
     field("owner_id", COUNT, Computed(counters::owner), Asked, Absent),
-    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("blocked", COUNT, Computed(counters::blocked), Asked, Absent),
     field("counters", Object, Computed(counters::counters), Asked, Absent),
     field("limits", Object, Computed(counters::limits), Asked, Absent),
     field("region", Text, Server, Asked, Words("eu")),
@@ -69,7 +70,7 @@ pub(super) static CUSTOMER: [Field; 14] = [
     field("accessed", COUNT, Computed(counters::accessed), Asked, Absent),
 ];
 
-pub(super) static TOKEN: [Field; 14] = [
+pub(super) static TOKEN: [Field; 15] = [
     field("id", COUNT, Id, Always, Absent),
     field("key", Text, Server, OnCreation, Absent),
     field("info", Text, Client, Always, Words("")),
@@ -84,6 +85,7 @@ pub(super) static TOKEN: [Field; 14] = [
     field("created", COUNT, Server, Always, Number(0)),
     field("accessed", COUNT, Server, Asked, Number(0)),
     field("blocked", COUNT, Server, Asked, Number(0)),
+    field("blocked_until", COUNT, Server, Never, Number(0)),
 ];
 
 pub(super) static LIMIT: [Field; 47] = [

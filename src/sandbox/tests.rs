@@ -4,6 +4,7 @@ mod accounts;
 mod auth;
 mod faults;
 mod fuzz;
+mod limits;
 mod persistence;
 mod reading;
 mod tokens;

@@ -4,7 +4,7 @@
 //! the request changed waits in [`World::take_changes`] for the one who keeps the log. The same request against the same
 //! world with the same time and randomness always has the same answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{
     access,
@@ -18,6 +18,8 @@ use super::{
     faults::{FaultPlan, Moment},
     item::Item,
     journal::{Entry, Journal},
+    metering::{self, Meter},
+    page,
     request::{Request, Target},
     select::View,
     state::{Buried, Change, LogRecord, State},
@@ -39,8 +41,7 @@ pub(super) struct World {
     pub(super) faults: FaultPlan,
     pub(super) journal: Journal,
     pub(super) calls_per_minute: Option<u32>,
-    /// Account → start of its minute and calls in it.
-    pub(super) calls: HashMap<u64, (u64, u32)>,
+    pub(super) meter: Meter,
     /// Where this world is served, for answers that name their own host.
     pub(super) url: String,
     /// Nothing lapses before this second; 0 when that is not known.
@@ -81,7 +82,7 @@ impl World {
             faults: FaultPlan::default(),
             journal: Journal::default(),
             calls_per_minute: None,
-            calls: HashMap::new(),
+            meter: Meter::default(),
             url: String::new(),
             next_lapse: 0,
             is_recording,
@@ -97,8 +98,13 @@ impl World {
 
     /// Makes a change part of the world, and of the log.
     pub(super) fn commit(&mut self, change: Change) {
-        if let Change::Put { kind: Kind::Tokens, item } = &change {
-            self.next_lapse = self.next_lapse.min(admission::lapses_at(item));
+        if let Change::Put { kind, item } = &change {
+            if *kind == Kind::Tokens {
+                self.next_lapse = self.next_lapse.min(admission::lapses_at(item));
+            }
+            if let until @ 1.. = item.fields.number("blocked_until") {
+                self.next_lapse = self.next_lapse.min(until);
+            }
         }
         self.note(&change);
         self.state.apply(change);
@@ -147,7 +153,7 @@ impl World {
     /// Takes another world's state in place of this one's.
     pub(super) fn replace(&mut self, state: State) {
         self.state = state;
-        self.calls.clear();
+        self.meter = Meter::default();
         self.next_lapse = 0;
         self.changes.clear();
         self.touched.clear();
@@ -182,7 +188,13 @@ impl World {
         if let Ok(target) = &target
             && target.segments.first().is_some_and(|first| first == "_sandbox")
         {
-            return control::serve(self, request, target);
+            return control::serve(self, request, target, now);
+        }
+        if let Ok(target) = &target
+            && target.segments.is_empty()
+            && request.method == "GET"
+        {
+            return page::response();
         }
         self.sweep(now);
         let signer = admission::signer(self, request).map(|token| (token.id, token.cid));
@@ -307,13 +319,14 @@ impl World {
             .map(|record| record.id)
             .collect();
         old.into_iter().for_each(|id| self.commit(Change::Exhume(id)));
+        let unblock = metering::lift_blocks(self, now);
         let void = self.state.codes.values().filter(|code| code.until <= now);
         let void: Vec<String> = void.map(|code| code.code.clone()).collect();
         void.into_iter().for_each(|code| self.commit(Change::Spend(code)));
         let dues = self.state.table(Kind::Tokens).iter().map(admission::lapses_at);
         let dues = dues.chain(self.state.bin.values().map(end));
         let dues = dues.chain(self.state.codes.values().map(|code| code.until));
-        self.next_lapse = dues.min().unwrap_or(u64::MAX);
+        self.next_lapse = dues.chain([unblock]).min().unwrap_or(u64::MAX);
     }
 
     fn lapse(&mut self, token: Item, now: u64) {

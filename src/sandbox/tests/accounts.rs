@@ -246,9 +246,10 @@ fn counters_and_limits_of_an_account_can_be_asked_for() {
     let account = bench.get(&format!(
         "/platform/subaccounts/{child}?fields=counters,limits.devices_count,limits.api_calls"
     ));
+    let counters = &account.row()["counters"];
     assert_eq!(
-        account.row()["counters"],
-        json!({"limits_count": 0, "subaccounts_count": 0, "tokens_count": 1})
+        (&counters["limits_count"], &counters["subaccounts_count"], &counters["tokens_count"]),
+        (&json!(0), &json!(0), &json!(1))
     );
     assert_eq!(
         (&account.row()["limits.devices_count"], &account.row()["limits.api_calls"]),
