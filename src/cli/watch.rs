@@ -9,6 +9,7 @@ use super::output::Output;
 use super::session::{self, Session};
 use super::settings::Common;
 use super::stop::stoppable;
+use crate::apply::OnError;
 use crate::diagnostic::render;
 use crate::manifest::{self, Load};
 use crate::observe::Programs;
@@ -100,12 +101,20 @@ async fn follow(
     loop {
         output.say(&format!("pass ({trigger})"));
         let policy = Policy { prune: args.prune };
-        match reconcile::prepare(&in_force, &session.client, policy, Programs::Run).await {
+        match reconcile::prepare(&in_force, &session.client, &session.signer, policy, Programs::Run)
+            .await
+        {
             Err(error) => session::explain(&error, common, output),
             Ok(prepared) if prepared.plan.is_converged() => output.say("nothing to do"),
+            // What a guard refuses waits for a person.
+            Ok(prepared) if !prepared.plan.refusals.is_empty() => {
+                output.result(&plan_text(&prepared.plan));
+                output.error("refused without approval; apply it by hand with --approve");
+            }
             Ok(prepared) => {
                 output.result(&plan_text(&prepared.plan));
-                let report = carry_out(&prepared, session, stop.clone(), output).await;
+                let report =
+                    carry_out(&prepared, session, OnError::Finish, stop.clone(), output).await;
                 output.result(&run_text(&report));
             }
         }

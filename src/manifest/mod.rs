@@ -66,6 +66,7 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
         None => (DEFAULT_STACK.to_owned(), model::StackSpec::default()),
     };
     load.desired.stack = name;
+    load.desired.guards = spec.guards.to_resource();
     let register = check::Register::new(&documents, &load.sources, &mut load.diagnostics);
     check::documents(&documents, &register, now, &mut load.diagnostics);
     for document in &documents {

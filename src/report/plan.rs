@@ -43,7 +43,18 @@ pub fn plan_text(plan: &Plan) -> String {
         }
         None => format!("! {}: {}", blocked.address, blocked.reason),
     });
+    let refusals = plan.refusals.iter().map(|refusal| {
+        format!("! {} {}", refusal.reason, paint(DIM, format_args!("[{}]", refusal.guard)))
+    });
+    let mut refusals: Vec<String> = refusals.collect();
+    if !refusals.is_empty() {
+        refusals.push(format!("approve exactly this plan with --approve {}", short_digest(plan)));
+    }
+    section("refused without approval", BAD, refusals);
     section("blocked", BAD, blocked.collect());
+    let disputed =
+        plan.disputed.iter().map(|disputed| format!("! {}: {}", disputed.address, disputed.reason));
+    section("disputed", BAD, disputed.collect());
     let unknown = plan.unknown.iter().map(|unknown| {
         format!("? {}: {}; nothing is planned there", unknown.kind.collection(), unknown.reason)
     });
@@ -86,6 +97,11 @@ fn step_text(step: &Step) -> String {
     text
 }
 
+/// Enough of the digest to name the plan.
+fn short_digest(plan: &Plan) -> String {
+    plan.digest.chars().take(12).collect()
+}
+
 fn summary_line(plan: &Plan) -> String {
     let Summary { create, update, assign, replace: _, restore: _, delete, unchanged } =
         plan.summary();
@@ -105,7 +121,7 @@ fn summary_line(plan: &Plan) -> String {
         words.push("nothing to do".to_owned());
     }
     words.push(format!("{unchanged} unchanged"));
-    let digest: String = plan.digest.chars().take(12).collect();
+    let digest = short_digest(plan);
     let line = format!("stack {}: {}", plan.stack, words.join(", "));
     format!("{}  {}", paint(BOLD, line), paint(DIM, format_args!("[plan {digest}]")))
 }

@@ -11,6 +11,7 @@ use super::{
         BLOCKED_STATUS, DISABLED_SUBACCOUNT, DISABLED_TOKEN_INFO, FOREIGN_CID, NOAPI_STATUS,
         ORIGIN_STATUS,
     },
+    grants,
     item::Item,
     metering,
     request::Request,
@@ -117,7 +118,11 @@ pub(super) fn admit(
         _ if is_auth => account,
         Err(refusal) => return Err(refusal),
         Ok(None) => account,
-        Ok(Some(top)) if world.state.account(top).is_some() && world.state.within(top, account) => {
+        Ok(Some(top))
+            if world.state.account(top).is_some()
+                && (world.state.within(top, account)
+                    || grants::may_operate_as(&world.state, account, top)) =>
+        {
             top
         }
         Ok(Some(top)) => {

@@ -2,11 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    catalog::{Kind, LIMITS},
-    item::Item,
-    state::State,
-};
+use super::{catalog::Kind, item::Item, rows::LIMITS, state::State};
 
 /// `owner_id`: the parent account, 0 for a root.
 pub(super) fn owner(_: &State, account: &Item) -> Value {

@@ -5,13 +5,14 @@
 //! in one of them shows.
 //!
 //! ```text
-//!   door ──► http ──► clerk ──► world ──► crud · auth · control      one request at a time, pure
-//!   (sockets, (async) (thread)    │           │
-//!    TLS)               │         │           ├─ catalog, fields   what collections there are: one table
-//!                       ▼         ▼           ├─ rules, access     what may be written
-//!                     store     journal       ├─ select, selector  what is read, and how it is found
-//!                  (snapshot     faults       └─ assumptions       what had to be guessed: one table
-//!                   and log)
+//!   door ──► http ──► clerk ──► world ──► routes ──► crud · auth · bin · realms · grants · logs · telematics
+//!   (sockets, (async) (thread)    │           │      (one request at a time, pure)
+//!    TLS)               │         │           ├─ catalog, rows, fields   what collections there are: one table
+//!                       ▼         ▼           ├─ admission, acl, quota   who may call, what it may do, how much
+//!                     store     journal       │  and metering            and how often
+//!                  (snapshot     faults       ├─ rules, access, links    what may be written, and what hangs on it
+//!                   and log)     control      ├─ select, selector        what is read, and how it is found
+//!                                page         └─ assumptions             what had to be guessed: one table
 //! ```
 //!
 //! * [`World`](world::World) is a state machine: request, time and randomness in, response and changes out. It knows no
@@ -27,10 +28,12 @@
 //! Invariant: an answered write is in the log before its answer is sent.
 
 mod access;
+mod acl;
 mod admission;
 mod answer;
 mod assumptions;
 mod auth;
+mod bin;
 mod catalog;
 mod clerk;
 mod control;
@@ -41,15 +44,22 @@ mod effects;
 mod expression;
 mod faults;
 mod fields;
+mod grants;
 mod http;
 mod item;
 mod journal;
+mod links;
+mod logs;
 mod metering;
 mod overview;
 mod page;
 mod pattern;
 mod quota;
+mod realm_routes;
+mod realms;
 mod request;
+mod routes;
+mod rows;
 mod rules;
 mod secret;
 mod seed;
@@ -57,9 +67,12 @@ mod select;
 mod selector;
 mod state;
 mod store;
+mod telematics;
+mod telematics_fields;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod webhooks;
 mod world;
 
 use std::{

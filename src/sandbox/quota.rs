@@ -6,8 +6,9 @@
 use super::{
     answer::Refusal,
     assumptions::{COUNT_STATUS, PLAN},
-    catalog::{Collection, LIMITS},
+    catalog::Collection,
     item::Item,
+    rows::LIMITS,
     world::World,
 };
 

@@ -5,7 +5,10 @@
 //!
 //! Invariant: nothing outside this file writes to a table or an index.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    net::IpAddr,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,6 +59,9 @@ pub(super) struct Buried {
     pub(super) kind: Kind,
     /// Unix time of the deletion.
     pub(super) deleted: u64,
+    /// The record of the account that took this item along; `None` when it was deleted by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cause: Option<u64>,
     pub(super) item: Item,
 }
 
@@ -104,6 +110,19 @@ pub(super) struct LogRecord {
     pub(super) app: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) note: Option<String>,
+    /// The address that the call came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) host: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) method: Option<String>,
+    /// The path of the call, with keys struck out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) uri: Option<String>,
+    /// The item before and after, without its secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) old: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) new: Option<Value>,
 }
 
 /// The items of one kind.
@@ -277,7 +296,7 @@ impl State {
                     self.keys.insert(key.into(), id);
                 }
             }
-            Kind::Limits => {}
+            _ => {}
         }
         let table = &mut self.tables[kind as usize];
         let old = table.items.insert(id, item).map(|old| old.cid);
@@ -307,7 +326,7 @@ impl State {
                     self.keys.remove(key.as_str());
                 }
             }
-            Kind::Limits => {}
+            _ => {}
         }
     }
 }
