@@ -35,6 +35,7 @@
 //! | a request on the wire | [`api::request`] |
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |
 //! | what we take for granted of the platform | [`api::assumptions`] and the sandbox's own table |
+//! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | the embedded platform | [`sandbox`] |
 //!
@@ -58,6 +59,7 @@ pub mod api;
 pub mod apply;
 pub mod cli;
 pub mod diagnostic;
+pub mod export;
 pub mod manifest;
 pub mod observe;
 pub mod plan;
@@ -68,5 +70,7 @@ pub mod rights;
 pub mod sandbox;
 pub mod schemas;
 pub mod secret;
+#[doc = include_str!("security.md")]
+pub mod security {}
 pub mod source;
 pub mod watch;

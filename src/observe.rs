@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::api::{ApiError, Identity, ListError, Reader};
-use crate::resource::{Address, Desired, Kind, Mark, MarkProblem};
+use crate::resource::{Address, Desired, Kind, Mark, MarkProblem, Signer};
 use crate::secret::{SecretString, Source, fingerprint};
 
 /// What the platform reports.
@@ -40,6 +40,8 @@ pub struct Object {
     pub metadata: Map<String, Value>,
     /// What its metadata says of who manages it.
     pub mark: Result<Option<Mark>, MarkProblem>,
+    /// Its mark is good, and should be written again to be signed.
+    pub wants_signature: bool,
 }
 
 impl Object {
@@ -53,14 +55,18 @@ impl Object {
         self.mark.as_ref().ok().and_then(Option::as_ref).filter(|mark| mark.stack == stack)
     }
 
-    fn new(kind: Kind, id: i64, mut item: Map<String, Value>) -> Option<Self> {
+    fn new(kind: Kind, id: i64, mut item: Map<String, Value>, signer: &Signer) -> Option<Self> {
         let owner = item.get("cid").and_then(Value::as_i64)?;
         let metadata = match item.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
             _ => Map::new(),
         };
-        let mark = Mark::read(&metadata);
-        Some(Self { kind, id, owner, fields: item, metadata, mark })
+        let mark = match Mark::read(&metadata) {
+            Ok(Some(mark)) => signer.verify(owner, &metadata).map(|()| Some(mark)),
+            other => other,
+        };
+        let wants_signature = matches!(mark, Ok(Some(_))) && signer.wants_signature(&metadata);
+        Some(Self { kind, id, owner, fields: item, metadata, mark, wants_signature })
     }
 }
 
@@ -83,7 +89,7 @@ pub enum ObserveError {
 /// # Errors
 /// [`ObserveError`] when not even our own identity is known. What can be read in part is no error
 /// but an [`Actual`] that says what is unknown.
-pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
+pub async fn platform(reader: &Reader, signer: &Signer) -> Result<Actual, ObserveError> {
     let identity = reader.identity().await.map_err(ObserveError::Identity)?;
     let identity = identity.ok_or(ObserveError::Unidentified)?;
     if identity.access_type != 1 {
@@ -108,7 +114,7 @@ pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
     }
     for kind in Kind::ALL {
         match read.remove(&kind) {
-            Some(outcome) => actual.add(kind, outcome),
+            Some(outcome) => actual.add(kind, outcome, signer),
             None => actual.add_unknown(kind, "reading was interrupted".to_owned()),
         }
     }
@@ -116,7 +122,12 @@ pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
 }
 
 impl Actual {
-    fn add(&mut self, kind: Kind, outcome: Result<BTreeMap<i64, Map<String, Value>>, ListError>) {
+    fn add(
+        &mut self,
+        kind: Kind,
+        outcome: Result<BTreeMap<i64, Map<String, Value>>, ListError>,
+        signer: &Signer,
+    ) {
         let items = match outcome {
             Ok(items) => items,
             Err(error) => return self.add_unknown(kind, error.to_string()),
@@ -127,7 +138,7 @@ impl Actual {
         }
         let mut objects = Vec::with_capacity(items.len());
         for (id, item) in items {
-            match Object::new(kind, id, item) {
+            match Object::new(kind, id, item, signer) {
                 Some(object) => objects.push(((kind, id), object)),
                 None => return self.add_unknown(kind, format!("{kind} {id} has no owner")),
             }

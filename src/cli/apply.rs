@@ -19,6 +19,7 @@ use crate::observe::Programs;
 use crate::plan::{Plan, Policy, Sealed, Stale};
 use crate::reconcile::{self, Prepared};
 use crate::report::{Progress, plan_text, run_text};
+use crate::resource::AddressPattern;
 use crate::resource::Desired;
 
 /// Make the platform what the manifests say.
@@ -38,12 +39,17 @@ pub(super) struct Args {
     paths: Vec<PathBuf>,
 
     /// Carry out a plan that `plan --out FILE` saved: what was reviewed, or nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "prune"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "prune", "exclude"])]
     plan: Option<PathBuf>,
 
     /// Delete what carries this stack's mark and no manifest names.
     #[arg(long)]
     prune: bool,
+
+    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
+    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<AddressPattern>,
 
     /// Do not ask.
     #[arg(short, long)]
@@ -111,7 +117,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 
 fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
     let Some(file) = &args.plan else {
-        let desired = session::load(&args.paths, common, output)?.desired;
+        let desired = session::load(&args.paths, &args.exclude, common, output)?.desired;
         let policy = Policy { prune: args.prune };
         return Ok(Task { desired, policy, programs: Programs::Run, sealed: None });
     };
@@ -141,7 +147,8 @@ async fn prepare(
     output: &Output,
 ) -> Result<Prepared, Exit> {
     let Task { desired, policy, programs, sealed } = task;
-    let prepared = reconcile::prepare(desired, &session.client, *policy, *programs).await;
+    let prepared =
+        reconcile::prepare(desired, &session.client, &session.signer, *policy, *programs).await;
     let prepared = prepared.map_err(|error| {
         session::explain(&error, common, output);
         Exit::Unknown
@@ -262,7 +269,8 @@ pub(super) async fn carry_out(
             }
         }
     };
-    let doing = reconcile::carry_out(prepared, &session.client, on_error, stop, sender);
+    let doing =
+        reconcile::carry_out(prepared, &session.client, &session.signer, on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     report
 }

@@ -187,7 +187,8 @@ async fn live(
     output: &Output,
 ) -> Result<Explanation, Exit> {
     let session = Session::open(common, output).await?;
-    let actual = observe::platform(&Reader::new(session.client.clone())).await;
+    let reader = Reader::new(session.client.clone());
+    let actual = observe::platform(&reader, &session.signer).await;
     session.close(output).await;
     let actual = actual.map_err(|error| {
         session::explain(&error, common, output);

@@ -11,6 +11,7 @@ use crate::observe::Programs;
 use crate::plan::{self, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
 use crate::report::plan_text;
+use crate::resource::AddressPattern;
 use crate::resource::Desired;
 
 /// Read the platform and show what an apply would change; never writes.
@@ -28,6 +29,10 @@ pub(super) struct Args {
     #[arg(long)]
     prune: bool,
 
+    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
+    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<AddressPattern>,
     /// Save the plan, sealed, for `apply --plan FILE`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -38,7 +43,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(&args.paths, common, output) {
+    let load = match session::load(&args.paths, &args.exclude, common, output) {
         Ok(load) => load,
         Err(exit) => return exit,
     };
@@ -47,8 +52,14 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune };
-    let prepared =
-        reconcile::prepare(&load.desired, &session.client, policy, Programs::Leave).await;
+    let prepared = reconcile::prepare(
+        &load.desired,
+        &session.client,
+        &session.signer,
+        policy,
+        Programs::Leave,
+    )
+    .await;
     session.close(output).await;
     match prepared {
         Ok(prepared) => {

@@ -19,7 +19,7 @@ pub(super) enum How {
     Mark,
     /// By this stack's mark with an older address.
     OldMark,
-    /// By `metadata.id`, and it carries no mark of this stack yet.
+    /// By `metadata.id`, and it carries no mark yet.
     Id,
     /// By its name, since `adopt` says so.
     Adopted,
@@ -187,17 +187,17 @@ impl<'a> Binder<'a> {
                 object.owner
             ));
         }
+        // Whatever a mark claims, looking at an object changes nothing.
+        if declared.lifecycle.observe_only() {
+            return Binding::Found(object, How::Observed);
+        }
         match &object.mark {
             Err(problem) => Binding::Blocked(format!("{kind} {id}: {problem}")),
             Ok(Some(mark)) if mark.stack != self.desired.stack => {
-                if declared.lifecycle.observe_only() {
-                    return Binding::Found(object, How::Observed);
-                }
                 Binding::Blocked(format!("{kind} {id} belongs to the stack `{}`", mark.stack))
             }
             Ok(Some(mark)) if mark.address == declared.address => Binding::Found(object, How::Mark),
             Ok(Some(_)) => Binding::Found(object, How::OldMark),
-            Ok(None) if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),
             Ok(None) => Binding::Found(object, How::Id),
         }
     }

@@ -105,6 +105,7 @@ pub(super) fn steps(
     }
     let effect = CredentialsEffect {
         stack: context.desired.stack.clone(),
+        owner: context.owner_id(),
         id: object.map(|object| object.id),
         metadata: object.map(|object| object.metadata.clone()).unwrap_or_default(),
         email,

@@ -101,7 +101,7 @@ impl Context<'_> {
         needs
     }
 
-    fn owner_id(&self) -> Option<i64> {
+    pub(super) fn owner_id(&self) -> Option<i64> {
         match Address::of_account(&self.declared.address.account) {
             None => Some(self.actual.identity.account),
             Some(address) => match self.bindings.get(&address) {
@@ -111,14 +111,15 @@ impl Context<'_> {
         }
     }
 
-    fn mark_edit(&self, base: &Map<String, Value>) -> MarkEdit {
+    fn mark_edit(&self, object: &Object) -> MarkEdit {
         MarkEdit {
+            owner: object.owner,
             stack: self.desired.stack.clone(),
             address: self.declared.address.clone(),
             moved_from: self.declared.moved_from.clone(),
             protect: self.declared.lifecycle.keeps_forever(),
             applied: diff::applied_fields(self.declared),
-            base: base.clone(),
+            base: object.metadata.clone(),
         }
     }
 
@@ -262,8 +263,19 @@ impl Context<'_> {
         if let Some(danger) = self.saws_own_branch(object, &difference) {
             return self.block(draft, danger);
         }
-        let must_mark = how != How::Mark || protection_changed;
-        if !difference.changes.is_empty() || must_mark {
+        // E-mail and password are remembered in the mark.
+        let steps = draft.steps.len();
+        credentials::steps(self, Some(object), Vec::new(), draft);
+        let sets_credentials = draft.steps.len() > steps;
+
+        // An id is as durable as a mark, so being bound by one alone is no reason to write: the
+        // mark goes along with the next change that has another reason. Until then the object is
+        // not pruned, which is the safe side.
+        let must_mark = matches!(how, How::OldMark | How::Adopted)
+            || protection_changed
+            || object.wants_signature;
+        let is_unmarked = how == How::Id;
+        if !difference.changes.is_empty() || must_mark || (is_unmarked && sets_credentials) {
             if !declared.lifecycle.allows(Right::Update) {
                 draft.notes.push(format!(
                     "{}: differs, and `manage` does not allow to update it",
@@ -277,8 +289,11 @@ impl Context<'_> {
                     .changes
                     .iter()
                     .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
-                let edit = self.mark_edit(&object.metadata);
-                let always = must_mark || !difference.metadata.is_empty() || (precise && edited);
+                let edit = self.mark_edit(object);
+                let always = must_mark
+                    || is_unmarked
+                    || !difference.metadata.is_empty()
+                    || (precise && edited);
                 let (mark, refresh) = match always {
                     true => (Some(edit), None),
                     false => (None, edited.then_some(edit)),
@@ -300,16 +315,21 @@ impl Context<'_> {
                 let mut step =
                     self.step(kind.phase(), Action::Update, Effect::Update(Box::new(effect)));
                 step.changes = difference.changes;
-                if must_mark && how != How::Mark {
+                if how != How::Mark {
                     step.changes.push(self.change_of_mark(object));
                 }
                 step.reason = reason;
                 step.relies_on = diff::found_fields(object);
+                if is_unmarked {
+                    // Two writes of one mark at a time would lose one of them.
+                    for credentials in draft.steps.iter_mut().skip(steps) {
+                        credentials.needs.push(step.id.clone());
+                    }
+                }
                 draft.steps.push(step);
             }
         }
         self.assign(object, &applied, draft);
-        credentials::steps(self, Some(object), Vec::new(), draft);
     }
 
     /// Our own token must stay what it is, or the run that narrows it is the last one.
@@ -367,6 +387,9 @@ impl Context<'_> {
                     .unwrap_or_default()
             )),
             How::Mark | How::Observed => {}
+        }
+        if object.wants_signature {
+            reasons.push("its mark is not signed yet".to_owned());
         }
         if protection_changed {
             reasons.push("its protection in the manifest differs from its mark".to_owned());
@@ -426,7 +449,7 @@ impl Context<'_> {
             id: object.id,
             limit: limit.clone(),
             limit_id,
-            refresh: self.mark_edit(&object.metadata),
+            refresh: self.mark_edit(object),
         };
         let mut step = self.step(Phase::Assign, Action::Assign, effect);
         step.needs = needs;

@@ -58,7 +58,10 @@ impl<'a> Pruner<'a> {
             let Some(mark) = object.mark_of(&self.desired.stack) else {
                 continue;
             };
-            if mark.bootstrap && object.id != self.actual.identity.token {
+            if mark.bootstrap
+                && object.id != self.actual.identity.token
+                && !self.is_excluded(object, mark)
+            {
                 let mut step = deletion(Phase::Credentials, object, mark);
                 step.id = StepId(format!("{}:{}:{}", Phase::Credentials, mark.address, object.id));
                 step.reason =
@@ -83,7 +86,7 @@ impl<'a> Pruner<'a> {
                     mark.address, object.id
                 ));
             }
-            if mark.bootstrap || is_bound || is_ours {
+            if mark.bootstrap || is_bound || is_ours || self.is_excluded(object, mark) {
                 continue;
             }
             let in_place = mark.address.kind == object.kind
@@ -105,6 +108,18 @@ impl<'a> Pruner<'a> {
         }
         self.spare_doubles(&mut doomed, draft);
         doomed
+    }
+
+    /// Whether the object is never looked at, by what its mark says or by where it is.
+    fn is_excluded(&self, object: &Object, mark: &Mark) -> bool {
+        if self.desired.exclude.is_empty() {
+            return false;
+        }
+        self.desired.is_excluded(&mark.address)
+            || self.place(object.owner).is_some_and(|account| {
+                let place = Address::new(object.kind, account, &mark.address.name);
+                self.desired.is_excluded(&place)
+            })
     }
 
     /// Of two objects with one mark nobody knows which one was meant.

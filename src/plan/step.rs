@@ -230,6 +230,8 @@ pub struct UpdateEffect {
 /// How a mark changes; what is not named here stays.
 #[derive(Debug, Clone)]
 pub struct MarkEdit {
+    /// The account that holds the object.
+    pub owner: i64,
     /// The stack.
     pub stack: String,
     /// The address.
@@ -249,6 +251,8 @@ pub struct MarkEdit {
 pub struct CredentialsEffect {
     /// The stack, for the mark of the bootstrap token.
     pub stack: String,
+    /// The account that holds the subaccount; `None` if a step of this plan makes that account.
+    pub owner: Option<i64>,
     /// Id of the subaccount; `None` if a step of this plan makes it.
     pub id: Option<i64>,
     /// The metadata as it was observed.

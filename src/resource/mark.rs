@@ -14,11 +14,12 @@ use super::address::Address;
 /// What every key of a mark begins with.
 pub const PREFIX: &str = "flespi-gitops/";
 
-const STACK: &str = "flespi-gitops/stack";
-const ADDRESS: &str = "flespi-gitops/address";
+pub(super) const STACK: &str = "flespi-gitops/stack";
+pub(super) const ADDRESS: &str = "flespi-gitops/address";
 const APPLIED: &str = "flespi-gitops/applied";
 const PROTECT: &str = "flespi-gitops/protect";
-const ROLE: &str = "flespi-gitops/role";
+pub(super) const SIGNATURE: &str = "flespi-gitops/signature";
+pub(super) const ROLE: &str = "flespi-gitops/role";
 const MOVED_FROM: &str = "flespi-gitops/moved-from";
 const PASSWORD: &str = "flespi-gitops/password";
 const EMAIL_REQUESTED: &str = "flespi-gitops/email-requested";
@@ -53,6 +54,12 @@ pub enum MarkProblem {
     /// Only one of stack and address is there, or one is not a text.
     #[error("its mark is incomplete")]
     Incomplete,
+    /// Marks are to be signed, and this one is not.
+    #[error("its mark is not signed; a run with --trust-unsigned-marks takes it over once")]
+    Unsigned,
+    /// The signature was made with another key, for another place, or by nobody.
+    #[error("the signature of its mark does not fit")]
+    BadSignature,
     /// The address does not parse.
     #[error("its mark names `{0}`, which is no address")]
     BadAddress(String),

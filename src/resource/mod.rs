@@ -11,7 +11,9 @@ pub mod canonical;
 mod guards;
 mod kind;
 mod mark;
+mod pattern;
 pub mod quota;
+mod signer;
 mod tariff;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
@@ -19,6 +21,9 @@ pub use address::{Address, InvalidAddress};
 pub use guards::Guards;
 pub use kind::{Kind, Phase};
 pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
+pub use pattern::{AddressPattern, InvalidPattern};
+
+pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
 pub use tariff::Tariff;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,9 +41,34 @@ pub struct Desired {
     pub stack: String,
     /// How much a pass may destroy before a person has to look.
     pub guards: Guards,
-    /// The declared objects by address.
+    /// The declared objects by address, without the excluded ones.
     #[serde(with = "by_address")]
     pub objects: BTreeMap<Address, Declared>,
+    /// What is never looked at, whatever manifests and marks say of it.
+    #[serde(default)]
+    pub exclude: Vec<AddressPattern>,
+}
+
+impl Desired {
+    /// Takes out of sight what `patterns` mean. A subaccount whose limit is out of sight keeps
+    /// whatever limit it has.
+    pub fn exclude(&mut self, patterns: impl IntoIterator<Item = AddressPattern>) {
+        self.exclude.extend(patterns);
+        let Self { stack: _, guards: _, objects, exclude } = self;
+        if exclude.is_empty() {
+            return;
+        }
+        let is_out = |address: &Address| exclude.iter().any(|pattern| pattern.matches(address));
+        objects.retain(|address, _| !is_out(address));
+        for declared in objects.values_mut() {
+            declared.limit.take_if(|limit| is_out(limit));
+        }
+    }
+
+    /// Whether `address` is never looked at.
+    pub fn is_excluded(&self, address: &Address) -> bool {
+        self.exclude.iter().any(|pattern| pattern.matches(address))
+    }
 }
 
 /// One object as a manifest declares it.

@@ -47,6 +47,10 @@ pub struct StackMeta {
 pub struct StackSpec {
     /// What to do about drift of objects that do not say it themselves; default `heal`.
     pub drift: Option<Drift>,
+    /// Addresses that are never looked at: neither planned, changed, deleted nor exported. `*` and
+    /// `?` stand for characters of one name, `**` for anything; a subaccount takes everything in
+    /// it along.
+    pub exclude: Vec<ExcludePattern>,
     /// How much a pass may delete or cut off before a person has to approve it.
     pub guards: Guards,
     /// The platform's plan of the account of our own token: what it has is checked against what the manifests ask for.
@@ -102,3 +106,16 @@ impl Guards {
         }
     }
 }
+
+/// A pattern over addresses.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[serde(transparent)]
+pub struct ExcludePattern(
+    #[schemars(
+        regex(pattern = r"^[a-z0-9._*?/-]+$"),
+        length(max = 500),
+        example = "subaccount/emea/legacy-*"
+    )]
+    pub String,
+);
