@@ -17,7 +17,7 @@ use crate::apply::{Outcome, Report};
 use crate::observe::Programs;
 use crate::plan::Policy;
 use crate::reconcile::{self, Prepared};
-use crate::report::{Progress, plan_text, run_text};
+use crate::report::{Progress, plan_text, run_markdown, run_text};
 use crate::resource::Desired;
 
 /// Make the platform what the manifests say.
@@ -88,7 +88,7 @@ async fn pass(
         }
     };
     if common.format == Format::Text {
-        output.result(&plan_text(&prepared.plan));
+        output.result(&plan_text(&prepared.plan, output.width()));
     }
     if !prepared.plan.steps.is_empty() && !args.yes {
         let asked = Instant::now();
@@ -112,8 +112,12 @@ async fn pass(
     }
     let report = carry_out(&prepared, session, stop, output).await;
     match common.format {
-        Format::Text => output.result(&run_text(&report)),
+        Format::Text => output.result(&run_text(&report, output.width())),
         Format::Json => output.result(&json(&report.document())),
+        Format::Markdown => {
+            let stack = &prepared.plan.stack;
+            output.result(&run_markdown(&report, stack, common.markdown_limit));
+        }
     }
     exit_of(&report)
 }

@@ -9,14 +9,15 @@ use super::settings::{Common, Format};
 use crate::observe::Programs;
 use crate::plan::{self, Policy};
 use crate::reconcile::{self, Prepared};
-use crate::report::plan_text;
+use crate::report::{plan_html, plan_markdown, plan_text};
 
 /// Read the platform and show what an apply would change; never writes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   flespi-gitops plan examples/fleet --platform sandbox
-  flespi-gitops plan accounts/ --detailed-exitcode --format json > plan.json")]
+  flespi-gitops plan accounts/ --detailed-exitcode --format json > plan.json
+  flespi-gitops plan accounts/ --format markdown --html plan.html > comment.md")]
 pub(super) struct Args {
     /// Files and folders of manifests; `-` is the standard input.
     #[arg(value_name = "PATH", default_value = ".")]
@@ -25,6 +26,10 @@ pub(super) struct Args {
     /// Plan to delete what carries this stack's mark and no manifest names.
     #[arg(long)]
     prune: bool,
+
+    /// Write the plan as one page of HTML to FILE, too; it needs no other file and no network.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 
     /// Exit with 2 if there are changes.
     #[arg(long)]
@@ -47,6 +52,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     match prepared {
         Ok(prepared) => {
             show(&prepared, common, output);
+            if let Some(file) = &args.html
+                && let Err(error) = std::fs::write(file, plan_html(&prepared.plan, prepared.calls))
+            {
+                output.error(&format!("{} could not be written: {error}", file.display()));
+                return Exit::Failed;
+            }
             exit_of(&prepared.plan, args.detailed_exitcode)
         }
         Err(error) => {
@@ -58,8 +69,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 
 fn show(prepared: &Prepared, common: &Common, output: &Output) {
     match common.format {
-        Format::Text => output.result(&plan_text(&prepared.plan)),
+        Format::Text => output.result(&plan_text(&prepared.plan, output.width())),
         Format::Json => output.result(&json(&plan::document(&prepared.plan, prepared.calls))),
+        Format::Markdown => {
+            output.result(&plan_markdown(&prepared.plan, common.markdown_limit));
+        }
     }
     output.say(&format!("{} API calls", prepared.calls));
 }

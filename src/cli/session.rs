@@ -8,9 +8,10 @@ use super::exit::Exit;
 use super::output::Output;
 use super::settings::{Common, Format, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
 use crate::api::{ApiError, Class, Client, Settings};
-use crate::diagnostic::render;
+use crate::diagnostic::render::{self, Color};
 use crate::manifest::{self, Load};
 use crate::observe::ObserveError;
+use crate::report::findings_markdown;
 use crate::resource::is_valid_name;
 use crate::sandbox::{self, Sandbox};
 use crate::secret::SecretString;
@@ -43,7 +44,22 @@ fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
             output.say(render::human(&load.sources, diagnostics, color).trim_end());
         }
         Format::Json => output.result(&(render::json(&load.sources, diagnostics) + "\n")),
+        // Whoever asked for a comment needs one that says why there is no plan; warnings leave the
+        // comment to the plan.
+        Format::Markdown if load.diagnostics.has_errors() => {
+            output.result(&findings_markdown_of(load, common));
+        }
+        Format::Markdown => {
+            output.say(render::human(&load.sources, diagnostics, Color::Off).trim_end());
+        }
     }
+}
+
+/// All findings as a comment.
+pub(super) fn findings_markdown_of(load: &Load, common: &Common) -> String {
+    let text = render::human(&load.sources, load.diagnostics.as_slice(), Color::Off);
+    let stack = common.stack.as_ref().unwrap_or(&load.desired.stack);
+    findings_markdown(&text, stack, common.markdown_limit)
 }
 
 /// The stack named on the command line, which must not contradict a Stack manifest: objects marked

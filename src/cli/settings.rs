@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::report::{MARKDOWN_DEFAULT, MARKDOWN_LEAST};
+
 /// Options that every command has.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
@@ -32,6 +34,16 @@ pub(super) struct Common {
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) format: Format,
 
+    /// The most that `--format markdown` writes, at least 1000; services refuse longer comments.
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        default_value_t = MARKDOWN_DEFAULT,
+        value_parser = markdown_limit
+    )]
+    pub(super) markdown_limit: usize,
+
     /// When to use colour; `auto` means on a terminal and without NO_COLOR.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub(super) color: ColorWhen,
@@ -56,6 +68,16 @@ pub(super) enum Format {
     Text,
     /// For machines; the schemas are in schemas/.
     Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+/// Less than this has no room for a headline.
+fn markdown_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(limit) if limit >= MARKDOWN_LEAST => Ok(limit),
+        _ => Err(format!("write a number of bytes, {MARKDOWN_LEAST} or more")),
+    }
 }
 
 /// When to use colour.

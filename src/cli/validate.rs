@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::session::unix_now;
+use super::session::{findings_markdown_of, unix_now};
 use super::settings::{Common, Format};
 use crate::diagnostic::render;
 use crate::manifest;
@@ -29,6 +29,7 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let diagnostics = load.diagnostics.as_slice();
     match common.format {
         Format::Json => output.result(&(render::json(&load.sources, diagnostics) + "\n")),
+        Format::Markdown => output.result(&findings_markdown_of(&load, common)),
         Format::Text if diagnostics.is_empty() => output.result(&format!(
             "{} manifests are valid (stack {})\n",
             load.manifests, load.desired.stack

@@ -104,9 +104,9 @@ async fn follow(
             Err(error) => session::explain(&error, common, output),
             Ok(prepared) if prepared.plan.is_converged() => output.say("nothing to do"),
             Ok(prepared) => {
-                output.result(&plan_text(&prepared.plan));
+                output.result(&plan_text(&prepared.plan, output.width()));
                 let report = carry_out(&prepared, session, stop.clone(), output).await;
-                output.result(&run_text(&report));
+                output.result(&run_text(&report, output.width()));
             }
         }
         loop {
