@@ -57,6 +57,7 @@ pub mod api;
 pub mod apply;
 pub mod cli;
 pub mod diagnostic;
+pub mod export;
 pub mod manifest;
 pub mod observe;
 pub mod plan;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::api::{ApiError, Identity, ListError, Reader};
-use crate::resource::{Address, Desired, Kind, Mark, MarkProblem};
+use crate::resource::{Address, Desired, Kind, Mark, MarkProblem, Signer};
 use crate::secret::{SecretString, Source, fingerprint};
 
 /// What the platform reports.
@@ -20,6 +20,7 @@ pub struct Actual {
     pub identity: Identity,
     /// Every object that could be read, by kind and id.
     pub objects: BTreeMap<(Kind, i64), Object>,
+    by_owner: BTreeMap<i64, Vec<(Kind, i64)>>,
     /// The kinds that could not be read, and why. Nothing is known of their objects.
     pub unknown: BTreeMap<Kind, String>,
 }
@@ -39,6 +40,8 @@ pub struct Object {
     pub metadata: Map<String, Value>,
     /// What its metadata says of who manages it.
     pub mark: Result<Option<Mark>, MarkProblem>,
+    /// Its mark is good, and should be written again to be signed.
+    pub wants_signature: bool,
 }
 
 impl Object {
@@ -52,14 +55,18 @@ impl Object {
         self.mark.as_ref().ok().and_then(Option::as_ref).filter(|mark| mark.stack == stack)
     }
 
-    fn new(kind: Kind, id: i64, mut item: Map<String, Value>) -> Option<Self> {
+    fn new(kind: Kind, id: i64, mut item: Map<String, Value>, signer: &Signer) -> Option<Self> {
         let owner = item.get("cid").and_then(Value::as_i64)?;
         let metadata = match item.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
             _ => Map::new(),
         };
-        let mark = Mark::read(&metadata);
-        Some(Self { kind, id, owner, fields: item, metadata, mark })
+        let mark = match Mark::read(&metadata) {
+            Ok(Some(mark)) => signer.verify(owner, &metadata).map(|()| Some(mark)),
+            other => other,
+        };
+        let wants_signature = matches!(mark, Ok(Some(_))) && signer.wants_signature(&metadata);
+        Some(Self { kind, id, owner, fields: item, metadata, mark, wants_signature })
     }
 }
 
@@ -82,13 +89,18 @@ pub enum ObserveError {
 /// # Errors
 /// [`ObserveError`] when not even our own identity is known. What can be read in part is no error
 /// but an [`Actual`] that says what is unknown.
-pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
+pub async fn platform(reader: &Reader, signer: &Signer) -> Result<Actual, ObserveError> {
     let identity = reader.identity().await.map_err(ObserveError::Identity)?;
     let identity = identity.ok_or(ObserveError::Unidentified)?;
     if identity.access_type != 1 {
         return Err(ObserveError::NotMaster(identity.access_type));
     }
-    let mut actual = Actual { identity, objects: BTreeMap::new(), unknown: BTreeMap::new() };
+    let mut actual = Actual {
+        identity,
+        objects: BTreeMap::new(),
+        by_owner: BTreeMap::new(),
+        unknown: BTreeMap::new(),
+    };
     let mut readings = JoinSet::new();
     for kind in Kind::ALL {
         let reader = reader.clone();
@@ -102,7 +114,7 @@ pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
     }
     for kind in Kind::ALL {
         match read.remove(&kind) {
-            Some(outcome) => actual.add(kind, outcome),
+            Some(outcome) => actual.add(kind, outcome, signer),
             None => actual.add_unknown(kind, "reading was interrupted".to_owned()),
         }
     }
@@ -110,7 +122,12 @@ pub async fn platform(reader: &Reader) -> Result<Actual, ObserveError> {
 }
 
 impl Actual {
-    fn add(&mut self, kind: Kind, outcome: Result<BTreeMap<i64, Map<String, Value>>, ListError>) {
+    fn add(
+        &mut self,
+        kind: Kind,
+        outcome: Result<BTreeMap<i64, Map<String, Value>>, ListError>,
+        signer: &Signer,
+    ) {
         let items = match outcome {
             Ok(items) => items,
             Err(error) => return self.add_unknown(kind, error.to_string()),
@@ -121,12 +138,15 @@ impl Actual {
         }
         let mut objects = Vec::with_capacity(items.len());
         for (id, item) in items {
-            match Object::new(kind, id, item) {
+            match Object::new(kind, id, item, signer) {
                 Some(object) => objects.push(((kind, id), object)),
                 None => return self.add_unknown(kind, format!("{kind} {id} has no owner")),
             }
         }
-        self.objects.extend(objects);
+        for (key, object) in objects {
+            self.by_owner.entry(object.owner).or_default().push(key);
+            self.objects.insert(key, object);
+        }
     }
 
     fn add_unknown(&mut self, kind: Kind, reason: String) {
@@ -139,9 +159,40 @@ impl Actual {
         self.objects.range((kind, i64::MIN)..=(kind, i64::MAX)).map(|(_, object)| object)
     }
 
+    /// What the account `owner` holds itself.
+    pub fn owned_by(&self, owner: i64) -> impl Iterator<Item = &Object> {
+        let held = self.by_owner.get(&owner).map(Vec::as_slice).unwrap_or_default();
+        held.iter().filter_map(|key| self.objects.get(key))
+    }
+
     /// The object of `kind` with this id.
     pub fn get(&self, kind: Kind, id: i64) -> Option<&Object> {
         self.objects.get(&(kind, id))
+    }
+}
+
+/// What accounts hold of kinds that we do not manage, as far as the platform said it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents(BTreeMap<i64, BTreeMap<String, u64>>);
+
+impl Contents {
+    /// What the account holds; `None` if that is not known.
+    pub fn get(&self, account: i64) -> Option<&BTreeMap<String, u64>> {
+        self.0.get(&account)
+    }
+}
+
+/// Asks the platform what `accounts` hold. An account of which it does not say so stays unknown.
+pub async fn contents(reader: &Reader, accounts: &[i64]) -> Contents {
+    if accounts.is_empty() {
+        return Contents::default();
+    }
+    match reader.counters(accounts).await {
+        Ok(counters) => Contents(counters),
+        Err(error) => {
+            tracing::warn!("what accounts hold could not be read: {error}");
+            Contents::default()
+        }
     }
 }
 

@@ -5,10 +5,10 @@
 use tokio::sync::{mpsc, watch};
 
 use crate::api::{Client, Reader, Writer};
-use crate::apply::{Apply, Event, Report, apply};
-use crate::observe::{self, ObserveError, Programs};
-use crate::plan::{Plan, Policy, plan};
-use crate::resource::Desired;
+use crate::apply::{Apply, Event, OnError, Report, apply};
+use crate::observe::{self, Actual, Contents, ObserveError, Programs};
+use crate::plan::{Plan, Policy, accounts_at_risk, plan};
+use crate::resource::{Desired, Signer};
 
 /// A plan and what it was made of.
 #[derive(Debug)]
@@ -29,28 +29,57 @@ pub struct Prepared {
 pub async fn prepare(
     desired: &Desired,
     client: &Client,
+    signer: &Signer,
     policy: Policy,
     programs: Programs,
 ) -> Result<Prepared, ObserveError> {
     let reader = Reader::new(client.clone());
     let before = calls(&reader);
-    let actual = observe::platform(&reader).await?;
+    let actual = observe::platform(&reader, signer).await?;
     let secrets = observe::secrets(desired, &actual, programs).await;
-    let plan = plan(desired, &actual, &secrets, policy);
+    let mut contents = Contents::default();
+    let mut made = plan(desired, &actual, &secrets, &contents, policy);
+    let at_risk = accounts_at_risk(&made, &actual);
+    if !at_risk.is_empty() {
+        contents = observe::contents(&reader, &at_risk).await;
+        made = plan(desired, &actual, &secrets, &contents, policy);
+    }
     let calls = calls(&reader) - before;
-    Ok(Prepared { plan, own_account: actual.identity.account, calls })
+    Ok(Prepared { plan: made, own_account: actual.identity.account, calls })
+}
+
+/// Reads the platform and nothing else; with the number of API calls that it took.
+///
+/// # Errors
+/// [`ObserveError`] when not even our own identity is known.
+pub async fn observe(client: &Client, signer: &Signer) -> Result<(Actual, u64), ObserveError> {
+    let reader = Reader::new(client.clone());
+    let before = calls(&reader);
+    let actual = observe::platform(&reader, signer).await?;
+    Ok((actual, calls(&reader) - before))
 }
 
 /// Carries out a plan.
 pub async fn carry_out(
     prepared: &Prepared,
     client: &Client,
+    signer: &Signer,
+    on_error: OnError,
     stop: watch::Receiver<bool>,
     events: mpsc::UnboundedSender<Event>,
 ) -> Report {
     let writer = Writer::new(client.clone());
     let Prepared { plan, own_account, calls: _ } = prepared;
-    apply(Apply { plan, writer: &writer, own_account: *own_account, stop, events }).await
+    apply(Apply {
+        plan,
+        writer: &writer,
+        signer,
+        own_account: *own_account,
+        on_error,
+        stop,
+        events,
+    })
+    .await
 }
 
 fn calls(reader: &Reader) -> u64 {

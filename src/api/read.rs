@@ -144,6 +144,31 @@ impl Reader {
         Ok(keys)
     }
 
+    /// How many items of kinds that we do not manage each of `accounts` holds, by the platform's
+    /// name of the counter. An account that the platform leaves out is left out.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn counters(
+        &self,
+        accounts: &[i64],
+    ) -> Result<BTreeMap<i64, BTreeMap<String, u64>>, ApiError> {
+        let mut found = BTreeMap::new();
+        for ids in accounts.chunks(IDS_PER_CALL) {
+            let answer = self.client.send(&request::counters(ids)).await?;
+            for item in answer.items {
+                let id = item.get("id").and_then(Value::as_i64);
+                let counters = item.get("counters").and_then(Value::as_object);
+                let (Some(id), Some(counters)) = (id, counters) else { continue };
+                let foreign = counters.iter().filter(|(name, _)| is_foreign_count(name));
+                let foreign =
+                    foreign.filter_map(|(name, count)| Some((name.clone(), count.as_u64()?)));
+                found.insert(id, foreign.collect());
+            }
+        }
+        Ok(found)
+    }
+
     async fn list_pages(
         &self,
         kind: Kind,
@@ -187,6 +212,13 @@ impl Reader {
         }
         Ok(items)
     }
+}
+
+/// Of an account's many counters, those that count items, but not ours, which are known one by one
+/// (assumption: item counters end in `_count`, as the quotas of limits do).
+fn is_foreign_count(name: &str) -> bool {
+    name.ends_with("_count")
+        && !Kind::ALL.iter().any(|kind| name.strip_suffix("_count") == Some(kind.collection()))
 }
 
 fn collect(collection: &'static str, answer: Answer, items: &mut Items) -> Result<(), ListError> {

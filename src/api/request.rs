@@ -123,6 +123,12 @@ pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Requ
     Request::new(Method::Get, path)
 }
 
+/// How much some subaccounts hold, by kind of item.
+pub fn counters(ids: &[i64]) -> Request {
+    let ids = join(ids);
+    Request::new(Method::Get, format!("/platform/subaccounts/{ids}?fields=id,counters"))
+}
+
 /// The keys of some tokens, should the platform give them (assumption 11).
 pub fn token_keys(ids: &[i64]) -> Request {
     let ids = join(ids);

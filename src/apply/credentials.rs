@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::create::describe;
 use super::job::{Done, Failure};
 use crate::api::Writer;
-use crate::resource::{Address, Kind, Mark};
+use crate::resource::{Address, Kind, Mark, Signer};
 use crate::secret::{SecretString, Source, fingerprint, generate};
 
 /// How long the bootstrap token outlives its last use, in seconds, should nobody delete it.
@@ -28,6 +28,9 @@ const SETTLING: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct CredentialsJob {
     pub(super) stack: String,
+    pub(super) signer: Signer,
+    /// The account that holds the subaccount.
+    pub(super) owner: i64,
     /// The subaccount.
     pub(super) address: Address,
     pub(super) id: i64,
@@ -84,6 +87,7 @@ async fn set_with(
         ));
     }
     mark.write(&mut metadata);
+    job.signer.sign(job.owner, &mut metadata);
     let body = json!({ "metadata": metadata });
     writer.update(Kind::Subaccount, &[job.id], body).await.map_err(|error| Failure {
         what: format!("the credentials are set, and that could not be noted in the mark: {error}"),
@@ -115,6 +119,7 @@ async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, Secret
     mark.bootstrap = true;
     let mut metadata = Map::new();
     mark.write(&mut metadata);
+    job.signer.sign(job.id, &mut metadata);
     let body = json!({
         "info": "flespi-gitops bootstrap",
         "ttl": BOOTSTRAP_TTL_SECONDS,

@@ -18,10 +18,20 @@ use super::{batch, create};
 use crate::api::Writer;
 use crate::api::assumptions::{IDS_PER_CALL, ITEMS_PER_POST, TOKENS_PER_POST};
 use crate::plan::{CreateEffect, Effect, Pending, Plan, Step, UpdateEffect};
-use crate::resource::{Address, Kind};
+use crate::resource::{Address, Kind, Signer};
 
 /// Jobs under way at once; each may make a few calls in a row.
 const JOBS_AT_ONCE: usize = 8;
+
+/// What a failed step means for those that do not need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// They go on.
+    #[default]
+    Finish,
+    /// Nothing new begins.
+    Stop,
+}
 
 /// A plan and what is needed to carry it out.
 pub struct Apply<'a> {
@@ -29,8 +39,12 @@ pub struct Apply<'a> {
     pub plan: &'a Plan,
     /// Writes to the platform.
     pub writer: &'a Writer,
+    /// Signs marks.
+    pub signer: &'a Signer,
     /// Id of our own account.
     pub own_account: i64,
+    /// What a failure means for the rest.
+    pub on_error: OnError,
     /// Becomes true when nothing new shall begin.
     pub stop: watch::Receiver<bool>,
     /// Hears of every step.
@@ -47,12 +61,14 @@ pub async fn apply(apply: Apply<'_>) -> Report {
         learnt: Learnt::default(),
         pending: plan.pending.clone(),
         queue: VecDeque::new(),
+        has_failed: false,
         apply,
     };
     let mut running: JoinSet<(Vec<usize>, Results)> = JoinSet::new();
     let mut started = BTreeMap::new();
     loop {
-        let is_stopped = *run.apply.stop.borrow();
+        let is_stopped =
+            *run.apply.stop.borrow() || (run.has_failed && run.apply.on_error == OnError::Stop);
         if !is_stopped {
             run.enqueue_ready();
             while running.len() < JOBS_AT_ONCE {
@@ -104,6 +120,7 @@ struct Run<'a> {
     learnt: Learnt,
     pending: Vec<Pending>,
     queue: VecDeque<Job>,
+    has_failed: bool,
 }
 
 impl<'a> Run<'a> {
@@ -181,7 +198,15 @@ impl<'a> Run<'a> {
                         continue;
                     };
                     let metadata = self.learnt.metadata(Kind::Subaccount, id, &effect.metadata);
+                    let above = Address::of_account(&address.account);
+                    let made = above.and_then(|account| self.learnt.id(&account));
+                    let Some(owner) = effect.owner.or(made) else {
+                        self.fail_now(at, "the account that it belongs to is not there");
+                        continue;
+                    };
                     let job = CredentialsJob {
+                        owner,
+                        signer: self.apply.signer.clone(),
                         stack: effect.stack.clone(),
                         address,
                         id,
@@ -234,13 +259,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn new_item(&self, at: usize, effect: &CreateEffect) -> NewItem {
+    fn new_item(&self, at: usize, effect: &CreateEffect, owner: i64) -> NewItem {
         let mut body = effect.body.clone();
         let limit_id = effect
             .limit_id
             .or_else(|| effect.limit.as_ref().and_then(|limit| self.learnt.id(limit)));
         if let Some(limit_id) = limit_id {
             body.insert("limit_id".to_owned(), Value::from(limit_id));
+        }
+        if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
+            self.apply.signer.sign(owner, metadata);
         }
         NewItem {
             address: self.step(at).address.clone(),
@@ -256,7 +284,7 @@ impl<'a> Run<'a> {
             let mut sinks = Vec::new();
             for at in chunk {
                 if let Effect::Create(effect) = &self.step(*at).effect {
-                    items.push(self.new_item(*at, effect));
+                    items.push(self.new_item(*at, effect, owner));
                     sinks.extend(effect.deliver.iter().cloned());
                 }
             }
@@ -275,7 +303,10 @@ impl<'a> Run<'a> {
         if let Some(edit) = mark.as_ref().or(refresh.as_ref().filter(|_| !fields.is_empty())) {
             let mut metadata = self.learnt.metadata(*kind, *id, metadata);
             metadata.extend(metadata_set.clone());
-            body.insert("metadata".to_owned(), Value::Object(marked(metadata, edit)));
+            body.insert(
+                "metadata".to_owned(),
+                Value::Object(marked(metadata, edit, self.apply.signer)),
+            );
         }
         let body = (!body.is_empty()).then_some(Value::Object(body));
         let work = match (deliver.is_empty(), body) {
@@ -316,7 +347,7 @@ impl<'a> Run<'a> {
                 ([at], [id]) => match &self.step(*at).effect {
                     Effect::AssignLimit { refresh, .. } => {
                         let known = self.learnt.metadata(Kind::Subaccount, *id, &refresh.base);
-                        Some(marked(known, refresh))
+                        Some(marked(known, refresh, self.apply.signer))
                     }
                     _ => None,
                 },
@@ -344,6 +375,7 @@ impl<'a> Run<'a> {
                 self.scheduler.applied(at);
             }
             Err(Failure { what, attempts, id }) => {
+                self.has_failed = true;
                 self.enter(at, StepOutcome::Failed, attempts, Some(what), id);
                 for (blocked, because_of) in self.scheduler.failed(at) {
                     let what = format!("blocked because of {because_of}");

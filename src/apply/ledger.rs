@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::plan::{MarkEdit, Plan};
-use crate::resource::{Address, Applied, Kind, Mark};
+use crate::resource::{Address, Applied, Kind, Mark, Signer};
 
 /// An object that this run made.
 #[derive(Debug, Clone)]
@@ -52,14 +52,20 @@ impl Learnt {
 }
 
 /// `metadata` with the mark as `edit` wants it. What the mark knows beside that is kept.
-pub(super) fn marked(mut metadata: Map<String, Value>, edit: &MarkEdit) -> Map<String, Value> {
-    let MarkEdit { stack, address, protect, applied, base: _ } = edit;
+pub(super) fn marked(
+    mut metadata: Map<String, Value>,
+    edit: &MarkEdit,
+    signer: &Signer,
+) -> Map<String, Value> {
+    let MarkEdit { owner, stack, address, moved_from, protect, applied, base: _ } = edit;
     let known = Mark::read(&metadata).ok().flatten().filter(|mark| mark.stack == *stack);
     let mut mark = known.unwrap_or_else(|| Mark::new(stack, address.clone()));
     mark.address = address.clone();
+    mark.moved_from.clone_from(moved_from);
     mark.protect = *protect;
     mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
     mark.write(&mut metadata);
+    signer.sign(*owner, &mut metadata);
     metadata
 }
 

@@ -21,7 +21,7 @@ mod report;
 mod scheduler;
 
 pub use event::Event;
-pub use executor::{Apply, apply};
+pub use executor::{Apply, OnError, apply};
 pub use report::{
     ApiUse, Outcome, Report, ReportDocument, ReportFormat, ReportSummary, StepOutcome, StepReport,
 };

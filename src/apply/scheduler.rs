@@ -185,6 +185,7 @@ mod tests {
             source: None,
             changes: Vec::new(),
             needs: needs.iter().map(|need| StepId((*need).to_owned())).collect(),
+            relies_on: BTreeMap::new(),
             effect: Effect::Delete { kind, id: 1 },
         }
     }
@@ -196,7 +197,9 @@ mod tests {
             blocked: Vec::new(),
             pending: Vec::new(),
             prunable: Vec::new(),
+            disputed: Vec::new(),
             unknown: Vec::new(),
+            refusals: Vec::new(),
             notes: Vec::new(),
             unchanged: 0,
             digest: String::new(),

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::ValueEnum;
 use tokio::sync::{mpsc, watch};
 
 use super::exit::Exit;
@@ -13,11 +14,12 @@ use super::session::{self, Session};
 use super::settings::{Common, Format};
 use super::stop::stoppable;
 use crate::api::assumptions::OBSERVATION_STAYS_FRESH;
-use crate::apply::{Outcome, Report};
+use crate::apply::{OnError, Outcome, Report};
 use crate::observe::Programs;
-use crate::plan::Policy;
+use crate::plan::{Plan, Policy, Sealed, Stale};
 use crate::reconcile::{self, Prepared};
 use crate::report::{Progress, plan_text, run_markdown, run_text};
+use crate::resource::AddressPattern;
 use crate::resource::Desired;
 
 /// Make the platform what the manifests say.
@@ -29,34 +31,78 @@ use crate::resource::Desired;
 Examples:
   flespi-gitops apply examples/fleet --platform sandbox --yes
   flespi-gitops apply accounts/ --prune
+  flespi-gitops apply --plan reviewed.plan --yes
   flespi-gitops apply accounts/ --yes --format json > report.json")]
 pub(super) struct Args {
     /// Files and folders of manifests; `-` is the standard input.
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
 
+    /// Carry out a plan that `plan --out FILE` saved: what was reviewed, or nothing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "prune", "exclude"])]
+    plan: Option<PathBuf>,
+
     /// Delete what carries this stack's mark and no manifest names.
     #[arg(long)]
     prune: bool,
 
+    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
+    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<AddressPattern>,
+
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
+
+    /// What a failed step means for those that do not need it.
+    #[arg(long, value_enum, default_value = "finish", value_name = "WHAT")]
+    on_error: OnErrorArg,
+
+    /// Approve what a guard refuses, for the plan of this digest and no other.
+    #[arg(long, value_name = "DIGEST")]
+    approve: Option<String>,
+}
+
+/// What a failed step means for the rest.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnErrorArg {
+    /// Independent branches go on.
+    Finish,
+    /// Nothing new begins.
+    Stop,
+}
+
+impl From<OnErrorArg> for OnError {
+    fn from(argument: OnErrorArg) -> Self {
+        match argument {
+            OnErrorArg::Finish => Self::Finish,
+            OnErrorArg::Stop => Self::Stop,
+        }
+    }
+}
+
+/// What is to be applied.
+struct Task {
+    desired: Desired,
+    policy: Policy,
+    programs: Programs,
+    /// The reviewed plan, beyond which nothing is done.
+    sealed: Option<Sealed>,
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(&args.paths, common, output) {
-        Ok(load) => load,
+    let task = match task(args, common, output) {
+        Ok(task) => task,
         Err(exit) => return exit,
     };
     let session = match Session::open(common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let exit = stoppable(output, async |stop| {
-        pass(args, &load.desired, &session, stop, common, output).await
-    })
-    .await;
+    let exit =
+        stoppable(output, async |stop| pass(args, &task, &session, stop, common, output).await)
+            .await;
     match exit {
         Some(exit) => {
             session.close(output).await;
@@ -69,26 +115,86 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     }
 }
 
+fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
+    let Some(file) = &args.plan else {
+        let desired = session::load(&args.paths, &args.exclude, common, output)?.desired;
+        let policy = Policy { prune: args.prune };
+        return Ok(Task { desired, policy, programs: Programs::Run, sealed: None });
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        output.error(&format!("the plan {} could not be read: {error}", file.display()));
+        Exit::Refused
+    })?;
+    let sealed = Sealed::read(&text).map_err(|error| {
+        output.error(&format!("the plan {} is not used", file.display()));
+        output.failure(&error, Some("make a new one with `plan --out FILE`"));
+        Exit::Refused
+    })?;
+    Ok(Task {
+        desired: sealed.desired().clone(),
+        policy: sealed.policy(),
+        // The same eyes as those of `plan`, or the two could not be compared.
+        programs: Programs::Leave,
+        sealed: Some(sealed),
+    })
+}
+
+/// Plans, or finds what of a reviewed plan is still to be done.
+async fn prepare(
+    task: &Task,
+    session: &Session,
+    common: &Common,
+    output: &Output,
+) -> Result<Prepared, Exit> {
+    let Task { desired, policy, programs, sealed } = task;
+    let prepared =
+        reconcile::prepare(desired, &session.client, &session.signer, *policy, *programs).await;
+    let prepared = prepared.map_err(|error| {
+        session::explain(&error, common, output);
+        Exit::Unknown
+    })?;
+    let Some(sealed) = sealed else { return Ok(prepared) };
+    if sealed.account() != prepared.own_account {
+        output.error(&format!(
+            "the plan was made for account {}, and this token belongs to account {}",
+            sealed.account(),
+            prepared.own_account
+        ));
+        return Err(Exit::Refused);
+    }
+    if !prepared.plan.unknown.is_empty() {
+        output.result(&plan_text(&prepared.plan, output.width()));
+        return Err(Exit::Unknown);
+    }
+    match sealed.restrict(prepared.plan) {
+        Ok(plan) => Ok(Prepared { plan, ..prepared }),
+        Err(stale) => {
+            output.error("the plan no longer fits the platform, and nothing was done:");
+            for Stale { address, what } in stale {
+                output.error(&format!("{address}: {what}"));
+            }
+            Err(Exit::Refused)
+        }
+    }
+}
+
 async fn pass(
     args: &Args,
-    desired: &Desired,
+    task: &Task,
     session: &Session,
     stop: watch::Receiver<bool>,
     common: &Common,
     output: &Output,
 ) -> Exit {
-    let policy = Policy { prune: args.prune };
-    let prepare =
-        async || reconcile::prepare(desired, &session.client, policy, Programs::Run).await;
-    let mut prepared = match prepare().await {
+    let mut prepared = match prepare(task, session, common, output).await {
         Ok(prepared) => prepared,
-        Err(error) => {
-            session::explain(&error, common, output);
-            return Exit::Unknown;
-        }
+        Err(exit) => return exit,
     };
     if common.format == Format::Text {
         output.result(&plan_text(&prepared.plan, output.width()));
+    }
+    if !is_approved(&prepared.plan, args.approve.as_deref(), output) {
+        return Exit::Refused;
     }
     if !prepared.plan.steps.is_empty() && !args.yes {
         let asked = Instant::now();
@@ -97,20 +203,18 @@ async fn pass(
         }
         // Somebody who thinks for long agrees to what was shown, not to what has become of it.
         if asked.elapsed() > OBSERVATION_STAYS_FRESH {
-            match prepare().await {
+            match prepare(task, session, common, output).await {
                 Ok(again) if again.plan.digest == prepared.plan.digest => prepared = again,
                 Ok(_) => {
                     output.error("the platform changed meanwhile; look at the new plan");
                     return Exit::Refused;
                 }
-                Err(error) => {
-                    session::explain(&error, common, output);
-                    return Exit::Unknown;
-                }
+                Err(exit) => return exit,
             }
         }
     }
-    let report = carry_out(&prepared, session, stop, output).await;
+    let on_error = args.on_error.into();
+    let report = carry_out(&prepared, session, on_error, stop, output).await;
     match common.format {
         Format::Text => output.result(&run_text(&report, output.width())),
         Format::Json => output.result(&json(&report.document())),
@@ -122,10 +226,41 @@ async fn pass(
     exit_of(&report)
 }
 
+/// The shortest part of a digest that may stand for it: 48 bits, which nobody hits by chance.
+const DIGEST_DIGITS: usize = 12;
+
+/// Whether nothing is refused, or somebody approved this very plan.
+fn is_approved(plan: &Plan, approval: Option<&str>, output: &Output) -> bool {
+    if plan.refusals.is_empty() {
+        return true;
+    }
+    match approval {
+        Some(digest) if digest.len() >= DIGEST_DIGITS && plan.digest.starts_with(digest) => true,
+        Some(_) => {
+            output.error(&format!(
+                "--approve names another plan; this one is {}, and nothing was done",
+                plan.digest
+            ));
+            false
+        }
+        None => {
+            for refusal in &plan.refusals {
+                output.error(&format!("refused: {}", refusal.reason));
+            }
+            output.error(&format!(
+                "nothing was done; to approve exactly this plan: --approve {}",
+                plan.digest
+            ));
+            false
+        }
+    }
+}
+
 /// Applies and tells what happens while it happens.
 pub(super) async fn carry_out(
     prepared: &Prepared,
     session: &Session,
+    on_error: OnError,
     stop: watch::Receiver<bool>,
     output: &Output,
 ) -> Report {
@@ -138,7 +273,8 @@ pub(super) async fn carry_out(
             }
         }
     };
-    let doing = reconcile::carry_out(prepared, &session.client, stop, sender);
+    let doing =
+        reconcile::carry_out(prepared, &session.client, &session.signer, on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     report
 }

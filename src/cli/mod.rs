@@ -6,6 +6,7 @@
 mod apply;
 mod completions;
 mod exit;
+mod export;
 mod output;
 mod plan;
 mod sandbox;
@@ -62,6 +63,7 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Watch(watch::Args),
+    Export(export::Args),
     Schema(schema::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
@@ -106,6 +108,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Exit {
         Command::Plan(args) => plan::run(&args, &common, output).await,
         Command::Apply(args) => apply::run(&args, &common, output).await,
         Command::Watch(args) => watch::run(&args, &common, output).await,
+        Command::Export(args) => export::run(&args, &common, output).await,
         Command::Schema(args) => schema::run(&args, output),
         Command::Sandbox(args) => sandbox::run(&args, output).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), output),

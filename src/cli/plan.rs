@@ -1,15 +1,18 @@
 //! `flespi-gitops plan`.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
 use crate::observe::Programs;
-use crate::plan::{self, Policy};
+use crate::plan::{self, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
 use crate::report::{plan_html, plan_markdown, plan_text};
+use crate::resource::AddressPattern;
+use crate::resource::Desired;
 
 /// Read the platform and show what an apply would change; never writes.
 #[derive(Debug, clap::Args)]
@@ -31,13 +34,22 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
+    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
+    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<AddressPattern>,
+
+    /// Save the plan, sealed, for `apply --plan FILE`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
     /// Exit with 2 if there are changes.
     #[arg(long)]
     detailed_exitcode: bool,
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(&args.paths, common, output) {
+    let load = match session::load(&args.paths, &args.exclude, common, output) {
         Ok(load) => load,
         Err(exit) => return exit,
     };
@@ -46,8 +58,14 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune };
-    let prepared =
-        reconcile::prepare(&load.desired, &session.client, policy, Programs::Leave).await;
+    let prepared = reconcile::prepare(
+        &load.desired,
+        &session.client,
+        &session.signer,
+        policy,
+        Programs::Leave,
+    )
+    .await;
     session.close(output).await;
     match prepared {
         Ok(prepared) => {
@@ -57,6 +75,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             {
                 output.error(&format!("{} could not be written: {error}", file.display()));
                 return Exit::Failed;
+            }
+            if let Some(file) = &args.out
+                && let Err(exit) = save(file, &prepared, &load.desired, policy, output)
+            {
+                return exit;
             }
             exit_of(&prepared.plan, args.detailed_exitcode)
         }
@@ -76,6 +99,34 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
         }
     }
     output.say(&format!("{} API calls", prepared.calls));
+}
+
+/// Sealed plans hold no secret, and what they describe is nobody else's business all the same.
+fn save(
+    file: &Path,
+    prepared: &Prepared,
+    desired: &Desired,
+    policy: Policy,
+    output: &Output,
+) -> Result<(), Exit> {
+    let sealed = Sealed::new(&prepared.plan, desired, prepared.own_account, policy);
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let write = || {
+        let mut temporary = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        temporary.write_all(json(&sealed).as_bytes())?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(file).map_err(|error| error.error)
+    };
+    match write() {
+        Ok(_) => {
+            output.say(&format!("plan saved in {}", file.display()));
+            Ok(())
+        }
+        Err(error) => {
+            output.error(&format!("{} could not be written: {error}", file.display()));
+            Err(Exit::Failed)
+        }
+    }
 }
 
 /// A document as it is printed.

@@ -12,7 +12,7 @@ use crate::diagnostic::render::{self, Color};
 use crate::manifest::{self, Load};
 use crate::observe::ObserveError;
 use crate::report::findings_markdown;
-use crate::resource::is_valid_name;
+use crate::resource::{AddressPattern, Signer, is_valid_name};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::SecretString;
 
@@ -23,7 +23,12 @@ const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads the manifests; wrong ones are shown and end the run.
-pub(super) fn load(paths: &[PathBuf], common: &Common, output: &Output) -> Result<Load, Exit> {
+pub(super) fn load(
+    paths: &[PathBuf],
+    exclude: &[AddressPattern],
+    common: &Common,
+    output: &Output,
+) -> Result<Load, Exit> {
     let mut load = manifest::load(paths, unix_now());
     if !load.diagnostics.is_empty() {
         show_diagnostics(&load, common, output);
@@ -32,6 +37,7 @@ pub(super) fn load(paths: &[PathBuf], common: &Common, output: &Output) -> Resul
         return Err(Exit::Invalid);
     }
     choose_stack(&mut load, common, output)?;
+    load.desired.exclude(exclude.iter().cloned());
     Ok(load)
 }
 
@@ -43,7 +49,6 @@ fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
             let color = output.diagnostics_color();
             output.say(render::human(&load.sources, diagnostics, color).trim_end());
         }
-        Format::Json => output.result(&(render::json(&load.sources, diagnostics) + "\n")),
         // Whoever asked for a comment needs one that says why there is no plan; warnings leave the
         // comment to the plan.
         Format::Markdown if load.diagnostics.has_errors() => {
@@ -52,6 +57,12 @@ fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
         Format::Markdown => {
             output.say(render::human(&load.sources, diagnostics, Color::Off).trim_end());
         }
+        // With errors they are the result; with warnings alone that is still to come, and two
+        // documents are none that a machine reads.
+        Format::Json if load.diagnostics.has_errors() => {
+            output.result(&(render::json(&load.sources, diagnostics) + "\n"));
+        }
+        Format::Json => output.say(&render::json(&load.sources, diagnostics)),
     }
 }
 
@@ -87,12 +98,14 @@ fn choose_stack(load: &mut Load, common: &Common, output: &Output) -> Result<(),
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
+    pub(super) signer: Signer,
     sandbox: Option<Sandbox>,
 }
 
 impl Session {
     /// Finds the platform and the token. Nothing is sent yet.
     pub(super) async fn open(common: &Common, output: &Output) -> Result<Self, Exit> {
+        let signer = signer(common, output)?;
         let (sandbox, address, token) = match sandbox_folder(&common.platform) {
             Some(folder) => {
                 let sandbox = start_sandbox(folder, output).await?;
@@ -104,7 +117,7 @@ impl Session {
         let platform = platform(&address, output)?;
         let settings = Settings { platform, timeout: CALL_TIMEOUT, trace: None };
         match Client::new(&settings, &token) {
-            Ok(client) => Ok(Self { client, sandbox }),
+            Ok(client) => Ok(Self { client, signer, sandbox }),
             Err(error) => {
                 output.failure(&error, Some("a token is 64 letters and digits"));
                 Err(Exit::Unknown)
@@ -120,6 +133,15 @@ impl Session {
             output.failure(&error, None);
         }
     }
+}
+
+fn signer(common: &Common, output: &Output) -> Result<Signer, Exit> {
+    let Some(file) = &common.mark_key_file else { return Ok(Signer::default()) };
+    let key = read_secret("key file", file, output).map_err(|_| Exit::Usage)?;
+    Signer::new(key, common.trust_unsigned_marks).map_err(|error| {
+        output.error(&format!("{}: {error}", file.display()));
+        Exit::Usage
+    })
 }
 
 /// `sandbox` and `sandbox:DIR` mean the embedded platform.
@@ -179,15 +201,15 @@ fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
             }
         },
     };
-    read_token(&file, output)
+    read_secret("token file", &file, output).map_err(|()| Exit::Unknown)
 }
 
-fn read_token(file: &Path, output: &Output) -> Result<SecretString, Exit> {
+fn read_secret(what: &str, file: &Path, output: &Output) -> Result<SecretString, ()> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(SecretString::from(text.trim())),
         Err(error) => {
-            output.error(&format!("the token file {} could not be read: {error}", file.display()));
-            Err(Exit::Unknown)
+            output.error(&format!("the {what} {} could not be read: {error}", file.display()));
+            Err(())
         }
     }
 }

@@ -25,6 +25,15 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
 
+    /// File with a secret key (32 characters or more) that signs our marks; then marks without a
+    /// fitting signature are not ours.
+    #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_MARK_KEY_FILE")]
+    pub(super) mark_key_file: Option<PathBuf>,
+
+    /// Take over marks that are not signed at all, and sign them; for the first run with a key.
+    #[arg(long, global = true, requires = "mark_key_file")]
+    pub(super) trust_unsigned_marks: bool,
+
     /// Name of the stack that owns what is created; default: that of the Stack manifest, or
     /// `default`.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_STACK")]

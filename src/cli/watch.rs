@@ -9,12 +9,14 @@ use super::output::Output;
 use super::session::{self, Session};
 use super::settings::Common;
 use super::stop::stoppable;
+use crate::apply::OnError;
 use crate::diagnostic::render;
 use crate::manifest::{self, Load};
 use crate::observe::Programs;
 use crate::plan::Policy;
 use crate::reconcile;
 use crate::report::{plan_text, run_text};
+use crate::resource::AddressPattern;
 use crate::watch::{Trigger, Watcher};
 
 /// Apply now, whenever files change, and on an interval.
@@ -34,6 +36,11 @@ pub(super) struct Args {
     /// Delete what carries this stack's mark and no manifest names.
     #[arg(long)]
     prune: bool,
+
+    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
+    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<AddressPattern>,
 
     /// How often the platform is looked at without any change of files.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
@@ -63,7 +70,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             return Exit::Invalid;
         }
     };
-    let first = match session::load(&args.paths, common, output) {
+    let first = match session::load(&args.paths, &args.exclude, common, output) {
         Ok(load) => load,
         Err(exit) => return exit,
     };
@@ -100,12 +107,20 @@ async fn follow(
     loop {
         output.say(&format!("pass ({trigger})"));
         let policy = Policy { prune: args.prune };
-        match reconcile::prepare(&in_force, &session.client, policy, Programs::Run).await {
+        match reconcile::prepare(&in_force, &session.client, &session.signer, policy, Programs::Run)
+            .await
+        {
             Err(error) => session::explain(&error, common, output),
             Ok(prepared) if prepared.plan.is_converged() => output.say("nothing to do"),
+            // What a guard refuses waits for a person.
+            Ok(prepared) if !prepared.plan.refusals.is_empty() => {
+                output.result(&plan_text(&prepared.plan, output.width()));
+                output.error("refused without approval; apply it by hand with --approve");
+            }
             Ok(prepared) => {
                 output.result(&plan_text(&prepared.plan, output.width()));
-                let report = carry_out(&prepared, session, stop.clone(), output).await;
+                let report =
+                    carry_out(&prepared, session, OnError::Finish, stop.clone(), output).await;
                 output.result(&run_text(&report, output.width()));
             }
         }
@@ -118,7 +133,8 @@ async fn follow(
                 break;
             }
             // A hint says that something may have changed; the content says whether it did.
-            let load = manifest::load(&args.paths, session::unix_now());
+            let mut load = manifest::load(&args.paths, session::unix_now());
+            load.desired.exclude(args.exclude.iter().cloned());
             if load.sources.fingerprint() == fingerprint {
                 continue;
             }

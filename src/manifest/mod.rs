@@ -16,11 +16,12 @@ mod tests;
 mod traps;
 mod violation;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostics;
 use crate::resource::Desired;
-use crate::source::{Limits, Origin, SourceMap, yaml};
+use crate::source::{Limits, Origin, SourceMap, decode, yaml};
+use discover::Found;
 
 /// The stack of a load that has no Stack manifest.
 pub const DEFAULT_STACK: &str = "default";
@@ -46,6 +47,27 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
     let limits = Limits::DEFAULT;
     let mut load = Load::default();
     let found = discover::discover(paths, &limits, &mut load.sources, &mut load.diagnostics);
+    assemble(load, found, paths, now)
+}
+
+/// Reads and checks manifests that stand in no file yet: names and texts.
+#[must_use]
+pub fn load_texts(texts: impl IntoIterator<Item = (String, String)>, now: i64) -> Load {
+    let mut load = Load::default();
+    let mut found = Vec::new();
+    for (name, text) in texts {
+        let folder = Path::new(&name).parent().unwrap_or(Path::new("")).to_owned();
+        match decode::admit(&mut load.sources, &name, text.into_bytes(), &Limits::DEFAULT) {
+            Ok(source) => found.push(Found { source, folder }),
+            Err(diagnostic) => load.diagnostics.push(*diagnostic),
+        }
+    }
+    assemble(load, found, &[], now)
+}
+
+/// Everything behind the finding of files.
+fn assemble(mut load: Load, found: Vec<Found>, paths: &[PathBuf], now: i64) -> Load {
+    let limits = Limits::DEFAULT;
     let mut documents = Vec::new();
     for file in found {
         let (values, problems) = yaml::load(file.source, load.sources.text(file.source), &limits);
@@ -66,6 +88,7 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
         None => (DEFAULT_STACK.to_owned(), model::StackSpec::default()),
     };
     load.desired.stack = name;
+    load.desired.guards = spec.guards.to_resource();
     let register = check::Register::new(&documents, &load.sources, &mut load.diagnostics);
     check::documents(&documents, &register, now, &mut load.diagnostics);
     for document in &documents {
@@ -74,6 +97,8 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
         }
     }
     check::sinks(&load.desired, &documents, &mut load.diagnostics);
+    // A form that is no pattern was told by the schema.
+    load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
     load.diagnostics.dedup();
     load.diagnostics.sort(&load.sources);
     load

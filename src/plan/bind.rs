@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::index::Index;
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind};
 
@@ -18,7 +19,7 @@ pub(super) enum How {
     Mark,
     /// By this stack's mark with an older address.
     OldMark,
-    /// By `metadata.id`, and it carries no mark of this stack yet.
+    /// By `metadata.id`, and it carries no mark yet.
     Id,
     /// By its name, since `adopt` says so.
     Adopted,
@@ -35,6 +36,8 @@ pub(super) enum Binding<'a> {
     Absent,
     /// It cannot be told, or must not be touched.
     Blocked(String),
+    /// Marks contradict each other, and these objects are what they are about.
+    Disputed(String, Vec<i64>),
 }
 
 /// All bindings of a plan.
@@ -42,11 +45,18 @@ pub(super) enum Binding<'a> {
 pub(super) struct Bindings<'a> {
     by_address: BTreeMap<&'a Address, Binding<'a>>,
     by_object: BTreeMap<(Kind, i64), &'a Address>,
+    /// Every path that marks inside a bound account may use.
+    paths: BTreeMap<i64, BTreeSet<AccountPath>>,
 }
 
 impl<'a> Bindings<'a> {
     pub(super) fn get(&self, address: &Address) -> Option<&Binding<'a>> {
         self.by_address.get(address)
+    }
+
+    /// Whether marks inside the bound account may say that they are in `path`.
+    pub(super) fn is_path_of(&self, account: i64, path: &AccountPath) -> bool {
+        self.paths.get(&account).is_some_and(|paths| paths.contains(path))
     }
 
     /// The address that an object was bound to.
@@ -60,13 +70,15 @@ pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual) -> Bindings<'a>
     let mut binder = Binder {
         desired,
         actual,
-        contents: BTreeMap::new(),
+        index: Index::new(actual, &desired.stack),
+        left: desired.objects.values().filter_map(|d| d.moved_from.as_ref()).collect(),
         accounts: BTreeMap::new(),
-        bindings: Bindings { by_address: BTreeMap::new(), by_object: BTreeMap::new() },
+        bindings: Bindings {
+            by_address: BTreeMap::new(),
+            by_object: BTreeMap::new(),
+            paths: BTreeMap::new(),
+        },
     };
-    for object in actual.objects.values() {
-        binder.contents.entry((object.kind, object.owner)).or_default().push(object);
-    }
     let root = Account::Is(actual.identity.account, BTreeSet::from([AccountPath::root()]));
     binder.accounts.insert(AccountPath::root(), root);
 
@@ -100,7 +112,9 @@ enum Account {
 struct Binder<'a> {
     desired: &'a Desired,
     actual: &'a Actual,
-    contents: BTreeMap<(Kind, i64), Vec<&'a Object>>,
+    index: Index<'a>,
+    /// Addresses that some manifest says its object has left.
+    left: BTreeSet<&'a Address>,
     accounts: BTreeMap<AccountPath, Account>,
     bindings: Bindings<'a>,
 }
@@ -131,10 +145,11 @@ impl<'a> Binder<'a> {
                 paths.extend(declared.moved_from.as_ref().and_then(Address::as_account));
                 let mark = object.mark_of(&self.desired.stack);
                 paths.extend(mark.and_then(|mark| mark.address.as_account()));
+                self.bindings.paths.insert(object.id, paths.clone());
                 Account::Is(object.id, paths)
             }
             Binding::Absent => Account::ToBeMade,
-            Binding::Blocked(_) => {
+            Binding::Blocked(_) | Binding::Disputed(..) => {
                 Account::Blocked(format!("its account {} is blocked", declared.address))
             }
         };
@@ -172,17 +187,17 @@ impl<'a> Binder<'a> {
                 object.owner
             ));
         }
+        // Whatever a mark claims, looking at an object changes nothing.
+        if declared.lifecycle.observe_only() {
+            return Binding::Found(object, How::Observed);
+        }
         match &object.mark {
             Err(problem) => Binding::Blocked(format!("{kind} {id}: {problem}")),
             Ok(Some(mark)) if mark.stack != self.desired.stack => {
-                if declared.lifecycle.observe_only() {
-                    return Binding::Found(object, How::Observed);
-                }
                 Binding::Blocked(format!("{kind} {id} belongs to the stack `{}`", mark.stack))
             }
             Ok(Some(mark)) if mark.address == declared.address => Binding::Found(object, How::Mark),
             Ok(Some(_)) => Binding::Found(object, How::OldMark),
-            Ok(None) if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),
             Ok(None) => Binding::Found(object, How::Id),
         }
     }
@@ -194,50 +209,69 @@ impl<'a> Binder<'a> {
         paths: &BTreeSet<AccountPath>,
     ) -> Binding<'a> {
         let kind = declared.address.kind;
-        let none = Vec::new();
-        let here = self.contents.get(&(kind, owner)).unwrap_or(&none);
-        let ours: Vec<(&'a Object, &Address)> = here
-            .iter()
-            .filter_map(|object| {
-                let mark = object.mark_of(&self.desired.stack)?;
-                (!mark.bootstrap).then_some((*object, &mark.address))
-            })
-            .collect();
-
-        let with_address = |wanted: &dyn Fn(&Address) -> bool| -> Vec<&'a Object> {
-            ours.iter().filter(|(_, address)| wanted(address)).map(|(object, _)| *object).collect()
+        let ours = |address: &Address| -> Vec<&'a Object> {
+            let marked = self.index.marked(kind, owner, address).iter();
+            marked.filter(|object| object.mark_of(&self.desired.stack).is_some()).copied().collect()
         };
-        let exact = with_address(&|address| *address == declared.address);
-        let older = with_address(&|address| {
-            *address != declared.address
-                && ((address.name == declared.address.name && paths.contains(&address.account))
-                    || Some(address) == declared.moved_from.as_ref())
-        });
-        match (exact.as_slice(), older.as_slice()) {
-            ([object], _) => Binding::Found(object, How::Mark),
-            ([], [object]) => Binding::Found(object, How::OldMark),
-            ([], []) => self.by_label(declared, here),
-            (several, older) => {
-                let all = several.iter().chain(older);
-                let ids: Vec<String> = all.map(|object| object.id.to_string()).collect();
-                Binding::Blocked(format!(
-                    "{} {} carry the mark of {}; say with `metadata.id` which one is meant",
-                    kind.collection(),
-                    ids.join(" and "),
-                    declared.address
-                ))
+        let mut exact = ours(&declared.address);
+        if exact.iter().any(|object| self.has_arrived(object)) {
+            exact.retain(|object| self.has_arrived(object));
+        }
+        let mut moved = self.old_address(declared).map(&ours).unwrap_or_default();
+        moved.retain(|object| !self.has_arrived(object));
+        let below_renamed: Vec<&'a Object> = paths
+            .iter()
+            .filter(|path| **path != declared.address.account)
+            .flat_map(|path| ours(&Address::new(kind, path.clone(), &declared.address.name)))
+            .collect();
+        let is_left = self.left.contains(&declared.address);
+        let exact_leaves = exact.iter().all(|object| !self.has_arrived(object) && is_left);
+        match (exact.as_slice(), moved.as_slice(), below_renamed.as_slice()) {
+            // In an exchange of names what carries the new one is about to leave it.
+            (_, [object], _) if exact_leaves => Binding::Found(object, How::OldMark),
+            ([object], [], _) => Binding::Found(object, How::Mark),
+            ([], [], [object]) => Binding::Found(object, How::OldMark),
+            ([], [], []) => self.by_label(declared, owner),
+            (exact, moved, below) => {
+                let all = exact.iter().chain(moved).chain(below);
+                let ids: BTreeSet<i64> = all.map(|object| object.id).collect();
+                let ids: Vec<i64> = ids.into_iter().collect();
+                Binding::Disputed(
+                    format!(
+                        "{} {} carry the mark of {}; say with `metadata.id` which one is meant",
+                        kind.collection(),
+                        words(&ids),
+                        declared.address
+                    ),
+                    ids,
+                )
             }
         }
     }
 
+    /// The address under which a renamed object is still to be looked for. A manifest that took
+    /// over the old address keeps what is there, unless that is renamed in its turn.
+    fn old_address<'d>(&self, declared: &'d Declared) -> Option<&'d Address> {
+        let old = declared.moved_from.as_ref()?;
+        match self.desired.objects.get(old) {
+            Some(successor) if successor.moved_from.is_none() => None,
+            _ => Some(old),
+        }
+    }
+
+    /// Whether the object has been renamed already, as its manifest says.
+    fn has_arrived(&self, object: &Object) -> bool {
+        let Some(mark) = object.mark_of(&self.desired.stack) else { return false };
+        let declared = self.desired.objects.get(&mark.address);
+        let moved_from = declared.and_then(|declared| declared.moved_from.as_ref());
+        moved_from.is_some() && moved_from == mark.moved_from.as_ref()
+    }
+
     /// Nothing is marked: is something of that name in the way?
-    fn by_label(&self, declared: &Declared, here: &[&'a Object]) -> Binding<'a> {
+    fn by_label(&self, declared: &Declared, owner: i64) -> Binding<'a> {
         let kind = declared.address.kind;
-        let foreign = here.iter().find(|object| {
-            matches!(&object.mark, Ok(Some(mark))
-                if mark.stack != self.desired.stack && mark.address == declared.address)
-        });
-        if let Some(object) = foreign {
+        // Our own would have been found by its mark.
+        if let [object, ..] = self.index.marked(kind, owner, &declared.address) {
             if declared.lifecycle.observe_only() {
                 return Binding::Found(object, How::Observed);
             }
@@ -251,13 +285,28 @@ impl<'a> Binder<'a> {
         }
         let label = declared.fields.get(kind.label_field()).and_then(Value::as_str);
         let label = label.unwrap_or(&declared.address.name);
-        let same: Vec<&'a Object> = here
-            .iter()
-            .filter(|object| !matches!(object.mark, Ok(Some(_))) && object.label() == label)
-            .copied()
-            .collect();
+        let called = self.index.labelled(kind, owner, label);
+        let unmarked = called.iter().filter(|object| !matches!(object.mark, Ok(Some(_))));
+        let same: Vec<&'a Object> = unmarked.copied().collect();
+        // Under another address of ours that no manifest has any more: renamed, or meddled with.
+        let renamed = called.iter().find(|object| {
+            object.mark_of(&self.desired.stack).is_some() && self.is_unclaimed(object)
+        });
+        if let (Some(object), []) = (renamed, same.as_slice())
+            && let Some(mark) = object.mark_of(&self.desired.stack)
+        {
+            return Binding::Disputed(
+                format!(
+                    "{kind} {} is called `{label}` and carries the mark of {old}, which no manifest \
+                     declares; if it was renamed, say so with `metadata: {{moved_from: {old}}}`",
+                    object.id,
+                    old = mark.address
+                ),
+                vec![object.id],
+            );
+        }
         match same.as_slice() {
-            [] => Binding::Absent,
+            [] => self.absent(declared, owner),
             [object] if object.mark.is_err() => Binding::Blocked(format!(
                 "{kind} {} is called `{label}`, and {}; mend or remove the mark",
                 object.id,
@@ -271,13 +320,67 @@ impl<'a> Binder<'a> {
                 id = object.id
             )),
             several => {
-                let ids: Vec<String> = several.iter().map(|object| object.id.to_string()).collect();
+                let ids: Vec<i64> = several.iter().map(|object| object.id).collect();
                 Binding::Blocked(format!(
                     "{} {} are all called `{label}`; say with `metadata.id` which one is meant",
                     kind.collection(),
-                    ids.join(", ")
+                    words(&ids)
                 ))
             }
         }
     }
+
+    /// Whether no manifest of ours, and no other stack, lays claim to the object.
+    fn is_unclaimed(&self, object: &Object) -> bool {
+        match &object.mark {
+            Ok(Some(mark)) => {
+                mark.stack == self.desired.stack
+                    && !self.desired.objects.contains_key(&mark.address)
+            }
+            Ok(None) | Err(_) => true,
+        }
+    }
+
+    /// Nothing has the mark or the name. Whoever has a master token of a subaccount can take mark
+    /// and name away from it, or give it those of another one; it must not be created a second
+    /// time because of that.
+    fn absent(&self, declared: &Declared, owner: i64) -> Binding<'a> {
+        if declared.address.kind != Kind::Subaccount {
+            return Binding::Absent;
+        }
+        let path = declared.own_path();
+        let residences = self.index.residences(&path);
+        let claimed = residences
+            .filter_map(|account| self.actual.get(Kind::Subaccount, account))
+            .find(|account| account.owner == owner && self.is_unclaimed(account));
+        if let Some(object) = claimed {
+            return Binding::Disputed(
+                format!(
+                    "subaccount {id} `{label}` carries neither its mark nor its name, and holds \
+                     objects whose marks say that they are in `{path}`; if it is the one, bind it \
+                     with `metadata: {{id: {id}}}`",
+                    id = object.id,
+                    label = object.label()
+                ),
+                vec![object.id],
+            );
+        }
+        // Two accounts that claim to be the same one: either may be the one that is missed here.
+        match self.index.doubles(owner) {
+            Some((address, ids)) => Binding::Disputed(
+                format!(
+                    "it is not there, and subaccounts {} both carry the mark of {address}: one of \
+                     them may be it; bind each with `metadata.id`",
+                    words(ids)
+                ),
+                ids.clone(),
+            ),
+            None => Binding::Absent,
+        }
+    }
+}
+
+/// Ids in a sentence.
+fn words(ids: &[i64]) -> String {
+    ids.iter().map(i64::to_string).collect::<Vec<_>>().join(" and ")
 }

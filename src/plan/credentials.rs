@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::declared::Context;
+use super::diff;
 use super::step::{Action, Cause, Change, CredentialsEffect, Draft, Effect, Pending, StepId};
 use crate::observe::{Object, Password};
 use crate::resource::{Kind, Phase, Right};
@@ -104,6 +105,7 @@ pub(super) fn steps(
     }
     let effect = CredentialsEffect {
         stack: context.desired.stack.clone(),
+        owner: context.owner_id(),
         id: object.map(|object| object.id),
         metadata: object.map(|object| object.metadata.clone()).unwrap_or_default(),
         email,
@@ -114,5 +116,6 @@ pub(super) fn steps(
     step.needs = needs;
     step.changes = changes;
     step.reason = reasons.join("; ");
+    step.relies_on = object.map(diff::found_fields).unwrap_or_default();
     draft.steps.push(step);
 }

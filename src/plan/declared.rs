@@ -1,13 +1,15 @@
 //! The steps that one declared object needs.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::bind::{Binding, Bindings, How};
 use super::credentials;
 use super::diff::{self, LIMIT_FIELD, limit_value};
 use super::step::{
-    Action, Blocked, Cause, Change, CreateEffect, Draft, Effect, MarkEdit, Step, StepId,
-    UpdateEffect,
+    Action, Blocked, Cause, Change, CreateEffect, Disputed, Draft, Effect, MarkEdit, Refusal, Step,
+    StepId, UpdateEffect,
 };
 use crate::observe::{Actual, Object, Secrets, SinkState};
 use crate::resource::canonical::canonical;
@@ -36,6 +38,14 @@ pub(super) fn steps(
             );
         }
         Some(Binding::Blocked(reason)) => return context.block(draft, reason.clone()),
+        Some(Binding::Disputed(reason, ids)) => {
+            draft.disputed.push(Disputed {
+                address: declared.address.clone(),
+                ids_on_platform: ids.clone(),
+                reason: reason.clone(),
+            });
+            return context.block(draft, reason.clone());
+        }
         None => return context.block(draft, "it was not looked for".to_owned()),
     }
     let is_blocked = draft.blocked.last().is_some_and(|b| b.address == declared.address);
@@ -71,6 +81,7 @@ impl Context<'_> {
             source: Some(self.declared.origin.clone()),
             changes: Vec::new(),
             needs: Vec::new(),
+            relies_on: BTreeMap::new(),
             effect,
         }
     }
@@ -90,7 +101,7 @@ impl Context<'_> {
         needs
     }
 
-    fn owner_id(&self) -> Option<i64> {
+    pub(super) fn owner_id(&self) -> Option<i64> {
         match Address::of_account(&self.declared.address.account) {
             None => Some(self.actual.identity.account),
             Some(address) => match self.bindings.get(&address) {
@@ -100,13 +111,15 @@ impl Context<'_> {
         }
     }
 
-    fn mark_edit(&self, base: &Map<String, Value>) -> MarkEdit {
+    fn mark_edit(&self, object: &Object) -> MarkEdit {
         MarkEdit {
+            owner: object.owner,
             stack: self.desired.stack.clone(),
             address: self.declared.address.clone(),
+            moved_from: self.declared.moved_from.clone(),
             protect: self.declared.lifecycle.keeps_forever(),
             applied: diff::applied_fields(self.declared),
-            base: base.clone(),
+            base: object.metadata.clone(),
         }
     }
 
@@ -123,7 +136,7 @@ impl Context<'_> {
             {
                 Ok((None, vec![StepId::of(Phase::Limit, limit)]))
             }
-            Some(Binding::Blocked(reason)) => {
+            Some(Binding::Blocked(reason) | Binding::Disputed(reason, _)) => {
                 Err(format!("its limit {limit} is blocked: {reason}"))
             }
             Some(Binding::Absent) | None => Err(format!("its limit {limit} is not there")),
@@ -141,6 +154,7 @@ impl Context<'_> {
         let mut metadata = declared.metadata.clone();
         let mut mark = Mark::new(&self.desired.stack, declared.address.clone());
         mark.protect = declared.lifecycle.keeps_forever();
+        mark.moved_from.clone_from(&declared.moved_from);
         let applied = diff::applied_fields(declared);
         mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
         mark.write(&mut metadata);
@@ -167,6 +181,7 @@ impl Context<'_> {
             "{} declares it, and nothing in {account} has its mark or its name",
             declared.origin
         );
+        self.refuse_move(draft);
         let created = step.id.clone();
         draft.steps.push(step);
 
@@ -181,6 +196,27 @@ impl Context<'_> {
         }
         let needs = declared.address.as_account().map(|path| self.account_needs(&path));
         credentials::steps(self, None, needs.unwrap_or_default(), draft);
+    }
+
+    /// The platform moves no limit, subaccount or token to another owner: what is declared to have
+    /// come from elsewhere would be another object, with another id and another key.
+    fn refuse_move(&self, draft: &mut Draft) {
+        let Some(old) = &self.declared.moved_from else { return };
+        let there = self.actual.of_kind(old.kind).find(|object| {
+            object.mark_of(&self.desired.stack).is_some_and(|mark| mark.address == *old)
+        });
+        if let Some(object) = there {
+            draft.refusals.push(Refusal {
+                guard: "move".to_owned(),
+                count: 1,
+                allowed: 0,
+                reason: format!(
+                    "{old} ({} {}) cannot be moved to another owner; {} would be a new one, and \
+                     only --prune would delete the old one",
+                    object.kind, object.id, self.declared.address
+                ),
+            });
+        }
     }
 
     fn all_fields(&self) -> Vec<Change> {
@@ -224,8 +260,22 @@ impl Context<'_> {
             });
         }
 
-        let must_mark = how != How::Mark || protection_changed;
-        if !difference.changes.is_empty() || must_mark {
+        if let Some(danger) = self.saws_own_branch(object, &difference) {
+            return self.block(draft, danger);
+        }
+        // E-mail and password are remembered in the mark.
+        let steps = draft.steps.len();
+        credentials::steps(self, Some(object), Vec::new(), draft);
+        let sets_credentials = draft.steps.len() > steps;
+
+        // An id is as durable as a mark, so being bound by one alone is no reason to write: the
+        // mark goes along with the next change that has another reason. Until then the object is
+        // not pruned, which is the safe side.
+        let must_mark = matches!(how, How::OldMark | How::Adopted)
+            || protection_changed
+            || object.wants_signature;
+        let is_unmarked = how == How::Id;
+        if !difference.changes.is_empty() || must_mark || (is_unmarked && sets_credentials) {
             if !declared.lifecycle.allows(Right::Update) {
                 draft.notes.push(format!(
                     "{}: differs, and `manage` does not allow to update it",
@@ -239,8 +289,11 @@ impl Context<'_> {
                     .changes
                     .iter()
                     .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
-                let edit = self.mark_edit(&object.metadata);
-                let always = must_mark || !difference.metadata.is_empty() || (precise && edited);
+                let edit = self.mark_edit(object);
+                let always = must_mark
+                    || is_unmarked
+                    || !difference.metadata.is_empty()
+                    || (precise && edited);
                 let (mark, refresh) = match always {
                     true => (Some(edit), None),
                     false => (None, edited.then_some(edit)),
@@ -262,15 +315,43 @@ impl Context<'_> {
                 let mut step =
                     self.step(kind.phase(), Action::Update, Effect::Update(Box::new(effect)));
                 step.changes = difference.changes;
-                if must_mark && how != How::Mark {
+                if how != How::Mark {
                     step.changes.push(self.change_of_mark(object));
                 }
                 step.reason = reason;
+                step.relies_on = diff::found_fields(object);
+                if is_unmarked {
+                    // Two writes of one mark at a time would lose one of them.
+                    for credentials in draft.steps.iter_mut().skip(steps) {
+                        credentials.needs.push(step.id.clone());
+                    }
+                }
                 draft.steps.push(step);
             }
         }
         self.assign(object, &applied, draft);
-        credentials::steps(self, Some(object), Vec::new(), draft);
+    }
+
+    /// Our own token must stay what it is, or the run that narrows it is the last one.
+    fn saws_own_branch(&self, object: &Object, difference: &diff::Difference) -> Option<String> {
+        if object.kind != Kind::Token || object.id != self.actual.identity.token {
+            return None;
+        }
+        let number = |value: &Value| value.as_i64().unwrap_or(0);
+        let danger = difference.changes.iter().find(|change| match change.field.as_str() {
+            "enabled" => change.after == Value::Bool(false),
+            "access" | "ips" => true,
+            // 0 switches the bound off, and the other one may not hold.
+            "ttl" | "expire" => {
+                number(&change.after) == 0 || number(&change.after) < number(&change.before)
+            }
+            _ => false,
+        })?;
+        Some(format!(
+            "token {} signs this very run, and changing its `{}` could lock it out; use another \
+             token for that",
+            object.id, danger.field
+        ))
     }
 
     fn change_of_mark(&self, object: &Object) -> Change {
@@ -306,6 +387,9 @@ impl Context<'_> {
                     .unwrap_or_default()
             )),
             How::Mark | How::Observed => {}
+        }
+        if object.wants_signature {
+            reasons.push("its mark is not signed yet".to_owned());
         }
         if protection_changed {
             reasons.push("its protection in the manifest differs from its mark".to_owned());
@@ -365,12 +449,13 @@ impl Context<'_> {
             id: object.id,
             limit: limit.clone(),
             limit_id,
-            refresh: self.mark_edit(&object.metadata),
+            refresh: self.mark_edit(object),
         };
         let mut step = self.step(Phase::Assign, Action::Assign, effect);
         step.needs = needs;
         step.changes = vec![change_of_limit(before, limit, cause)];
         step.reason = diff::reason(declared, &step.changes);
+        step.relies_on = diff::found_fields(object);
         draft.steps.push(step);
     }
 }

@@ -1,11 +1,13 @@
 //! Field by field: what differs, and which side moved.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::step::{Cause, Change};
 use crate::observe::Object;
 use crate::resource::canonical::canonical;
-use crate::resource::{Address, Applied, Declared, Drift};
+use crate::resource::{Address, Applied, Declared, Drift, digest_of};
 
 /// How a found object differs from its manifest.
 #[derive(Debug, Default)]
@@ -125,6 +127,21 @@ pub(super) fn applied_fields(declared: &Declared) -> Vec<(String, Value)> {
         declared.metadata.iter().map(|(key, value)| (metadata_field(key), value.clone()));
     let limit = declared.limit.iter().map(|limit| (LIMIT_FIELD.to_owned(), limit_value(limit)));
     fields.chain(metadata).chain(limit).collect()
+}
+
+/// Digests of everything in an object that a write could change, by field.
+pub(super) fn found_fields(object: &Object) -> BTreeMap<String, String> {
+    /// What the platform moves by itself.
+    const VOLATILE: [&str; 7] =
+        ["id", "cid", "accessed", "blocked", "counters", "created", "email"];
+    let fields = object.fields.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str()));
+    let mut digests: BTreeMap<String, String> = fields
+        .map(|(name, value)| (name.clone(), digest_of(&canonical(object.kind, name, value))))
+        .collect();
+    for (key, value) in &object.metadata {
+        digests.insert(metadata_field(key), digest_of(value));
+    }
+    digests
 }
 
 /// The field that holds a subaccount's limit.

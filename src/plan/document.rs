@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::step::{
-    Action, Blocked, Change, Pending, Plan, Prunable, Step, StepId, Summary, Unknown,
+    Action, Blocked, Change, Disputed, Pending, Plan, Prunable, Refusal, Step, StepId, Summary,
+    Unknown,
 };
 use crate::resource::{Address, Phase};
 
@@ -27,8 +28,12 @@ pub struct PlanDocument<'a> {
     pub pending: &'a [Pending],
     /// What only a run with `--prune` would delete.
     pub prunable: &'a [Prunable],
+    /// Where marks contradict each other; nothing is done because of such a mark.
+    pub disputed: &'a [Disputed],
     /// Scopes that could not be read; nothing is planned there.
     pub unknown: &'a [Unknown],
+    /// Why an apply does nothing before a person has approved this very plan.
+    pub refusals: &'a [Refusal],
     /// What a person should know.
     pub notes: &'a [String],
     /// What making the plan cost.
@@ -73,8 +78,19 @@ pub struct StepDocument<'a> {
 
 /// The document of `plan`, which took `calls` API calls to make.
 pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
-    let Plan { stack, steps, blocked, pending, prunable, unknown, notes, unchanged: _, digest } =
-        plan;
+    let Plan {
+        stack,
+        steps,
+        blocked,
+        pending,
+        prunable,
+        disputed,
+        unknown,
+        refusals,
+        notes,
+        unchanged: _,
+        digest,
+    } = plan;
     PlanDocument {
         format: PlanFormat::V1,
         stack,
@@ -84,14 +100,27 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         blocked,
         pending,
         prunable,
+        disputed,
         unknown,
+        refusals,
         notes,
         api: PlanApi { calls },
     }
 }
 
 fn step_document(step: &Step) -> StepDocument<'_> {
-    let Step { id, phase, action, address, reason, source, changes, needs, effect: _ } = step;
+    let Step {
+        id,
+        phase,
+        action,
+        address,
+        reason,
+        source,
+        changes,
+        needs,
+        relies_on: _,
+        effect: _,
+    } = step;
     StepDocument {
         id,
         phase: *phase,

@@ -31,22 +31,35 @@ pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
 
 /// Sorts the draft, takes out what needs something that is not there, and seals it.
 pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
-    let Draft { mut steps, mut blocked, pending, mut prunable, unknown, mut notes, unchanged } =
-        draft;
+    let Draft {
+        mut steps,
+        mut blocked,
+        pending,
+        mut prunable,
+        mut disputed,
+        unknown,
+        refusals,
+        mut notes,
+        unchanged,
+    } = draft;
     block_the_stranded(&mut steps, &mut blocked);
     steps.sort_by(|a, b| (rank(a), &a.address, &a.id).cmp(&(rank(b), &b.address, &b.id)));
     blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
     blocked.dedup();
     prunable.sort_by(|a, b| a.address.cmp(&b.address));
+    disputed
+        .sort_by(|a, b| (&a.address, &a.ids_on_platform).cmp(&(&b.address, &b.ids_on_platform)));
     notes.sort();
-    let digest = digest::of(&desired.stack, &steps);
+    let digest = digest::of_plan(&desired.stack, &steps, &refusals);
     Plan {
         stack: desired.stack.clone(),
         steps,
         blocked,
         pending,
         prunable,
+        disputed,
         unknown,
+        refusals,
         notes,
         unchanged,
         digest,

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::Policy;
 use super::bind::Bindings;
-use super::step::{Action, Blocked, Draft, Effect, Prunable, Step, StepId};
-use super::{Policy, diff::LIMIT_FIELD};
+use super::diff::{LIMIT_FIELD, found_fields};
+use super::step::{Action, Blocked, Disputed, Draft, Effect, Prunable, Step, StepId};
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase};
 
@@ -57,7 +58,10 @@ impl<'a> Pruner<'a> {
             let Some(mark) = object.mark_of(&self.desired.stack) else {
                 continue;
             };
-            if mark.bootstrap && object.id != self.actual.identity.token {
+            if mark.bootstrap
+                && object.id != self.actual.identity.token
+                && !self.is_excluded(object, mark)
+            {
                 let mut step = deletion(Phase::Credentials, object, mark);
                 step.id = StepId(format!("{}:{}:{}", Phase::Credentials, mark.address, object.id));
                 step.reason =
@@ -76,21 +80,66 @@ impl<'a> Pruner<'a> {
             };
             let is_bound = self.bindings.address_of(object.kind, object.id).is_some();
             let is_ours = object.id == self.actual.identity.token && object.kind == Kind::Token;
-            if mark.bootstrap || is_bound || is_ours {
+            if is_ours && !is_bound {
+                draft.notes.push(format!(
+                    "{}: token {} signs this very run and is not deleted",
+                    mark.address, object.id
+                ));
+            }
+            if mark.bootstrap || is_bound || is_ours || self.is_excluded(object, mark) {
                 continue;
             }
             let in_place = mark.address.kind == object.kind
-                && self.place(object.owner).as_ref() == Some(&mark.address.account);
+                && (self.place(object.owner).as_ref() == Some(&mark.address.account)
+                    || self.bindings.is_path_of(object.owner, &mark.address.account));
             if !in_place || self.desired.objects.contains_key(&mark.address) {
-                draft.notes.push(format!(
-                    "{} {} in account {} carries the mark of {}, which it is not; it is left alone",
-                    object.kind, object.id, object.owner, mark.address
-                ));
+                draft.disputed.push(Disputed {
+                    address: mark.address.clone(),
+                    ids_on_platform: vec![object.id],
+                    reason: format!(
+                        "{} {} in account {} carries the mark of {}, which it is not; it is left \
+                         alone",
+                        object.kind, object.id, object.owner, mark.address
+                    ),
+                });
                 continue;
             }
             doomed.insert((object.kind, object.id), (object, mark));
         }
+        self.spare_doubles(&mut doomed, draft);
         doomed
+    }
+
+    /// Whether the object is never looked at, by what its mark says or by where it is.
+    fn is_excluded(&self, object: &Object, mark: &Mark) -> bool {
+        if self.desired.exclude.is_empty() {
+            return false;
+        }
+        self.desired.is_excluded(&mark.address)
+            || self.place(object.owner).is_some_and(|account| {
+                let place = Address::new(object.kind, account, &mark.address.name);
+                self.desired.is_excluded(&place)
+            })
+    }
+
+    /// Of two objects with one mark nobody knows which one was meant.
+    fn spare_doubles(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
+        let mut claims: BTreeMap<&Address, Vec<(Kind, i64)>> = BTreeMap::new();
+        for (key, (_, mark)) in &*doomed {
+            claims.entry(&mark.address).or_default().push(*key);
+        }
+        for (address, keys) in claims.into_iter().filter(|(_, keys)| keys.len() > 1) {
+            let ids: Vec<i64> = keys.iter().map(|(_, id)| *id).collect();
+            draft.disputed.push(Disputed {
+                address: address.clone(),
+                reason: format!(
+                    "{} objects carry this mark, and none of them is deleted",
+                    ids.len()
+                ),
+                ids_on_platform: ids,
+            });
+            doomed.retain(|key, _| !keys.contains(key));
+        }
     }
 
     /// The path of an account that this stack knows: bound to a manifest, or marked all the way up.
@@ -233,6 +282,7 @@ fn deletion(phase: Phase, object: &Object, mark: &Mark) -> Step {
         source: None,
         changes: Vec::new(),
         needs: Vec::new(),
+        relies_on: found_fields(object),
         effect: Effect::Delete { kind: object.kind, id: object.id },
     }
 }

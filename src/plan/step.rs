@@ -1,9 +1,10 @@
 //! The plan as a value: what would be done, in which order, and why.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::resource::{AccountPath, Address, Kind, Phase};
@@ -23,8 +24,12 @@ pub struct Plan {
     pub pending: Vec<Pending>,
     /// What carries this stack's mark and no manifest names, while pruning is not asked for.
     pub prunable: Vec<Prunable>,
+    /// Where marks contradict each other; nothing is done because of such a mark.
+    pub disputed: Vec<Disputed>,
     /// What could not be read; nothing is planned there.
     pub unknown: Vec<Unknown>,
+    /// Why an apply does nothing before a person has approved this very plan.
+    pub refusals: Vec<Refusal>,
     /// What a person should know although nothing is to be done about it.
     pub notes: Vec<String>,
     /// How many declared objects need nothing.
@@ -34,7 +39,9 @@ pub struct Plan {
 }
 
 /// Names a step within its plan.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct StepId(pub String);
 
@@ -52,7 +59,9 @@ impl fmt::Display for StepId {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Make an object.
@@ -78,7 +87,9 @@ impl Action {
 }
 
 /// Why a field differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Cause {
     /// The object is new.
@@ -92,7 +103,7 @@ pub enum Cause {
 }
 
 /// One field that a step sets.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The platform's name of the field; keys of `metadata` follow a dot.
     pub field: String,
@@ -123,6 +134,9 @@ pub struct Step {
     pub changes: Vec<Change>,
     /// Steps without whose success this one is not begun.
     pub needs: Vec<StepId>,
+    /// Digests of what was found in the object that the step changes or deletes, by field: if one
+    /// of them is another when the step is carried out, the step was decided on old news.
+    pub relies_on: BTreeMap<String, String>,
     /// What the executor does.
     pub effect: Effect,
 }
@@ -216,10 +230,14 @@ pub struct UpdateEffect {
 /// How a mark changes; what is not named here stays.
 #[derive(Debug, Clone)]
 pub struct MarkEdit {
+    /// The account that holds the object.
+    pub owner: i64,
     /// The stack.
     pub stack: String,
     /// The address.
     pub address: Address,
+    /// The address from which the object is renamed, if it is.
+    pub moved_from: Option<Address>,
     /// Whether the object outlives its manifest.
     pub protect: bool,
     /// Canonical values that were applied with this step, by field.
@@ -233,6 +251,8 @@ pub struct MarkEdit {
 pub struct CredentialsEffect {
     /// The stack, for the mark of the bootstrap token.
     pub stack: String,
+    /// The account that holds the subaccount; `None` if a step of this plan makes that account.
+    pub owner: Option<i64>,
     /// Id of the subaccount; `None` if a step of this plan makes it.
     pub id: Option<i64>,
     /// The metadata as it was observed.
@@ -270,6 +290,31 @@ pub struct Prunable {
     pub address: Address,
     /// Its id on the platform.
     pub id_on_platform: i64,
+}
+
+/// Marks that contradict each other or the place where they are found. A mark is a claim and no
+/// proof: whoever has a master token of a subaccount can write its metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Disputed {
+    /// The address that is claimed.
+    pub address: Address,
+    /// The objects that it is about.
+    pub ids_on_platform: Vec<i64>,
+    /// What the contradiction is.
+    pub reason: String,
+}
+
+/// Why an apply does nothing before a person has approved the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Refusal {
+    /// The guard, by the name of its setting.
+    pub guard: String,
+    /// How many objects it is about.
+    pub count: u64,
+    /// How many it allows.
+    pub allowed: u64,
+    /// The whole in words.
+    pub reason: String,
 }
 
 /// A scope that could not be read.
@@ -330,7 +375,9 @@ pub(super) struct Draft {
     pub(super) blocked: Vec<Blocked>,
     pub(super) pending: Vec<Pending>,
     pub(super) prunable: Vec<Prunable>,
+    pub(super) disputed: Vec<Disputed>,
     pub(super) unknown: Vec<Unknown>,
+    pub(super) refusals: Vec<Refusal>,
     pub(super) notes: Vec<String>,
     pub(super) unchanged: usize,
 }

@@ -50,7 +50,7 @@ pub(super) struct Entry<'a> {
     /// What it is about.
     pub(super) subject: Option<String>,
     pub(super) text: String,
-    /// Where the manifest stands.
+    /// Where it comes from: the place of a manifest, the name of a guard.
     pub(super) source: Option<&'a str>,
 }
 
@@ -88,7 +88,31 @@ fn accounts(steps: &[Step]) -> Vec<Account<'_>> {
 }
 
 fn notices(plan: &Plan) -> Vec<Notice<'_>> {
-    let Plan { blocked, pending, prunable, unknown, notes, .. } = plan;
+    // Destructured in full, so that what is new in a plan cannot be forgotten here.
+    let Plan {
+        stack: _,
+        steps: _,
+        blocked,
+        pending,
+        prunable,
+        disputed,
+        unknown,
+        refusals,
+        notes,
+        unchanged: _,
+        digest,
+    } = plan;
+    let approve = format!("approve exactly this plan with --approve {}", short_digest(digest));
+    let approve =
+        (!refusals.is_empty()).then(|| Entry { subject: None, text: approve, source: None });
+    let refusals = refusals.iter().map(|refusal| Entry {
+        subject: None,
+        text: refusal.reason.clone(),
+        source: Some(&*refusal.guard),
+    });
+    let disputed = disputed
+        .iter()
+        .map(|disputed| entry(disputed.address.to_string(), disputed.reason.clone()));
     let blocked = blocked.iter().map(|blocked| Entry {
         subject: Some(blocked.address.to_string()),
         text: blocked.reason.clone(),
@@ -110,7 +134,13 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
     });
     let notes = notes.iter().map(|note| Entry { subject: None, text: note.clone(), source: None });
     let all = [
+        Notice {
+            title: "refused without approval",
+            tone: Tone::Bad,
+            entries: refusals.chain(approve).collect(),
+        },
         Notice { title: "blocked", tone: Tone::Bad, entries: blocked.collect() },
+        Notice { title: "disputed", tone: Tone::Bad, entries: disputed.collect() },
         Notice { title: "could not be read", tone: Tone::Bad, entries: unknown.collect() },
         Notice { title: "pending", tone: Tone::Caution, entries: pending.collect() },
         Notice {

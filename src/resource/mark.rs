@@ -14,11 +14,13 @@ use super::address::Address;
 /// What every key of a mark begins with.
 pub const PREFIX: &str = "flespi-gitops/";
 
-const STACK: &str = "flespi-gitops/stack";
-const ADDRESS: &str = "flespi-gitops/address";
+pub(super) const STACK: &str = "flespi-gitops/stack";
+pub(super) const ADDRESS: &str = "flespi-gitops/address";
 const APPLIED: &str = "flespi-gitops/applied";
 const PROTECT: &str = "flespi-gitops/protect";
-const ROLE: &str = "flespi-gitops/role";
+pub(super) const SIGNATURE: &str = "flespi-gitops/signature";
+pub(super) const ROLE: &str = "flespi-gitops/role";
+const MOVED_FROM: &str = "flespi-gitops/moved-from";
 const PASSWORD: &str = "flespi-gitops/password";
 const EMAIL_REQUESTED: &str = "flespi-gitops/email-requested";
 
@@ -37,6 +39,9 @@ pub struct Mark {
     pub protect: bool,
     /// A short-lived token that only serves to set credentials.
     pub bootstrap: bool,
+    /// The address from which the object was renamed last, so that a manifest that still says so is
+    /// not followed a second time.
+    pub moved_from: Option<Address>,
     /// Salted slow hash (PHC text) of the password that was last set.
     pub password: Option<String>,
     /// The e-mail address that was last asked for, confirmed or not.
@@ -49,6 +54,12 @@ pub enum MarkProblem {
     /// Only one of stack and address is there, or one is not a text.
     #[error("its mark is incomplete")]
     Incomplete,
+    /// Marks are to be signed, and this one is not.
+    #[error("its mark is not signed; a run with --trust-unsigned-marks takes it over once")]
+    Unsigned,
+    /// The signature was made with another key, for another place, or by nobody.
+    #[error("the signature of its mark does not fit")]
+    BadSignature,
     /// The address does not parse.
     #[error("its mark names `{0}`, which is no address")]
     BadAddress(String),
@@ -63,6 +74,7 @@ impl Mark {
             applied: Applied::default(),
             protect: false,
             bootstrap: false,
+            moved_from: None,
             password: None,
             email_requested: None,
         }
@@ -87,6 +99,7 @@ impl Mark {
             applied: text(APPLIED).map(|text| Applied::parse(&text)).unwrap_or_default(),
             protect: text(PROTECT).as_deref() == Some("true"),
             bootstrap: text(ROLE).as_deref() == Some(ROLE_BOOTSTRAP),
+            moved_from: text(MOVED_FROM).and_then(|address| address.parse().ok()),
             password: text(PASSWORD),
             email_requested: text(EMAIL_REQUESTED),
         }))
@@ -94,7 +107,16 @@ impl Mark {
 
     /// Writes the mark into `metadata`, which keeps every foreign key.
     pub fn write(&self, metadata: &mut Map<String, Value>) {
-        let Self { stack, address, applied, protect, bootstrap, password, email_requested } = self;
+        let Self {
+            stack,
+            address,
+            applied,
+            protect,
+            bootstrap,
+            moved_from,
+            password,
+            email_requested,
+        } = self;
         metadata.retain(|key, _| !key.starts_with(PREFIX));
         let mut set = |key: &str, value: Option<String>| {
             if let Some(value) = value {
@@ -106,6 +128,7 @@ impl Mark {
         set(APPLIED, (!applied.is_empty()).then(|| applied.to_string()));
         set(PROTECT, protect.then(|| "true".to_owned()));
         set(ROLE, bootstrap.then(|| ROLE_BOOTSTRAP.to_owned()));
+        set(MOVED_FROM, moved_from.as_ref().map(Address::to_string));
         set(PASSWORD, password.clone());
         set(EMAIL_REQUESTED, email_requested.clone());
     }
@@ -119,12 +142,12 @@ pub struct Applied(BTreeMap<String, String>);
 impl Applied {
     /// The digests of canonical `fields`.
     pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
-        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), digest(value))).collect())
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), digest_of(value))).collect())
     }
 
     /// Whether `value` is what was last applied to `field`; `None` if nothing is known of it.
     pub fn matches(&self, field: &str, value: &Value) -> Option<bool> {
-        self.0.get(field).map(|known| *known == digest(value))
+        self.0.get(field).map(|known| *known == digest_of(value))
     }
 
     fn is_empty(&self) -> bool {
@@ -151,9 +174,9 @@ impl std::fmt::Display for Applied {
     }
 }
 
-/// Eight hexadecimal digits: two different values of one field collide once in four thousand
-/// million, and a collision only chooses between two words in a reason.
-fn digest(value: &Value) -> String {
+/// A short digest of a value: eight hexadecimal digits. Two different values of one field collide once in four thousand
+/// million, and a collision only hides a change of that field from a reason or from a sealed plan.
+pub fn digest_of(value: &Value) -> String {
     let bytes = Sha256::digest(value.to_string().as_bytes());
     bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,33 +8,69 @@
 mod account;
 mod address;
 pub mod canonical;
+mod guards;
 mod kind;
 mod mark;
+mod pattern;
 pub mod quota;
+mod signer;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
+pub use guards::Guards;
 pub use kind::{Kind, Phase};
-pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX};
+pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
+pub use pattern::{AddressPattern, InvalidPattern};
+
+pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::secret::{Sink, Source};
 use crate::source::Origin;
 
 /// Everything that a load of manifests asks for, checked and in canonical form.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Desired {
     /// Name of the stack that owns what is created.
     pub stack: String,
-    /// The declared objects by address.
+    /// How much a pass may destroy before a person has to look.
+    pub guards: Guards,
+    /// The declared objects by address, without the excluded ones.
+    #[serde(with = "by_address")]
     pub objects: BTreeMap<Address, Declared>,
+    /// What is never looked at, whatever manifests and marks say of it.
+    #[serde(default)]
+    pub exclude: Vec<AddressPattern>,
+}
+
+impl Desired {
+    /// Takes out of sight what `patterns` mean. A subaccount whose limit is out of sight keeps
+    /// whatever limit it has.
+    pub fn exclude(&mut self, patterns: impl IntoIterator<Item = AddressPattern>) {
+        self.exclude.extend(patterns);
+        let Self { stack: _, guards: _, objects, exclude } = self;
+        if exclude.is_empty() {
+            return;
+        }
+        let is_out = |address: &Address| exclude.iter().any(|pattern| pattern.matches(address));
+        objects.retain(|address, _| !is_out(address));
+        for declared in objects.values_mut() {
+            declared.limit.take_if(|limit| is_out(limit));
+        }
+    }
+
+    /// Whether `address` is never looked at.
+    pub fn is_excluded(&self, address: &Address) -> bool {
+        self.exclude.iter().any(|pattern| pattern.matches(address))
+    }
 }
 
 /// One object as a manifest declares it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Declared {
     /// What the object is called in manifests, marks and reports.
     pub address: Address,
@@ -69,7 +105,7 @@ impl Declared {
 }
 
 /// E-mail and password with which a person logs in to a subaccount.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Credentials {
     /// The address; a change stays pending on the platform until its owner confirms it.
     pub email: Option<String>,
@@ -79,7 +115,7 @@ pub struct Credentials {
 
 /// A right that a manifest grants to the reconciler over one object.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Right {
@@ -94,7 +130,9 @@ pub enum Right {
 }
 
 /// What to do when the platform differs although the manifest did not change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Drift {
     /// Set the declared value again.
@@ -107,7 +145,7 @@ pub enum Drift {
 }
 
 /// What may be done to an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lifecycle {
     /// Never deleted, not even after its manifest is gone.
     pub protect: bool,
@@ -144,5 +182,25 @@ impl Lifecycle {
     /// Whether the mark must tell later runs, which have no manifest any more, to keep the object.
     pub fn keeps_forever(&self) -> bool {
         self.protect || !self.allows(Right::Delete)
+    }
+}
+
+/// Addresses are the keys of a map in memory and stand inside the objects in a file.
+mod by_address {
+    use super::{Address, BTreeMap, Declared};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        objects: &BTreeMap<Address, Declared>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(objects.values())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Address, Declared>, D::Error> {
+        let objects = Vec::<Declared>::deserialize(deserializer)?;
+        Ok(objects.into_iter().map(|declared| (declared.address.clone(), declared)).collect())
     }
 }

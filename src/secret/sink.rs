@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::{ExposeSecret, SecretString};
 
 /// Where a secret is delivered.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Sink {
     /// A file of its own, readable by its owner alone.
     File(PathBuf),

@@ -16,7 +16,8 @@ const MAX_BYTES: u64 = 64 * 1024;
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a secret comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A variable of the environment.
     Env(String),

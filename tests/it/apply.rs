@@ -71,6 +71,45 @@ fn an_id_binds_an_object_whatever_its_name() {
 }
 
 #[test]
+fn adopting_by_id_costs_no_write_and_the_mark_goes_along_with_the_next_change() {
+    let world = World::new();
+    let made = world.api("POST", "/platform/subaccounts", Some(&json!([{"name": "ACME"}])));
+    let id = &made[0]["id"];
+    world.write("acme.yaml", &ACME.replace("{name: acme}", &format!("{{name: acme, id: {id}}}")));
+    world.empty_journal();
+    let applied = world.apply(&["."]);
+    assert!(applied.stdout.contains("nothing to do"), "{}", applied.stdout);
+    assert_eq!(world.writes().len(), 0);
+    assert_eq!(world.plan(&["."])["summary"]["unchanged"], 1);
+    // Without the id the object is a stranger again, and nothing is made in its place.
+    world.write("acme.yaml", ACME);
+    world.run(&["apply", ".", "--yes"]).expect(5);
+    assert_eq!(world.count("subaccounts"), 1);
+    // The next real change takes the mark along, and from then on the id is not needed.
+    let bound = ACME.replace("{name: acme}", &format!("{{name: acme, id: {id}}}"));
+    world.write("acme.yaml", &bound.replace("ACME", "ACME Ltd"));
+    world.apply(&["."]);
+    let acme = world.item("subaccounts", "name", "ACME Ltd");
+    assert_eq!(acme["metadata"]["flespi-gitops/address"], "subaccount/acme");
+    world.write("acme.yaml", &ACME.replace("ACME", "ACME Ltd"));
+    assert_eq!(world.plan(&["."])["steps"], json!([]));
+}
+
+#[test]
+fn credentials_of_an_account_that_is_bound_by_id_take_its_mark_along() {
+    let world = World::new();
+    let made = world.api("POST", "/platform/subaccounts", Some(&json!([{"name": "ACME"}])));
+    let id = &made[0]["id"];
+    let spec = "spec: {lifecycle: {protect: true}, credentials: {email: a@acme.example}, ";
+    let bound = ACME.replace("{name: acme}", &format!("{{name: acme, id: {id}}}"));
+    world.write("acme.yaml", &bound.replace("spec: {", spec));
+    world.apply(&["."]);
+    let acme = world.item("subaccounts", "name", "ACME");
+    assert_eq!(acme["metadata"]["flespi-gitops/protect"], "true", "{acme}");
+    assert_eq!(world.plan(&["."])["steps"], json!([]));
+}
+
+#[test]
 fn what_another_stack_owns_is_left_alone() {
     let world = World::new();
     world.write("acme.yaml", ACME);

@@ -11,7 +11,7 @@ mod token;
 
 pub use limit::{LimitManifest, LimitSpec};
 pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSink, SecretSource};
-pub use stack::{StackManifest, StackSpec};
+pub use stack::{DeletesOf, Guards, StackManifest, StackSpec};
 pub use subaccount::{Credentials, LimitRef, SubaccountManifest, SubaccountSpec};
 pub use token::{
     Access, AclEntry, AclIds, Action, Expire, Method, NamedAccess, NamedIds, Origin, Origins,

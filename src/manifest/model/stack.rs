@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::parts::ApiVersion;
-use crate::resource::Drift;
+use crate::resource::{self, Drift, Kind};
 
 /// Settings of the load; at most one in a set of manifests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -46,4 +46,69 @@ pub struct StackMeta {
 pub struct StackSpec {
     /// What to do about drift of objects that do not say it themselves; default `heal`.
     pub drift: Option<Drift>,
+    /// Addresses that are never looked at: neither planned, changed, deleted nor exported. `*` and
+    /// `?` stand for characters of one name, `**` for anything; a subaccount takes everything in
+    /// it along.
+    pub exclude: Vec<ExcludePattern>,
+    /// How much a pass may delete or cut off before a person has to approve it.
+    pub guards: Guards,
 }
+
+/// Bounds on what a pass deletes or cuts off. What a subaccount holds counts with it: its tokens
+/// and accounts, and its devices and whatever else the platform counts.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guards {
+    /// Objects in all; default 50.
+    pub deletes: Option<u64>,
+    /// Percent of the objects that the stack owns; default: no such bound.
+    #[schemars(range(max = 100))]
+    pub deletes_percent: Option<u8>,
+    /// Objects by kind.
+    pub deletes_of: DeletesOf,
+    /// Objects in any one branch directly below our own account; default: no such bound.
+    pub deletes_per_subtree: Option<u64>,
+}
+
+/// Bounds by kind.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeletesOf {
+    /// Limits.
+    pub limit: Option<u64>,
+    /// Subaccounts.
+    pub subaccount: Option<u64>,
+    /// Tokens.
+    pub token: Option<u64>,
+}
+
+impl Guards {
+    /// The bounds with their defaults.
+    pub fn to_resource(&self) -> resource::Guards {
+        let DeletesOf { limit, subaccount, token } = &self.deletes_of;
+        let of = [(Kind::Limit, limit), (Kind::Subaccount, subaccount), (Kind::Token, token)];
+        let default = resource::Guards::default();
+        resource::Guards {
+            deletes: self.deletes.unwrap_or(default.deletes),
+            deletes_percent: self.deletes_percent,
+            deletes_of: of
+                .into_iter()
+                .filter_map(|(kind, bound)| Some((kind, (*bound)?)))
+                .collect(),
+            deletes_per_subtree: self.deletes_per_subtree,
+        }
+    }
+}
+
+/// A pattern over addresses.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[serde(transparent)]
+pub struct ExcludePattern(
+    #[schemars(
+        regex(pattern = r"^[a-z0-9._*?/-]+$"),
+        length(max = 500),
+        example = "subaccount/emea/legacy-*"
+    )]
+    pub String,
+);

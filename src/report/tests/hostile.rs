@@ -59,6 +59,10 @@ fn with_text(text: &str) -> Plan {
     plan.blocked = other.blocked;
     plan.pending = other.pending;
     plan.unknown = other.unknown;
+    plan.disputed = other.disputed;
+    plan.refusals = other.refusals;
+    plan.disputed[0].reason = text.to_owned();
+    plan.refusals[0].reason = text.to_owned();
     plan.blocked[0].reason = text.to_owned();
     plan.blocked[0].source = Some(text.to_owned());
     plan.pending[0].reason = format!("before {text}");

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::apply::{Report, StepOutcome, StepReport};
 use crate::plan::{
-    Action, Blocked, Cause, Change, Effect, Pending, Plan, Prunable, Step, StepId, Unknown,
+    Action, Blocked, Cause, Change, Disputed, Effect, Pending, Plan, Prunable, Refusal, Step,
+    StepId, Unknown,
 };
 use crate::resource::{Address, Kind, Phase};
 
@@ -20,6 +21,8 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
         blocked: Vec::new(),
         pending: Vec::new(),
         prunable: Vec::new(),
+        disputed: Vec::new(),
+        refusals: Vec::new(),
         unknown: Vec::new(),
         notes: Vec::new(),
         unchanged: 12,
@@ -41,6 +44,7 @@ pub(super) fn step(action: Action, address: &str, changes: Vec<Change>) -> Step 
         source: Some("accounts/fleet.yaml:7:1".parse().unwrap()),
         changes,
         needs: Vec::new(),
+        relies_on: std::collections::BTreeMap::new(),
         // No view looks at what the executor does.
         effect: Effect::Delete { kind: address.kind, id: 1 },
         address,
@@ -118,6 +122,17 @@ pub(super) fn mixed() -> Plan {
         prunable: vec![Prunable {
             address: "limit/forgotten".parse().unwrap(),
             id_on_platform: 4_711,
+        }],
+        disputed: vec![Disputed {
+            address: "token/emea/acme/copied".parse().unwrap(),
+            ids_on_platform: vec![17, 18],
+            reason: "two objects carry its mark: 17 and 18".to_owned(),
+        }],
+        refusals: vec![Refusal {
+            guard: "deletes".to_owned(),
+            count: 41,
+            allowed: 10,
+            reason: "41 objects would be deleted, and 10 may be".to_owned(),
         }],
         unknown: vec![Unknown {
             kind: Kind::Token,

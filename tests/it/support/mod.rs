@@ -30,6 +30,7 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub cid: Option<i64>,
+    pub status: u64,
 }
 
 impl Request {
@@ -233,6 +234,7 @@ impl World {
                 method: entry["method"].as_str().unwrap().to_owned(),
                 path: entry["path"].as_str().unwrap().to_owned(),
                 cid: entry["cid"].as_i64(),
+                status: entry["status"].as_u64().unwrap(),
             })
             .collect()
     }

@@ -1,0 +1,237 @@
+//! `flespi-gitops export`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::session::{self, Session};
+use super::settings::Common;
+use crate::export::{self, Export, ExportError, File, Options, Others};
+use crate::manifest::discover;
+use crate::observe::Actual;
+use crate::reconcile;
+use crate::resource::{AddressPattern, is_valid_name};
+
+/// Write what is on the platform as manifests; never changes anything there.
+///
+/// One folder per account; every object is bound by its id, so that a plan of the export has
+/// nothing to do. Keys of tokens and passwords are never written. Without --out, everything goes
+/// to the standard output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops export --out accounts
+  flespi-gitops export --out accounts --exclude 'subaccount/legacy-*' --unmanaged skip
+  flespi-gitops export | less")]
+pub(super) struct Args {
+    /// Folder to write to; nothing in it is removed.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Overwrite files that are there with another content.
+    #[arg(long, requires = "out")]
+    force: bool,
+
+    /// Addresses that are not looked at, such as `subaccount/legacy-*`; a subaccount takes
+    /// everything in it along. Repeatable; noted in the Stack manifest.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<AddressPattern>,
+
+    /// What to do with objects of other stacks; included, they are only referred to.
+    #[arg(long, value_enum, default_value = "comment")]
+    foreign: Wish,
+
+    /// What to do with objects that nobody marked; included, they are bound by id.
+    #[arg(long, value_enum, default_value = "include")]
+    unmanaged: Wish,
+
+    /// Write keys of `metadata` that no manifest declared, too; those of the panel never are.
+    #[arg(long)]
+    metadata: bool,
+
+    /// Write tokens that look like sessions of the panel, too.
+    #[arg(long)]
+    include_sessions: bool,
+}
+
+/// What to do with objects that are not this stack's.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Wish {
+    /// Write manifests.
+    Include,
+    /// Write manifests as comments.
+    Comment,
+    /// Leave them out.
+    Skip,
+}
+
+impl From<Wish> for Others {
+    fn from(wish: Wish) -> Self {
+        match wish {
+            Wish::Include => Self::Include,
+            Wish::Comment => Self::Comment,
+            Wish::Skip => Self::Skip,
+        }
+    }
+}
+
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+    if let Some(name) = common.stack.as_ref().filter(|name| !is_valid_name(name)) {
+        output.error(&format!("`{name}` is no name for a stack: use a-z, 0-9, `.`, `_` and `-`"));
+        return Exit::Usage;
+    }
+    let session = match Session::open(common, output).await {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let observed = reconcile::observe(&session.client, &session.signer).await;
+    session.close(output).await;
+    let (actual, calls) = match observed {
+        Ok(observed) => observed,
+        Err(error) => {
+            session::explain(&error, common, output);
+            return Exit::Unknown;
+        }
+    };
+    output.say(&format!("read {} objects with {calls} API calls", actual.objects.len()));
+    let export = match export(args, common, &actual) {
+        Ok(export) => export,
+        Err(error) => {
+            output.failure(&error, None);
+            return match error {
+                ExportError::Unknown { .. } => Exit::Unknown,
+                ExportError::SeveralStacks(_) => Exit::Usage,
+                ExportError::Unreadable(_) => Exit::Failed,
+            };
+        }
+    };
+    match &args.out {
+        None => output.result(&stream(&export.files)),
+        Some(folder) => {
+            if let Err(exit) = write(&export.files, folder, args.force, output) {
+                return exit;
+            }
+        }
+    }
+    tell(&export, output);
+    Exit::Done
+}
+
+fn export(args: &Args, common: &Common, actual: &Actual) -> Result<Export, ExportError> {
+    let stack = match &common.stack {
+        Some(stack) => stack.clone(),
+        None => export::only_stack(actual)?,
+    };
+    let options = Options {
+        stack,
+        exclude: args.exclude.clone(),
+        foreign: args.foreign.into(),
+        unmanaged: args.unmanaged.into(),
+        metadata: args.metadata,
+        include_sessions: args.include_sessions,
+        now: session::unix_now(),
+    };
+    export::export(actual, &options)
+}
+
+/// All files in one stream of documents, each under its name.
+fn stream(files: &[File]) -> String {
+    let mut text = String::new();
+    for File { path, text: content } in files {
+        let separator = if text.is_empty() { "" } else { "---\n" };
+        text.push_str(&format!("{separator}# {path}\n{content}"));
+    }
+    text
+}
+
+fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<(), Exit> {
+    let failed = |path: &Path, error: &std::io::Error| {
+        output.error(&format!("{} could not be written: {error}", path.display()));
+        Exit::Failed
+    };
+    // Looked at as a whole before the first is written: half an export is none.
+    let mut wanted = Vec::new();
+    let mut different = Vec::new();
+    for File { path, text } in files {
+        let path = folder.join(path);
+        match std::fs::read(&path) {
+            Ok(there) if there == text.as_bytes() => {}
+            Ok(_) => {
+                different.push(path.display().to_string());
+                wanted.push((path, text));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => wanted.push((path, text)),
+            Err(error) => {
+                output.error(&format!("{} could not be read: {error}", path.display()));
+                return Err(Exit::Failed);
+            }
+        }
+    }
+    if !different.is_empty() && !force {
+        output.error(&format!(
+            "{} files are there with another content; nothing was written\n  {}\n  help: \
+             overwrite them with --force, or choose an empty folder",
+            different.len(),
+            different.join("\n  ")
+        ));
+        return Err(Exit::Refused);
+    }
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let count = wanted.len();
+    for (path, text) in wanted {
+        let parent = path.parent().unwrap_or(folder);
+        let put = || {
+            std::fs::create_dir_all(parent)?;
+            let mut file = tempfile::NamedTempFile::new_in(parent)?;
+            std::io::Write::write_all(&mut file, text.as_bytes())?;
+            readable(file.as_file())?;
+            file.persist(&path).map_err(|error| error.error)
+        };
+        put().map_err(|error| failed(&path, &error))?;
+    }
+    output.say(&format!(
+        "{count} files written to {}, {} were there already",
+        folder.display(),
+        files.len() - count
+    ));
+    tell_strangers(files, folder, output);
+    Ok(())
+}
+
+/// Temporary files are private; manifests hold no secret and are read by everybody in the team.
+#[cfg(unix)]
+fn readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Manifests of an earlier export, or of a person, that this one does not have: they would be
+/// loaded together with it.
+fn tell_strangers(files: &[File], folder: &Path, output: &Output) {
+    let ours: BTreeSet<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
+    let there = discover::files(folder, &mut crate::diagnostic::Diagnostics::new());
+    for path in there.iter().filter(|path| !ours.contains(*path)) {
+        output.say(&format!("note: {} is not part of this export", path.display()));
+    }
+}
+
+fn tell(export: &Export, output: &Output) {
+    for (kind, count) in &export.counts {
+        output.say(&format!(
+            "{}: {} managed, {} only referred to, {} in comments, {} left out",
+            kind.collection(),
+            count.managed,
+            count.observed,
+            count.commented,
+            count.left_out
+        ));
+    }
+}

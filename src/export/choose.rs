@@ -1,0 +1,193 @@
+//! What becomes of each object: managed, only referred to, shown in a comment, or left out.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Options, Others, Unsayable};
+use crate::observe::{Actual, Object};
+use crate::resource::{Address, Kind, MAX_ACCOUNT_LEVELS};
+
+/// Types of tokens that people make: standard, master and by list. Those of other types are the
+/// platform's own (assumption 12).
+const TOKEN_TYPES: [i64; 3] = [0, 1, 2];
+
+/// How the token of a person's session in the panel is called, at its end. Nothing documents how
+/// to tell one (assumption 13), so this can be overruled with `--include-sessions`.
+const SESSION: &str = "session";
+
+/// What becomes of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Treatment {
+    /// A manifest with all that can be set.
+    Managed,
+    /// A manifest with `manage: [observe]`, and why.
+    Observed(String),
+    /// A manifest in a comment, and why.
+    Commented(String),
+    /// Only told that some such are left out.
+    LeftOut(&'static str),
+    /// Not looked at.
+    Excluded,
+}
+
+pub(super) type Treatments = BTreeMap<(Kind, i64), Treatment>;
+
+/// Decides about every object that has an address.
+pub(super) fn choose(
+    actual: &Actual,
+    addresses: &BTreeMap<(Kind, i64), Address>,
+    options: &Options,
+    unsayable: &BTreeMap<(Kind, i64), Unsayable>,
+) -> Treatments {
+    let first = |key: &(Kind, i64), address: &Address| {
+        let treatment = match (actual.objects.get(key), unsayable.get(key)) {
+            (None, _) => Treatment::Excluded,
+            (Some(object), unsayable) => {
+                match (
+                    alone(object, address, actual, options),
+                    unsayable.and_then(|u| u.whole.as_ref()),
+                ) {
+                    (Treatment::Managed, Some(reason)) => Treatment::Commented(reason.clone()),
+                    (treatment, _) => treatment,
+                }
+            }
+        };
+        (*key, treatment)
+    };
+    let mut treatments: Treatments =
+        addresses.iter().map(|(key, address)| first(key, address)).collect();
+    keep_accounts(actual, &mut treatments);
+    keep_limits(actual, addresses, &mut treatments);
+    // The account of a limit that was brought back must be there as well.
+    keep_accounts(actual, &mut treatments);
+    treatments
+}
+
+/// What becomes of an object if nothing else needs it.
+fn alone(object: &Object, address: &Address, actual: &Actual, options: &Options) -> Treatment {
+    if options.exclude.iter().any(|pattern| pattern.matches(address)) {
+        return Treatment::Excluded;
+    }
+    // Our own account is the first level, so a subaccount in an account of depth 2 is on the last.
+    let deepest = MAX_ACCOUNT_LEVELS - 1;
+    if address.account.depth() > deepest
+        || (object.kind == Kind::Subaccount && address.account.depth() == deepest)
+    {
+        return Treatment::LeftOut("accounts below the fourth level, and what is in them");
+    }
+    if object.kind == Kind::Token
+        && let Some(reason) = passing_token(object, actual, options)
+    {
+        return Treatment::LeftOut(reason);
+    }
+    let others = |wish: Others, reason: String, left_out: &'static str| match wish {
+        Others::Include => Treatment::Observed(reason),
+        Others::Comment => Treatment::Commented(reason),
+        Others::Skip => Treatment::LeftOut(left_out),
+    };
+    match &object.mark {
+        Err(problem) => Treatment::Commented(problem.to_string()),
+        Ok(Some(mark)) if mark.stack != options.stack => others(
+            options.foreign,
+            format!("it belongs to the stack `{}`", mark.stack),
+            "what belongs to other stacks",
+        ),
+        Ok(Some(mark)) if mark.address == *address => Treatment::Managed,
+        Ok(Some(mark)) => Treatment::Commented(format!(
+            "it carries the mark of {}, which it is not",
+            mark.address
+        )),
+        Ok(None) if options.unmanaged == Others::Include => Treatment::Managed,
+        Ok(None) => others(options.unmanaged, "nobody marked it".to_owned(), "what nobody marked"),
+    }
+}
+
+/// Why a token is none that a manifest should name, if so.
+fn passing_token(object: &Object, actual: &Actual, options: &Options) -> Option<&'static str> {
+    let mark = object.mark.as_ref().ok().and_then(Option::as_ref);
+    if mark.is_some_and(|mark| mark.bootstrap) {
+        return Some("tokens that only serve to set credentials");
+    }
+    if mark.is_some() {
+        return None;
+    }
+    if object.id == actual.identity.token {
+        return Some("the token that made this export");
+    }
+    let access = object.fields.get("access").and_then(|access| access.get("type"));
+    let access = access.and_then(Value::as_i64).unwrap_or(-1);
+    if !TOKEN_TYPES.contains(&access) {
+        return Some("tokens of the platform's own making");
+    }
+    let is_session = access == 1 && object.label().to_lowercase().trim_end().ends_with(SESSION);
+    (is_session && !options.include_sessions)
+        .then_some("sessions of the panel (--include-sessions writes them)")
+}
+
+/// An account in which something is declared must be declared itself.
+fn keep_accounts(actual: &Actual, treatments: &mut Treatments) {
+    let written: Vec<(Kind, i64)> = treatments
+        .iter()
+        .filter(|(_, treatment)| treatment.is_written())
+        .map(|(key, _)| *key)
+        .collect();
+    for key in written {
+        let mut owner = actual.objects.get(&key).map(|object| object.owner);
+        while let Some(id) = owner {
+            let Some(treatment) = treatments.get_mut(&(Kind::Subaccount, id)) else { break };
+            treatment.promote("what is in it needs it");
+            owner = actual.get(Kind::Subaccount, id).map(|account| account.owner);
+        }
+    }
+}
+
+/// A limit that a managed subaccount has must be declared for the subaccount to name it.
+fn keep_limits(
+    actual: &Actual,
+    addresses: &BTreeMap<(Kind, i64), Address>,
+    treatments: &mut Treatments,
+) {
+    for account in actual.of_kind(Kind::Subaccount) {
+        let key = (Kind::Subaccount, account.id);
+        let is_managed = treatments.get(&key) == Some(&Treatment::Managed);
+        if let Some(limit) = limit_of(account).filter(|_| is_managed)
+            && is_in_family(addresses, limit, &key)
+            && let Some(treatment) = treatments.get_mut(&(Kind::Limit, limit))
+        {
+            treatment.promote("a subaccount uses it");
+        }
+    }
+}
+
+/// Whether the limit belongs to the subaccount's parent or to an account above, as manifests want.
+fn is_in_family(
+    addresses: &BTreeMap<(Kind, i64), Address>,
+    limit: i64,
+    user: &(Kind, i64),
+) -> bool {
+    match (addresses.get(&(Kind::Limit, limit)), addresses.get(user)) {
+        (Some(limit), Some(user)) => limit.account.contains(&user.account),
+        _ => false,
+    }
+}
+
+/// The id of a subaccount's limit.
+pub(super) fn limit_of(account: &Object) -> Option<i64> {
+    account.fields.get("limit_id").and_then(Value::as_i64).filter(|id| *id != 0)
+}
+
+impl Treatment {
+    /// Whether a manifest is written that counts.
+    pub(super) fn is_written(&self) -> bool {
+        matches!(self, Self::Managed | Self::Observed(_))
+    }
+
+    fn promote(&mut self, need: &str) {
+        match self {
+            Self::Managed | Self::Observed(_) | Self::Excluded => {}
+            Self::Commented(reason) => *self = Self::Observed(format!("{reason}; {need}")),
+            Self::LeftOut(reason) => *self = Self::Observed(format!("{reason}; {need}")),
+        }
+    }
+}

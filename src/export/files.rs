@@ -1,0 +1,198 @@
+//! Which manifest stands in which file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::choose::{Treatment, Treatments};
+use super::document::Scribe;
+use super::yaml::{Block, one_line};
+use super::{File, Options, Unsayable};
+use crate::manifest::schema::API_VERSION;
+use crate::observe::Actual;
+use crate::resource::{AccountPath, Address, AddressPattern, Kind};
+
+/// Where a file is continued in another one, in bytes: a quarter of what a reader takes.
+const FULL: usize = 4 * 1024 * 1024;
+
+/// The files of an export, and where in them each object stands.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    pub(super) files: Vec<File>,
+    /// File name and offset of each manifest, in ascending order.
+    places: BTreeMap<(String, usize), (Kind, i64)>,
+}
+
+impl Layout {
+    /// The object whose manifest holds the place.
+    pub(super) fn object_at(&self, file: &str, offset: usize) -> Option<(Kind, i64)> {
+        let before = self.places.range(..=(file.to_owned(), offset)).next_back();
+        before.filter(|((name, _), _)| name == file).map(|(_, key)| *key)
+    }
+}
+
+/// Writes everything that was chosen.
+pub(super) fn lay_out(
+    actual: &Actual,
+    addresses: &BTreeMap<(Kind, i64), Address>,
+    treatments: &Treatments,
+    unsayable: &BTreeMap<(Kind, i64), Unsayable>,
+    options: &Options,
+    exclude: &BTreeSet<AddressPattern>,
+) -> Layout {
+    let is_written = |key: &(Kind, i64)| treatments.get(key).is_some_and(Treatment::is_written);
+    let limits =
+        addresses.iter().filter(|(key, address)| address.kind == Kind::Limit && is_written(key));
+    let scribe =
+        Scribe { options, addresses, limits: limits.map(|(_, address)| address).collect() };
+
+    let mut sorted: BTreeMap<(&AccountPath, Kind), BTreeMap<&str, (Kind, i64)>> = BTreeMap::new();
+    for (key, address) in addresses {
+        sorted.entry((&address.account, address.kind)).or_default().insert(&address.name, *key);
+    }
+    let mut layout = Layout::default();
+    layout.files.push(stack_file(options, exclude));
+    for ((account, kind), objects) in sorted {
+        let mut writer = Writer::new(account, kind);
+        let left_out: BTreeSet<&str> = objects
+            .values()
+            .filter_map(|key| match treatments.get(key) {
+                Some(Treatment::LeftOut(reason)) => Some(*reason),
+                _ => None,
+            })
+            .collect();
+        for reason in left_out {
+            writer.note(&format!("Left out: {reason}."));
+        }
+        for key in objects.values() {
+            let (Some(object), Some(address), Some(treatment)) =
+                (actual.objects.get(key), addresses.get(key), treatments.get(key))
+            else {
+                continue;
+            };
+            if matches!(treatment, Treatment::LeftOut(_) | Treatment::Excluded) {
+                continue;
+            }
+            let text = scribe.document(object, address, treatment, unsayable.get(key)).text();
+            match treatment {
+                Treatment::Commented(_) => writer.commented(&text),
+                _ => writer.document(&text, *key),
+            }
+        }
+        writer.finish(&mut layout);
+    }
+    layout
+}
+
+fn stack_file(options: &Options, exclude: &BTreeSet<AddressPattern>) -> File {
+    let mut block = Block::default();
+    block.comment("The name under which what is managed here is marked on the platform.");
+    block.field("apiVersion", API_VERSION);
+    block.field("kind", "Stack");
+    let mut metadata = Block::default();
+    metadata.field("name", options.stack.as_str());
+    block.block("metadata", metadata);
+    if !exclude.is_empty() {
+        let mut spec = Block::default();
+        spec.comment("What was not exported is not looked at either.");
+        spec.field("exclude", exclude.iter().map(ToString::to_string).collect::<Vec<_>>());
+        block.block("spec", spec);
+    }
+    File { path: "stack.yaml".to_owned(), text: block.text() }
+}
+
+/// The folder of an account. Names of accounts may look like those of our files, and no name ends
+/// with `_`.
+fn folder(account: &AccountPath) -> String {
+    let mut folder = String::new();
+    for segment in account.segments() {
+        folder.push_str(segment);
+        folder.push_str(if segment.ends_with(".yaml") || segment.ends_with(".yml") {
+            "_/"
+        } else {
+            "/"
+        });
+    }
+    folder
+}
+
+/// One account's objects of one kind, in one file or several.
+struct Writer {
+    stem: String,
+    head: String,
+    /// Finished files, and then the one in work.
+    texts: Vec<String>,
+    places: Vec<(usize, usize, (Kind, i64))>,
+    is_empty: bool,
+}
+
+impl Writer {
+    fn new(account: &AccountPath, kind: Kind) -> Self {
+        let what = match kind {
+            Kind::Limit => "Limits",
+            Kind::Subaccount => "Subaccounts",
+            Kind::Token => "Tokens",
+        };
+        let head = match account.is_root() {
+            true => format!("# {what} of our own account.\n"),
+            false => format!("# {what} of the account {}.\n", one_line(&account.to_string())),
+        };
+        Self {
+            stem: format!("{}{}", folder(account), kind.collection()),
+            texts: vec![head.clone()],
+            head,
+            places: Vec::new(),
+            is_empty: true,
+        }
+    }
+
+    fn last(&mut self) -> &mut String {
+        if self.texts.last().is_none_or(|text| text.len() > FULL) {
+            self.texts.push(self.head.clone());
+        }
+        let last = self.texts.len() - 1;
+        &mut self.texts[last]
+    }
+
+    fn note(&mut self, text: &str) {
+        self.is_empty = false;
+        self.last().push_str(&format!("# {text}\n"));
+    }
+
+    fn document(&mut self, text: &str, key: (Kind, i64)) {
+        self.is_empty = false;
+        let file = self.last();
+        file.push_str("---\n");
+        let offset = file.len();
+        file.push_str(text);
+        self.places.push((self.texts.len() - 1, offset, key));
+    }
+
+    /// A manifest that does not count is a comment between others; an empty line keeps it apart.
+    fn commented(&mut self, text: &str) {
+        self.is_empty = false;
+        let file = self.last();
+        file.push('\n');
+        for line in text.lines() {
+            file.push_str("# ");
+            file.push_str(line.strip_prefix("# ").unwrap_or(line));
+            file.push('\n');
+        }
+        file.push('\n');
+    }
+
+    fn finish(self, layout: &mut Layout) {
+        let Self { stem, head: _, texts, places, is_empty } = self;
+        if is_empty {
+            return;
+        }
+        let name = |index: usize| match index {
+            0 => format!("{stem}.yaml"),
+            index => format!("{stem}-{}.yaml", index + 1),
+        };
+        for (index, offset, key) in places {
+            layout.places.insert((name(index), offset), key);
+        }
+        for (index, text) in texts.into_iter().enumerate() {
+            layout.files.push(File { path: name(index), text });
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What is on the platform, as a repository of manifests.
+//!
+//! ```text
+//! Actual ─► names ─► choose ─► files ─► verify ─┬─► Export
+//!                      ▲       (document, yaml) │
+//!                      └───── what was wrong ◄──┘
+//! ```
+//!
+//! The result binds every object by `metadata.id`, so that a plan of it has nothing to do and
+//! adopting costs no write. It is read back and planned before it is handed out: what a manifest
+//! cannot say stands in a comment, with the reason.
+//!
+//! Invariant: no I/O, no clock and no randomness in here, and equal input gives equal bytes. Keys
+//! of tokens and passwords are not even read.
+
+mod choose;
+mod document;
+mod files;
+mod names;
+mod slug;
+mod verify;
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use choose::Treatment;
+
+use crate::manifest::DEFAULT_STACK;
+use crate::observe::Actual;
+use crate::resource::{AddressPattern, Kind};
+
+/// How often an export is read back before it is given up: fields fail first, then objects, then
+/// what depended on them.
+const ROUNDS: usize = 8;
+
+/// What to do with objects that are not this stack's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// A manifest.
+    Include,
+    /// A manifest in a comment.
+    Comment,
+    /// Nothing.
+    Skip,
+}
+
+/// What is to be exported, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The stack that the manifests are for.
+    pub stack: String,
+    /// What is not looked at.
+    pub exclude: Vec<AddressPattern>,
+    /// Objects of other stacks; included, they are only referred to.
+    pub foreign: Others,
+    /// Objects that nobody marked; included, they are bound by id.
+    pub unmanaged: Others,
+    /// Write keys of `metadata` that no manifest declared, too.
+    pub metadata: bool,
+    /// Write tokens that look like sessions of the panel, too.
+    pub include_sessions: bool,
+    /// The present in unix seconds: a manifest may not name an expiry in the past.
+    pub now: i64,
+}
+
+/// One file of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Path below the folder of the export, with `/` between its parts.
+    pub path: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// How many objects of a kind became what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// With a manifest that manages them.
+    pub managed: usize,
+    /// With a manifest that only refers to them.
+    pub observed: usize,
+    /// With a manifest in a comment.
+    pub commented: usize,
+    /// Without.
+    pub left_out: usize,
+}
+
+/// A repository of manifests.
+#[derive(Debug)]
+pub struct Export {
+    /// Its files by path, the Stack manifest first.
+    pub files: Vec<File>,
+    /// How many objects became what.
+    pub counts: BTreeMap<Kind, Count>,
+}
+
+/// Why there is no export.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// Something could not be read, and a part must not pass for the whole.
+    #[error("{collection} could not be read: {reason}")]
+    Unknown {
+        /// The platform's collection.
+        collection: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// Several stacks have objects here, and nobody said which is meant.
+    #[error("several stacks have objects here: {}; say with --stack which one is meant", .0.join(", "))]
+    SeveralStacks(Vec<String>),
+    /// What was written cannot be read back.
+    #[error("what was written does not read back as what was found, which is a defect: {0}")]
+    Unreadable(String),
+}
+
+/// What a manifest cannot say of an object.
+#[derive(Debug, Clone, Default)]
+struct Unsayable {
+    /// Fields that stay unmanaged, and why.
+    fields: BTreeMap<String, String>,
+    /// Why there can be no manifest at all.
+    whole: Option<String>,
+}
+
+/// The stack that an export is for when nobody says: the only one that has objects in our own
+/// account, where nobody but us can write marks, or else the only one anywhere.
+///
+/// # Errors
+/// [`ExportError::SeveralStacks`] when that is more than one.
+pub fn only_stack(actual: &Actual) -> Result<String, ExportError> {
+    let mut ours = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    for object in actual.objects.values() {
+        if let Ok(Some(mark)) = &object.mark {
+            all.insert(mark.stack.as_str());
+            if object.owner == actual.identity.account {
+                ours.insert(mark.stack.as_str());
+            }
+        }
+    }
+    let stacks = if ours.is_empty() { all } else { ours };
+    let names: Vec<String> = stacks.into_iter().map(str::to_owned).collect();
+    match names.as_slice() {
+        [] => Ok(DEFAULT_STACK.to_owned()),
+        [only] => Ok(only.clone()),
+        _ => Err(ExportError::SeveralStacks(names)),
+    }
+}
+
+/// Writes everything that was observed as manifests.
+///
+/// # Errors
+/// [`ExportError`] when something could not be read, or does not read back.
+pub fn export(actual: &Actual, options: &Options) -> Result<Export, ExportError> {
+    if let Some((kind, reason)) = actual.unknown.first_key_value() {
+        let (collection, reason) = (kind.collection(), reason.clone());
+        return Err(ExportError::Unknown { collection, reason });
+    }
+    let addresses = names::addresses(actual, &options.stack);
+    let mut lessons = verify::Lessons::default();
+    lessons.exclude.extend(options.exclude.iter().cloned());
+    for _ in 0..ROUNDS {
+        let unsayable = &lessons.unsayable;
+        let treatments = choose::choose(actual, &addresses, options, unsayable);
+        let layout =
+            files::lay_out(actual, &addresses, &treatments, unsayable, options, &lessons.exclude);
+        if !verify::read_back(&layout, actual, &addresses, options, &mut lessons)? {
+            return Ok(Export { files: layout.files, counts: count(&treatments) });
+        }
+    }
+    Err(ExportError::Unreadable(format!("not after {ROUNDS} rounds")))
+}
+
+fn count(treatments: &choose::Treatments) -> BTreeMap<Kind, Count> {
+    let mut counts: BTreeMap<Kind, Count> = BTreeMap::new();
+    for ((kind, _), treatment) in treatments {
+        let count = counts.entry(*kind).or_default();
+        match treatment {
+            Treatment::Managed => count.managed += 1,
+            Treatment::Observed(_) => count.observed += 1,
+            Treatment::Commented(_) => count.commented += 1,
+            Treatment::LeftOut(_) | Treatment::Excluded => count.left_out += 1,
+        }
+    }
+    counts
+}

@@ -1,0 +1,122 @@
+//! Which address every object gets.
+//!
+//! An object that this stack marked keeps the address of its mark. An account that nobody marked,
+//! but in which marked objects live, keeps the name that their marks give to it. All others are
+//! named after the name that people see; where several would be called the same, the one with the
+//! lowest id is, and the others add their ids, so that a new namesake never renames an old one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::slug::slug;
+use crate::observe::{Actual, Object};
+use crate::resource::{AccountPath, Address, Kind};
+
+/// The longest name that a manifest may have. A mark may claim anything.
+const LONGEST: usize = 100;
+
+/// The addresses of all objects below our account. What hangs in no account of ours has none.
+pub(super) fn addresses(actual: &Actual, stack: &str) -> BTreeMap<(Kind, i64), Address> {
+    let mut contents: BTreeMap<(i64, Kind), Vec<&Object>> = BTreeMap::new();
+    for object in actual.objects.values() {
+        contents.entry((object.owner, object.kind)).or_default().push(object);
+    }
+    let votes = votes(actual, stack);
+    let mut addresses = BTreeMap::new();
+    let mut accounts = vec![(actual.identity.account, AccountPath::root())];
+    while let Some((owner, path)) = accounts.pop() {
+        for kind in Kind::ALL {
+            let Some(objects) = contents.remove(&(owner, kind)) else { continue };
+            for (object, name) in names(&objects, kind, &path, stack, &votes) {
+                if kind == Kind::Subaccount {
+                    accounts.push((object.id, path.child(&name)));
+                }
+                addresses.insert((kind, object.id), Address::new(kind, path.clone(), name));
+            }
+        }
+    }
+    addresses
+}
+
+/// For every account, the paths that marks of objects in and below it give to it.
+fn votes(actual: &Actual, stack: &str) -> BTreeMap<i64, BTreeSet<AccountPath>> {
+    let mut votes: BTreeMap<i64, BTreeSet<AccountPath>> = BTreeMap::new();
+    for object in actual.objects.values() {
+        let Some(mark) = object.mark_of(stack) else { continue };
+        let mut paths = mark.address.account.self_and_ancestors();
+        let mut owner = object.owner;
+        let mut climbed = Vec::new();
+        while owner != actual.identity.account {
+            let (Some(path), Some(account)) = (paths.next(), actual.get(Kind::Subaccount, owner))
+            else {
+                break;
+            };
+            climbed.push((owner, path));
+            owner = account.owner;
+        }
+        // A mark of another depth than its object's speaks of another place.
+        let is_whole =
+            owner == actual.identity.account && paths.next().is_some_and(|p| p.is_root());
+        if is_whole {
+            for (id, path) in climbed {
+                votes.entry(id).or_default().insert(path);
+            }
+        }
+    }
+    votes
+}
+
+/// Names for all objects of one kind in one account.
+fn names<'a>(
+    objects: &[&'a Object],
+    kind: Kind,
+    path: &AccountPath,
+    stack: &str,
+    votes: &BTreeMap<i64, BTreeSet<AccountPath>>,
+) -> Vec<(&'a Object, String)> {
+    let mut taken = BTreeSet::new();
+    let mut named = BTreeMap::new();
+    // Ids ascend in what was observed, so the older of two namesakes comes first.
+    for object in objects {
+        let by_mark = object
+            .mark_of(stack)
+            .filter(|mark| mark.address.kind == kind && mark.address.account == *path)
+            .filter(|mark| mark.address.name.len() <= LONGEST)
+            .map(|mark| mark.address.name.clone());
+        if let Some(name) = by_mark
+            && taken.insert(name.clone())
+        {
+            named.insert(object.id, name);
+        }
+    }
+    for object in objects.iter().filter(|object| matches!(object.mark, Ok(None))) {
+        let candidates = votes.get(&object.id).into_iter().flatten();
+        let mut fitting = candidates
+            .filter_map(|candidate| candidate.split_last())
+            .filter(|(parent, name)| parent == path && name.len() <= LONGEST);
+        if let (Some((_, name)), None) = (fitting.next(), fitting.next())
+            && kind == Kind::Subaccount
+            && taken.insert(name.to_owned())
+        {
+            named.insert(object.id, name.to_owned());
+        }
+    }
+    for object in objects {
+        if !named.contains_key(&object.id)
+            && let Some(name) = slug(object.label())
+            && taken.insert(name.clone())
+        {
+            named.insert(object.id, name);
+        }
+    }
+    for object in objects {
+        named.entry(object.id).or_insert_with(|| {
+            let stem = slug(object.label()).unwrap_or_else(|| kind.to_string());
+            let mut name = format!("{stem}-{}", object.id);
+            while !taken.insert(name.clone()) {
+                name.push_str("-x");
+            }
+            name
+        });
+    }
+    objects.iter().filter_map(|object| Some((*object, named.remove(&object.id)?))).collect()
+}

@@ -1,0 +1,118 @@
+//! Reading an export back before anybody sees it.
+//!
+//! What the platform may hold and what manifests can say are two lists that no document keeps
+//! equal. So the export is loaded and planned like any set of manifests; what turns out to be
+//! wrong or to differ is said in a comment instead, with the reason, and read back again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::files::Layout;
+use super::{ExportError, Options, Unsayable};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::manifest;
+use crate::observe::{Actual, Contents, Secrets};
+use crate::plan::{self, Action, Plan, Policy};
+use crate::resource::{Address, AddressPattern, Kind, Phase};
+
+/// Fields without which a manifest says something else rather than less.
+const NEEDED: [&str; 4] = ["name", "info", "access", "lifecycle"];
+
+/// What reading back has to teach the next round.
+#[derive(Debug, Default)]
+pub(super) struct Lessons {
+    pub(super) unsayable: BTreeMap<(Kind, i64), Unsayable>,
+    /// Objects of this stack that no manifest can name: left alone, or pruning would delete them.
+    pub(super) exclude: BTreeSet<AddressPattern>,
+}
+
+/// Reads `layout` back; whether anything was learnt.
+pub(super) fn read_back(
+    layout: &Layout,
+    actual: &Actual,
+    addresses: &BTreeMap<(Kind, i64), Address>,
+    options: &Options,
+    lessons: &mut Lessons,
+) -> Result<bool, ExportError> {
+    let texts = layout.files.iter().map(|file| (file.path.clone(), file.text.clone()));
+    let load = manifest::load_texts(texts, options.now);
+    let errors = load.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    let mut learnt = false;
+    for error in errors {
+        let place = error.primary.as_ref().map(|label| label.span);
+        let object = place.and_then(|span| {
+            let name = load.sources.name(span.source);
+            layout.object_at(name, usize::try_from(span.start).unwrap_or(usize::MAX))
+        });
+        let object = object.ok_or_else(|| ExportError::Unreadable(error.message.clone()))?;
+        learnt |= lessons.unsayable.entry(object).or_default().learn(error);
+    }
+    // A set with errors is no set to plan with.
+    if learnt {
+        return Ok(true);
+    }
+    if let Some(error) = load.diagnostics.iter().find(|found| found.severity == Severity::Error) {
+        return Err(ExportError::Unreadable(error.message.clone()));
+    }
+    let policy = Policy { prune: true };
+    let plan = plan::plan(&load.desired, actual, &Secrets::default(), &Contents::default(), policy);
+    learn_from_plan(&plan, addresses, lessons)
+}
+
+fn learn_from_plan(
+    plan: &Plan,
+    addresses: &BTreeMap<(Kind, i64), Address>,
+    lessons: &mut Lessons,
+) -> Result<bool, ExportError> {
+    let by_address: BTreeMap<&Address, (Kind, i64)> =
+        addresses.iter().map(|(key, address)| (address, *key)).collect();
+    let mut learnt = false;
+    // What an interrupted run left is cleared by the next apply, exported or not.
+    let steps = plan
+        .steps
+        .iter()
+        .filter(|step| !(step.action == Action::Delete && step.phase == Phase::Credentials));
+    let steps = steps.map(|step| {
+        let fields: Vec<&str> = step.changes.iter().map(|change| change.field.as_str()).collect();
+        let reason = format!("no manifest can say it as it is ({})", fields.join(", "));
+        (step.action == Action::Delete, &step.address, reason)
+    });
+    let blocked = plan.blocked.iter();
+    let blocked =
+        blocked.map(|blocked| (blocked.source.is_none(), &blocked.address, blocked.reason.clone()));
+    for (is_unnamed, address, reason) in steps.chain(blocked) {
+        learnt |= match (is_unnamed, by_address.get(address)) {
+            (true, _) => lessons.exclude.insert(AddressPattern::of(address)),
+            (false, Some(key)) => lessons.unsayable.entry(*key).or_default().give_up(reason),
+            (false, None) => return Err(ExportError::Unreadable(format!("{address}: {reason}"))),
+        };
+    }
+    match learnt || plan.is_converged() || plan.blocked.is_empty() {
+        true => Ok(learnt),
+        false => Err(ExportError::Unreadable("the plan of it is not empty".to_owned())),
+    }
+}
+
+impl Unsayable {
+    /// Notes what a manifest cannot say; whether that is news.
+    fn learn(&mut self, error: &Diagnostic) -> bool {
+        let pointer = error.pointer.as_deref().unwrap_or_default();
+        let field = pointer.strip_prefix("/spec/").and_then(|rest| rest.split('/').next());
+        match field {
+            Some(field) if !NEEDED.contains(&field) && !self.fields.contains_key(field) => {
+                self.fields.insert(field.to_owned(), error.message.clone());
+                true
+            }
+            _ => self.give_up(error.message.clone()),
+        }
+    }
+
+    /// Notes that no manifest can say it at all; whether that is news.
+    fn give_up(&mut self, reason: String) -> bool {
+        if self.whole.is_some() {
+            return false;
+        }
+        // What made a field unsayable is the cause of what follows from its absence.
+        self.whole = Some(self.fields.values().next().cloned().unwrap_or(reason));
+        true
+    }
+}

@@ -1,0 +1,265 @@
+//! Refusals: what a plan may show and an apply does not do before a person has approved it.
+//!
+//! Deleting or disabling a subaccount counts everything under it, what is not ours and what is not
+//! even of a kind that we manage included.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::bind::Bindings;
+use super::step::{Action, Draft, Effect, Refusal, Step};
+use crate::observe::{Actual, Contents, Object};
+use crate::resource::{AccountPath, Desired, Kind};
+
+/// Adds every refusal to `draft`.
+pub(super) fn refuse(
+    desired: &Desired,
+    actual: &Actual,
+    contents: &Contents,
+    bindings: &Bindings<'_>,
+    draft: &mut Draft,
+) {
+    let toll = Toll::of(desired, actual, contents, draft);
+    let guards = &desired.guards;
+    let mut refuse = |guard: &str, count: u64, allowed: u64, what: String| {
+        draft.refusals.push(Refusal {
+            guard: guard.to_owned(),
+            count,
+            allowed,
+            reason: format!("{what}, and {allowed} are allowed without approval"),
+        });
+    };
+    let total = toll.total();
+    if total > guards.deletes {
+        let what = format!("{total} objects would be deleted or cut off{}", toll.words());
+        refuse("deletes", total, guards.deletes, what);
+    }
+    if let Some(percent) = guards.deletes_percent {
+        let owned = actual.objects.values().filter(|o| o.mark_of(&desired.stack).is_some());
+        let owned = owned.count() as u64;
+        let allowed = owned * u64::from(percent) / 100;
+        let ours = toll.ours;
+        if ours > allowed {
+            let what = format!("{ours} of {owned} owned objects would be deleted or cut off");
+            refuse("deletes_percent", ours, allowed, format!("{what} ({percent} percent)"));
+        }
+    }
+    for (kind, allowed) in &guards.deletes_of {
+        let count = toll.by_kind.get(kind).copied().unwrap_or(0);
+        if count > *allowed {
+            let what = format!("{count} {} would be deleted or cut off", kind.collection());
+            refuse(&format!("deletes_of.{kind}"), count, *allowed, what);
+        }
+    }
+    if let Some(allowed) = guards.deletes_per_subtree {
+        for (account, count) in &toll.by_subtree {
+            if *count > allowed {
+                let what =
+                    format!("{count} objects below account {account} would be deleted or cut off");
+                refuse("deletes_per_subtree", *count, allowed, what);
+            }
+        }
+    }
+    for account in &toll.unread {
+        draft.refusals.push(Refusal {
+            guard: "contents".to_owned(),
+            count: 1,
+            allowed: 0,
+            reason: format!("what account {account} holds could not be read"),
+        });
+    }
+    last_master_tokens(actual, bindings, draft);
+}
+
+/// What would be lost.
+#[derive(Debug, Default)]
+struct Toll {
+    by_kind: BTreeMap<Kind, u64>,
+    by_subtree: BTreeMap<AccountPath, u64>,
+    /// Objects that carry this stack's mark.
+    ours: u64,
+    /// Items of kinds that we do not manage, by the platform's name of the counter.
+    others: BTreeMap<String, u64>,
+    /// Accounts whose contents the platform did not tell.
+    unread: BTreeSet<i64>,
+}
+
+impl Toll {
+    fn of(desired: &Desired, actual: &Actual, contents: &Contents, draft: &Draft) -> Self {
+        let mut toll = Self::default();
+        let mut lost: BTreeSet<(Kind, i64)> = BTreeSet::new();
+        for step in &draft.steps {
+            let Some((id, path)) = account_at_risk(step) else {
+                if let Effect::Delete { kind, id } = step.effect
+                    && !is_bootstrap(step)
+                    && lost.insert((kind, id))
+                {
+                    toll.count(desired, actual, kind, id, &step.address.account);
+                }
+                continue;
+            };
+            for (kind, inner) in below(actual, id) {
+                if lost.insert((kind, inner)) {
+                    toll.count(desired, actual, kind, inner, &path);
+                }
+            }
+            if step.action == Action::Delete && lost.insert((Kind::Subaccount, id)) {
+                toll.count(desired, actual, Kind::Subaccount, id, &path);
+            }
+        }
+        // Accounts count once, however many steps reach them.
+        let mut accounts: BTreeSet<i64> =
+            draft.steps.iter().filter_map(account_at_risk).map(|(id, _)| id).collect();
+        accounts
+            .extend(lost.iter().filter(|(kind, _)| *kind == Kind::Subaccount).map(|(_, id)| *id));
+        for account in accounts {
+            match contents.get(account) {
+                Some(counters) => {
+                    for (name, count) in counters {
+                        *toll.others.entry(name.clone()).or_default() += count;
+                    }
+                }
+                None => {
+                    toll.unread.insert(account);
+                }
+            }
+        }
+        toll
+    }
+
+    fn count(
+        &mut self,
+        desired: &Desired,
+        actual: &Actual,
+        kind: Kind,
+        id: i64,
+        path: &AccountPath,
+    ) {
+        *self.by_kind.entry(kind).or_default() += 1;
+        let is_ours =
+            actual.get(kind, id).is_some_and(|object| object.mark_of(&desired.stack).is_some());
+        self.ours += u64::from(is_ours);
+        if let Some(top) = path.self_and_ancestors().find(|ancestor| ancestor.depth() == 1) {
+            *self.by_subtree.entry(top).or_default() += 1;
+        }
+    }
+
+    fn total(&self) -> u64 {
+        self.by_kind.values().chain(self.others.values()).sum()
+    }
+
+    /// What the number is made of.
+    fn words(&self) -> String {
+        let ours = self.by_kind.iter().map(|(kind, count)| (kind.collection(), count));
+        let others =
+            self.others.iter().map(|(name, count)| (name.trim_end_matches("_count"), count));
+        let parts: Vec<String> = ours
+            .chain(others)
+            .filter(|(_, count)| **count > 0)
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    }
+}
+
+fn is_bootstrap(step: &Step) -> bool {
+    step.phase == crate::resource::Phase::Credentials
+}
+
+/// The account that a step deletes or makes unusable, and its path.
+pub(super) fn account_at_risk(step: &Step) -> Option<(i64, AccountPath)> {
+    let path = step.address.as_account()?;
+    match &step.effect {
+        Effect::Delete { kind: Kind::Subaccount, id } => Some((*id, path)),
+        Effect::Update(effect) if effect.kind == Kind::Subaccount => {
+            let is_disabled = effect.fields.get("enabled") == Some(&Value::Bool(false));
+            is_disabled.then_some((effect.id, path))
+        }
+        _ => None,
+    }
+}
+
+/// Everything that the account holds, and what that holds.
+fn below(actual: &Actual, account: i64) -> Vec<(Kind, i64)> {
+    let mut found = Vec::new();
+    let mut accounts = vec![account];
+    while let Some(owner) = accounts.pop() {
+        for object in actual.owned_by(owner) {
+            found.push((object.kind, object.id));
+            if object.kind == Kind::Subaccount {
+                accounts.push(object.id);
+            }
+        }
+    }
+    found
+}
+
+/// Whoever works in a subaccount with a master token is locked out when the last one goes.
+fn last_master_tokens(actual: &Actual, bindings: &Bindings<'_>, draft: &mut Draft) {
+    let is_master = |token: &Object| {
+        let access = token.fields.get("access").and_then(|access| access.get("type"));
+        let is_enabled = token.fields.get("enabled") != Some(&Value::Bool(false));
+        let is_bootstrap = matches!(&token.mark, Ok(Some(mark)) if mark.bootstrap);
+        access.and_then(Value::as_i64) == Some(1) && is_enabled && !is_bootstrap
+    };
+    let mut losing: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    let mut gone: BTreeSet<i64> = BTreeSet::new();
+    let mut gaining: BTreeSet<AccountPath> = BTreeSet::new();
+    for step in &draft.steps {
+        match &step.effect {
+            Effect::Delete { kind: Kind::Token, id } if !is_bootstrap(step) => {
+                note_loss(actual, *id, is_master, &mut losing);
+            }
+            Effect::Delete { kind: Kind::Subaccount, id } => {
+                gone.insert(*id);
+            }
+            Effect::Update(effect) if effect.kind == Kind::Token => {
+                let is_disabled = effect.fields.get("enabled") == Some(&Value::Bool(false));
+                let access = effect.fields.get("access").and_then(|access| access.get("type"));
+                let is_narrowed = access.is_some_and(|kind| kind != &Value::from(1));
+                if is_disabled || is_narrowed {
+                    note_loss(actual, effect.id, is_master, &mut losing);
+                }
+            }
+            Effect::Create(effect) if effect.kind == Kind::Token => {
+                let access = effect.body.get("access").and_then(|access| access.get("type"));
+                if access == Some(&Value::from(1)) {
+                    gaining.insert(step.address.account.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    for (account, tokens) in losing {
+        let path =
+            bindings.address_of(Kind::Subaccount, account).and_then(|address| address.as_account());
+        let gains = path.as_ref().is_some_and(|path| gaining.contains(path));
+        let remains = actual.owned_by(account).any(|token| {
+            token.kind == Kind::Token && is_master(token) && !tokens.contains(&token.id)
+        });
+        if !remains && !gains && !gone.contains(&account) {
+            let name = path.map_or_else(|| account.to_string(), |path| path.to_string());
+            draft.refusals.push(Refusal {
+                guard: "last_master_token".to_owned(),
+                count: tokens.len() as u64,
+                allowed: 0,
+                reason: format!(
+                    "account {name} would be left without any usable master token: whoever works \
+                     in it with one is locked out"
+                ),
+            });
+        }
+    }
+}
+
+fn note_loss(
+    actual: &Actual,
+    id: i64,
+    is_master: impl Fn(&Object) -> bool,
+    losing: &mut BTreeMap<i64, Vec<i64>>,
+) {
+    if let Some(token) = actual.get(Kind::Token, id).filter(|token| is_master(token)) {
+        losing.entry(token.owner).or_default().push(id);
+    }
+}

@@ -1,0 +1,202 @@
+//! Marks are claims, not proof: what a tenant with a master token of its own can do to the others.
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+const MANIFESTS: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Limit
+metadata: {name: starter}
+---
+apiVersion: flespi-gitops/v1
+kind: Subaccount
+metadata: {name: acme}
+spec: {name: ACME, limit: starter}
+---
+apiVersion: flespi-gitops/v1
+kind: Subaccount
+metadata: {name: globex}
+spec: {name: Globex, limit: starter}
+---
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: admin, account: acme}
+spec: {ttl: 1h, access: master, deliver: [{file: out/acme}]}
+---
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: admin, account: globex}
+spec: {ttl: 1h, access: master}
+---
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: reader}
+spec: {ttl: 1h, access: standard}
+";
+
+/// Two tenants, of which the first is hostile.
+struct Tenants {
+    world: World,
+    acme: i64,
+    key: String,
+}
+
+impl Tenants {
+    fn new() -> Self {
+        let world = World::new();
+        world.write("all.yaml", MANIFESTS);
+        world.apply(&["."]);
+        let acme = world.item("subaccounts", "name", "ACME")["id"].as_i64().unwrap();
+        let key = world.read("out/acme").trim().to_owned();
+        Self { world, acme, key }
+    }
+
+    /// A call with the tenant's own master token.
+    fn meddle(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.world.call(method, path, Some(&self.key), None, Some(body));
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer["result"].clone()
+    }
+
+    fn mark_of(address: &str) -> Value {
+        json!({"flespi-gitops/stack": "default", "flespi-gitops/address": address})
+    }
+
+    /// Plans, applies with pruning, and shows that nothing outside of the tenant was written.
+    fn expect_dispute(&self, about: &str) {
+        let plan = self.world.plan(&[".", "--prune"]);
+        let disputed = plan["disputed"].to_string();
+        assert!(disputed.contains(about), "{about} is not in {plan:#}");
+        let before = self.everything_else();
+        self.world.empty_journal();
+        let run = self.world.run(&["apply", ".", "--yes", "--prune"]);
+        assert!([0, 5, 6].contains(&run.code), "{run:?}");
+        assert_eq!(self.everything_else(), before);
+        let outside: Vec<_> = self
+            .world
+            .writes()
+            .into_iter()
+            .filter(|write| write.cid != Some(self.acme) && write.status < 400)
+            .collect();
+        assert!(outside.is_empty(), "{outside:?}");
+    }
+
+    /// Everything on the platform that does not belong to the tenant.
+    fn everything_else(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        for (collection, fields) in [
+            ("limits", "id,cid,name,metadata"),
+            ("subaccounts", "id,cid,name,limit_id,enabled,metadata"),
+            ("tokens", "id,cid,info,access,metadata"),
+        ] {
+            let path = format!("/platform/{collection}/all?fields={fields}");
+            let items = self.world.api("GET", &path, None);
+            all.extend(items.into_iter().filter(|item| {
+                item["cid"] != self.acme
+                    && !(collection == "subaccounts" && item["id"] == self.acme)
+            }));
+        }
+        all
+    }
+}
+
+#[test]
+fn a_copied_mark_of_its_own_token_is_disputed_and_neither_token_is_touched() {
+    let tenants = Tenants::new();
+    let mark = tenants.world.item("subaccounts", "name", "ACME");
+    assert!(mark["metadata"]["flespi-gitops/address"].is_string());
+    tenants.meddle(
+        "POST",
+        "/platform/tokens",
+        &json!([{"info": "twin", "ttl": 60, "access": {"type": 0},
+                 "metadata": Tenants::mark_of("token/acme/admin")}]),
+    );
+    tenants.expect_dispute("token/acme/admin");
+}
+
+#[test]
+fn a_siblings_token_address_on_its_own_token_is_disputed() {
+    let tenants = Tenants::new();
+    for address in ["token/globex/admin", "token/reader", "token/gone"] {
+        tenants.meddle(
+            "POST",
+            "/platform/tokens",
+            &json!([{"info": address, "ttl": 60, "access": {"type": 0},
+                     "metadata": Tenants::mark_of(address)}]),
+        );
+        tenants.expect_dispute(address);
+    }
+}
+
+#[test]
+fn a_siblings_address_on_its_own_account_is_disputed_and_nobody_is_made_again() {
+    let tenants = Tenants::new();
+    tenants.meddle(
+        "PUT",
+        "/platform/customer",
+        &json!({"metadata": Tenants::mark_of("subaccount/globex")}),
+    );
+    tenants.expect_dispute("subaccount/globex");
+    assert_eq!(tenants.world.count("subaccounts"), 2);
+}
+
+#[test]
+fn a_removed_mark_makes_nobody_twice() {
+    let tenants = Tenants::new();
+    tenants.meddle("PUT", "/platform/customer", &json!({"metadata": {}}));
+    let plan = tenants.world.plan(&["."]);
+    assert!(plan["blocked"].to_string().contains("nobody marked it"), "{plan:#}");
+    tenants.world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
+    assert_eq!(tenants.world.count("subaccounts"), 2);
+}
+
+#[test]
+fn a_removed_mark_and_another_name_make_nobody_twice() {
+    let tenants = Tenants::new();
+    tenants.meddle("PUT", "/platform/customer", &json!({"metadata": {}, "name": "hidden"}));
+    tenants.expect_dispute("subaccount/acme");
+    assert_eq!(tenants.world.count("subaccounts"), 2);
+}
+
+#[test]
+fn a_mark_of_nobody_makes_nobody_twice() {
+    let tenants = Tenants::new();
+    for name in ["ACME", "hidden"] {
+        tenants.meddle(
+            "PUT",
+            "/platform/customer",
+            &json!({"metadata": Tenants::mark_of("subaccount/nobody"), "name": name}),
+        );
+        let plan = tenants.world.plan(&["."]);
+        assert_eq!(plan["summary"]["create"], 0, "{plan:#}");
+        assert!(plan["disputed"].to_string().contains("subaccount/acme"), "{plan:#}");
+    }
+}
+
+#[test]
+fn a_mark_on_another_kind_is_disputed() {
+    let tenants = Tenants::new();
+    tenants.meddle(
+        "POST",
+        "/platform/limits",
+        &json!([{"name": "forged", "metadata": Tenants::mark_of("limit/starter")}]),
+    );
+    tenants.expect_dispute("limit/starter");
+    let plan = tenants.world.plan(&["."]);
+    assert_eq!(plan["steps"], json!([]), "no account is given the forged limit");
+}
+
+#[test]
+fn protection_in_a_forged_mark_protects_only_the_forgers_own() {
+    let tenants = Tenants::new();
+    let mut mark = Tenants::mark_of("subaccount/acme");
+    mark["flespi-gitops/protect"] = json!("true");
+    tenants.meddle("PUT", "/platform/customer", &json!({"metadata": mark}));
+    // Its account is to go: the forged protection keeps it, and is told.
+    let rest: Vec<&str> =
+        MANIFESTS.split("---\n").filter(|manifest| !manifest.contains("acme")).collect();
+    tenants.world.write("all.yaml", &rest.join("---\n"));
+    let plan = tenants.world.plan(&[".", "--prune"]);
+    assert!(plan["blocked"].to_string().contains("protected"), "{plan:#}");
+}
