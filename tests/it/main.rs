@@ -9,6 +9,7 @@
 
 mod apply;
 mod bad_input;
+mod ci_examples;
 mod credentials;
 mod disputes;
 mod drift;
