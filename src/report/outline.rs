@@ -104,7 +104,7 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
     } = plan;
     let approve = format!("approve exactly this plan with --approve {}", short_digest(digest));
     let approve =
-        (!refusals.is_empty()).then(|| Entry { subject: None, text: approve, source: None });
+        (!refusals.is_empty()).then_some(Entry { subject: None, text: approve, source: None });
     let refusals = refusals.iter().map(|refusal| Entry {
         subject: None,
         text: refusal.reason.clone(),
