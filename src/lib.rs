@@ -28,12 +28,14 @@
 //! | what a manifest may say | [`manifest::model`], and `check.rs` beside it |
 //! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs` |
 //! | how an object is recognised | `plan/bind.rs` |
+//! | what a token can do | [`rights`] |
 //! | what counts as different | [`resource::canonical`], `plan/diff.rs` |
 //! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |
 //! | what is never deleted | `plan/prune.rs` |
 //! | a request on the wire | [`api::request`] |
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |
 //! | what we take for granted of the platform | [`api::assumptions`] and the sandbox's own table |
+//! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | the embedded platform | [`sandbox`] |
 //!
@@ -41,7 +43,7 @@
 //!
 //! * **Layers import downwards only**, and a test reads the imports: `cli` → `reconcile` →
 //!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
-//!   {`secret`, `source`}.
+//!   {`rights`, `secret`, `source`}.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.
@@ -64,8 +66,11 @@ pub mod plan;
 pub mod reconcile;
 pub mod report;
 pub mod resource;
+pub mod rights;
 pub mod sandbox;
 pub mod schemas;
 pub mod secret;
+#[doc = include_str!("security.md")]
+pub mod security {}
 pub mod source;
 pub mod watch;

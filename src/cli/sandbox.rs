@@ -15,14 +15,15 @@ use crate::secret::ExposeSecret;
 
 /// Serve the embedded platform over HTTP until stopped.
 ///
-/// Prints one line when it is ready: {"listening":"http://127.0.0.1:PORT","token":"..."}. Under
-/// /_sandbox/ it serves, without a token, the journal of requests, its state, its clock, its
-/// outbox and its faults.
+/// Prints one line when it is ready: {"listening":"http://127.0.0.1:PORT","token":"..."}. At / it
+/// has a page for people. Under /_sandbox/ it serves, without a token, the journal of requests,
+/// its state, its clock, its outbox and its faults.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   flespi-gitops sandbox --state .flespi-gitops/sandbox
-  flespi-gitops sandbox --listen 127.0.0.1:8080 --latency 200ms --calls-per-minute 60")]
+  flespi-gitops sandbox --listen 127.0.0.1:8080 --latency 200ms --calls-per-minute 60
+  flespi-gitops sandbox --tls . & curl --cacert ca.pem https://localhost:PORT/auth/regions")]
 pub(super) struct Args {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
@@ -31,6 +32,11 @@ pub(super) struct Args {
     /// Folder that keeps the world over restarts; without it, it is forgotten.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+
+    /// Serve HTTPS with a self-made certificate for localhost, 127.0.0.1, flespi.io and
+    /// mqtt.flespi.io; what clients have to trust is written to DIR/ca.pem at every start.
+    #[arg(long, value_name = "DIR")]
+    tls: Option<PathBuf>,
 
     /// How long each request waits before it is handled, such as 200ms.
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration)]
@@ -110,6 +116,7 @@ fn options(args: &Args) -> Result<Options, String> {
     Ok(Options {
         listen: args.listen,
         state: args.state.clone(),
+        tls: args.tls.clone(),
         latency: args.latency,
         calls_per_minute: args.calls_per_minute,
         assumptions,

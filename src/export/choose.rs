@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Options, Others, Unsayable};
+use super::{Addresses, Key, Options, Others, Unsayable};
 use crate::observe::{Actual, Object};
 use crate::resource::{Address, Kind, MAX_ACCOUNT_LEVELS};
 
@@ -31,16 +31,16 @@ pub(super) enum Treatment {
     Excluded,
 }
 
-pub(super) type Treatments = BTreeMap<(Kind, i64), Treatment>;
+pub(super) type Treatments = BTreeMap<Key, Treatment>;
 
 /// Decides about every object that has an address.
 pub(super) fn choose(
     actual: &Actual,
-    addresses: &BTreeMap<(Kind, i64), Address>,
+    addresses: &Addresses,
     options: &Options,
-    unsayable: &BTreeMap<(Kind, i64), Unsayable>,
+    unsayable: &BTreeMap<Key, Unsayable>,
 ) -> Treatments {
-    let first = |key: &(Kind, i64), address: &Address| {
+    let first = |key: &Key, address: &Address| {
         let treatment = match (actual.objects.get(key), unsayable.get(key)) {
             (None, _) => Treatment::Excluded,
             (Some(object), unsayable) => {
@@ -127,7 +127,7 @@ fn passing_token(object: &Object, actual: &Actual, options: &Options) -> Option<
 
 /// An account in which something is declared must be declared itself.
 fn keep_accounts(actual: &Actual, treatments: &mut Treatments) {
-    let written: Vec<(Kind, i64)> = treatments
+    let written: Vec<Key> = treatments
         .iter()
         .filter(|(_, treatment)| treatment.is_written())
         .map(|(key, _)| *key)
@@ -143,11 +143,7 @@ fn keep_accounts(actual: &Actual, treatments: &mut Treatments) {
 }
 
 /// A limit that a managed subaccount has must be declared for the subaccount to name it.
-fn keep_limits(
-    actual: &Actual,
-    addresses: &BTreeMap<(Kind, i64), Address>,
-    treatments: &mut Treatments,
-) {
+fn keep_limits(actual: &Actual, addresses: &Addresses, treatments: &mut Treatments) {
     for account in actual.of_kind(Kind::Subaccount) {
         let key = (Kind::Subaccount, account.id);
         let is_managed = treatments.get(&key) == Some(&Treatment::Managed);
@@ -161,11 +157,7 @@ fn keep_limits(
 }
 
 /// Whether the limit belongs to the subaccount's parent or to an account above, as manifests want.
-fn is_in_family(
-    addresses: &BTreeMap<(Kind, i64), Address>,
-    limit: i64,
-    user: &(Kind, i64),
-) -> bool {
+fn is_in_family(addresses: &Addresses, limit: i64, user: &Key) -> bool {
     match (addresses.get(&(Kind::Limit, limit)), addresses.get(user)) {
         (Some(limit), Some(user)) => limit.account.contains(&user.account),
         _ => false,

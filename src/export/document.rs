@@ -1,13 +1,13 @@
 //! One object as a manifest: what can be set and differs from what the platform takes by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::choose::{Treatment, limit_of};
 use super::yaml::Block;
-use super::{Options, Unsayable};
+use super::{Addresses, Options, Unsayable};
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Object;
 use crate::resource::canonical::canonical;
@@ -28,7 +28,7 @@ const LAST_SECOND: i64 = 253_402_300_799;
 /// All that is needed to write manifests.
 pub(super) struct Scribe<'a> {
     pub(super) options: &'a Options,
-    pub(super) addresses: &'a BTreeMap<(Kind, i64), Address>,
+    pub(super) addresses: &'a Addresses,
     /// Limits that are declared and can be named.
     pub(super) limits: BTreeSet<&'a Address>,
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::choose::{Treatment, Treatments};
 use super::document::Scribe;
-use super::yaml::{Block, one_line};
-use super::{File, Options, Unsayable};
+use super::yaml::Block;
+use super::{Addresses, File, Key, Options, Unsayable};
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Actual;
-use crate::resource::{AccountPath, Address, AddressPattern, Kind};
+use crate::resource::{AccountPath, AddressPattern, Kind};
 
 /// Where a file is continued in another one, in bytes: a quarter of what a reader takes.
 const FULL: usize = 4 * 1024 * 1024;
@@ -18,12 +18,12 @@ const FULL: usize = 4 * 1024 * 1024;
 pub(super) struct Layout {
     pub(super) files: Vec<File>,
     /// File name and offset of each manifest, in ascending order.
-    places: BTreeMap<(String, usize), (Kind, i64)>,
+    places: BTreeMap<(String, usize), Key>,
 }
 
 impl Layout {
     /// The object whose manifest holds the place.
-    pub(super) fn object_at(&self, file: &str, offset: usize) -> Option<(Kind, i64)> {
+    pub(super) fn object_at(&self, file: &str, offset: usize) -> Option<Key> {
         let before = self.places.range(..=(file.to_owned(), offset)).next_back();
         before.filter(|((name, _), _)| name == file).map(|(_, key)| *key)
     }
@@ -32,19 +32,19 @@ impl Layout {
 /// Writes everything that was chosen.
 pub(super) fn lay_out(
     actual: &Actual,
-    addresses: &BTreeMap<(Kind, i64), Address>,
+    addresses: &Addresses,
     treatments: &Treatments,
-    unsayable: &BTreeMap<(Kind, i64), Unsayable>,
+    unsayable: &BTreeMap<Key, Unsayable>,
     options: &Options,
     exclude: &BTreeSet<AddressPattern>,
 ) -> Layout {
-    let is_written = |key: &(Kind, i64)| treatments.get(key).is_some_and(Treatment::is_written);
+    let is_written = |key: &Key| treatments.get(key).is_some_and(Treatment::is_written);
     let limits =
         addresses.iter().filter(|(key, address)| address.kind == Kind::Limit && is_written(key));
     let scribe =
         Scribe { options, addresses, limits: limits.map(|(_, address)| address).collect() };
 
-    let mut sorted: BTreeMap<(&AccountPath, Kind), BTreeMap<&str, (Kind, i64)>> = BTreeMap::new();
+    let mut sorted: BTreeMap<(&AccountPath, Kind), BTreeMap<&str, Key>> = BTreeMap::new();
     for (key, address) in addresses {
         sorted.entry((&address.account, address.kind)).or_default().insert(&address.name, *key);
     }
@@ -120,7 +120,7 @@ struct Writer {
     head: String,
     /// Finished files, and then the one in work.
     texts: Vec<String>,
-    places: Vec<(usize, usize, (Kind, i64))>,
+    places: Vec<(usize, usize, Key)>,
     is_empty: bool,
 }
 
@@ -131,10 +131,15 @@ impl Writer {
             Kind::Subaccount => "Subaccounts",
             Kind::Token => "Tokens",
         };
-        let head = match account.is_root() {
+        let mut head = match account.is_root() {
             true => format!("# {what} of our own account.\n"),
-            false => format!("# {what} of the account {}.\n", one_line(&account.to_string())),
+            false => format!("# {what} of the account {account}.\n"),
         };
+        if kind == Kind::Token {
+            head.push_str(
+                "# Keys are never exported; `deliver: [{file: PATH}]` has one written there.\n",
+            );
+        }
         Self {
             stem: format!("{}{}", folder(account), kind.collection()),
             texts: vec![head.clone()],
@@ -157,7 +162,7 @@ impl Writer {
         self.last().push_str(&format!("# {text}\n"));
     }
 
-    fn document(&mut self, text: &str, key: (Kind, i64)) {
+    fn document(&mut self, text: &str, key: Key) {
         self.is_empty = false;
         let file = self.last();
         file.push_str("---\n");

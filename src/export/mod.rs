@@ -27,7 +27,7 @@ use choose::Treatment;
 
 use crate::manifest::DEFAULT_STACK;
 use crate::observe::Actual;
-use crate::resource::{AddressPattern, Kind};
+use crate::resource::{Address, AddressPattern, Kind};
 
 /// How often an export is read back before it is given up: fields fail first, then objects, then
 /// what depended on them.
@@ -62,6 +62,12 @@ pub struct Options {
     /// The present in unix seconds: a manifest may not name an expiry in the past.
     pub now: i64,
 }
+
+/// Kind and id: who an object is on the platform.
+type Key = (Kind, i64);
+
+/// The address that every object got.
+type Addresses = BTreeMap<Key, Address>;
 
 /// One file of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Addresses;
 use super::slug::slug;
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Kind};
@@ -15,7 +16,7 @@ use crate::resource::{AccountPath, Address, Kind};
 const LONGEST: usize = 100;
 
 /// The addresses of all objects below our account. What hangs in no account of ours has none.
-pub(super) fn addresses(actual: &Actual, stack: &str) -> BTreeMap<(Kind, i64), Address> {
+pub(super) fn addresses(actual: &Actual, stack: &str) -> Addresses {
     let mut contents: BTreeMap<(i64, Kind), Vec<&Object>> = BTreeMap::new();
     for object in actual.objects.values() {
         contents.entry((object.owner, object.kind)).or_default().push(object);

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::Layout;
-use super::{ExportError, Options, Unsayable};
+use super::{Addresses, ExportError, Key, Options, Unsayable};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest;
 use crate::observe::{Actual, Contents, Secrets};
 use crate::plan::{self, Action, Plan, Policy};
-use crate::resource::{Address, AddressPattern, Kind, Phase};
+use crate::resource::{Address, AddressPattern, Phase};
 
 /// Fields without which a manifest says something else rather than less.
 const NEEDED: [&str; 4] = ["name", "info", "access", "lifecycle"];
@@ -20,7 +20,7 @@ const NEEDED: [&str; 4] = ["name", "info", "access", "lifecycle"];
 /// What reading back has to teach the next round.
 #[derive(Debug, Default)]
 pub(super) struct Lessons {
-    pub(super) unsayable: BTreeMap<(Kind, i64), Unsayable>,
+    pub(super) unsayable: BTreeMap<Key, Unsayable>,
     /// Objects of this stack that no manifest can name: left alone, or pruning would delete them.
     pub(super) exclude: BTreeSet<AddressPattern>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Lessons {
 pub(super) fn read_back(
     layout: &Layout,
     actual: &Actual,
-    addresses: &BTreeMap<(Kind, i64), Address>,
+    addresses: &Addresses,
     options: &Options,
     lessons: &mut Lessons,
 ) -> Result<bool, ExportError> {
@@ -60,12 +60,13 @@ pub(super) fn read_back(
 
 fn learn_from_plan(
     plan: &Plan,
-    addresses: &BTreeMap<(Kind, i64), Address>,
+    addresses: &Addresses,
     lessons: &mut Lessons,
 ) -> Result<bool, ExportError> {
-    let by_address: BTreeMap<&Address, (Kind, i64)> =
+    let by_address: BTreeMap<&Address, Key> =
         addresses.iter().map(|(key, address)| (address, *key)).collect();
     let mut learnt = false;
+    let mut left = None;
     // What an interrupted run left is cleared by the next apply, exported or not.
     let steps = plan
         .steps
@@ -80,15 +81,16 @@ fn learn_from_plan(
     let blocked =
         blocked.map(|blocked| (blocked.source.is_none(), &blocked.address, blocked.reason.clone()));
     for (is_unnamed, address, reason) in steps.chain(blocked) {
+        left = Some(format!("{address}: {reason}"));
         learnt |= match (is_unnamed, by_address.get(address)) {
             (true, _) => lessons.exclude.insert(AddressPattern::of(address)),
             (false, Some(key)) => lessons.unsayable.entry(*key).or_default().give_up(reason),
             (false, None) => return Err(ExportError::Unreadable(format!("{address}: {reason}"))),
         };
     }
-    match learnt || plan.is_converged() || plan.blocked.is_empty() {
-        true => Ok(learnt),
-        false => Err(ExportError::Unreadable("the plan of it is not empty".to_owned())),
+    match (learnt, left) {
+        (false, Some(left)) => Err(ExportError::Unreadable(left)),
+        _ => Ok(learnt),
     }
 }
 

@@ -12,7 +12,7 @@ use super::model::{
 };
 use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
 use super::parse::{AnyManifest, Document};
-use crate::resource::{Address, Credentials, Declared, Lifecycle, Right};
+use crate::resource::{Address, Credentials, Declared, Lifecycle, Right, acl_entry};
 use crate::secret::{Sink, Source};
 use crate::source::{Origin, SourceMap, Target};
 
@@ -92,6 +92,11 @@ impl Scribe<'_> {
         set(&mut fields, "origins", spec.origins.as_ref().map(origins));
         let (meta, lifecycle) = (&manifest.metadata, &spec.lifecycle);
         let mut declared = self.declared(address, meta, lifecycle, fields, spec.metadata.as_ref());
+        if let Access::Acl(list) = &spec.access {
+            let entries = (0..list.acl.len())
+                .map(|index| (acl_entry(index), self.origin(&format!("/spec/access/acl/{index}"))));
+            declared.field_origins.extend(entries);
+        }
         declared.deliver = spec.deliver.iter().map(|sink| self.sink(sink)).collect();
         declared
     }

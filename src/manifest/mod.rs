@@ -4,16 +4,20 @@
 //! [`load`] is total: everything that is wrong comes out in one go, and what is right is still
 //! usable to find what else is wrong. Only a load without errors may be planned.
 
+mod arithmetic;
 mod check;
 mod declare;
 pub(crate) mod discover;
+mod expect;
 pub mod model;
 mod parse;
+mod policy;
 mod repair;
 pub mod schema;
 #[cfg(test)]
 mod tests;
 mod traps;
+mod view;
 mod violation;
 
 use std::path::{Path, PathBuf};
@@ -99,6 +103,10 @@ fn assemble(mut load: Load, found: Vec<Found>, paths: &[PathBuf], now: i64) -> L
     check::sinks(&load.desired, &documents, &mut load.diagnostics);
     // A form that is no pattern was told by the schema.
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
+    let view = view::View::new(&load.desired, stack, &documents);
+    expect::check(&view, &mut load.diagnostics);
+    arithmetic::check(&view, &mut load.diagnostics);
+    policy::check(&view, &mut load.diagnostics);
     load.diagnostics.dedup();
     load.diagnostics.sort(&load.sources);
     load

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::rights::{RightsChange, rights_change};
 use super::step::{
     Action, Blocked, Change, Disputed, Pending, Plan, Prunable, Refusal, Step, StepId, Summary,
     Unknown,
@@ -72,6 +73,9 @@ pub struct StepDocument<'a> {
     pub source: Option<String>,
     /// The fields that it sets.
     pub changes: &'a [Change],
+    /// How it changes what a token can do; left out if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rights: Option<RightsChange>,
     /// Steps without whose success it is not begun.
     pub needs: &'a [StepId],
 }
@@ -129,6 +133,7 @@ fn step_document(step: &Step) -> StepDocument<'_> {
         reason,
         source: source.as_ref().map(ToString::to_string),
         changes,
+        rights: rights_change(step),
         needs,
     }
 }

@@ -20,11 +20,13 @@ mod guard;
 mod index;
 mod order;
 mod prune;
+mod rights;
 mod seal;
 mod step;
 
 pub use document::{PlanDocument, document};
 pub(crate) use order::rank;
+pub use rights::{RightsChange, rights_change};
 pub use seal::{SealError, Sealed, Stale};
 pub use step::{
     Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Disputed, Effect, MarkEdit,

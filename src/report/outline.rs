@@ -4,8 +4,11 @@
 //! every view has it.
 
 use super::risk::{self, Concern, Risk};
-use crate::plan::{Plan, Step, Summary};
+use super::value::Side;
+use crate::diagnostic::render::printable;
+use crate::plan::{Action, Plan, RightsChange, Step, Summary, rights_change};
 use crate::resource::AccountPath;
+use crate::rights::Relation;
 
 /// A plan, sorted for the eye.
 #[derive(Debug)]
@@ -164,6 +167,35 @@ pub(super) fn verb(step: &Step) -> String {
         true => action.to_owned(),
         false => format!("{action} {phase}"),
     }
+}
+
+/// The most lines that tell what a token gains, or loses.
+const MOST_RIGHTS: usize = 12;
+
+/// How the rights of a token change, and the lines that say in what. What a new one can do stands
+/// in its access.
+pub(super) fn rights(step: &Step) -> Option<(String, Vec<(Side, String)>)> {
+    let change = match step.action {
+        Action::Update => rights_change(step),
+        Action::Create | Action::Assign | Action::Delete => None,
+    };
+    let RightsChange { verdict, gained, lost } = change?;
+    let verdict = match verdict {
+        Relation::Equal => "the same",
+        Relation::Narrower => "narrower",
+        Relation::Wider => "wider",
+        Relation::Incomparable => "other",
+    };
+    let mut lines = Vec::new();
+    for (side, words) in [(Side::After, gained), (Side::Before, lost)] {
+        let left = words.len().saturating_sub(MOST_RIGHTS);
+        let shown = words.into_iter().take(MOST_RIGHTS);
+        lines.extend(shown.map(|line| (side, printable(&line).into_owned())));
+        if left > 0 {
+            lines.push((side, format!("and {left} more; see --format json")));
+        }
+    }
+    Some((format!("rights: {verdict}"), lines))
 }
 
 /// How many of what; only what there is.

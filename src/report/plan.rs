@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::outline::{self, Account, Notice, Outline, outline};
 use super::risk::Risk;
-use super::style::{BAD, BOLD, DIM, GOOD, PLAIN, of_action, of_concern, of_tone};
+use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN, of_action, of_concern, of_tone};
 use super::value::{Shown, Side, shown};
 use super::wrap::Screen;
 use crate::diagnostic::render::printable;
@@ -86,6 +86,14 @@ fn show_step(step: &Step, column: usize, screen: &mut Screen) {
     let width = step.changes.iter().map(|change| printable(&change.field).width()).max();
     for change in named_first(step) {
         show_change(change, width.unwrap_or(0).min(WIDEST_COLUMN), screen);
+    }
+    if let Some((verdict, lines)) = outline::rights(step) {
+        screen.line(6, 8, &[(BOLD, &verdict)]);
+        for (side, line) in lines {
+            // More rights are what to be careful about, and fewer are not what hurts most.
+            let (sign, style) = if side == Side::After { ("+ ", CAUTION) } else { ("- ", DIM) };
+            screen.line(8, 10, &[(style, sign), (style, &line)]);
+        }
     }
     let reason = format!("because {}", printable(&step.reason));
     screen.line(6, 8, &[(DIM, &reason)]);

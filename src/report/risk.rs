@@ -1,14 +1,9 @@
 //! Which steps a person should look at twice, and why: what is destroyed, disabled, gains rights or
 //! loses them.
-//!
-//! Where rights cannot be compared for certain, they are told as gained: a reviewer who looks once
-//! too often loses less than one who does not look.
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::plan::{Action, Change, Step};
+use crate::plan::{Action, Change, Step, rights_change};
 use crate::resource::{Kind, quota};
 
 /// What a step does that cannot be taken lightly, worst first.
@@ -66,7 +61,9 @@ pub(super) fn of(step: &Step) -> Option<Risk> {
     let mut found: Vec<(Concern, String)> = match step.action {
         Action::Delete => vec![(Concern::Destroys, destroyed(step.address.kind).to_owned())],
         Action::Create => step.changes.iter().filter_map(granted).collect(),
-        Action::Update | Action::Assign => step.changes.iter().flat_map(changed).collect(),
+        Action::Update | Action::Assign => {
+            step.changes.iter().filter_map(changed).chain(rights(step)).collect()
+        }
     };
     // Stable, so that what is equally bad stays in the order of the fields.
     found.sort_by_key(|(concern, _)| *concern);
@@ -85,167 +82,67 @@ fn destroyed(kind: Kind) -> &'static str {
 
 /// Only a new token that can do everything is remarkable.
 fn granted(change: &Change) -> Option<(Concern, String)> {
-    let is_master = change.field == "access" && access_type(&change.after) == Some(MASTER);
+    const MASTER: i64 = 1;
+    let access_type = change.after.get("type").and_then(Value::as_i64);
+    let is_master = change.field == "access" && access_type == Some(MASTER);
     is_master.then(|| (Concern::GainsRights, "a new key that may do everything".to_owned()))
 }
 
-fn changed(change: &Change) -> Vec<(Concern, String)> {
+fn changed(change: &Change) -> Option<(Concern, String)> {
     let Change { field, before, after, cause: _ } = change;
     match field.as_str() {
         "enabled" if *after == Value::Bool(false) => {
-            vec![(Concern::Disables, "is disabled".to_owned())]
+            Some((Concern::Disables, "is disabled".to_owned()))
         }
         "enabled" if *before == Value::Bool(false) => {
-            vec![(Concern::GainsRights, "is enabled again".to_owned())]
+            Some((Concern::GainsRights, "is enabled again".to_owned()))
         }
-        "access" => access(before, after),
-        "ips" => bounds("IP", &masks(before), &masks(after)),
-        "origins" => bounds("origin", &origins(before), &origins(after)),
         "credentials.email" if !before.is_null() => {
-            vec![(Concern::GainsRights, "another e-mail logs in".to_owned())]
+            Some((Concern::GainsRights, "another e-mail logs in".to_owned()))
         }
         "credentials.password" if !before.is_null() => {
-            vec![(Concern::LosesRights, "the old password stops working".to_owned())]
+            Some((Concern::LosesRights, "the old password stops working".to_owned()))
         }
-        _ if quota::NAMES.contains(&field.as_str()) => lowered(field, before, after),
-        _ => Vec::new(),
+        field if quota::NAMES.contains(&field) => lowered(field, before, after),
+        _ => None,
     }
 }
 
 /// A quota below use blocks what is in use.
-fn lowered(field: &str, before: &Value, after: &Value) -> Vec<(Concern, String)> {
-    let (Some(old), Some(new)) = (before.as_i64(), after.as_i64()) else { return Vec::new() };
+fn lowered(field: &str, before: &Value, after: &Value) -> Option<(Concern, String)> {
+    let (old, new) = (before.as_i64()?, after.as_i64()?);
     let size = |value| if value == quota::UNLIMITED { i64::MAX } else { value };
     if field == "blocking_duration" || size(new) >= size(old) {
-        return Vec::new();
+        return None;
     }
     let name = |value: i64| match value {
         quota::UNLIMITED => "unlimited".to_owned(),
         value => value.to_string(),
     };
-    vec![(Concern::LosesRights, format!("{field} is lowered from {} to {}", name(old), name(new)))]
+    let words = format!("{field} is lowered from {} to {}", name(old), name(new));
+    Some((Concern::LosesRights, words))
 }
 
-const MASTER: i64 = 1;
-const ACL: i64 = 2;
-
-fn access_type(access: &Value) -> Option<i64> {
-    access.get("type").and_then(Value::as_i64)
+/// What a token can do afterwards that it could not before, and the other way round.
+fn rights(step: &Step) -> impl Iterator<Item = (Concern, String)> {
+    // Whether it can be used at all is told in words of its own.
+    let is_switched = step.changes.iter().any(|change| change.field == "enabled");
+    let change = if is_switched { None } else { rights_change(step) };
+    let (gained, lost) = change.map(|change| (change.gained, change.lost)).unwrap_or_default();
+    let told = |concern, words: Vec<String>| (!words.is_empty()).then(|| (concern, some_of(words)));
+    let gained = told(Concern::GainsRights, gained);
+    gained.into_iter().chain(told(Concern::LosesRights, lost))
 }
 
-fn access(before: &Value, after: &Value) -> Vec<(Concern, String)> {
-    match (access_type(before), access_type(after)) {
-        (_, Some(MASTER)) => vec![(Concern::GainsRights, "may do everything".to_owned())],
-        (Some(MASTER), _) => {
-            vec![(Concern::LosesRights, "may not do everything any more".to_owned())]
-        }
-        (Some(ACL), Some(ACL)) => {
-            let told = gained_and_lost(&rights(before), &rights(after), "gains", "loses");
-            match told.is_empty() {
-                true => vec![(Concern::GainsRights, "its access list changes".to_owned())],
-                false => told,
-            }
-        }
-        _ => vec![(Concern::GainsRights, "has another type of access".to_owned())],
+/// The first few; all of them stand with the step.
+fn some_of(mut words: Vec<String>) -> String {
+    const SHOWN: usize = 4;
+    if words.len() > SHOWN {
+        let more = words.len() - SHOWN;
+        words.truncate(SHOWN);
+        words.push(format!("and {more} more"));
     }
-}
-
-/// Every single thing that something allows, and what to call it.
-type Rights = BTreeMap<String, String>;
-
-/// Every single thing that the entries of an access list allow.
-fn rights(access: &Value) -> Rights {
-    let entries = access.get("acl").and_then(Value::as_array).into_iter().flatten();
-    entries.flat_map(entry_rights).collect()
-}
-
-/// More items than this are counted.
-const LISTED: usize = 4;
-
-fn entry_rights(entry: &Value) -> Vec<(String, String)> {
-    let text = |key: &str| entry.get(key).and_then(Value::as_str);
-    let words = |key: &str| entry.get(key).and_then(Value::as_array);
-    let mut place = text("uri").unwrap_or("anything").to_owned();
-    if let Some(topic) = text("topic") {
-        place.push_str(&format!(" {topic}"));
-    }
-    let mut bounds = String::new();
-    for key in ["ids", "submodules"] {
-        match entry.get(key) {
-            None => {}
-            Some(Value::String(all)) if all == "all" => {}
-            Some(bound) => {
-                bounds.push_str(&format!(" {key} {bound}"));
-                place.push_str(&match bound.as_array() {
-                    Some(items) if items.len() > LISTED => format!(" with {} {key}", items.len()),
-                    _ => format!(" with {key} {bound}"),
-                });
-            }
-        }
-    }
-    let one = |verb: &str| (format!("{verb} {place}{bounds}"), format!("{verb} on {place}"));
-    match words("methods").or_else(|| words("actions")) {
-        None => vec![one("anything")],
-        Some(verbs) => verbs.iter().map(|verb| one(verb.as_str().unwrap_or("anything"))).collect(),
-    }
-}
-
-/// The bounds of a token; `None` when there are none.
-type Bounds = Option<BTreeSet<String>>;
-
-fn masks(ips: &Value) -> Bounds {
-    let masks = ips.as_str().unwrap_or_default().split(',').filter(|mask| !mask.is_empty());
-    let masks: BTreeSet<String> = masks.map(str::to_owned).collect();
-    (!masks.is_empty()).then_some(masks)
-}
-
-fn origins(origins: &Value) -> Bounds {
-    let text = |origin: &Value| origin.as_str().map_or_else(|| origin.to_string(), str::to_owned);
-    origins.as_array().map(|origins| origins.iter().map(text).collect())
-}
-
-fn bounds(what: &str, before: &Bounds, after: &Bounds) -> Vec<(Concern, String)> {
-    match (before, after) {
-        (None, None) => Vec::new(),
-        (Some(_), None) => vec![(Concern::GainsRights, format!("loses its {what} bound"))],
-        (None, Some(_)) => vec![(Concern::LosesRights, format!("is bound by {what}"))],
-        (Some(before), Some(after)) => {
-            let named =
-                |set: &BTreeSet<String>| set.iter().map(|m| (m.clone(), m.clone())).collect();
-            let (gains, loses) = (format!("gains {what}"), format!("loses {what}"));
-            gained_and_lost(&named(before), &named(after), &gains, &loses)
-        }
-    }
-}
-
-fn gained_and_lost(
-    before: &Rights,
-    after: &Rights,
-    gains: &str,
-    loses: &str,
-) -> Vec<(Concern, String)> {
-    let list = |verb: &str, items: Vec<String>| match items.is_empty() {
-        true => None,
-        false => Some(format!("{verb} {}", some_of(&items))),
-    };
-    let only_in = |one: &Rights, other: &Rights| -> Vec<String> {
-        let only = one.iter().filter(|(right, _)| !other.contains_key(*right));
-        only.map(|(_, words)| words.clone()).collect()
-    };
-    let gained = list(gains, only_in(after, before));
-    let lost = list(loses, only_in(before, after));
-    let gained = gained.map(|words| (Concern::GainsRights, words));
-    gained.into_iter().chain(lost.map(|words| (Concern::LosesRights, words))).collect()
-}
-
-/// The first few; all of them stand among the changes.
-fn some_of(items: &[String]) -> String {
-    const SHOWN: usize = 6;
-    let mut shown: Vec<String> = items.iter().take(SHOWN).cloned().collect();
-    if items.len() > SHOWN {
-        shown.push(format!("{} more", items.len() - SHOWN));
-    }
-    shown.join(", ")
+    words.join("; ")
 }
 
 #[cfg(test)]
@@ -290,60 +187,18 @@ mod tests {
     }
 
     #[test]
-    fn access_is_told_by_what_it_adds_and_takes() {
-        let master = || json!({"type": 1});
-        risk("access", json!({"type": 0}), master(), "gains rights: may do everything");
-        risk(
-            "access",
-            master(),
-            json!({"type": 0}),
-            "loses rights: may not do everything any more",
-        );
-        risk(
-            "access",
-            json!({"type": 0}),
-            acl("gw/devices", &["GET"]),
-            "gains rights: has another type of access",
-        );
-        risk(
-            "access",
-            acl("gw/devices", &["GET", "POST"]),
-            acl("gw/devices", &["DELETE", "GET"]),
-            "gains rights: gains DELETE on gw/devices; loses POST on gw/devices",
-        );
-        risk(
-            "access",
-            acl("gw/devices", &["GET", "POST"]),
-            acl("gw/devices", &["GET"]),
-            "loses rights: loses POST on gw/devices",
-        );
-        risk(
-            "access",
-            json!({"type": 2, "acl": [], "templating": true}),
-            json!({"type": 2, "acl": []}),
-            "gains rights: its access list changes",
-        );
-    }
-
-    #[test]
-    fn a_narrower_set_of_ids_is_told_on_both_sides_rather_than_guessed() {
-        let ids = |ids: Value| json!({"type": 2, "acl": [{"uri": "gw/devices", "methods": ["GET"], "ids": ids}]});
-        risk(
-            "access",
-            ids(json!([1, 2])),
-            ids(json!([1])),
-            "gains rights: gains GET on gw/devices with ids [1]; \
-             loses GET on gw/devices with ids [1,2]",
-        );
-    }
-
-    #[test]
-    fn bounds_are_rights_too() {
-        risk("ips", json!("10.0.0.*"), json!(""), "gains rights: loses its IP bound");
-        risk("ips", json!(""), json!("10.0.0.*"), "loses rights: is bound by IP");
-        risk("ips", json!("a"), json!("a,b"), "gains rights: gains IP b");
-        risk("origins", json!(["x"]), json!("*"), "gains rights: loses its origin bound");
-        risk("origins", json!(["x"]), json!([]), "loses rights: loses origin x");
+    fn rights_are_told_by_what_is_gained_and_lost() {
+        let step = |before, after| {
+            step(Action::Update, "token/acme/app", vec![change("access", before, after)])
+        };
+        let wider = step(acl("gw/devices", &["GET"]), acl("gw/devices", &["DELETE", "GET"]));
+        let risk = of(&wider).unwrap();
+        assert_eq!(risk.concern, Concern::GainsRights);
+        assert!(risk.words.contains("DELETE"), "{}", risk.words);
+        let narrower = step(acl("gw/devices", &["DELETE", "GET"]), acl("gw/devices", &["GET"]));
+        assert_eq!(of(&narrower).unwrap().concern, Concern::LosesRights);
+        let same = step(acl("gw/devices", &["GET"]), acl("gw/devices", &["GET"]));
+        assert_eq!(of(&same), None);
     }
 
     #[test]
@@ -359,16 +214,7 @@ mod tests {
 
     #[test]
     fn many_rights_are_told_by_the_first_few() {
-        let uris = ["a", "b", "c", "d", "e", "f", "g", "h"];
-        let entries: Vec<Value> =
-            uris.iter().map(|uri| json!({"uri": uri, "methods": ["GET"]})).collect();
-        let after = json!({"type": 2, "acl": entries});
-        let step = step(
-            Action::Update,
-            "token/app",
-            vec![change("access", json!({"type": 2, "acl": []}), after)],
-        );
-        let words = of(&step).unwrap().words;
-        assert!(words.ends_with("GET on f, 2 more"), "{words}");
+        let words = some_of(["a", "b", "c", "d", "e", "f"].map(str::to_owned).to_vec());
+        assert_eq!(words, "a; b; c; d; and 2 more");
     }
 }

@@ -14,6 +14,7 @@ mod mark;
 mod pattern;
 pub mod quota;
 mod signer;
+mod tariff;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
@@ -23,6 +24,7 @@ pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
 pub use pattern::{AddressPattern, InvalidPattern};
 
 pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
+pub use tariff::Tariff;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,6 +97,11 @@ pub struct Declared {
     pub deliver: Vec<Sink>,
     /// What may be done to the object.
     pub lifecycle: Lifecycle,
+}
+
+/// The name under which [`Declared::field_origins`] has the entry at `index` of an access list.
+pub fn acl_entry(index: usize) -> String {
+    format!("access.acl.{index}")
 }
 
 impl Declared {

@@ -8,19 +8,18 @@ use super::{
     access,
     answer::Refusal,
     assumptions::{
-        DISABLED_SUBACCOUNT, DISABLED_TOKEN_INFO, FOREIGN_CID, NOAPI_STATUS, ORIGIN_STATUS,
-        RETRY_AFTER,
+        BLOCKED_STATUS, DISABLED_SUBACCOUNT, DISABLED_TOKEN_INFO, FOREIGN_CID, NOAPI_STATUS,
+        ORIGIN_STATUS,
     },
+    grants,
     item::Item,
+    metering,
     request::Request,
     world::World,
 };
 
 /// The platform's words for a token that is missing, malformed, unknown or expired.
 const INVALID_TOKEN: &str = "invalid or expired access token";
-
-/// The length of a minute of `calls_per_minute`, in seconds.
-const WINDOW: u64 = 60;
 
 /// An admitted caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +90,8 @@ pub(super) fn admit(
         return Err(Refusal::forbidden("token is disabled"));
     }
     if fields.number("blocked") != 0 {
-        return Err(Refusal::forbidden("Flespi token blocked"));
+        let status = world.assumptions.status(&BLOCKED_STATUS);
+        return Err(Refusal::forbidden("Flespi token blocked").with_status(status));
     }
     let is_off = |account: &u64| {
         world
@@ -105,13 +105,24 @@ pub(super) fn admit(
         let status = world.assumptions.status(&DISABLED_SUBACCOUNT);
         return Err(Refusal::forbidden("account is disabled").with_status(status));
     }
-    count_call(world, account, now)?;
+    let is_blocked = |account: u64| {
+        world.state.account(account).is_some_and(|account| account.fields.number("blocked") != 0)
+    };
+    if world.state.lineage(account).any(is_blocked) {
+        let status = world.assumptions.status(&BLOCKED_STATUS);
+        return Err(Refusal::forbidden("account is blocked").with_status(status));
+    }
+    metering::count(world, id, account, now)?;
     world.touch(id, now);
     let top = match named_account(request) {
         _ if is_auth => account,
         Err(refusal) => return Err(refusal),
         Ok(None) => account,
-        Ok(Some(top)) if world.state.account(top).is_some() && world.state.within(top, account) => {
+        Ok(Some(top))
+            if world.state.account(top).is_some()
+                && (world.state.within(top, account)
+                    || grants::may_operate_as(&world.state, account, top)) =>
+        {
             top
         }
         Ok(Some(top)) => {
@@ -122,25 +133,6 @@ pub(super) fn admit(
         }
     };
     Ok(Caller { token: id, account, top, access })
-}
-
-/// Counts the call against its account's minute, if this sandbox has a rate at all.
-fn count_call(world: &mut World, account: u64, now: u64) -> Result<(), Refusal> {
-    let Some(most) = world.calls_per_minute else { return Ok(()) };
-    let (start, used) = world.calls.entry(account).or_insert((now, 0));
-    if now >= *start + WINDOW {
-        (*start, *used) = (now, 0);
-    }
-    if *used >= most {
-        let wait = *start + WINDOW - now;
-        let refusal = Refusal::too_many("api calls per minute limit is reached");
-        return Err(match world.assumptions.is(&RETRY_AFTER, "present") {
-            true => refusal.with_header("retry-after", wait.to_string()),
-            false => refusal,
-        });
-    }
-    *used += 1;
-    Ok(())
 }
 
 /// The address as masks are written for it: IPv4 where there is one, and one spelling of loopback.

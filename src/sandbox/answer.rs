@@ -173,6 +173,15 @@ impl Answer {
         write(&mut self.rows);
     }
 
+    /// Takes over the rows and refusals of another answer.
+    pub(super) fn append(&mut self, other: Self) {
+        if other.row_count > 0 {
+            self.push_with(|out| out.extend_from_slice(&other.rows));
+            self.row_count += other.row_count - 1;
+        }
+        self.errors.extend(other.errors);
+    }
+
     /// Removes every row, as a fault that loses a page does.
     pub(super) fn forget_rows(&mut self) {
         self.rows.clear();
@@ -226,6 +235,8 @@ pub(super) struct Delivery {
     pub(super) delay: Duration,
     /// Close the connection instead of answering.
     pub(super) cut: bool,
+    /// Refuse connections for this long, from before the cut on.
+    pub(super) refuse: Option<Duration>,
     /// Announce the whole body, send this many bytes of it, then close the connection.
     pub(super) keep: Option<usize>,
     /// Send the body in small pieces with this pause between them.

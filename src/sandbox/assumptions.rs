@@ -46,6 +46,8 @@ assumptions! {
         "Does a 400 carry a schema_hint object that lists the valid fields?";
     MISSING_ID = 3 "missing-id" ["404", "200"]
         "With which status is a single id answered that does not exist?";
+    MISSING_WRITE = 4 "missing-write" ["as-read"]
+        "How is a PUT or DELETE of a missing id answered? (As missing-id says.)";
     DELETE_RESULT = 5 "delete-result" ["ids", "empty"]
         "What does the result of a DELETE list?";
     BATCH = 6 "batch" ["partial", "strict"]
@@ -104,16 +106,32 @@ assumptions! {
         "Does a new e-mail address wait for the code that was sent to it?";
     LOGIN_RESULT = 33 "login-result" ["token", "key"]
         "In which member does a log-in hand over the key of its token?";
+    BLOCKED_VALUE = 28 "blocked-value" ["1"]
+        "Which value has `blocked` while an item is blocked? (0 otherwise.)";
     RETRY_AFTER = 34 "retry-after" ["present", "absent"]
         "Does a 429 carry Retry-After?";
+    CALL_RATE = 35 "call-rate" ["unlimited", "60", "200", "1000", "6000"]
+        "How many API calls per minute does the plan give to each account?";
     PATCH_NULL = 36 "patch-null" ["delete", "keep"]
         "Does null in a PATCH delete the key, as RFC 7396 has it?";
+    REVISION_STAMP = 37 "revision-stamp" ["none"]
+        "Do items carry a stamp or revision of their last change?";
     CONCURRENT_EDITS = 38 "concurrent-edits" ["last-wins"]
         "What happens when two clients change one item?";
     METADATA_SIZE = 39 "metadata-size" ["any"]
         "How large may metadata be? (As large as a body, nested up to 60 levels.)";
     DUPLICATE_NAMES = 40 "duplicate-names" ["accept", "refuse"]
         "May two items of one account have the same name?";
+    LOG_PAYLOAD = 41 "log-payload" ["old-and-new"]
+        "What do log records hold? (`old` and `new` as far as they are stored; event codes are the sandbox's own.)";
+    BIN_STAMP = 42 "bin-stamp" ["deleted"]
+        "Under which name does a record of the recycle bin tell when it was deleted?";
+    UNRESTORABLE = 43 "unrestorable" ["gone", "restore"]
+        "Do limits, realms, grants and what else is not on the published list go to the recycle bin?";
+    RESTORED_KEY = 44 "restored-key" ["same", "new"]
+        "Which key has a token that was restored?";
+    REGION = 45 "region" ["parent"]
+        "In which region is a new subaccount?";
     READ_ONLY_FIELD = 101 "read-only-field" ["refuse", "ignore"]
         "What happens to a body that sets a read-only field such as id, key or cid?";
     SINGLE_OBJECT_POST = 102 "single-object-post" ["refuse", "accept"]
@@ -138,6 +156,24 @@ assumptions! {
         "May two accounts have the same e-mail address?";
     ORIGIN_STATUS = 112 "origin-status" ["401", "403"]
         "With which status is a browser answered whose origin the token does not allow?";
+    COUNT_STATUS = 113 "count-status" ["400", "403"]
+        "With which status is a creation answered that would pass a *_count of a limit?";
+    PLAN = 114 "plan" ["none", "free", "start", "pro", "enterprise", "ultimate"]
+        "Which plan bounds what the root account and its branch may hold?";
+    OVERUSE = 115 "overuse" ["block", "refuse"]
+        "Does passing api_calls block the busiest tokens, or the branch, or is only the call refused with 429?";
+    BLOCKED_STATUS = 116 "blocked-status" ["403", "429"]
+        "With which status is a call answered whose token or account is blocked?";
+    RESTORED_BRANCH = 117 "restored-branch" ["whole", "bare"]
+        "Does a restored subaccount bring everything inside back, or leave it to be restored from its own bin?";
+    RESTORED_TTL = 118 "restored-ttl" ["as-was", "anew"]
+        "Does the ttl of a restored token begin anew? (As it was, a short-lived token lapses at once.)";
+    OPEN_SUBMODULES = 119 "open-submodules" ["entry-methods", "all-methods"]
+        "With which methods does an ACL entry without submodules open them?";
+    CUSTOMER_LOGS = 120 "customer-logs" ["account", "branch"]
+        "Do the logs of an account hold what happened in the accounts below it?";
+    REALM_PASSWORD = 121 "realm-password" ["1", "16"]
+        "How many characters does the password of a realm user need?";
 }
 
 /// The answers in force for one sandbox; the defaults of [`ASSUMPTIONS`] unless set otherwise.

@@ -11,8 +11,9 @@ use super::{
     assumptions::{
         EMAIL_CHANGE, LOGIN_REFUSED, LOGIN_RESULT, PASSWORD_ACCESS, SESSION_TTL, SHARED_EMAIL,
     },
-    catalog::{Kind, TOKENS},
+    catalog::Kind,
     item::{Fields, Item},
+    rows::TOKENS,
     secret,
     state::{Change, Code, Mail, Purpose},
     world::{Call, World},
@@ -158,7 +159,7 @@ fn open_session(world: &mut World, call: &mut Call<'_>, account: u64) -> Result<
     let token = session_token(world, account, call.now, call.entropy);
     let key = token.fields.text("key").unwrap_or("").to_owned();
     world.commit(Change::NextId(token.id));
-    world.record(call, "created", &TOKENS, &token);
+    world.record(call, &TOKENS, None, Some(&token));
     world.commit(Change::Put { kind: Kind::Tokens, item: token });
     let member = world.assumptions.value(&LOGIN_RESULT);
     Ok(Answer::row(&Map::from_iter([(member.to_owned(), Value::from(key))])))

@@ -6,9 +6,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{answer::Refusal, fields, item::Fields, rules, state::State, world::World};
+use super::{
+    answer::Refusal,
+    item::Fields,
+    rows,
+    state::State,
+    world::{Call, World},
+};
 
-/// The collections that items are stored in. The order is the order of their tables in [`State`].
+/// The collections that items are stored in. The order is the order of their tables in [`State`]; accounts come first,
+/// so that whoever reads a state in this order finds every owner before what it owns.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -18,17 +25,80 @@ pub(super) enum Kind {
     Accounts,
     Limits,
     Tokens,
+    Realms,
+    RealmUsers,
+    RealmRoles,
+    /// The links between realms and identity providers.
+    RealmProviders,
+    Grants,
+    Webhooks,
+    IdentityProviders,
+    Channels,
+    Devices,
+    Groups,
+    Streams,
+    Modems,
+    Calcs,
+    Plugins,
+    Geofences,
+    Assets,
+    Containers,
+    Cdns,
+    /// What the MQTT broker keeps for later subscribers.
+    RetainedMessages,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 3] = [Self::Accounts, Self::Limits, Self::Tokens];
+    pub(super) const ALL: [Self; 22] = [
+        Self::Accounts,
+        Self::Limits,
+        Self::Tokens,
+        Self::Realms,
+        Self::RealmUsers,
+        Self::RealmRoles,
+        Self::RealmProviders,
+        Self::Grants,
+        Self::Webhooks,
+        Self::IdentityProviders,
+        Self::Channels,
+        Self::Devices,
+        Self::Groups,
+        Self::Streams,
+        Self::Modems,
+        Self::Calcs,
+        Self::Plugins,
+        Self::Geofences,
+        Self::Assets,
+        Self::Containers,
+        Self::Cdns,
+        Self::RetainedMessages,
+    ];
 
     /// The row that rules this kind's items.
     pub(super) fn row(self) -> &'static Collection {
         match self {
-            Self::Accounts => &SUBACCOUNTS,
-            Self::Limits => &LIMITS,
-            Self::Tokens => &TOKENS,
+            Self::Accounts => &rows::SUBACCOUNTS,
+            Self::Limits => &rows::LIMITS,
+            Self::Tokens => &rows::TOKENS,
+            Self::Realms => &rows::REALMS,
+            Self::RealmUsers => &rows::REALM_USERS,
+            Self::RealmRoles => &rows::REALM_ROLES,
+            Self::RealmProviders => &rows::REALM_PROVIDERS,
+            Self::Grants => &rows::GRANTS,
+            Self::Webhooks => &rows::WEBHOOKS,
+            Self::IdentityProviders => &rows::IDENTITY_PROVIDERS,
+            Self::Channels => &rows::CHANNELS,
+            Self::Devices => &rows::DEVICES,
+            Self::Groups => &rows::GROUPS,
+            Self::Streams => &rows::STREAMS,
+            Self::Modems => &rows::MODEMS,
+            Self::Calcs => &rows::CALCS,
+            Self::Plugins => &rows::PLUGINS,
+            Self::Geofences => &rows::GEOFENCES,
+            Self::Assets => &rows::ASSETS,
+            Self::Containers => &rows::CONTAINERS,
+            Self::Cdns => &rows::CDNS,
+            Self::RetainedMessages => &rows::RETAINED_MESSAGES,
         }
     }
 }
@@ -36,19 +106,34 @@ impl Kind {
 /// One row: a collection of the platform.
 pub(super) struct Collection {
     pub(super) kind: Kind,
-    /// Below the root, without slashes at the ends.
+    /// Below the root, without slashes at the ends; `*` stands for the selector of the items that these belong to.
     pub(super) path: &'static str,
     /// `type` in the recycle bin and `origin_type` in logs.
     pub(super) type_number: u16,
     pub(super) fields: &'static [Field],
     /// The field that people know an item by.
     pub(super) label: &'static str,
+    /// The field of a limit that bounds how many there may be; `None` when the platform names none.
+    pub(super) counter: Option<&'static str>,
+    /// The items that these live in, and the field that says in which.
+    pub(super) parent: Option<Parent>,
+    /// Whether the recycle bin takes them.
+    pub(super) is_restorable: bool,
     /// Completes and judges an item that is about to be created.
     pub(super) on_create: fn(&World, &mut Draft<'_>) -> Result<(), Refusal>,
     /// Judges an item that is about to be changed; the draft holds the fields as they would be.
     pub(super) on_update: fn(&World, &mut Draft<'_>) -> Result<(), Refusal>,
     /// Judges a deletion.
     pub(super) on_delete: fn(&World, u64) -> Result<(), Refusal>,
+    /// Follows up an item that was created or changed.
+    pub(super) after_write: fn(&mut World, &mut Call<'_>, u64),
+}
+
+/// Items that live inside others, as users in realms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parent {
+    pub(super) kind: Kind,
+    pub(super) field: &'static str,
 }
 
 /// An item that is not yet part of the world.
@@ -80,6 +165,7 @@ pub(super) enum Shape {
     Boolean,
     Text,
     Object,
+    List,
     /// A form of its own, with the JSON type that a schema would name.
     Special(&'static str, fn(&World, &Value) -> Result<(), String>),
 }
@@ -92,6 +178,7 @@ impl Shape {
             Self::Boolean => "boolean",
             Self::Text => "string",
             Self::Object => "object",
+            Self::List => "array",
             Self::Special(name, _) => name,
         }
     }
@@ -119,8 +206,17 @@ pub(super) enum Shown {
     OnCreation,
     /// When asked for.
     Asked,
+    /// Never, though clients write it: passwords and the like.
+    Written,
     /// Never: the sandbox's own secrets. Not selectable either.
     Never,
+}
+
+impl Shown {
+    /// Whether an answer can ever hold it.
+    pub(super) fn is_readable(self) -> bool {
+        !matches!(self, Self::Written | Self::Never)
+    }
 }
 
 /// The value of a field that nothing was stored for.
@@ -132,6 +228,7 @@ pub(super) enum Initial {
     Boolean(bool),
     Text(&'static str),
     EmptyObject,
+    EmptyList,
 }
 
 impl Initial {
@@ -142,6 +239,7 @@ impl Initial {
             Self::Boolean(flag) => Some(flag.into()),
             Self::Text(text) => Some(text.into()),
             Self::EmptyObject => Some(Value::Object(Map::new())),
+            Self::EmptyList => Some(Value::Array(Vec::new())),
         }
     }
 }
@@ -163,55 +261,10 @@ impl Collection {
     }
 }
 
-/// Every row that a path leads to by a selector.
-pub(super) const COLLECTIONS: [&Collection; 3] = [&SUBACCOUNTS, &LIMITS, &TOKENS];
-
-pub(super) static SUBACCOUNTS: Collection = Collection {
-    kind: Kind::Accounts,
-    path: "platform/subaccounts",
-    type_number: 5,
-    fields: &fields::SUBACCOUNT,
-    label: "name",
-    on_create: rules::create_account,
-    on_update: rules::update_account,
-    on_delete: rules::delete_account,
-};
-
-/// A second view of the accounts: the record that an account has of itself.
-pub(super) static CUSTOMER: Collection = Collection {
-    kind: Kind::Accounts,
-    path: "platform/customer",
-    type_number: 1,
-    fields: &fields::CUSTOMER,
-    label: "name",
-    on_create: rules::nothing,
-    on_update: rules::nothing,
-    on_delete: rules::nothing_to_delete,
-};
-
-pub(super) static LIMITS: Collection = Collection {
-    kind: Kind::Limits,
-    path: "platform/limits",
-    type_number: 4,
-    fields: &fields::LIMIT,
-    label: "name",
-    on_create: rules::create_limit,
-    on_update: rules::nothing,
-    on_delete: rules::delete_limit,
-};
-
-pub(super) static TOKENS: Collection = Collection {
-    kind: Kind::Tokens,
-    path: "platform/tokens",
-    type_number: 33,
-    fields: &fields::TOKEN,
-    label: "info",
-    on_create: rules::create_token,
-    on_update: rules::update_token,
-    on_delete: rules::nothing_to_delete,
-};
-
 /// The names of all fields of all rows, views included.
 pub(super) fn field_names() -> impl Iterator<Item = &'static str> {
-    COLLECTIONS.into_iter().chain([&CUSTOMER]).flat_map(|row| row.fields).map(|field| field.name)
+    let rows = Kind::ALL.into_iter().map(Kind::row);
+    rows.chain([&rows::CUSTOMER, &rows::GRANTORS, &rows::DELETED])
+        .flat_map(|row| row.fields)
+        .map(|field| field.name)
 }

@@ -10,6 +10,7 @@ use super::{
     answer::{Answer, Refusal, Response},
     catalog::Kind,
     faults::{FaultPlan, Faults},
+    overview,
     request::{Request, Target},
     state::{Change, State},
     world::World,
@@ -19,11 +20,16 @@ use super::{
 const LONGEST_LEAP: u64 = 3650 * 24 * 3600;
 
 /// Answers everything below `/_sandbox`.
-pub(super) fn serve(world: &mut World, request: &Request, target: &Target) -> Response {
-    answer(world, request, target).unwrap_or_else(Answer::from).into()
+pub(super) fn serve(world: &mut World, request: &Request, target: &Target, now: u64) -> Response {
+    answer(world, request, target, now).unwrap_or_else(Answer::from).into()
 }
 
-fn answer(world: &mut World, request: &Request, target: &Target) -> Result<Answer, Refusal> {
+fn answer(
+    world: &mut World,
+    request: &Request,
+    target: &Target,
+    now: u64,
+) -> Result<Answer, Refusal> {
     if let Some(origin) = request.header("origin")
         && origin.split_once("://").map(|(_, host)| host) != request.header("host")
     {
@@ -32,10 +38,10 @@ fn answer(world: &mut World, request: &Request, target: &Target) -> Result<Answe
     match (request.method.as_str(), target.path().get(1..).unwrap_or_default()) {
         ("GET", ["journal"]) => {
             let mut answer = Answer::default();
-            world
-                .journal
-                .since(target.number("since")?.unwrap_or(0))
-                .for_each(|entry| answer.push(entry));
+            let last = target.number("last")?.unwrap_or(u64::MAX);
+            let since = target.number("since")?.unwrap_or(0);
+            let since = since.max(world.journal.last_seq().saturating_sub(last));
+            world.journal.since(since).for_each(|entry| answer.push(entry));
             Ok(answer)
         }
         ("DELETE", ["journal"]) => {
@@ -44,8 +50,12 @@ fn answer(world: &mut World, request: &Request, target: &Target) -> Result<Answe
         }
         ("GET", ["state"]) => Ok(Answer::row(&Dump { changes: world.state.changes().collect() })),
         ("PUT", ["state"]) => replace(world, request),
-        ("POST", ["clock"]) => advance(world, request),
-        ("GET", ["clock"]) => Ok(Answer::row(&json!({"ahead": world.state.clock}))),
+        ("POST", ["clock"]) => advance(world, request, now),
+        ("GET", ["clock"]) => Ok(Answer::row(&json!({"ahead": world.state.clock, "now": now}))),
+        ("GET", ["overview"]) => {
+            let most = target.number("limit")?.unwrap_or(overview::MOST);
+            Ok(Answer::row(&overview::of(&world.state, now, most)))
+        }
         ("GET", ["outbox"]) => {
             let mut answer = Answer::default();
             world.state.outbox.iter().for_each(|mail| answer.push(mail));
@@ -66,7 +76,7 @@ fn answer(world: &mut World, request: &Request, target: &Target) -> Result<Answe
         (_, ["journal"]) => Err(Refusal::method("GET DELETE")),
         (_, ["state" | "faults"]) => Err(Refusal::method("GET PUT")),
         (_, ["clock"]) => Err(Refusal::method("GET POST")),
-        (_, ["outbox" | "assumptions"]) => Err(Refusal::method("GET")),
+        (_, ["outbox" | "assumptions" | "overview"]) => Err(Refusal::method("GET")),
         (_, other) => Err(Refusal::missing_path(&format!("_sandbox/{}", other.join("/")))),
     }
 }
@@ -100,6 +110,7 @@ fn replace(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     let mut state = State::default();
     dump.changes.into_iter().for_each(|change| state.apply(change));
     check(&state).map_err(Refusal::bad)?;
+    state.recount();
     world.replace(state);
     Ok(Answer::default())
 }
@@ -133,7 +144,7 @@ fn check(state: &State) -> Result<(), String> {
     in_cycle.map_or(Ok(()), |account| Err(format!("account {} is below itself", account.id)))
 }
 
-fn advance(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn advance(world: &mut World, request: &Request, now: u64) -> Result<Answer, Refusal> {
     let body = request.json()?;
     let seconds =
         body.get("advance").and_then(Value::as_u64).filter(|seconds| *seconds <= LONGEST_LEAP);
@@ -142,6 +153,7 @@ fn advance(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
             .with_field("advance")
     })?;
     let ahead = world.state.clock.saturating_add(seconds).min(FURTHEST);
+    let now = now + (ahead - world.state.clock);
     world.commit(Change::Clock(ahead));
-    Ok(Answer::row(&json!({"ahead": ahead})))
+    Ok(Answer::row(&json!({"ahead": ahead, "now": now})))
 }

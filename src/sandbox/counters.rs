@@ -2,11 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    catalog::{Kind, LIMITS},
-    item::Item,
-    state::State,
-};
+use super::{catalog::Kind, item::Item, rows::LIMITS, state::State};
 
 /// `owner_id`: the parent account, 0 for a root.
 pub(super) fn owner(_: &State, account: &Item) -> Value {
@@ -24,14 +20,23 @@ pub(super) fn accessed(state: &State, account: &Item) -> Value {
     last.unwrap_or(0).max(account.fields.number("created")).into()
 }
 
-/// `counters`: how many items of each kind the account itself owns.
+/// `blocked` of an account: an account is blocked by its own overuse and by that of any account above it.
+pub(super) fn blocked(state: &State, account: &Item) -> Value {
+    let blocked = state
+        .lineage(account.id)
+        .filter_map(|id| state.account(id))
+        .map(|account| account.fields.number("blocked"));
+    blocked.max().unwrap_or(0).into()
+}
+
+/// `counters`: how many items of each kind the account and everything below it own, as limits count them.
 pub(super) fn counters(state: &State, account: &Item) -> Value {
-    let owned = |kind| Value::from(state.table(kind).owned(account.id).count());
-    Value::Object(Map::from_iter([
-        ("limits_count".to_owned(), owned(Kind::Limits)),
-        ("subaccounts_count".to_owned(), owned(Kind::Accounts)),
-        ("tokens_count".to_owned(), owned(Kind::Tokens)),
-    ]))
+    let counted = Kind::ALL.into_iter().filter_map(|kind| Some((kind.row().counter?, kind)));
+    Value::Object(
+        counted
+            .map(|(name, kind)| (name.to_owned(), state.usage(account.id, kind).into()))
+            .collect(),
+    )
 }
 
 /// `limits`: the bounds of the limit that the account is assigned to; empty when there is none.

@@ -11,10 +11,13 @@ use super::{
         BATCH, DELETE_RESULT, DUPLICATE_NAMES, PATCH_NULL, READ_ONLY_FIELD, SCHEMA_HINT,
         SINGLE_OBJECT_POST, UNDECLARED_FIELD, nearest,
     },
-    catalog::{Collection, Draft, Field, Kind, Shape, Shown, Source},
+    bin,
+    catalog::{Collection, Draft, Field, Shape, Shown, Source},
     item::{Fields, Item},
+    quota,
+    select::{Reach, Selection},
     selector::Selector,
-    state::{Buried, Change},
+    state::Change,
     world::{Call, World},
 };
 
@@ -32,6 +35,7 @@ pub(super) fn create(
     world: &mut World,
     call: &mut Call<'_>,
     row: &'static Collection,
+    reach: &Reach<'_>,
 ) -> Result<Answer, Refusal> {
     let elements = match call.request.json()? {
         Value::Array(elements) => elements,
@@ -40,16 +44,29 @@ pub(super) fn create(
         }
         _ => return Err(hinted(world, row, Refusal::bad("the body must be an array of objects"))),
     };
+    create_from(world, call, row, reach, &elements)
+}
+
+/// The same for elements that are known already.
+pub(super) fn create_from(
+    world: &mut World,
+    call: &mut Call<'_>,
+    row: &'static Collection,
+    reach: &Reach<'_>,
+    elements: &[Value],
+) -> Result<Answer, Refusal> {
     let projection = world.view().projection(row, &call.target, Shown::OnCreation)?;
+    let home = home(world, row, reach)?;
     let mut answer = Answer::default();
     let mut items: Vec<Item> = Vec::with_capacity(elements.len());
     let mut next = world.state.next_id;
-    for element in &elements {
+    for element in elements {
         // Gaps between ids keep clients from counting on a sequence.
         let id = next + 1 + (call.entropy)() % 5;
-        match draft(world, call, row, id, element)
-            .and_then(|item| check_name(world, row, &item, &items).map(|()| item))
-        {
+        let judged = quota::check(world, row, home.owner, items.len() as u64)
+            .and_then(|()| draft(world, call, row, id, home, element))
+            .and_then(|item| check_name(world, row, &item, &items).map(|()| item));
+        match judged {
             Ok(item) => {
                 next = id;
                 items.push(item);
@@ -64,11 +81,34 @@ pub(super) fn create(
         world.commit(Change::NextId(next));
     }
     for item in items {
-        answer.push_with(|out| world.view().write(out, &item, &projection));
-        world.record(call, "created", row, &item);
+        let id = item.id;
+        world.record(call, row, None, Some(&item));
         world.commit(Change::Put { kind: row.kind, item });
+        (row.after_write)(world, call, id);
+        if let Some(item) = world.state.item(row.kind, id) {
+            answer.push_with(|out| world.view().write(out, item, &projection));
+        }
     }
     Ok(answer)
+}
+
+/// Where new items go.
+#[derive(Clone, Copy)]
+struct Home {
+    /// The account that is to own them.
+    owner: u64,
+    /// The item that they are to live in, and the field that says so.
+    parent: Option<(&'static str, u64)>,
+}
+
+/// Where new items of a row go: into one item, and not into a choice of them.
+fn home(world: &World, row: &Collection, reach: &Reach<'_>) -> Result<Home, Refusal> {
+    let Some(parent) = row.parent else { return Ok(Home { owner: reach.top, parent: None }) };
+    let [id] = reach.parents.unwrap_or_default() else {
+        return Err(Refusal::bad("new items need exactly one item to live in"));
+    };
+    let item = world.state.item(parent.kind, *id).ok_or_else(|| Refusal::missing_item(*id))?;
+    Ok(Home { owner: item.cid, parent: Some((parent.field, *id)) })
 }
 
 fn draft(
@@ -76,6 +116,7 @@ fn draft(
     call: &mut Call<'_>,
     row: &'static Collection,
     id: u64,
+    Home { owner: cid, parent }: Home,
     element: &Value,
 ) -> Result<Item, Refusal> {
     let Value::Object(given) = element else {
@@ -83,8 +124,10 @@ fn draft(
     };
     let mut fields = Fields::default();
     lay_over(world, row, &mut fields, given, Write::Set)?;
-    let mut draft =
-        Draft { id, cid: call.top(), fields, now: call.now, entropy: &mut *call.entropy };
+    if let Some((name, parent)) = parent {
+        fields.set(name, parent);
+    }
+    let mut draft = Draft { id, cid, fields, now: call.now, entropy: &mut *call.entropy };
     (row.on_create)(world, &mut draft)?;
     let Draft { id, cid, fields, .. } = draft;
     Ok(Item { id, cid, fields })
@@ -95,11 +138,12 @@ pub(super) fn update(
     world: &mut World,
     call: &mut Call<'_>,
     row: &'static Collection,
+    reach: &Reach<'_>,
     selector: &str,
     write: Write,
 ) -> Result<Answer, Refusal> {
-    let selection = world.view().select(row, call.top(), &Selector::parse(selector)?)?;
-    update_items(world, call, row, &selection.ids, &selection.missing, write)
+    let selection = world.view().select(row, reach, &Selector::parse(selector)?)?;
+    update_items(world, call, row, &selection, write)
 }
 
 /// The same for items that are known by id.
@@ -107,8 +151,7 @@ pub(super) fn update_items(
     world: &mut World,
     call: &mut Call<'_>,
     row: &'static Collection,
-    ids: &[u64],
-    missing: &[u64],
+    selection: &Selection,
     write: Write,
 ) -> Result<Answer, Refusal> {
     let Value::Object(given) = call.request.json()? else {
@@ -122,23 +165,28 @@ pub(super) fn update_items(
     }
     let projection = world.view().projection(row, &call.target, Shown::Always)?;
     let mut answer = Answer::default();
-    let mut items = Vec::with_capacity(ids.len());
-    for old in ids.iter().filter_map(|id| world.state.item(row.kind, *id)) {
+    let mut items = Vec::with_capacity(selection.ids.len());
+    for old in selection.ids.iter().filter_map(|id| world.state.item(row.kind, *id)) {
         match changed(world, call, row, old, &given, write) {
-            Ok(item) => items.push((item != *old, item)),
+            Ok(item) => items.push(item),
             Err(refusal) => answer.errors.push(hinted(world, row, refusal.with_id(old.id))),
         }
     }
-    world.view().report_missing(&mut answer, missing);
+    world.view().report_missing(&mut answer, selection);
     if !answer.errors.is_empty() && world.assumptions.is(&BATCH, "strict") {
         return Ok(answer);
     }
-    for (is_changed, item) in items {
-        if is_changed {
-            world.record(call, "updated", row, &item);
-            world.commit(Change::Put { kind: row.kind, item: item.clone() });
+    for item in items {
+        let id = item.id;
+        let old = world.state.item(row.kind, id).filter(|old| **old != item).cloned();
+        if let Some(old) = old {
+            world.record(call, row, Some(&old), Some(&item));
+            world.commit(Change::Put { kind: row.kind, item });
+            (row.after_write)(world, call, id);
         }
-        answer.push_with(|out| world.view().write(out, &item, &projection));
+        if let Some(item) = world.state.item(row.kind, id) {
+            answer.push_with(|out| world.view().write(out, item, &projection));
+        }
     }
     Ok(answer)
 }
@@ -168,64 +216,39 @@ pub(super) fn delete(
     world: &mut World,
     call: &mut Call<'_>,
     row: &'static Collection,
+    reach: &Reach<'_>,
     selector: &str,
 ) -> Result<Answer, Refusal> {
-    let selection = world.view().select(row, call.top(), &Selector::parse(selector)?)?;
+    let selection = world.view().select(row, reach, &Selector::parse(selector)?)?;
+    delete_items(world, call, row, &selection)
+}
+
+/// The same for items that are known by id.
+pub(super) fn delete_items(
+    world: &mut World,
+    call: &mut Call<'_>,
+    row: &'static Collection,
+    selection: &Selection,
+) -> Result<Answer, Refusal> {
     let mut answer = Answer::default();
     let mut deletable = Vec::with_capacity(selection.ids.len());
-    for id in selection.ids {
+    for id in selection.ids.iter().copied() {
         match (row.on_delete)(world, id) {
             Ok(()) => deletable.push(id),
             Err(refusal) => answer.errors.push(refusal.with_id(id)),
         }
     }
-    world.view().report_missing(&mut answer, &selection.missing);
+    world.view().report_missing(&mut answer, selection);
     if !answer.errors.is_empty() && world.assumptions.is(&BATCH, "strict") {
         return Ok(answer);
     }
     for id in deletable {
-        if row.kind == Kind::Limits {
-            release_limit(world, id);
-        }
-        bury(world, call, row, id);
+        bin::bury(world, call, row, id);
         if world.assumptions.is(&DELETE_RESULT, "ids") {
             answer.push(&json!({"id": id}));
         }
     }
     Ok(answer)
-}
-
-/// Takes an item out of the world and keeps it in the bin; for an account, first everything that it owns.
-pub(super) fn bury(world: &mut World, call: &mut Call<'_>, row: &'static Collection, id: u64) {
-    let Some(item) = world.state.item(row.kind, id).cloned() else { return };
-    if row.kind == Kind::Accounts {
-        for kind in Kind::ALL {
-            let owned: Vec<u64> = world.state.table(kind).owned(id).collect();
-            for inner in owned {
-                bury(world, call, kind.row(), inner);
-            }
-        }
-    }
-    world.record(call, "deleted", row, &item);
-    world.commit(Change::Remove { kind: row.kind, id });
-    let bin_id = world.state.next_id + 1;
-    world.commit(Change::NextId(bin_id));
-    world.commit(Change::Bury(Buried { id: bin_id, kind: row.kind, deleted: call.now, item }));
-}
-
-/// Assigns no limit to the accounts that had this one; only reached where the assumption resets instead of refusing.
-fn release_limit(world: &mut World, limit: u64) {
-    let users: Vec<Item> = world
-        .state
-        .table(Kind::Accounts)
-        .iter()
-        .filter(|account| account.fields.number("limit_id") == limit)
-        .cloned()
-        .collect();
-    for mut account in users {
-        account.fields.remove("limit_id");
-        world.commit(Change::Put { kind: Kind::Accounts, item: account });
-    }
 }
 
 /// Checks `given` against the row and lays it over `fields`.
@@ -285,6 +308,7 @@ fn check_shape(world: &World, field: &Field, value: &Value) -> Result<(), Refusa
         Shape::Boolean => value.is_boolean(),
         Shape::Text => value.is_string(),
         Shape::Object => value.is_object(),
+        Shape::List => value.is_array(),
         Shape::Integer { least, most } => match value.as_i64() {
             Some(number) if (least..=most).contains(&number) => true,
             Some(_) => {

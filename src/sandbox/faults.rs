@@ -11,12 +11,10 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Delivery, Refusal, Response},
+    effects::{self, FaultEffect},
     pattern,
     request::Target,
 };
-
-/// The longest delay, in milliseconds: an hour outlasts any client.
-const LONGEST: u64 = 3_600_000;
 
 /// A plan, as `--faults FILE` and `PUT /_sandbox/faults` give it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,67 +57,6 @@ pub struct FaultRule {
     pub effect: FaultEffect,
 }
 
-/// What a fault does to a request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum FaultEffect {
-    /// Answered with this status, without reaching the world.
-    Answer {
-        /// The HTTP status, 400 to 599.
-        status: u16,
-        /// Seconds for a `Retry-After` header; left out: no such header.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_after: Option<u64>,
-        /// The `reason` of the error.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-    },
-    /// The connection is closed and nothing was done.
-    CutBefore,
-    /// Everything was done and the connection is closed without an answer.
-    CutAfter,
-    /// The answer is announced in full and cut off after `keep` bytes.
-    Truncate {
-        /// How many bytes of the body arrive.
-        keep: usize,
-    },
-    /// The answer comes this much later.
-    Delay {
-        /// Milliseconds.
-        milliseconds: u64,
-    },
-    /// The body comes in pieces of 64 bytes.
-    SlowBody {
-        /// Milliseconds between two pieces.
-        milliseconds: u64,
-    },
-    /// The body is HTML, as a proxy in between might answer.
-    WrongJson,
-    /// The rows of a list are lost; its `pagination` stays.
-    LostRows,
-    /// The `count` of `pagination` is off.
-    WrongCount {
-        /// By how much.
-        by: i64,
-    },
-}
-
-impl FaultEffect {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Answer { .. } => "answer",
-            Self::CutBefore => "cut_before",
-            Self::CutAfter => "cut_after",
-            Self::Truncate { .. } => "truncate",
-            Self::Delay { .. } => "delay",
-            Self::SlowBody { .. } => "slow_body",
-            Self::WrongJson => "wrong_json",
-            Self::LostRows => "lost_rows",
-            Self::WrongCount { .. } => "wrong_count",
-        }
-    }
-}
-
 impl Faults {
     /// Reads a plan.
     ///
@@ -131,22 +68,8 @@ impl Faults {
             if rule.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
                 return Err(FaultsError::Range { index, what: "probability must be from 0 to 1" });
             }
-            match rule.effect {
-                FaultEffect::Answer { status, .. } if !(400..=599).contains(&status) => {
-                    return Err(FaultsError::Range {
-                        index,
-                        what: "status must be from 400 to 599",
-                    });
-                }
-                FaultEffect::Delay { milliseconds } | FaultEffect::SlowBody { milliseconds }
-                    if milliseconds > LONGEST =>
-                {
-                    return Err(FaultsError::Range {
-                        index,
-                        what: "milliseconds must not be more than an hour",
-                    });
-                }
-                _ => {}
+            if let Some(what) = rule.effect.problem() {
+                return Err(FaultsError::Range { index, what });
             }
         }
         Ok(faults)
@@ -193,7 +116,7 @@ impl FaultPlan {
         Self { seen: vec![(0, 0); plan.rules.len()], random: plan.seed, plan }
     }
 
-    /// The plan with its counts, as `GET /_sandbox/faults` shows it.
+    /// The plan with its counts, and all that a plan can do, as `GET /_sandbox/faults` shows it.
     pub(super) fn listed(&self) -> Value {
         let mut listed = json!(self.plan);
         if let Some(rules) = listed.get_mut("rules").and_then(Value::as_array_mut) {
@@ -202,6 +125,7 @@ impl FaultPlan {
                 rule["struck"] = json!(struck);
             }
         }
+        listed["effects"] = effects::catalogue();
         listed
     }
 
@@ -244,16 +168,15 @@ impl Strike {
     /// Answers in place of the world, where an effect says so.
     pub(super) fn apply_before(&self) -> Moment {
         let answered = self.0.iter().find_map(|(_, effect)| match effect {
-            FaultEffect::CutBefore => {
-                let mut response = Response::from(Answer::default());
-                response.delivery.cut = true;
-                Some(response)
+            FaultEffect::CutBefore => Some(cut(None)),
+            FaultEffect::Refuse { milliseconds } => {
+                Some(cut(Some(Duration::from_millis(*milliseconds))))
             }
             FaultEffect::Answer { status, retry_after, reason } => {
                 let refusal = Refusal::bad(reason.as_deref().unwrap_or("a fault was asked for"))
                     .with_status(*status);
                 Some(Response::from(match retry_after {
-                    Some(seconds) => refusal.with_header("retry-after", seconds.to_string()),
+                    Some(wait) => refusal.with_header("retry-after", wait.header()),
                     None => refusal,
                 }))
             }
@@ -273,6 +196,11 @@ impl Strike {
         for (_, effect) in &self.0 {
             match effect {
                 FaultEffect::LostRows => answer.forget_rows(),
+                FaultEffect::LostPages { after }
+                    if answer.pagination.is_some_and(|page| page.offset >= *after) =>
+                {
+                    answer.forget_rows();
+                }
                 FaultEffect::WrongCount { by } => {
                     if let Some(pagination) = &mut answer.pagination {
                         pagination.count = pagination.count.saturating_add_signed(*by);
@@ -297,6 +225,9 @@ impl Strike {
                     response.content_type = "text/html";
                     response.body = b"<html><body><h1>It works!</h1></body></html>".to_vec();
                 }
+                FaultEffect::WrongShape => {
+                    response.body = br#"{"result":{"status":"ok"},"data":null}"#.to_vec();
+                }
                 _ => {}
             }
         }
@@ -309,6 +240,14 @@ impl Strike {
             }
         }
     }
+}
+
+/// Nothing was done and nobody is told.
+fn cut(refuse: Option<Duration>) -> Response {
+    let mut response = Response::from(Answer::default());
+    response.delivery.cut = true;
+    response.delivery.refuse = refuse;
+    response
 }
 
 /// The next number from 0 to 1 of a seed (SplitMix64): all that a fault needs of randomness.

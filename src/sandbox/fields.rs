@@ -4,21 +4,23 @@ use super::{
     access,
     catalog::{
         Field,
-        Initial::{self, Absent, Boolean as Flag, EmptyObject, Integer as Number, Text as Words},
-        Shape::{self, Boolean, Integer, Object, Special, Text},
-        Shown::{self, Always, Asked, Never, OnCreation},
+        Initial::{
+            self, Absent, Boolean as Flag, EmptyList, EmptyObject, Integer as Number, Text as Words,
+        },
+        Shape::{self, Boolean, Integer, List, Object, Special, Text},
+        Shown::{self, Always, Asked, Never, OnCreation, Written},
         Source::{self, Client, Computed, Id, Owner, Server},
     },
-    counters,
+    counters, grants, links, realms, webhooks,
 };
 
 /// Any whole number from 0 on.
-const COUNT: Shape = Integer { least: 0, most: i64::MAX };
+pub(super) const COUNT: Shape = Integer { least: 0, most: i64::MAX };
 
 /// A bound: -1 for none of its own, 0 for nothing at all.
 const BOUND: Shape = Integer { least: -1, most: i64::MAX };
 
-const fn field(
+pub(super) const fn field(
     name: &'static str,
     shape: Shape,
     source: Source,
@@ -33,7 +35,7 @@ const fn bound(name: &'static str) -> Field {
     field(name, BOUND, Client, Asked, Number(-1))
 }
 
-pub(super) static SUBACCOUNT: [Field; 15] = [
+pub(super) static SUBACCOUNT: [Field; 16] = [
     field("id", COUNT, Id, Always, Absent),
     field("name", Text, Client, Always, Words("")),
     field("limit_id", COUNT, Client, Asked, Number(0)),
@@ -42,13 +44,14 @@ pub(super) static SUBACCOUNT: [Field; 15] = [
     field("email", Text, Server, Asked, Words("")),
     field("cid", COUNT, Owner, Asked, Absent),
     field("owner_id", COUNT, Computed(counters::owner), Asked, Absent),
-    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("blocked", COUNT, Computed(counters::blocked), Asked, Absent),
     field("counters", Object, Computed(counters::counters), Asked, Absent),
     field("limits", Object, Computed(counters::limits), Asked, Absent),
     field("region", Text, Server, Asked, Words("eu")),
     field("created", COUNT, Server, Asked, Number(0)),
     field("accessed", COUNT, Computed(counters::accessed), Asked, Absent),
     field("password_hash", Text, Server, Never, Absent),
+    field("blocked_until", COUNT, Server, Never, Number(0)),
 ];
 
 /// The same record from inside: name and metadata are the account's own, everything that bounds it is not.
@@ -61,7 +64,7 @@ pub(super) static CUSTOMER: [Field; 14] = [
     field("email", Text, Server, Asked, Words("")),
     field("cid", COUNT, Owner, Asked, Absent),
     field("owner_id", COUNT, Computed(counters::owner), Asked, Absent),
-    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("blocked", COUNT, Computed(counters::blocked), Asked, Absent),
     field("counters", Object, Computed(counters::counters), Asked, Absent),
     field("limits", Object, Computed(counters::limits), Asked, Absent),
     field("region", Text, Server, Asked, Words("eu")),
@@ -69,7 +72,7 @@ pub(super) static CUSTOMER: [Field; 14] = [
     field("accessed", COUNT, Computed(counters::accessed), Asked, Absent),
 ];
 
-pub(super) static TOKEN: [Field; 14] = [
+pub(super) static TOKEN: [Field; 16] = [
     field("id", COUNT, Id, Always, Absent),
     field("key", Text, Server, OnCreation, Absent),
     field("info", Text, Client, Always, Words("")),
@@ -84,6 +87,9 @@ pub(super) static TOKEN: [Field; 14] = [
     field("created", COUNT, Server, Always, Number(0)),
     field("accessed", COUNT, Server, Asked, Number(0)),
     field("blocked", COUNT, Server, Asked, Number(0)),
+    field("blocked_until", COUNT, Server, Never, Number(0)),
+    // The realm user whose log-in made the token, so that a change of the realm finds it.
+    field("user_id", COUNT, Server, Never, Number(0)),
 ];
 
 pub(super) static LIMIT: [Field; 47] = [
@@ -133,5 +139,135 @@ pub(super) static LIMIT: [Field; 47] = [
     bound("grants_count"),
     bound("identity_providers_count"),
     field("metadata", Object, Client, Asked, EmptyObject),
+    field("cid", COUNT, Owner, Asked, Absent),
+];
+
+pub(super) static REALM: [Field; 9] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("public_id", Text, Server, Always, Absent),
+    field("public_info", Object, Client, Asked, EmptyObject),
+    field("home", Special("object", realms::check_home), Client, Asked, Absent),
+    field("token_params", Special("object", realms::check_token_params), Client, Asked, Absent),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("cid", COUNT, Owner, Asked, Absent),
+    field("blocked", COUNT, Server, Asked, Number(0)),
+];
+
+pub(super) static REALM_USER: [Field; 15] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("realm_id", COUNT, Server, Asked, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("enabled", Boolean, Client, Asked, Flag(true)),
+    field("password", Text, Client, Written, Absent),
+    field("registration", Text, Client, Written, Absent),
+    field("has_password", Boolean, Computed(realms::has_password), Asked, Absent),
+    field("subaccount_id", COUNT, Server, Asked, Number(0)),
+    field(
+        "token_params",
+        Special("object", realms::check_token_params),
+        Client,
+        Asked,
+        EmptyObject,
+    ),
+    field("token_id", COUNT, Server, Asked, Number(0)),
+    field("token", Text, Computed(realms::token_key), Asked, Absent),
+    field("created", COUNT, Server, Asked, Number(0)),
+    field("cid", COUNT, Owner, Asked, Absent),
+    field("password_hash", Text, Server, Never, Absent),
+];
+
+pub(super) static REALM_ROLE: [Field; 6] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("realm_id", COUNT, Server, Asked, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field(
+        "token_params",
+        Special("object", realms::check_token_params),
+        Client,
+        Asked,
+        EmptyObject,
+    ),
+    field("cid", COUNT, Owner, Asked, Absent),
+];
+
+/// `id` and `realm_id` are how the sandbox finds the link; clients know it by its identity provider.
+pub(super) static REALM_PROVIDER: [Field; 12] = [
+    field("identity_provider_id", COUNT, Server, Always, Absent),
+    field("enabled", Boolean, Client, Always, Flag(true)),
+    field("allow_registration", Boolean, Client, Always, Flag(false)),
+    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("name", Text, Computed(links::provider_name), Asked, Absent),
+    field("type", Text, Computed(links::provider_type), Asked, Absent),
+    field("configuration", Object, Computed(links::provider_configuration), Asked, Absent),
+    field("public_info", Object, Computed(links::provider_public_info), Asked, Absent),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("realm_id", COUNT, Server, Asked, Absent),
+    field("cid", COUNT, Owner, Asked, Absent),
+    field("id", COUNT, Id, Never, Absent),
+];
+
+pub(super) static IDENTITY_PROVIDER: [Field; 8] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("cid", COUNT, Owner, Asked, Absent),
+    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("type", Text, Client, Asked, Words("")),
+    field("configuration", Object, Client, Asked, EmptyObject),
+    field("public_info", Object, Client, Asked, EmptyObject),
+];
+
+pub(super) static GRANT: [Field; 9] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("gid", COUNT, Client, Asked, Number(0)),
+    field("items", Special("object", grants::check_items), Client, Asked, EmptyObject),
+    field("access", Special("array", grants::check_access), Client, Asked, EmptyList),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    field("cid", COUNT, Owner, Asked, Absent),
+    field("blocked", COUNT, Server, Asked, Number(0)),
+    field("subaccounts", List, Server, Asked, EmptyList),
+];
+
+pub(super) static GRANTOR: [Field; 6] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("name", Text, Server, Always, Words("")),
+    field("gid", COUNT, Server, Asked, Number(0)),
+    field("items", Object, Server, Asked, EmptyObject),
+    field("access", List, Server, Asked, EmptyList),
+    field("cid", COUNT, Owner, Asked, Absent),
+];
+
+pub(super) static WEBHOOK: [Field; 10] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("name", Text, Client, Always, Words("")),
+    field("enabled", Boolean, Client, Asked, Flag(true)),
+    field("metadata", Object, Client, Asked, EmptyObject),
+    // In seconds.
+    field("queue_ttl", COUNT, Client, Asked, Number(86_400)),
+    field("delay", COUNT, Client, Asked, Number(0)),
+    field("triggers", Special("array", webhooks::check_triggers), Client, Asked, EmptyList),
+    field(
+        "configuration",
+        Special("object", webhooks::check_configuration),
+        Client,
+        Asked,
+        EmptyObject,
+    ),
+    field("cid", COUNT, Owner, Asked, Absent),
+    field("blocked", COUNT, Server, Asked, Number(0)),
+];
+
+/// A record of the recycle bin.
+pub(super) static DELETED: [Field; 7] = [
+    field("id", COUNT, Id, Always, Absent),
+    field("type", COUNT, Server, Always, Absent),
+    field("item_id", COUNT, Server, Always, Absent),
+    field("origin", Text, Server, Always, Absent),
+    field("data", Object, Server, Always, Absent),
+    field("deleted", COUNT, Server, Always, Absent),
     field("cid", COUNT, Owner, Asked, Absent),
 ];

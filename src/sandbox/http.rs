@@ -1,4 +1,4 @@
-//! The HTTP shell: sockets on one side, the clerk's queue on the other, and nothing decided in between.
+//! The HTTP shell: connections on one side, the clerk's queue on the other, and nothing decided in between.
 //!
 //! It speaks HTTP/1 through hyper without a framework, because faults need the connection itself: cut it before an
 //! answer, in the middle of a body, or send a body drop by drop.
@@ -8,7 +8,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, mpsc::Sender},
+    sync::mpsc::Sender,
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,21 +18,16 @@ use hyper::{
     HeaderMap,
     body::{Body, Bytes, Frame, Incoming},
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
-    sync::{Semaphore, oneshot, watch},
-    task::JoinSet,
+    sync::{mpsc::UnboundedSender, oneshot},
     time::{Sleep, sleep, timeout},
 };
 
 use super::{
     answer::{Delivery, Refusal, Response},
     clerk::Errand,
+    door::Closing,
     request::Request,
 };
 
@@ -45,16 +40,6 @@ const STATE_LIMIT: usize = 512 * 1024 * 1024;
 /// A client gets this long to send its body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection without a request is closed after this time. Longer than clients keep idle
-/// connections (90 s is usual), so that none finds its connection closed just as it writes.
-const IDLE: Duration = Duration::from_secs(120);
-
-/// Connections at a time; more wait in the listener's own queue.
-const CONNECTION_LIMIT: usize = 4096;
-
-/// What is in flight gets this long to finish when the sandbox stops.
-const DRAIN: Duration = Duration::from_secs(5);
-
 /// The size of the drops of a slow body, in bytes.
 const DROP: usize = 64;
 
@@ -66,72 +51,12 @@ const FLUSH: Duration = Duration::from_millis(20);
 pub(super) struct Shell {
     pub(super) clerk: Sender<Errand>,
     pub(super) latency: Duration,
-}
-
-/// Accepts connections until told to stop, then lets those in flight finish.
-pub(super) async fn serve(listener: TcpListener, shell: Shell, mut stop: watch::Receiver<bool>) {
-    let room = Arc::new(Semaphore::new(CONNECTION_LIMIT));
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = told_to(&mut stop) => break,
-        };
-        while connections.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, peer)) => {
-                // An answer is one small write; waiting for more to send with it only costs time.
-                let _ = stream.set_nodelay(true);
-                let connection = connection(stream, peer, shell.clone(), stop.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: let connections end before trying again.
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-    drop(shell);
-    let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} });
-    if drained.await.is_err() {
-        tracing::debug!("connections were still open after {DRAIN:?} and are closed now");
-    }
-}
-
-async fn connection<S>(stream: S, peer: SocketAddr, shell: Shell, mut stop: watch::Receiver<bool>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(move |request| answer(request, peer, shell.clone()));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = told_to(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::trace!(%error, "a connection ended early");
-    }
-}
-
-/// Waits for the word to stop; whoever could give it being gone is as good.
-async fn told_to(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
+    /// Closes the door, for faults that refuse connections.
+    pub(super) door: UnboundedSender<Closing>,
 }
 
 /// Any error ends the connection without an answer, which is what a cut is.
-async fn answer(
+pub(super) async fn answer(
     request: hyper::Request<Incoming>,
     peer: SocketAddr,
     shell: Shell,
@@ -142,15 +67,15 @@ async fn answer(
     let limit = if target.starts_with("/_sandbox/state") { STATE_LIMIT } else { BODY_LIMIT };
     // An announced body is refused before it is waited for.
     if body.size_hint().lower() > limit as u64 {
-        return deliver(Refusal::too_large(limit).into()).await;
+        return deliver(Refusal::too_large(limit).into(), &shell.door).await;
     }
     let body = match timeout(PATIENCE, Limited::new(body, limit).collect()).await {
         Ok(Ok(body)) => body.to_bytes().to_vec(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return deliver(Refusal::too_large(limit).into()).await;
+            return deliver(Refusal::too_large(limit).into(), &shell.door).await;
         }
         Ok(Err(_)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-        Err(_) => return deliver(Refusal::too_slow().into()).await,
+        Err(_) => return deliver(Refusal::too_slow().into(), &shell.door).await,
     };
     let (reply, response) = oneshot::channel();
     let request = Request {
@@ -165,7 +90,7 @@ async fn answer(
         .clerk
         .send(Errand { request, reply })
         .map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
-    deliver(response.await.map_err(cut)?).await
+    deliver(response.await.map_err(cut)?, &shell.door).await
 }
 
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
@@ -173,15 +98,24 @@ fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
-async fn deliver(response: Response) -> io::Result<hyper::Response<Drops>> {
+async fn deliver(
+    response: Response,
+    door: &UnboundedSender<Closing>,
+) -> io::Result<hyper::Response<Drops>> {
     let Response {
         status,
         headers,
         content_type,
         body,
-        delivery: Delivery { delay, cut, keep, pace },
+        delivery: Delivery { delay, cut, refuse, keep, pace },
     } = response;
     sleep(delay).await;
+    if let Some(time) = refuse {
+        let (closed, done) = oneshot::channel();
+        let _ = door.send(Closing { time, closed });
+        // The client must not find the door open after it was cut off.
+        let _ = done.await;
+    }
     if cut {
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
@@ -201,7 +135,7 @@ async fn deliver(response: Response) -> io::Result<hyper::Response<Drops>> {
 }
 
 /// A body that can be slow, and can end too early.
-struct Drops {
+pub(super) struct Drops {
     drops: VecDeque<Bytes>,
     pace: Option<Duration>,
     is_cut: bool,

@@ -64,6 +64,10 @@ impl Fields {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
     pub(super) fn remove(&mut self, name: &str) {
         self.0.retain(|(key, _)| *key != name);
     }

@@ -3,7 +3,7 @@
 //! Invariant: no entry holds a secret. Bodies and headers are not kept, and what a path can hold of a key is struck out
 //! on the way in, so that neither memory nor file ever has it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,9 @@ pub(super) struct Entry {
     pub(super) app: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) trace: Option<String>,
+    /// The address that the request came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) host: Option<IpAddr>,
     /// The faults that struck, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) fault: Vec<String>,

@@ -5,13 +5,14 @@
 //! in one of them shows.
 //!
 //! ```text
-//!   sockets ──► http ──► clerk ──► world ──► crud · auth · control      one request at a time, pure
-//!               (async)  (thread)    │           │
-//!                          │         │           ├─ catalog, fields   what collections there are: one table
-//!                          ▼         ▼           ├─ rules, access     what may be written
-//!                        store     journal       ├─ select, selector  what is read, and how it is found
-//!                     (snapshot     faults       └─ assumptions       what had to be guessed: one table
-//!                      and log)
+//!   door ─────► http ──► clerk ──► world ──► routes ──► crud · auth · bin · realms · grants · logs · telematics
+//!               (async)  (thread)    │           │      (one request at a time, pure)
+//!                          │         │           ├─ catalog, rows, fields   what collections there are: one table
+//!                          ▼         ▼           ├─ admission, acl, quota   who may call, what it may do, how much
+//!                        store     journal       │  and metering            and how often
+//!                     (snapshot     faults       ├─ rules, access, links    what may be written, and what hangs on it
+//!                      and log)     control      ├─ select, selector        what is read, and how it is found
+//!                                                └─ assumptions             what had to be guessed: one table
 //! ```
 //!
 //! * [`World`](world::World) is a state machine: request, time and randomness in, response and changes out. It knows no
@@ -27,23 +28,38 @@
 //! Invariant: an answered write is in the log before its answer is sent.
 
 mod access;
+mod acl;
 mod admission;
 mod answer;
 mod assumptions;
 mod auth;
+mod bin;
 mod catalog;
 mod clerk;
 mod control;
 mod counters;
 mod crud;
+mod door;
+mod effects;
 mod expression;
 mod faults;
 mod fields;
+mod grants;
 mod http;
 mod item;
 mod journal;
+mod links;
+mod logs;
+mod metering;
+mod overview;
+mod page;
 mod pattern;
+mod quota;
+mod realm_routes;
+mod realms;
 mod request;
+mod routes;
+mod rows;
 mod rules;
 mod secret;
 mod seed;
@@ -51,8 +67,12 @@ mod select;
 mod selector;
 mod state;
 mod store;
+mod telematics;
+mod telematics_fields;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod webhooks;
 mod world;
 
 use std::{
@@ -72,8 +92,10 @@ use tokio::{
 };
 
 pub use assumptions::{ASSUMPTIONS, AssumeError, Assumption, Assumptions, describe_assumptions};
-pub use faults::{FaultEffect, FaultRule, Faults, FaultsError};
+pub use effects::{FaultEffect, RetryAfter};
+pub use faults::{FaultRule, Faults, FaultsError};
 pub use store::StoreError;
+pub use tls::TlsError;
 
 /// How a sandbox is to be started.
 #[derive(Clone, Debug)]
@@ -82,6 +104,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The folder that keeps the world over restarts; `None` forgets it.
     pub state: Option<PathBuf>,
+    /// The folder that gets a `ca.pem`: serve HTTPS with a self-made certificate that this file vouches for.
+    pub tls: Option<PathBuf>,
     /// How long each request waits before it is handled.
     pub latency: Duration,
     /// Calls that each account has per minute before it is answered 429; `None` for no bound.
@@ -97,6 +121,7 @@ impl Default for Options {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             state: None,
+            tls: None,
             latency: Duration::ZERO,
             calls_per_minute: None,
             assumptions: Assumptions::default(),
@@ -119,6 +144,9 @@ pub enum StartError {
     /// The state folder cannot be used.
     #[error("cannot use the state of the sandbox")]
     State(#[from] StoreError),
+    /// There is no certificate to serve.
+    #[error("cannot serve HTTPS")]
+    Tls(#[from] TlsError),
     /// The system gives no thread.
     #[error("cannot start the thread of the sandbox")]
     Thread(#[source] io::Error),
@@ -157,10 +185,14 @@ impl Sandbox {
     /// # Errors
     /// The address is taken, the state folder cannot be used (or another process uses it), or there is no thread left.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, state, latency, calls_per_minute, assumptions, faults } = options;
+        let Options { listen, state, tls, latency, calls_per_minute, assumptions, faults } =
+            options;
         let unusable = |source| StartError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(unusable)?;
-        let url = format!("http://{}", listener.local_addr().map_err(unusable)?);
+        let year = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year();
+        let tls = tls.map(|folder| tls::acceptor(&folder, year.into())).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().map_err(unusable)?);
         let (clerk, inbox) = mpsc::channel();
         let (ready, opened) = oneshot::channel();
         let (ending, ended) = oneshot::channel();
@@ -182,11 +214,15 @@ impl Sandbox {
             .map_err(StartError::Thread)?;
         let crashed = || StartError::Thread(io::Error::other("it ended before it was ready"));
         let token = opened.await.map_err(|_| crashed())??;
-        let server = tokio::spawn(http::serve(listener, http::Shell { clerk, latency }, stopped));
+        let (door, orders) = tokio::sync::mpsc::unbounded_channel();
+        let shell = http::Shell { clerk, latency, door };
+        let door = door::Door { listener, tls, orders };
+        let server = tokio::spawn(door::serve(door, shell, stopped));
         Ok(Self { url, token, stop, server, ended: Some(ended) })
     }
 
-    /// Where it listens, `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Where it listens, `http://127.0.0.1:PORT` or, with a certificate, `https://127.0.0.1:PORT`, without a slash at
+    /// the end.
     pub fn url(&self) -> &str {
         &self.url
     }

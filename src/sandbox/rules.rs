@@ -14,14 +14,6 @@ use super::{
     world::World,
 };
 
-pub(super) fn nothing(_: &World, _: &mut Draft<'_>) -> Result<(), Refusal> {
-    Ok(())
-}
-
-pub(super) fn nothing_to_delete(_: &World, _: u64) -> Result<(), Refusal> {
-    Ok(())
-}
-
 /// A token starts its life with a key that only its creator is told.
 pub(super) fn create_token(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     check_lifetime(draft)?;

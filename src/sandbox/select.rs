@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{
+    acl::Decision,
     answer::{Answer, Pagination, Refusal},
     assumptions::{
         ANY_ORIGIN, Assumptions, DEFAULT_FIELDS, MISSING_ID, PAGE_SIZE, PAGINATION,
@@ -24,6 +25,32 @@ pub(super) struct View<'a> {
     pub(super) assumptions: &'a Assumptions,
 }
 
+/// How far a call reaches.
+#[derive(Clone, Copy)]
+pub(super) struct Reach<'a> {
+    /// The account whose branch is in sight.
+    pub(super) top: u64,
+    /// The items that those of a nested collection have to live in.
+    pub(super) parents: Option<&'a [u64]>,
+    /// What the token may touch; `None` for everything.
+    pub(super) grant: Option<&'a Decision>,
+}
+
+impl Reach<'_> {
+    /// The whole branch of an account.
+    pub(super) fn branch(top: u64) -> Self {
+        Self { top, parents: None, grant: None }
+    }
+
+    /// Whether the token may touch an item that is in sight.
+    fn grants(&self, item: &Item) -> bool {
+        self.grant.is_none_or(|grant| {
+            let groups = item.fields.get("groups").and_then(Value::as_array);
+            grant.covers(item.id, groups.is_some_and(|groups| !groups.is_empty()))
+        })
+    }
+}
+
 /// What a selector came to.
 #[derive(Debug, Default)]
 pub(super) struct Selection {
@@ -31,6 +58,8 @@ pub(super) struct Selection {
     pub(super) ids: Vec<u64>,
     /// The ids that were asked for by name and are not there, or not in the branch.
     pub(super) missing: Vec<u64>,
+    /// The ids that were asked for by name and that the token may not touch.
+    pub(super) denied: Vec<u64>,
 }
 
 /// The columns of an answer.
@@ -45,7 +74,7 @@ struct Column {
 
 impl<'a> View<'a> {
     /// What `field` of `item` reads as; `None` when the item does not have it.
-    pub(super) fn value(self, item: &'a Item, field: &Field) -> Option<Cow<'a, Value>> {
+    pub(super) fn value<'i>(self, item: &'i Item, field: &Field) -> Option<Cow<'i, Value>> {
         match field.source {
             Source::Id => Some(Cow::Owned(item.id.into())),
             Source::Owner => Some(Cow::Owned(item.cid.into())),
@@ -63,9 +92,8 @@ impl<'a> View<'a> {
     }
 
     /// The value behind a dotted name, as conditions see it.
-    fn named(self, row: &Collection, item: &'a Item, name: &str) -> Value {
-        let Some(field) =
-            row.field(selector::head(name)).filter(|field| field.shown != Shown::Never)
+    fn named(self, row: &Collection, item: &Item, name: &str) -> Value {
+        let Some(field) = row.field(selector::head(name)).filter(|field| field.shown.is_readable())
         else {
             return Value::Null;
         };
@@ -78,30 +106,35 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The items of `row` that `selector` means, among those that the branch of `top` owns.
+    /// The items of `row` that `selector` means, among those that the call reaches.
     pub(super) fn select(
         self,
         row: &Collection,
-        top: u64,
+        reach: &Reach<'_>,
         selector: &Selector,
     ) -> Result<Selection, Refusal> {
         self.check_fields(row, selector)?;
         let table = self.state.table(row.kind);
-        let everything = self.state.is_everything(top);
-        let in_branch =
-            |item: &Item| item.cid != 0 && (everything || self.state.within(item.cid, top));
-        let accepted = |item: &&Item| {
-            in_branch(item)
-                && (selector.conditions.is_empty()
-                    || selector.accepts(&|name| self.named(row, item, name)))
+        let everything = self.state.is_everything(reach.top);
+        let in_parent = |item: &Item| match (row.parent, reach.parents) {
+            (Some(parent), Some(parents)) => parents.contains(&item.fields.number(parent.field)),
+            _ => true,
         };
+        let in_sight = |item: &Item| {
+            item.cid != 0
+                && (everything || self.state.within(item.cid, reach.top))
+                && in_parent(item)
+                && self.meets(row, item, selector)
+        };
+        let accepted = |item: &&Item| in_sight(item) && reach.grants(item);
         let mut selection = Selection::default();
         if !selector.ids.is_empty() {
             for id in &selector.ids {
-                match table.get(*id).filter(accepted) {
-                    Some(item) => selection.ids.push(item.id),
+                match table.get(*id).filter(|item| in_sight(item)) {
+                    Some(item) if reach.grants(item) => selection.ids.push(item.id),
+                    Some(_) if selector.is_strict() => selection.denied.push(*id),
                     None if selector.is_strict() => selection.missing.push(*id),
-                    None => {}
+                    _ => {}
                 }
             }
             selection.ids.sort_unstable();
@@ -123,12 +156,17 @@ impl<'a> View<'a> {
         Ok(selection)
     }
 
-    fn check_fields(self, row: &Collection, selector: &Selector) -> Result<(), Refusal> {
+    /// Whether an item satisfies the conditions of a selector.
+    pub(super) fn meets(self, row: &Collection, item: &Item, selector: &Selector) -> bool {
+        selector.conditions.is_empty() || selector.accepts(&|name| self.named(row, item, name))
+    }
+
+    pub(super) fn check_fields(self, row: &Collection, selector: &Selector) -> Result<(), Refusal> {
         let mut refusal = None;
         if self.assumptions.is(&UNKNOWN_FIELD_SELECTED, "refuse") {
             selector.visit_fields(&mut |name| {
                 let head = selector::head(name);
-                if row.field(head).is_none_or(|field| field.shown == Shown::Never) {
+                if row.field(head).is_none_or(|field| !field.shown.is_readable()) {
                     let hint = nearest(head, row.fields.iter().map(|field| field.name));
                     let hint =
                         hint.map(|name| format!(", did you mean \"{name}\"?")).unwrap_or_default();
@@ -146,25 +184,37 @@ impl<'a> View<'a> {
     pub(super) fn read(
         self,
         row: &Collection,
-        top: u64,
+        reach: &Reach<'_>,
         text: &str,
         target: &Target,
     ) -> Result<Answer, Refusal> {
-        let selector = Selector::parse(text)?;
-        let selection = self.select(row, top, &selector)?;
+        let selection = self.select(row, reach, &Selector::parse(text)?)?;
+        let table = self.state.table(row.kind);
+        let mut answer = self.page(row, selection.ids.len(), target, |index| {
+            selection.ids.get(index).and_then(|id| table.get(*id))
+        })?;
+        self.report_missing(&mut answer, &selection);
+        Ok(answer)
+    }
+
+    /// One page of a list of `count` items, the whole list when no page was asked for.
+    pub(super) fn page<'i>(
+        self,
+        row: &Collection,
+        count: usize,
+        target: &Target,
+        item: impl Fn(usize) -> Option<&'i Item>,
+    ) -> Result<Answer, Refusal> {
         let projection = self.projection(row, target, Shown::Always)?;
         let mut answer = Answer::default();
-        let count = selection.ids.len() as u64;
         let asked = target.number("limit")?.filter(|limit| *limit > 0);
         let most = self.assumptions.number(&PAGE_SIZE).unwrap_or(u64::MAX);
         let limit = asked.map_or(u64::MAX, |limit| limit.min(most));
         let offset = target.number("offset")?.unwrap_or(0);
-        let page = selection.ids.iter().skip(index(offset)).take(index(limit));
-        let table = self.state.table(row.kind);
-        for item in page.filter_map(|id| table.get(*id)) {
+        for item in (0..count).skip(index(offset)).take(index(limit)).filter_map(item) {
             answer.push_with(|out| self.write(out, item, &projection));
         }
-        self.report_missing(&mut answer, &selection.missing);
+        let count = count as u64;
         answer.pagination = match self.assumptions.value(&PAGINATION) {
             "never" => None,
             "always" => Some(Pagination { limit: limit.min(most), offset, count }),
@@ -173,12 +223,15 @@ impl<'a> View<'a> {
         Ok(answer)
     }
 
-    /// Adds a refusal per missing id.
-    pub(super) fn report_missing(self, answer: &mut Answer, missing: &[u64]) {
+    /// Adds a refusal per id that is not there, or not for this token.
+    pub(super) fn report_missing(self, answer: &mut Answer, selection: &Selection) {
         let status = self.assumptions.status(&MISSING_ID);
-        answer
-            .errors
-            .extend(missing.iter().map(|id| Refusal::missing_item(*id).with_status(status)));
+        let missing = selection.missing.iter();
+        answer.errors.extend(missing.map(|id| Refusal::missing_item(*id).with_status(status)));
+        let denied = selection.denied.iter();
+        answer.errors.extend(denied.map(|id| {
+            Refusal::forbidden("the access of the token does not cover this item").with_id(*id)
+        }));
     }
 
     /// The columns that a request asks for, or the default ones. `moment` is `OnCreation` for the answer to a POST.
@@ -189,7 +242,7 @@ impl<'a> View<'a> {
         moment: Shown,
     ) -> Result<Projection, Refusal> {
         let readable = |field: &Field| match field.shown {
-            Shown::Never => false,
+            Shown::Written | Shown::Never => false,
             Shown::OnCreation => {
                 moment == Shown::OnCreation || !self.assumptions.is(&TOKEN_KEY_ON_READ, "never")
             }
@@ -206,7 +259,7 @@ impl<'a> View<'a> {
                     moment == Shown::OnCreation || self.assumptions.is(&TOKEN_KEY_ON_READ, "always")
                 }
                 Shown::Asked => everything,
-                Shown::Never => false,
+                Shown::Written | Shown::Never => false,
             };
             return Ok(Projection(row.fields.iter().filter(default).map(column).collect()));
         }

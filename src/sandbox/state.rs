@@ -5,7 +5,10 @@
 //!
 //! Invariant: nothing outside this file writes to a table or an index.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    net::IpAddr,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,6 +59,9 @@ pub(super) struct Buried {
     pub(super) kind: Kind,
     /// Unix time of the deletion.
     pub(super) deleted: u64,
+    /// The record of the account that took this item along; `None` when it was deleted by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cause: Option<u64>,
     pub(super) item: Item,
 }
 
@@ -104,6 +110,19 @@ pub(super) struct LogRecord {
     pub(super) app: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) note: Option<String>,
+    /// The address that the call came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) host: Option<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) method: Option<String>,
+    /// The path of the call, with keys struck out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) uri: Option<String>,
+    /// The item before and after, without its secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) old: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) new: Option<Value>,
 }
 
 /// The items of one kind.
@@ -145,6 +164,8 @@ pub(super) struct State {
     keys: HashMap<Box<str>, u64>,
     /// Account → its parent; 0 above a root. Walked for each item of a branch, hence apart from the table.
     parents: HashMap<u64, u64>,
+    /// Account → how many items of each kind its whole branch owns. What limits are held against, at any size of branch.
+    totals: HashMap<u64, [u32; Kind::ALL.len()]>,
     pub(super) bin: BTreeMap<u64, Buried>,
     pub(super) codes: BTreeMap<String, Code>,
     pub(super) outbox: VecDeque<Mail>,
@@ -189,6 +210,28 @@ impl State {
     /// Whether a branch is the whole world, which spares a walk per item.
     pub(super) fn is_everything(&self, top: u64) -> bool {
         top == self.root && self.table(Kind::Accounts).owned(0).count() == 1
+    }
+
+    /// How many items of a kind the account and everything below it own together.
+    pub(super) fn usage(&self, account: u64, kind: Kind) -> u64 {
+        self.totals.get(&account).map_or(0, |totals| totals[kind as usize].into())
+    }
+
+    /// Counts everything afresh. For states from outside, where items may come before the accounts that own them.
+    pub(super) fn recount(&mut self) {
+        self.totals.clear();
+        for kind in Kind::ALL {
+            let owners: Vec<u64> = self.table(kind).iter().map(|item| item.cid).collect();
+            owners.into_iter().for_each(|cid| self.count(kind, cid, 1));
+        }
+    }
+
+    fn count(&mut self, kind: Kind, cid: u64, step: i32) {
+        let accounts: Vec<u64> = self.lineage(cid).collect();
+        for account in accounts {
+            let totals = self.totals.entry(account).or_insert([0; Kind::ALL.len()]);
+            totals[kind as usize] = totals[kind as usize].saturating_add_signed(step);
+        }
     }
 
     /// Applies one change.
@@ -253,29 +296,37 @@ impl State {
                     self.keys.insert(key.into(), id);
                 }
             }
-            Kind::Limits => {}
+            _ => {}
         }
         let table = &mut self.tables[kind as usize];
-        if let Some(old) = table.items.insert(id, item)
-            && old.cid != cid
-        {
-            table.owners.remove(&(old.cid, id));
+        let old = table.items.insert(id, item).map(|old| old.cid);
+        if old == Some(cid) {
+            return;
         }
         table.owners.insert((cid, id));
+        if let Some(old) = old {
+            table.owners.remove(&(old, id));
+            self.count(kind, old, -1);
+        }
+        self.count(kind, cid, 1);
     }
 
     fn remove(&mut self, kind: Kind, id: u64) {
         let table = &mut self.tables[kind as usize];
         let Some(item) = table.items.remove(&id) else { return };
         table.owners.remove(&(item.cid, id));
+        self.count(kind, item.cid, -1);
         match kind {
-            Kind::Accounts => drop(self.parents.remove(&id)),
+            Kind::Accounts => {
+                self.parents.remove(&id);
+                self.totals.remove(&id);
+            }
             Kind::Tokens => {
                 if let Some(Value::String(key)) = item.fields.get("key") {
                     self.keys.remove(key.as_str());
                 }
             }
-            Kind::Limits => {}
+            _ => {}
         }
     }
 }

@@ -2,10 +2,15 @@
 
 mod accounts;
 mod auth;
+mod bin;
 mod faults;
 mod fuzz;
+mod limits;
+mod logs;
 mod persistence;
 mod reading;
+mod realms;
+mod telematics;
 mod tokens;
 mod writing;
 

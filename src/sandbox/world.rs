@@ -4,21 +4,22 @@
 //! the request changed waits in [`World::take_changes`] for the one who keeps the log. The same request against the same
 //! world with the same time and randomness always has the same answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{
-    access,
     admission::{self, Caller},
-    answer::{Answer, Refusal, Response},
+    answer::{Answer, Response},
     assumptions::{Assumptions, LAPSED_TOKEN},
-    auth,
-    catalog::{self, Collection, Kind},
+    catalog::{Collection, Kind},
     control,
-    crud::{self, Write},
     faults::{FaultPlan, Moment},
     item::Item,
     journal::{Entry, Journal},
+    logs,
+    metering::{self, Meter},
+    page,
     request::{Request, Target},
+    routes, rows,
     select::View,
     state::{Buried, Change, LogRecord, State},
 };
@@ -39,8 +40,7 @@ pub(super) struct World {
     pub(super) faults: FaultPlan,
     pub(super) journal: Journal,
     pub(super) calls_per_minute: Option<u32>,
-    /// Account → start of its minute and calls in it.
-    pub(super) calls: HashMap<u64, (u64, u32)>,
+    pub(super) meter: Meter,
     /// Where this world is served, for answers that name their own host.
     pub(super) url: String,
     /// Nothing lapses before this second; 0 when that is not known.
@@ -81,7 +81,7 @@ impl World {
             faults: FaultPlan::default(),
             journal: Journal::default(),
             calls_per_minute: None,
-            calls: HashMap::new(),
+            meter: Meter::default(),
             url: String::new(),
             next_lapse: 0,
             is_recording,
@@ -97,8 +97,13 @@ impl World {
 
     /// Makes a change part of the world, and of the log.
     pub(super) fn commit(&mut self, change: Change) {
-        if let Change::Put { kind: Kind::Tokens, item } = &change {
-            self.next_lapse = self.next_lapse.min(admission::lapses_at(item));
+        if let Change::Put { kind, item } = &change {
+            if *kind == Kind::Tokens {
+                self.next_lapse = self.next_lapse.min(admission::lapses_at(item));
+            }
+            if let until @ 1.. = item.fields.number("blocked_until") {
+                self.next_lapse = self.next_lapse.min(until);
+            }
         }
         self.note(&change);
         self.state.apply(change);
@@ -147,26 +152,58 @@ impl World {
     /// Takes another world's state in place of this one's.
     pub(super) fn replace(&mut self, state: State) {
         self.state = state;
-        self.calls.clear();
+        self.meter = Meter::default();
         self.next_lapse = 0;
         self.changes.clear();
         self.touched.clear();
         self.is_replaced = true;
     }
 
-    /// Writes a record of the platform's own log.
-    pub(super) fn record(&mut self, call: &Call<'_>, event: &str, row: &Collection, item: &Item) {
-        let app =
-            call.request.header("x-flespi-app").map(|app| app.chars().take(APP_LENGTH).collect());
+    /// Writes into the platform's log what a call did to an item: made, changed or deleted it.
+    pub(super) fn record(
+        &mut self,
+        call: &Call<'_>,
+        row: &Collection,
+        old: Option<&Item>,
+        new: Option<&Item>,
+    ) {
+        let event = match (old, new) {
+            (None, _) => logs::CREATED,
+            (Some(_), Some(_)) => logs::UPDATED,
+            (Some(_), None) => logs::DELETED,
+        };
+        self.record_event(call, event, row, old, new);
+    }
+
+    /// The same for any event.
+    pub(super) fn record_event(
+        &mut self,
+        call: &Call<'_>,
+        event: &str,
+        row: &Collection,
+        old: Option<&Item>,
+        new: Option<&Item>,
+    ) {
+        let Some(item) = new.or(old) else { return };
+        // What an account does to its own record it reads in its own log; all else is in the log of the owner.
+        let is_own = row.type_number == rows::CUSTOMER.type_number;
         self.commit(Change::Log(LogRecord {
             timestamp: call.now,
             event: event.to_owned(),
             origin_type: row.type_number,
             origin_id: item.id,
-            cid: item.cid,
+            cid: if is_own { item.id } else { item.cid },
             token_id: call.caller.map(|caller| caller.token),
-            app,
+            app: call
+                .request
+                .header("x-flespi-app")
+                .map(|app| app.chars().take(APP_LENGTH).collect()),
             note: None,
+            host: Some(call.request.peer),
+            method: Some(call.request.method.clone()),
+            uri: Some(Entry::for_target(&call.request.target, Some(&call.target)).path),
+            old: old.and_then(|old| logs::snapshot(row, old)),
+            new: new.and_then(|new| logs::snapshot(row, new)),
         }));
     }
 
@@ -182,7 +219,13 @@ impl World {
         if let Ok(target) = &target
             && target.segments.first().is_some_and(|first| first == "_sandbox")
         {
-            return control::serve(self, request, target);
+            return control::serve(self, request, target, now);
+        }
+        if let Ok(target) = &target
+            && target.segments.is_empty()
+            && request.method == "GET"
+        {
+            return page::response();
         }
         self.sweep(now);
         let signer = admission::signer(self, request).map(|token| (token.id, token.cid));
@@ -203,6 +246,7 @@ impl World {
             trace: request
                 .header("x-flespi-trace")
                 .map(|trace| trace.chars().take(TRACE_LENGTH).collect()),
+            host: Some(request.peer),
             ..Entry::for_target(&request.target, target.as_ref().ok())
         };
         let response = match target {
@@ -214,7 +258,8 @@ impl World {
                     Moment::Answered(response) => response,
                     Moment::Passed => {
                         let mut call = Call { request, target, now, entropy, caller: None };
-                        let mut answer = self.dispatch(&mut call).unwrap_or_else(Answer::from);
+                        let mut answer =
+                            routes::dispatch(self, &mut call).unwrap_or_else(Answer::from);
                         faults.distort(&mut answer);
                         let mut response = Response::from(answer);
                         faults.apply_after(&mut response);
@@ -226,65 +271,6 @@ impl World {
         entry.status = (!response.delivery.cut).then_some(response.status);
         self.journal.push(entry);
         response
-    }
-
-    fn dispatch(&mut self, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-        let path = call.target.segments.clone();
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        if let ["auth", rest @ ..] = path.as_slice() {
-            return auth::serve(self, call, rest);
-        }
-        let caller = admission::admit(self, call.request, call.now, false, false)?;
-        call.caller = Some(caller);
-        if path.first() == Some(&"platform") && caller.access != access::MASTER {
-            return Err(Refusal::forbidden("this needs a master token"));
-        }
-        let method = call.request.method.clone();
-        if path == ["platform", "customer"] {
-            return self.customer(call, &method, caller);
-        }
-        let found = catalog::COLLECTIONS.into_iter().find_map(|row| {
-            let segments: Vec<&str> = row.path.split('/').collect();
-            path.strip_prefix(segments.as_slice()).map(|rest| (row, rest))
-        });
-        match found {
-            Some((row, [])) => match method.as_str() {
-                "POST" => crud::create(self, call, row),
-                _ => Err(Refusal::method("POST")),
-            },
-            Some((row, [selector])) => match method.as_str() {
-                "GET" => self.view().read(row, caller.top, selector, &call.target),
-                "PUT" => crud::update(self, call, row, selector, Write::Set),
-                "PATCH" => crud::update(self, call, row, selector, Write::Merge),
-                "DELETE" => crud::delete(self, call, row, selector),
-                _ => Err(Refusal::method("GET PUT PATCH DELETE")),
-            },
-            _ => Err(Refusal::missing_path(&path.join("/"))),
-        }
-    }
-
-    /// `/platform/customer`: the account's own record, always an array of one.
-    fn customer(
-        &mut self,
-        call: &mut Call<'_>,
-        method: &str,
-        caller: Caller,
-    ) -> Result<Answer, Refusal> {
-        let row = &catalog::CUSTOMER;
-        match method {
-            "GET" => {
-                let projection =
-                    self.view().projection(row, &call.target, catalog::Shown::Always)?;
-                let mut answer = Answer::default();
-                if let Some(account) = self.state.account(caller.top) {
-                    answer.push_with(|out| self.view().write(out, account, &projection));
-                }
-                Ok(answer)
-            }
-            "PUT" => crud::update_items(self, call, row, &[caller.top], &[], Write::Set),
-            "PATCH" => crud::update_items(self, call, row, &[caller.top], &[], Write::Merge),
-            _ => Err(Refusal::method("GET PUT PATCH")),
-        }
     }
 
     /// Removes what time has taken: lapsed tokens, old records of the bin, old codes. Costs nothing while nothing is due.
@@ -307,31 +293,43 @@ impl World {
             .map(|record| record.id)
             .collect();
         old.into_iter().for_each(|id| self.commit(Change::Exhume(id)));
+        let unblock = metering::lift_blocks(self, now);
         let void = self.state.codes.values().filter(|code| code.until <= now);
         let void: Vec<String> = void.map(|code| code.code.clone()).collect();
         void.into_iter().for_each(|code| self.commit(Change::Spend(code)));
         let dues = self.state.table(Kind::Tokens).iter().map(admission::lapses_at);
         let dues = dues.chain(self.state.bin.values().map(end));
         let dues = dues.chain(self.state.codes.values().map(|code| code.until));
-        self.next_lapse = dues.min().unwrap_or(u64::MAX);
+        self.next_lapse = dues.chain([unblock]).min().unwrap_or(u64::MAX);
     }
 
     fn lapse(&mut self, token: Item, now: u64) {
         self.commit(Change::Remove { kind: Kind::Tokens, id: token.id });
         self.commit(Change::Log(LogRecord {
             timestamp: now,
-            event: "deleted".to_owned(),
-            origin_type: catalog::TOKENS.type_number,
+            event: logs::DELETED.to_owned(),
+            origin_type: rows::TOKENS.type_number,
             origin_id: token.id,
             cid: token.cid,
             token_id: None,
             app: None,
             note: Some("token has been expired and deleted".to_owned()),
+            host: None,
+            method: None,
+            uri: None,
+            old: logs::snapshot(&rows::TOKENS, &token),
+            new: None,
         }));
         if self.assumptions.is(&LAPSED_TOKEN, "bin") {
             let id = self.state.next_id + 1;
             self.commit(Change::NextId(id));
-            self.commit(Change::Bury(Buried { id, kind: Kind::Tokens, deleted: now, item: token }));
+            self.commit(Change::Bury(Buried {
+                id,
+                kind: Kind::Tokens,
+                deleted: now,
+                cause: None,
+                item: token,
+            }));
         }
     }
 }

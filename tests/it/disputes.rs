@@ -200,3 +200,32 @@ fn protection_in_a_forged_mark_protects_only_the_forgers_own() {
     let plan = tenants.world.plan(&[".", "--prune"]);
     assert!(plan["blocked"].to_string().contains("protected"), "{plan:#}");
 }
+
+#[test]
+fn an_account_bound_by_its_id_is_found_whatever_the_tenant_takes_away() {
+    let tenants = Tenants::new();
+    let world = &tenants.world;
+    let wipe = || {
+        let token = world.item("tokens", "info", "admin")["id"].clone();
+        tenants.meddle("PUT", &format!("/platform/tokens/{token}"), &json!({"metadata": {}}));
+        tenants.meddle("PUT", "/platform/customer", &json!({"metadata": {}, "name": "hidden"}));
+    };
+    // Without a second token of that name the look-up above is unambiguous.
+    let globex = "kind: Token\nmetadata: {name: admin, account: globex}";
+    world.edit("all.yaml", globex, &globex.replace("name: admin", "name: other"));
+    world.apply(&[".", "--prune", "--approve", &digest(world)]);
+    wipe();
+    let plan = world.plan(&["."]);
+    assert_eq!(plan["summary"]["create"], 1, "nothing is left to know it by: {plan:#}");
+
+    let acme = "kind: Subaccount\nmetadata: {name: acme}";
+    let bound = format!("kind: Subaccount\nmetadata: {{name: acme, id: {}}}", tenants.acme);
+    world.edit("all.yaml", acme, &bound);
+    let plan = world.plan(&["."]);
+    assert_eq!(plan["summary"]["create"], 0, "{plan:#}");
+    assert_eq!(plan["steps"][0]["address"], "subaccount/acme", "{plan:#}");
+}
+
+fn digest(world: &World) -> String {
+    world.plan(&[".", "--prune"])["digest"].as_str().unwrap().to_owned()
+}

@@ -270,6 +270,20 @@ spec: {ttl: 1h, access: {acl: [{uri: gw, methods: [GET]}]}}
 }
 
 #[test]
+fn metadata_of_others_is_only_written_when_asked_for_and_that_of_the_panel_never() {
+    let world = World::new();
+    let metadata = json!({"app": {"password": "canary-1"}, "sys_user_config": "canary-2"});
+    world.api("POST", "/platform/limits", Some(&json!([{"name": "a", "metadata": metadata}])));
+    let text = world.run(&["export"]).expect(0).stdout;
+    assert!(!text.contains("canary") && text.contains("has keys of others"), "{text}");
+    let text = world.run(&["export", "--metadata", "--out", "live"]).expect(0).stderr;
+    assert!(!text.contains("canary"), "{text}");
+    let text = world.read("live/limits.yaml");
+    assert!(text.contains("password: canary-1") && !text.contains("canary-2"), "{text}");
+    nothing_is_to_do(&world, "live");
+}
+
+#[test]
 fn a_forged_mark_is_told_and_not_followed() {
     let world = World::new();
     world.write(
@@ -322,12 +336,17 @@ fn r8_random_worlds_are_exported_losslessly() {
         let start = std::time::Instant::now();
         let run = world.run(&["export", "--stack", "default", "--out", "live"]).expect(0);
         let exported = start.elapsed();
+        let start = std::time::Instant::now();
         nothing_is_to_do(&world, "live");
+        let checked = start.elapsed();
         world.run(&["export", "--stack", "default", "--out", "again"]).expect(0);
         assert_eq!(files(&world, "live"), files(&world, "again"), "seed {seed}");
         let applied = world.apply(&["live"]);
         assert!(applied.stdout.contains("nothing to do"), "seed {seed}: {}", applied.stdout);
         assert_eq!(world.writes().len(), 0, "seed {seed}");
-        println!("seed {seed}, {objects} objects, exported in {exported:?}\n{}", run.stderr);
+        println!(
+            "seed {seed}, {objects} objects, exported in {exported:?}, checked in {checked:?}\n{}",
+            run.stderr
+        );
     }
 }

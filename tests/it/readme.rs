@@ -57,5 +57,5 @@ fn every_console_block_of_the_readme_is_true() {
         assert_eq!(without_chance(&got), without_chance(expected), "{command}");
         shown += 1;
     }
-    assert_eq!(shown, 3);
+    assert_eq!(shown, 4);
 }

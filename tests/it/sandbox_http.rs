@@ -188,6 +188,28 @@ async fn connections_are_cut_and_bodies_truncated_as_asked() {
 }
 
 #[tokio::test]
+async fn connections_are_refused_for_as_long_as_asked() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    with(&sandbox, |client| {
+        let idle = TcpStream::connect(client.address).unwrap();
+        client.faults(
+            json!({"method": "POST", "count": 1, "effect": {"refuse": {"milliseconds": 2000}}}),
+        );
+        assert!(client.try_send("POST", "/platform/limits", r#"[{"name":"x"}]"#).is_none());
+        let refused = TcpStream::connect(client.address).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        let mut nothing = [0];
+        assert_eq!((&idle).read(&mut nothing).unwrap(), 0, "a waiting connection is closed too");
+        while TcpStream::connect(client.address).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(client.limits(), 0, "nothing was done");
+    })
+    .await;
+    sandbox.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_request_end_their_own_connection_only() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     with(&sandbox, |client| {

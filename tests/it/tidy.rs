@@ -65,6 +65,22 @@ fn every_file_of_tests_is_part_of_the_binary() {
 const LAYERS: &[(&str, &[&str])] = &[
     ("src/sandbox", &["api", "apply", "cli", "manifest", "observe", "plan", "resource"]),
     ("src/source", &["api", "apply", "cli", "manifest", "observe", "plan", "resource", "sandbox"]),
+    (
+        "src/rights",
+        &[
+            "api",
+            "apply",
+            "cli",
+            "diagnostic",
+            "manifest",
+            "observe",
+            "plan",
+            "report",
+            "resource",
+            "sandbox",
+            "source",
+        ],
+    ),
     ("src/resource", &["api", "apply", "cli", "manifest", "observe", "plan", "sandbox"]),
     ("src/manifest", &["api", "apply", "cli", "observe", "plan", "sandbox"]),
     ("src/api", &["apply", "cli", "manifest", "observe", "plan", "sandbox"]),
@@ -96,6 +112,7 @@ fn the_planner_has_no_clock_no_tasks_and_no_chance() {
     let mut pure = sources("src/plan");
     pure.extend(sources("src/resource"));
     pure.extend(sources("src/export"));
+    pure.extend(sources("src/rights"));
     pure.extend(
         sources("src/apply").into_iter().filter(|(name, _)| name.ends_with("scheduler.rs")),
     );

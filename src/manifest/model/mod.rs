@@ -3,14 +3,20 @@
 //! The schemas in `schemas/` are made from these types, so an editor, `validate` and the decoder
 //! cannot disagree. Doc comments here are what an editor shows.
 
+mod expect;
 mod limit;
 mod parts;
+mod policies;
 mod stack;
 mod subaccount;
 mod token;
 
+pub use expect::{Expect, Expectation, ExpectedRequest};
 pub use limit::{LimitManifest, LimitSpec};
 pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSink, SecretSource};
+pub use policies::{
+    Exception, Level, Names, NeverAllowed, NoUnlimited, Policies, RuleName, TtlAtMost,
+};
 pub use stack::{DeletesOf, Guards, StackManifest, StackSpec};
 pub use subaccount::{Credentials, LimitRef, SubaccountManifest, SubaccountSpec};
 pub use token::{

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::parts::ApiVersion;
-use crate::resource::{self, Drift, Kind};
+use super::policies::{Exception, Policies};
+use crate::resource::{self, Drift, Kind, Tariff};
 
 /// Settings of the load; at most one in a set of manifests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -52,6 +53,12 @@ pub struct StackSpec {
     pub exclude: Vec<ExcludePattern>,
     /// How much a pass may delete or cut off before a person has to approve it.
     pub guards: Guards,
+    /// The platform's plan of the account of our own token: what it has is checked against what the manifests ask for.
+    pub plan: Option<Tariff>,
+    /// Rules for every object of the load.
+    pub policies: Policies,
+    /// Objects that need not keep a rule.
+    pub exceptions: Vec<Exception>,
 }
 
 /// Bounds on what a pass deletes or cuts off. What a subaccount holds counts with it: its tokens

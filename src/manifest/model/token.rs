@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
+use super::expect::Expect;
 use super::parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSink};
 
 /// An access key.
@@ -67,6 +68,9 @@ pub struct TokenSpec {
     /// What may be done to the token.
     #[serde(default)]
     pub lifecycle: Lifecycle,
+    /// Requests that it must be able to make, and requests that it must not: checked by `validate`.
+    #[serde(default)]
+    pub expect: Expect,
 }
 
 /// What a token allows.

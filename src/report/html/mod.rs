@@ -174,12 +174,17 @@ fn step_article(step: &Step, places: &BTreeMap<&StepId, usize>) -> String {
         true => String::new(),
         false => format!("<table><tbody>\n{rows}</tbody></table>\n"),
     };
+    let rights = outline::rights(step).map(|(verdict, lines)| {
+        let (verdict, lines) = (html(&verdict), block(lines));
+        format!("<p><b>{verdict}</b></p>\n<pre>{lines}</pre>\n")
+    });
     format!(
         "<article class=\"step\" id=\"{}\">\n<h3><span class=\"tag {class}\">{}</span> \
-         <code>{}</code></h3>\n{table}<p class=\"soft\">because {}</p>\n</article>\n",
+         <code>{}</code></h3>\n{table}{}<p class=\"soft\">because {}</p>\n</article>\n",
         anchor(step, places),
         outline::verb(step),
         html(&step.address.to_string()),
+        rights.unwrap_or_default(),
         html(&step.reason)
     )
 }
@@ -191,22 +196,25 @@ fn row(change: &Change) -> String {
             let (old, new) = (html(&old), html(&new));
             format!("<code><del>{old}</del></code> → <code><ins>{new}</ins></code>")
         }
-        Shown::Lines(lines) => {
-            let lines = lines.into_iter().map(|(side, line)| {
-                let (class, sign) = match side {
-                    Side::Before => (" class=\"was\"", '-'),
-                    Side::After => (" class=\"will\"", '+'),
-                    Side::Both => ("", ' '),
-                };
-                format!("<span{class}>{sign} {}</span>", html(&line))
-            });
-            format!("<pre>{}</pre>", lines.collect::<String>())
-        }
+        Shown::Lines(lines) => format!("<pre>{}</pre>", block(lines)),
     };
     format!(
         "<tr><th scope=\"row\"><code>{}</code></th><td>{value}</td></tr>\n",
         html(&change.field)
     )
+}
+
+/// Lines that were, will be or stay.
+fn block(lines: Vec<(Side, String)>) -> String {
+    let lines = lines.into_iter().map(|(side, line)| {
+        let (class, sign) = match side {
+            Side::Before => (" class=\"was\"", '-'),
+            Side::After => (" class=\"will\"", '+'),
+            Side::Both => ("", ' '),
+        };
+        format!("<span{class}>{sign} {}</span>", html(&line))
+    });
+    lines.collect()
 }
 
 /// How a content security policy names a text: its SHA-256 in base64.

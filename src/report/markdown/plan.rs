@@ -191,11 +191,19 @@ fn step_block(step: &Step) -> String {
             }
         }
     }
+    let rights = outline::rights(step).map(|(verdict, lines)| {
+        let lines = lines.iter().map(|(side, line)| {
+            let sign = if *side == Side::After { '+' } else { '-' };
+            format!("{sign}     {line}\n")
+        });
+        format!("    {verdict}\n{}", lines.collect::<String>())
+    });
+    let rights = rights.filter(|rights| rights.len() <= LONGEST_STEP).unwrap_or_default();
     if body.len() > LONGEST_STEP {
         let fields: Vec<&str> = step.changes.iter().map(|change| change.field.as_str()).collect();
         let fields: String = printable(&fields.join(", ")).chars().take(PROSE).collect();
         body = format!("    too long to show here: {fields}\n");
     }
     let reason: String = printable(&step.reason).chars().take(PROSE).collect();
-    format!("{head}{body}    because {reason}\n")
+    format!("{head}{body}{rights}    because {reason}\n")
 }

@@ -51,7 +51,7 @@ fn ten_thousand_changes_are_all_on_the_page_and_in_the_text() {
     assert!(plan.steps.iter().all(|step| shown.contains(step.address.to_string().as_str())));
     let text = plan_text(&plan, None);
     assert_eq!(text.matches("because ").count(), 10_000);
-    assert!(text.contains("and 900 more, each below"));
+    assert!(text.contains("and 1900 more, each below"));
 }
 
 #[test]

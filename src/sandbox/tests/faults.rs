@@ -53,6 +53,57 @@ fn a_page_can_lie() {
 }
 
 #[test]
+fn later_pages_can_be_lost_while_the_first_arrives() {
+    let mut bench = Bench::new();
+    let root = bench.root;
+    for name in ["x", "y", "z"] {
+        bench.limit(root, name);
+    }
+    plan(&mut bench, json!({"effect": {"lost_pages": {"after": 2}}}));
+    let page = |bench: &mut Bench, offset: u64| {
+        let page = bench.get(&format!("/platform/limits/all?limit=2&offset={offset}"));
+        (page.rows().len(), page.body["pagination"]["count"].clone())
+    };
+    assert_eq!(page(&mut bench, 0), (2, json!(3)));
+    assert_eq!(page(&mut bench, 2), (0, json!(3)));
+}
+
+#[test]
+fn retry_after_can_be_missing_a_number_or_a_date() {
+    let date = "Wed, 21 Oct 2026 07:28:00 GMT";
+    for (given, header) in [
+        (Value::Null, None),
+        (json!(7), Some("7".to_owned())),
+        (json!(date), Some(date.to_owned())),
+    ] {
+        let mut bench = Bench::new();
+        plan(&mut bench, json!({"effect": {"answer": {"status": 429, "retry_after": given}}}));
+        let refused = bench.get("/platform/limits/all");
+        let sent = refused.headers.into_iter().find(|(name, _)| *name == "retry-after");
+        assert_eq!((refused.status, sent.map(|(_, value)| value)), (429, header));
+    }
+}
+
+#[test]
+fn an_answer_can_be_json_and_not_the_envelope() {
+    let mut bench = Bench::new();
+    plan(&mut bench, json!({"effect": "wrong_shape"}));
+    assert!(!bench.get("/platform/limits/all").body["result"].is_array());
+}
+
+#[test]
+fn the_list_of_faults_tells_what_struck_and_what_there_is() {
+    let mut bench = Bench::new();
+    plan(&mut bench, json!({"name": "late", "effect": {"delay": {"milliseconds": 1}}}));
+    bench.get("/platform/limits/all");
+    let listed = bench.ask("GET", "/_sandbox/faults").unsigned().send();
+    let rule = &listed.row()["rules"][0];
+    assert_eq!((&rule["name"], &rule["struck"]), (&json!("late"), &json!(1)));
+    let effects = listed.row()["effects"].as_array().unwrap();
+    assert!(effects.iter().any(|entry| entry["effect"]["refuse"].is_object()), "{effects:?}");
+}
+
+#[test]
 fn a_fault_can_be_meant_for_one_account() {
     let mut bench = Bench::new();
     let root = bench.root;

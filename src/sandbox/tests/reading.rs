@@ -129,7 +129,7 @@ fn metadata_is_searched_by_nested_fields_and_expressions() {
 fn unknown_paths_and_methods_are_told_in_the_envelope() {
     let mut bench = Bench::new();
     for (method, target, status) in [
-        ("GET", "/", 404),
+        ("POST", "/", 404),
         ("GET", "/platform", 404),
         ("GET", "/platform/spaceships/all", 404),
         ("GET", "/platform/limits/all/what", 404),

@@ -196,6 +196,40 @@ impl World {
         })
     }
 
+    /// A request with exactly these headers and this body: status and whole answer.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: &str,
+    ) -> (u16, Value) {
+        let url = format!("{}{path}", self.sandbox().url());
+        let mut request = self.http.request(method.parse().unwrap(), url).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.runtime.block_on(async {
+            let response = request.send().await.unwrap();
+            let status = response.status().as_u16();
+            let text = response.text().await.unwrap();
+            (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+        })
+    }
+
+    /// What a browser gets: headers and text.
+    pub fn page(&self, path: &str) -> (Vec<(String, String)>, String) {
+        let url = format!("{}{path}", self.sandbox().url());
+        self.runtime.block_on(async {
+            let response = self.http.get(url).send().await.unwrap();
+            assert_eq!(response.status(), 200);
+            let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap().to_owned();
+            let head = response.headers().iter();
+            let head = head.map(|(name, value)| (name.to_string(), text(value))).collect();
+            (head, response.text().await.unwrap())
+        })
+    }
+
     /// A call with the root account's token that must succeed: its `result`.
     #[track_caller]
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<Value> {

@@ -1,0 +1,151 @@
+//! Whether tokens may do what their manifests expect.
+
+use super::model::{Access, Expectation, TokenManifest};
+use super::view::View;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::resource::{Address, Declared, Kind};
+use crate::rights::{
+    Circumstances, Decision, InvalidRequest, Method, Request, Rights, Verdict, decide,
+};
+use crate::source::Target;
+
+/// What an expectation wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Allowed,
+    Denied,
+}
+
+/// Checks every expectation of every token.
+pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    for declared in view.of_kind(Kind::Token) {
+        let Some(manifest) = view.token(&declared.address) else {
+            continue;
+        };
+        let expect = &manifest.spec.expect;
+        for (list, wanted, name) in
+            [(&expect.allow, Wanted::Allowed, "allow"), (&expect.deny, Wanted::Denied, "deny")]
+        {
+            for (index, expectation) in list.iter().enumerate() {
+                let pointer = format!("/spec/expect/{name}/{index}");
+                let finding = one(view, declared, manifest, expectation, wanted, &pointer);
+                diagnostics.extend(finding);
+            }
+        }
+    }
+}
+
+fn one(
+    view: &View<'_>,
+    declared: &Declared,
+    manifest: &TokenManifest,
+    expectation: &Expectation,
+    wanted: Wanted,
+    pointer: &str,
+) -> Option<Diagnostic> {
+    let (text, below) = expectation.request();
+    let pointer = format!("{pointer}{below}");
+    let address = &declared.address;
+    let mut request: Request = match text.parse() {
+        Ok(request) => request,
+        Err(error) => return Some(invalid(view, address, &pointer, text, &error)),
+    };
+    if let Expectation::With(with) = expectation {
+        request.circumstances = Circumstances {
+            ip: with.ip.clone(),
+            origin: with.origin.clone(),
+            at: None,
+            in_groups: with.in_groups,
+        };
+    }
+    let decision = decide(&rights(declared), &request);
+    let is_met = match wanted {
+        Wanted::Allowed => decision.allowed(),
+        Wanted::Denied => decision.verdict == Verdict::Denied,
+    };
+    if is_met {
+        return None;
+    }
+    let Decision { verdict, entry, words, conditions: _ } = decision;
+    let (wanted, is) = match (wanted, verdict) {
+        (Wanted::Allowed, Verdict::Denied) => ("allowed", "is denied"),
+        (Wanted::Allowed, Verdict::InPart) => ("allowed", "is allowed in part only"),
+        (Wanted::Denied, Verdict::InPart) => ("denied", "is allowed in part"),
+        (Wanted::Denied, Verdict::Allowed) => ("denied", "is allowed"),
+        (Wanted::Allowed, _) => ("allowed", "may be denied"),
+        (Wanted::Denied, Verdict::Depends) => ("denied", "may be allowed"),
+        (Wanted::Denied, Verdict::Denied) => return None,
+    };
+    let message = format!("{} has to be {wanted} and {is}: {words}", quote(text));
+    let finding = Diagnostic::error(Code::ExpectationFailed, message);
+    let mut finding = view.place(finding, address, &pointer, Target::Value);
+    let access = entry_pointer(&manifest.spec.access, entry);
+    finding = view.mention(finding, address, &access, Target::Key, "what decides it");
+    if verdict == Verdict::Depends && request.circumstances.in_groups.is_none() {
+        finding = finding.help(format!(
+            "say which is meant: `{{request: {text}, in_groups: true}}`, or `false`"
+        ));
+    }
+    Some(finding.help("change the access, or what is expected of it"))
+}
+
+/// The rights of a declared token, once it is enabled: what it is expected to do is not about that switch.
+pub(super) fn rights(declared: &Declared) -> Rights {
+    Rights { enabled: true, ..Rights::of(|field| declared.fields.get(field)) }
+}
+
+/// Where in a manifest the entry of an access list stands; a preset has its list elsewhere.
+pub(super) fn entry_pointer(access: &Access, entry: Option<usize>) -> String {
+    match (access, entry) {
+        (Access::Acl(_), Some(entry)) => format!("/spec/access/acl/{entry}"),
+        _ => "/spec/access".to_owned(),
+    }
+}
+
+fn invalid(
+    view: &View<'_>,
+    address: &Address,
+    pointer: &str,
+    text: &str,
+    error: &InvalidRequest,
+) -> Diagnostic {
+    let finding = Diagnostic::error(Code::InvalidValue, error.to_string());
+    let finding = view.place(finding, address, pointer, Target::Value);
+    match (help(text, error), view.span(address, pointer, Target::Value)) {
+        (Ok(meant), Some(span)) => {
+            finding.help(format!("did you mean `{meant}`?")).suggest(span, meant)
+        }
+        (Ok(meant), None) => finding.help(format!("did you mean `{meant}`?")),
+        (Err(help), _) => finding.help(help),
+    }
+}
+
+/// What was probably meant, or else how a request is written.
+pub(super) fn help(text: &str, error: &InvalidRequest) -> Result<String, &'static str> {
+    match error {
+        InvalidRequest::Verb(verb) => {
+            let upper: Option<Method> = verb.to_uppercase().parse().ok();
+            let lower = verb.to_lowercase();
+            let meant = match (upper, lower.as_str()) {
+                (Some(method), _) => Some(method.to_string()),
+                (None, "publish" | "subscribe") => Some(lower),
+                _ => None,
+            };
+            match meant {
+                Some(meant) => Ok(text.replacen(verb.as_str(), &meant, 1)),
+                None => {
+                    Err("write `GET gw/devices/123`, `publish site/7/state` or `subscribe site/#`")
+                }
+            }
+        }
+        InvalidRequest::Incomplete(..) => {
+            Err("a `#` after a space begins a comment; put such a request in quotes")
+        }
+        InvalidRequest::NoSelector { path, .. } => {
+            Ok(format!("{text}/all").replace(&format!("{path}//all"), &format!("{path}/all")))
+        }
+        InvalidRequest::Topic(..) => {
+            Err("`+` is one whole level, `#` any number of them at the end")
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What a Stack demands of every object: rules, how much each matters, and who is excepted.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::token::Ttl;
+
+/// How much it matters when a rule is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The manifests are invalid.
+    #[default]
+    Deny,
+    /// It is told.
+    Warn,
+}
+
+/// Rules for every object of the load. A rule that is left out does not hold.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Policies {
+    /// No token has the access `master`.
+    pub no_master_tokens: Option<Level>,
+    /// No token has the access `standard`: every one names what it may do.
+    pub no_standard_tokens: Option<Level>,
+    /// Tokens that are not used run out in time.
+    pub ttl_at_most: Option<TtlAtMost>,
+    /// Every token ends by itself, used or not: it has `expire`, and no `ttl` that outlives it.
+    pub tokens_need_expire: Option<Level>,
+    /// Every token names the addresses that may use it.
+    pub tokens_need_ips: Option<Level>,
+    /// Every subaccount names its limit.
+    pub subaccounts_need_limit: Option<Level>,
+    /// Limits bound these quotas: they name them, with something else than -1.
+    pub no_unlimited: Option<NoUnlimited>,
+    /// The subaccounts of an account may not use more together than it has itself.
+    pub no_overcommitment: Option<Level>,
+    /// How objects are called.
+    pub names: Option<Names>,
+    /// Requests that no token may be able to make.
+    pub never_allowed: Option<NeverAllowed>,
+}
+
+/// The name of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each is documented where it is set")]
+pub enum RuleName {
+    NoMasterTokens,
+    NoStandardTokens,
+    TtlAtMost,
+    TokensNeedExpire,
+    TokensNeedIps,
+    SubaccountsNeedLimit,
+    NoUnlimited,
+    NoOvercommitment,
+    Names,
+    NeverAllowed,
+}
+
+/// Tokens that are not used run out in time.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TtlAtMost {
+    /// The longest `ttl` that a token may have.
+    pub max: Ttl,
+    /// How much it matters; default `deny`.
+    #[serde(default)]
+    pub level: Level,
+}
+
+/// Limits bound quotas.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoUnlimited {
+    /// The quotas, such as `devices_count`.
+    #[schemars(length(min = 1), example = ["devices_count", "tokens_count"])]
+    pub quotas: BTreeSet<String>,
+    /// How much it matters; default `deny`.
+    #[serde(default)]
+    pub level: Level,
+}
+
+/// How objects are called: each `metadata.name` matches one of the patterns of its kind, with `*` and `?`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Names {
+    /// For limits; empty: any name.
+    pub limit: Vec<String>,
+    /// For subaccounts; empty: any name.
+    pub subaccount: Vec<String>,
+    /// For tokens; empty: any name.
+    #[schemars(example = ["*-ro", "*-rw"])]
+    pub token: Vec<String>,
+    /// How much it matters; default `deny`.
+    pub level: Level,
+}
+
+/// Requests that no token may be able to make.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NeverAllowed {
+    /// Methods and paths, or `publish` or `subscribe` and a topic.
+    #[schemars(length(min = 1), example = ["DELETE gw/devices/all", "publish command/#"])]
+    pub requests: Vec<String>,
+    /// How much it matters; default `deny`.
+    #[serde(default)]
+    pub level: Level,
+}
+
+/// One object that need not keep one rule.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// The rule.
+    pub rule: RuleName,
+    /// The object's address.
+    #[schemars(
+        regex(pattern = r"^(limit|subaccount|token)(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+$"),
+        example = "token/emea/breakglass"
+    )]
+    pub object: String,
+    /// Why, for whoever reviews it.
+    #[schemars(length(min = 8))]
+    pub reason: String,
+}

@@ -1,0 +1,147 @@
+//! The rules that a Stack sets, and who is excepted.
+//!
+//! Rules are data: a name that is the key below `spec.policies`, a code, and a function that finds what breaks it. How much
+//! that matters, and for whom it does not hold, is decided here, once for all of them. Exceptions stand in the Stack and not
+//! on the object, so that whoever may write a token may not excuse it as well.
+
+mod rules;
+
+use std::collections::BTreeSet;
+
+use super::model::{Exception, Level, Policies, RuleName, StackManifest};
+use super::parse::Document;
+use super::view::View;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+use crate::resource::Address;
+use crate::source::Target;
+
+/// A rule.
+struct Rule {
+    name: RuleName,
+    /// The key below `spec.policies`.
+    key: &'static str,
+    code: Code,
+    /// How much it matters; none if the Stack does not set it.
+    level: fn(&Policies) -> Option<Level>,
+    /// What breaks it.
+    broken: fn(&View<'_>, &Policies) -> Vec<Broken>,
+}
+
+/// Something that breaks a rule.
+struct Broken {
+    object: Address,
+    message: String,
+    /// Where in the manifest of the object, and which half of the pair.
+    at: (String, Target),
+    help: String,
+}
+
+impl Broken {
+    fn new(
+        object: &Address,
+        message: impl Into<String>,
+        at: impl Into<String>,
+        target: Target,
+        help: impl Into<String>,
+    ) -> Self {
+        let (message, help) = (message.into(), help.into());
+        Self { object: object.clone(), message, at: (at.into(), target), help }
+    }
+}
+
+/// Checks every rule that the Stack sets.
+pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    let Some((document, stack)) = view.stack else { return };
+    rules::parameters(document, &stack.spec.policies, diagnostics);
+    let exceptions: Vec<(&Exception, Option<Address>)> = stack
+        .spec
+        .exceptions
+        .iter()
+        .map(|exception| (exception, exception.object.parse().ok()))
+        .collect();
+    let mut used = BTreeSet::new();
+    for rule in rules::ALL {
+        let Some(level) = (rule.level)(&stack.spec.policies) else { continue };
+        let is_excepted = |object: &Address, used: &mut BTreeSet<usize>| {
+            let index = exceptions.iter().position(|(exception, address)| {
+                exception.rule == rule.name && address.as_ref() == Some(object)
+            });
+            used.extend(index);
+            index.is_some()
+        };
+        for broken in (rule.broken)(view, &stack.spec.policies) {
+            if !is_excepted(&broken.object, &mut used) {
+                diagnostics.push(told(view, document, rule, level, broken));
+            }
+        }
+        if rule.name == RuleName::NoOvercommitment {
+            for (object, finding) in super::arithmetic::overcommitted(view) {
+                if !is_excepted(&object, &mut used) {
+                    let finding =
+                        Diagnostic { code: rule.code, severity: severity(level), ..finding };
+                    diagnostics.push(finding);
+                }
+            }
+        }
+    }
+    unused(view, document, stack, &used, diagnostics);
+}
+
+fn severity(level: Level) -> Severity {
+    match level {
+        Level::Deny => Severity::Error,
+        Level::Warn => Severity::Warning,
+    }
+}
+
+fn told(
+    view: &View<'_>,
+    document: &Document,
+    rule: &Rule,
+    level: Level,
+    broken: Broken,
+) -> Diagnostic {
+    let Broken { object, message, at: (at, target), help } = broken;
+    let finding = match severity(level) {
+        Severity::Error => Diagnostic::error(rule.code, message),
+        Severity::Warning => Diagnostic::warning(rule.code, message),
+    };
+    let finding = view.place(finding, &object, &at, target);
+    let stands = document.span(&format!("/spec/policies/{}", rule.key), Target::Key);
+    finding.and(stands, "the rule").help(help).help(format!(
+        "to except it, write in the Stack `exceptions: [{{rule: {}, object: {object}, reason: ...}}]`",
+        rule.key
+    ))
+}
+
+/// An exception that excepts nothing hides the next thing that it fits.
+fn unused(
+    view: &View<'_>,
+    document: &Document,
+    stack: &StackManifest,
+    used: &BTreeSet<usize>,
+    diagnostics: &mut Diagnostics,
+) {
+    for (index, exception) in stack.spec.exceptions.iter().enumerate() {
+        if used.contains(&index) {
+            continue;
+        }
+        let object: Option<Address> = exception.object.parse().ok();
+        let rule = rules::ALL.iter().find(|rule| rule.name == exception.rule);
+        let is_set = rule.is_some_and(|rule| (rule.level)(&stack.spec.policies).is_some());
+        let (why, below) = match object {
+            Some(object) if view.desired.objects.contains_key(&object) && is_set => {
+                (format!("{object} keeps the rule"), "object")
+            }
+            Some(object) if is_set => (format!("no manifest declares {object}"), "object"),
+            _ => ("the Stack does not set this rule".to_owned(), "rule"),
+        };
+        let at = format!("/spec/exceptions/{index}/{below}");
+        diagnostics.push(
+            Diagnostic::warning(Code::PolicyException, format!("nothing is excepted: {why}"))
+                .at(document.span(&at, Target::Value), "")
+                .help("take the exception out")
+                .pointer(at),
+        );
+    }
+}

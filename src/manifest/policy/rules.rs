@@ -1,0 +1,296 @@
+//! Every rule, and what breaks it.
+
+use serde_json::Value;
+
+use super::{Broken, Rule};
+use crate::diagnostic::suggest::nearest;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::manifest::expect::{self, entry_pointer, rights};
+use crate::manifest::model::{Policies, RuleName};
+use crate::manifest::parse::Document;
+use crate::manifest::view::View;
+use crate::resource::{Declared, Kind, quota};
+use crate::rights::{Request, Verdict, decide, mask_matches};
+use crate::source::Target;
+
+/// Every rule.
+pub(super) const ALL: &[Rule] = &[
+    Rule {
+        name: RuleName::NoMasterTokens,
+        key: "no-master-tokens",
+        code: Code::PolicyNoMasterTokens,
+        level: |policies| policies.no_master_tokens,
+        broken: |view, _| of_type(view, 1, "master"),
+    },
+    Rule {
+        name: RuleName::NoStandardTokens,
+        key: "no-standard-tokens",
+        code: Code::PolicyNoStandardTokens,
+        level: |policies| policies.no_standard_tokens,
+        broken: |view, _| of_type(view, 0, "standard"),
+    },
+    Rule {
+        name: RuleName::TtlAtMost,
+        key: "ttl-at-most",
+        code: Code::PolicyTtlAtMost,
+        level: |policies| policies.ttl_at_most.as_ref().map(|rule| rule.level),
+        broken: ttl_at_most,
+    },
+    Rule {
+        name: RuleName::TokensNeedExpire,
+        key: "tokens-need-expire",
+        code: Code::PolicyTokensNeedExpire,
+        level: |policies| policies.tokens_need_expire,
+        broken: |view, _| tokens_need_expire(view),
+    },
+    Rule {
+        name: RuleName::TokensNeedIps,
+        key: "tokens-need-ips",
+        code: Code::PolicyTokensNeedIps,
+        level: |policies| policies.tokens_need_ips,
+        broken: |view, _| tokens_need_ips(view),
+    },
+    Rule {
+        name: RuleName::SubaccountsNeedLimit,
+        key: "subaccounts-need-limit",
+        code: Code::PolicySubaccountsNeedLimit,
+        level: |policies| policies.subaccounts_need_limit,
+        broken: |view, _| subaccounts_need_limit(view),
+    },
+    Rule {
+        name: RuleName::NoUnlimited,
+        key: "no-unlimited",
+        code: Code::PolicyNoUnlimited,
+        level: |policies| policies.no_unlimited.as_ref().map(|rule| rule.level),
+        broken: no_unlimited,
+    },
+    Rule {
+        name: RuleName::NoOvercommitment,
+        key: "no-overcommitment",
+        code: Code::PolicyNoOvercommitment,
+        level: |policies| policies.no_overcommitment,
+        // What is found by arithmetic comes with places of its own.
+        broken: |_, _| Vec::new(),
+    },
+    Rule {
+        name: RuleName::Names,
+        key: "names",
+        code: Code::PolicyNames,
+        level: |policies| policies.names.as_ref().map(|rule| rule.level),
+        broken: names,
+    },
+    Rule {
+        name: RuleName::NeverAllowed,
+        key: "never-allowed",
+        code: Code::PolicyNeverAllowed,
+        level: |policies| policies.never_allowed.as_ref().map(|rule| rule.level),
+        broken: never_allowed,
+    },
+];
+
+/// Parameters that the schema cannot check.
+pub(super) fn parameters(document: &Document, policies: &Policies, diagnostics: &mut Diagnostics) {
+    for (index, name) in policies.no_unlimited.iter().flat_map(|rule| &rule.quotas).enumerate() {
+        if quota::NAMES.contains(&name.as_str()) {
+            continue;
+        }
+        // The set has another order than the list that was written.
+        let list = "/spec/policies/no-unlimited/quotas";
+        let written = document.value.get("spec").and_then(|spec| {
+            spec.get("policies")?.get("no-unlimited")?.get("quotas").map(|list| list.as_sequence())
+        });
+        let index = written
+            .and_then(|items| items.iter().position(|item| item.as_str() == Some(name)))
+            .unwrap_or(index);
+        let at = format!("{list}/{index}");
+        let span = document.span(&at, Target::Value);
+        let finding =
+            Diagnostic::error(Code::InvalidValue, format!("{} is no quota of limits", quote(name)))
+                .at(span, "")
+                .pointer(at);
+        diagnostics.push(match nearest(name, quota::NAMES.iter().copied()) {
+            Some(similar) => {
+                finding.help(format!("did you mean `{similar}`?")).suggest(span, similar)
+            }
+            None => finding.help("quotas are called as in the manifests of limits"),
+        });
+    }
+    for (index, text) in policies.never_allowed.iter().flat_map(|it| &it.requests).enumerate() {
+        let Err(error) = text.parse::<Request>() else { continue };
+        let at = format!("/spec/policies/never-allowed/requests/{index}");
+        let span = document.span(&at, Target::Value);
+        let finding =
+            Diagnostic::error(Code::InvalidValue, error.to_string()).at(span, "").pointer(at);
+        diagnostics.push(match expect::help(text, &error) {
+            Ok(meant) => finding.help(format!("did you mean `{meant}`?")).suggest(span, meant),
+            Err(help) => finding.help(help),
+        });
+    }
+}
+
+fn tokens<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Declared> + use<'a> {
+    view.of_kind(Kind::Token)
+}
+
+fn number(declared: &Declared, field: &str) -> i64 {
+    declared.fields.get(field).and_then(Value::as_i64).unwrap_or(0)
+}
+
+fn of_type(view: &View<'_>, number: i64, word: &str) -> Vec<Broken> {
+    let is_of_type = |declared: &&Declared| {
+        declared.fields.get("access").and_then(|access| access.get("type")?.as_i64())
+            == Some(number)
+    };
+    let broken = |declared: &Declared| {
+        Broken::new(
+            &declared.address,
+            format!("{} has the access `{word}`", declared.address),
+            "/spec/access",
+            Target::Value,
+            "list what it has to do: `access: {acl: [{uri: gw/devices, methods: [GET]}]}`",
+        )
+    };
+    tokens(view).filter(is_of_type).map(broken).collect()
+}
+
+fn ttl_at_most(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
+    let Some(rule) = &policies.ttl_at_most else { return Vec::new() };
+    let max = rule.max.0;
+    let broken = |declared: &Declared| {
+        Broken::new(
+            &declared.address,
+            format!("`ttl` is {} seconds, and at most {max} are allowed", number(declared, "ttl")),
+            "/spec/ttl",
+            Target::Value,
+            "a shorter time ends the token sooner once it is no longer used",
+        )
+    };
+    tokens(view).filter(|declared| number(declared, "ttl") > max).map(broken).collect()
+}
+
+fn tokens_need_expire(view: &View<'_>) -> Vec<Broken> {
+    let broken = |declared: &Declared| {
+        let address = &declared.address;
+        if number(declared, "expire") == 0 {
+            let help = "write `expire: 2027-01-31T00:00:00Z`";
+            let message = format!("{address} has no `expire`, and lives as long as it is used");
+            return Some(Broken::new(address, message, "/spec/expire", Target::Key, help));
+        }
+        (number(declared, "ttl") != 0).then(|| {
+            Broken::new(
+                address,
+                format!(
+                    "{address} outlives its `expire` as long as it is used, for it has a `ttl` too"
+                ),
+                "/spec/ttl",
+                Target::Value,
+                "a token is valid while either holds; take the `ttl` out",
+            )
+        })
+    };
+    tokens(view).filter_map(broken).collect()
+}
+
+fn tokens_need_ips(view: &View<'_>) -> Vec<Broken> {
+    let broken = |declared: &Declared| {
+        let address = &declared.address;
+        let message = format!("{address} can be used from any address");
+        let help = "write `ips:` with the addresses that may use it, such as `[203.0.113.7]`";
+        Broken::new(address, message, "/spec/ips", Target::Key, help)
+    };
+    tokens(view).filter(|declared| !rights(declared).bounds.has_ips()).map(broken).collect()
+}
+
+fn subaccounts_need_limit(view: &View<'_>) -> Vec<Broken> {
+    let broken = |declared: &Declared| {
+        let address = &declared.address;
+        view.subaccount(address)?.spec.limit.is_none().then(|| {
+            let message = format!("{address} names no limit");
+            Broken::new(address, message, "/spec/limit", Target::Key, "write `limit: NAME`")
+        })
+    };
+    view.of_kind(Kind::Subaccount).filter_map(broken).collect()
+}
+
+fn no_unlimited(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
+    let Some(rule) = &policies.no_unlimited else { return Vec::new() };
+    let mut broken = Vec::new();
+    for declared in view.of_kind(Kind::Limit) {
+        for quota in &rule.quotas {
+            let (address, at) = (&declared.address, format!("/spec/{quota}"));
+            match declared.fields.get(quota).and_then(Value::as_i64) {
+                Some(bound) if bound >= 0 => {}
+                Some(_) => broken.push(Broken::new(
+                    address,
+                    format!("{address} leaves `{quota}` unlimited"),
+                    at,
+                    Target::Value,
+                    "write the number that is enough; 0 for none",
+                )),
+                None => broken.push(Broken::new(
+                    address,
+                    format!("{address} does not name `{quota}`, which leaves it unlimited"),
+                    at,
+                    Target::Key,
+                    "write the number that is enough; 0 for none",
+                )),
+            }
+        }
+    }
+    broken
+}
+
+fn names(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
+    let Some(rule) = &policies.names else { return Vec::new() };
+    let mut broken = Vec::new();
+    for declared in view.desired.objects.values() {
+        let address = &declared.address;
+        let patterns = match address.kind {
+            Kind::Limit => &rule.limit,
+            Kind::Subaccount => &rule.subaccount,
+            Kind::Token => &rule.token,
+        };
+        if patterns.is_empty() || patterns.iter().any(|mask| mask_matches(mask, &address.name)) {
+            continue;
+        }
+        broken.push(Broken::new(
+            address,
+            format!("`{}` is not a name for a {} here", address.name, address.kind),
+            "/metadata/name",
+            Target::Value,
+            format!("names are to match {}", patterns.join(" or ")),
+        ));
+    }
+    broken
+}
+
+fn never_allowed(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
+    let texts = policies.never_allowed.iter().flat_map(|rule| &rule.requests);
+    let requests: Vec<(&String, Request)> =
+        texts.filter_map(|text| Some((text, text.parse().ok()?))).collect();
+    let mut broken = Vec::new();
+    for declared in tokens(view) {
+        let rights = rights(declared);
+        for (text, request) in &requests {
+            let decision = decide(&rights, request);
+            let may = match decision.verdict {
+                Verdict::Denied => continue,
+                Verdict::Allowed => "may",
+                Verdict::InPart => "may in part",
+                Verdict::Depends => "may perhaps",
+            };
+            let at = match view.token(&declared.address) {
+                Some(manifest) => entry_pointer(&manifest.spec.access, decision.entry),
+                None => "/spec/access".to_owned(),
+            };
+            broken.push(Broken::new(
+                &declared.address,
+                format!("{} {may} {text}: {}", declared.address, decision.words),
+                at,
+                Target::Key,
+                "no token is to be able to do that; name less in its access",
+            ));
+        }
+    }
+    broken
+}

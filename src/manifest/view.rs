@@ -1,0 +1,85 @@
+//! A load as a whole, for checks that look at what came out of it rather than at single documents.
+
+use std::collections::BTreeMap;
+
+use super::model::{StackManifest, SubaccountManifest, TokenManifest};
+use super::parse::{AnyManifest, Document};
+use crate::diagnostic::Diagnostic;
+use crate::resource::{Address, Declared, Desired, Kind};
+use crate::source::{Span, Target};
+
+/// What is declared, and where it was written.
+pub(super) struct View<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) stack: Option<(&'a Document, &'a StackManifest)>,
+    documents: BTreeMap<&'a Address, &'a Document>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(
+        desired: &'a Desired,
+        stack: Option<(&'a Document, &'a StackManifest)>,
+        documents: &'a [Document],
+    ) -> Self {
+        // Of two documents for one address the first was declared.
+        let documents = documents
+            .iter()
+            .rev()
+            .filter_map(|document| Some((document.address.as_ref()?, document)))
+            .collect();
+        Self { desired, stack, documents }
+    }
+
+    /// The declared objects of `kind`.
+    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &'a Declared> + use<'a> {
+        self.desired.objects.values().filter(move |declared| declared.address.kind == kind)
+    }
+
+    pub(super) fn token(&self, address: &Address) -> Option<&'a TokenManifest> {
+        match &self.documents.get(address)?.manifest {
+            Some(AnyManifest::Token(manifest)) => Some(manifest),
+            _ => None,
+        }
+    }
+
+    pub(super) fn subaccount(&self, address: &Address) -> Option<&'a SubaccountManifest> {
+        match &self.documents.get(address)?.manifest {
+            Some(AnyManifest::Subaccount(manifest)) => Some(manifest),
+            _ => None,
+        }
+    }
+
+    /// Where `pointer` stands in the manifest of an object.
+    pub(super) fn span(&self, address: &Address, pointer: &str, target: Target) -> Option<Span> {
+        self.documents.get(address).map(|document| document.span(pointer, target))
+    }
+
+    /// Lets `finding` point into the manifest of an object.
+    pub(super) fn place(
+        &self,
+        finding: Diagnostic,
+        address: &Address,
+        pointer: &str,
+        target: Target,
+    ) -> Diagnostic {
+        match self.span(address, pointer, target) {
+            Some(span) => finding.at(span, "").pointer(pointer),
+            None => finding,
+        }
+    }
+
+    /// Lets `finding` also point at another place in the manifest of an object.
+    pub(super) fn mention(
+        &self,
+        finding: Diagnostic,
+        address: &Address,
+        pointer: &str,
+        target: Target,
+        text: impl Into<String>,
+    ) -> Diagnostic {
+        match self.span(address, pointer, target) {
+            Some(span) => finding.and(span, text),
+            None => finding,
+        }
+    }
+}

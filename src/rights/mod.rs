@@ -1,0 +1,70 @@
+//! What a token can do, as a value: read from the platform's own form, asked about single requests, and compared.
+//!
+//! ```text
+//! access, ips, origins, ttl, expire ── Rights::of ──► Rights ──┬─ decide(rights, request) ──► Decision
+//!                                                              └─ compare(a, b) ───────────► Comparison
+//! ```
+//!
+//! What holds is what the articles on tokens say (fact sheet, section 5):
+//!
+//! * What is not allowed is forbidden. A *standard* token reaches everything but the platform API, a *master* token that
+//!   as well, and a token with an *access list* what the entries of the list grant, all of them together.
+//! * An entry grants methods on the items of a module or an item type. Without `submodules` its methods hold for
+//!   everything inside these items too; with them, each submodule has its own methods and inherits none.
+//! * Platform-level requests cannot be granted by a list, nor can MQTT topics below `flespi/`. Messages of items come by
+//!   MQTT for who may read the submodule `messages`.
+//! * Something new has no id yet: creating takes an entry for all items.
+//!
+//! Where no article tells, the answer is the stricter one or says that it depends ([`Verdict::Depends`]).
+//!
+//! Invariant: no I/O and no clock in here, and nothing of the sandbox's own decision, which reads the same articles on its
+//! own; a test holds the two against each other.
+
+mod bounds;
+mod compare;
+mod decide;
+mod grant;
+mod pattern;
+mod reach;
+mod request;
+mod topic;
+mod words;
+
+pub use bounds::Bounds;
+pub use compare::{Comparison, Relation, compare};
+pub use decide::{Decision, Verdict, decide};
+pub use grant::{Grant, Ids, Submodules, TopicGrant};
+pub use reach::Reach;
+pub use request::{Circumstances, InvalidRequest, Method, Request, Selector, Target};
+
+use serde_json::Value;
+
+/// Whether `text` is as `mask` says, with `*` for any number of characters and `?` for one.
+#[must_use]
+pub fn mask_matches(mask: &str, text: &str) -> bool {
+    pattern::covered(&pattern::literal(text), &[pattern::mask(mask)], pattern::none)
+}
+
+/// What a token can do, from where, and how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rights {
+    /// Which requests.
+    pub reach: Reach,
+    /// From where and until when.
+    pub bounds: Bounds,
+    /// Whether it can be used at all at present.
+    pub enabled: bool,
+}
+
+impl Rights {
+    /// The rights of a token with these fields, spelled as the platform spells them. A field that is not there is at the
+    /// platform's default: no bound.
+    #[must_use]
+    pub fn of<'a>(field: impl Fn(&str) -> Option<&'a Value>) -> Self {
+        Self {
+            reach: field("access").map_or(Reach::Nothing, Reach::of),
+            bounds: Bounds::of(&field),
+            enabled: field("enabled").and_then(Value::as_bool).unwrap_or(true),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! API calls per minute: who used how many, and what becomes of those who used too many.
+//!
+//! Each call counts for the account of its token and for every account above it. An account that passes the `api_calls`
+//! of its limit by itself has its busiest tokens blocked until the rest fits; when it is the sum with its children that
+//! passes, the account and its whole branch are blocked. Both last for the limit's `blocking_duration`.
+//!
+//! Minutes are kept in memory only: a restart forgives at most one of them. Blocks are part of the state.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    answer::Refusal,
+    assumptions::{CALL_RATE, OVERUSE, RETRY_AFTER},
+    catalog::Kind,
+    quota,
+    state::Change,
+    world::World,
+};
+
+/// The length of a minute, in seconds.
+const WINDOW: u64 = 60;
+
+/// `blocking_duration` where a limit does not name one, in seconds.
+const BLOCKING_DURATION: u64 = 60;
+
+/// Minutes of this many accounts are kept before those that are over are thrown away.
+const CROWD: usize = 65_536;
+
+/// The minutes of all accounts that something bounds.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    /// Calls against the rate that every account has by itself.
+    rates: HashMap<u64, Minute>,
+    /// Calls against the limits of accounts.
+    limits: HashMap<u64, Minute>,
+}
+
+/// One account's minute. It starts with the first call.
+#[derive(Debug, Default)]
+struct Minute {
+    start: u64,
+    /// Calls of the account and everything below it.
+    total: u64,
+    /// Calls of the account's own tokens.
+    tokens: BTreeMap<u64, u64>,
+}
+
+impl Minute {
+    fn of(minutes: &mut HashMap<u64, Self>, account: u64, now: u64) -> &mut Self {
+        if minutes.len() > CROWD {
+            minutes.retain(|_, minute| now < minute.end());
+        }
+        let minute = minutes.entry(account).or_default();
+        if now >= minute.end() || now < minute.start {
+            *minute = Self { start: now, ..Self::default() };
+        }
+        minute
+    }
+
+    fn end(&self) -> u64 {
+        self.start.saturating_add(WINDOW)
+    }
+}
+
+/// Counts a call of `token` against every bound of `account` and of its ancestors.
+pub(super) fn count(world: &mut World, token: u64, account: u64, now: u64) -> Result<(), Refusal> {
+    count_rate(world, account, now)?;
+    let lineage: Vec<u64> = world.state.lineage(account).collect();
+    for bounded in lineage {
+        let Some(most) = quota::bound(world, bounded, "api_calls") else { continue };
+        let minute = Minute::of(&mut world.meter.limits, bounded, now);
+        minute.total += 1;
+        if bounded == account {
+            *minute.tokens.entry(token).or_default() += 1;
+        }
+        if minute.total > most {
+            overused(world, bounded, token, most, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// The rate that each account has whatever its limit says.
+fn count_rate(world: &mut World, account: u64, now: u64) -> Result<(), Refusal> {
+    let assumed = || world.assumptions.number(&CALL_RATE);
+    let Some(most) = world.calls_per_minute.map(u64::from).or_else(assumed) else {
+        return Ok(());
+    };
+    let minute = Minute::of(&mut world.meter.rates, account, now);
+    if minute.total >= most {
+        let wait = minute.end() - now;
+        return Err(too_many(world, wait));
+    }
+    minute.total += 1;
+    Ok(())
+}
+
+/// Decides about an account whose minute holds more calls than `most`, the call at hand included.
+fn overused(
+    world: &mut World,
+    account: u64,
+    caller: u64,
+    most: u64,
+    now: u64,
+) -> Result<(), Refusal> {
+    let duration = duration(world, account);
+    let minute = Minute::of(&mut world.meter.limits, account, now);
+    if duration == 0 || world.assumptions.is(&OVERUSE, "refuse") {
+        // A refused call is not one that was used.
+        minute.total -= 1;
+        if let Some(calls) = minute.tokens.get_mut(&caller) {
+            *calls = calls.saturating_sub(1);
+        }
+        let wait = minute.end() - now;
+        return Err(too_many(world, wait));
+    }
+    let own: u64 = minute.tokens.values().sum();
+    let mut blocked = Vec::new();
+    if own > most || own == minute.total {
+        // The busiest first; of equals the youngest, so that the order is always the same.
+        let mut tokens: Vec<(u64, u64)> =
+            minute.tokens.iter().map(|(token, calls)| (*calls, *token)).collect();
+        tokens.sort_unstable();
+        while minute.total > most
+            && let Some((calls, token)) = tokens.pop()
+        {
+            minute.tokens.remove(&token);
+            minute.total = minute.total.saturating_sub(calls);
+            blocked.push(token);
+        }
+    }
+    let is_branch_blocked = minute.total > most;
+    if is_branch_blocked {
+        world.meter.limits.remove(&account);
+        block(world, Kind::Accounts, account, now.saturating_add(duration));
+    }
+    for token in &blocked {
+        block(world, Kind::Tokens, *token, now.saturating_add(duration));
+    }
+    // Others go on as normal: that is what blocking only the busiest is for.
+    match is_branch_blocked || blocked.contains(&caller) {
+        true => Err(too_many(world, duration)),
+        false => Ok(()),
+    }
+}
+
+/// How long overuse of an account blocks, in seconds; 0 for not at all.
+fn duration(world: &World, account: u64) -> u64 {
+    let stored =
+        quota::limit_of(world, account).and_then(|limit| limit.fields.get("blocking_duration"));
+    match stored {
+        None => BLOCKING_DURATION,
+        Some(value) => value.as_u64().unwrap_or(BLOCKING_DURATION),
+    }
+}
+
+fn block(world: &mut World, kind: Kind, id: u64, until: u64) {
+    let Some(mut item) = world.state.item(kind, id).cloned() else { return };
+    item.fields.set("blocked", 1);
+    item.fields.set("blocked_until", until);
+    world.commit(Change::Put { kind, item });
+}
+
+/// Lifts the blocks that are over, and tells when the next one will be.
+pub(super) fn lift_blocks(world: &mut World, now: u64) -> u64 {
+    let mut next = u64::MAX;
+    for kind in [Kind::Accounts, Kind::Tokens] {
+        let mut over = Vec::new();
+        for item in world.state.table(kind).iter() {
+            match item.fields.number("blocked_until") {
+                0 => {}
+                until if until <= now => over.push(item.clone()),
+                until => next = next.min(until),
+            }
+        }
+        for mut item in over {
+            item.fields.remove("blocked");
+            item.fields.remove("blocked_until");
+            world.commit(Change::Put { kind, item });
+        }
+    }
+    next
+}
+
+fn too_many(world: &World, wait: u64) -> Refusal {
+    let refusal = Refusal::too_many("api calls per minute limit is reached");
+    match world.assumptions.is(&RETRY_AFTER, "present") {
+        true => refusal.with_header("retry-after", wait.to_string()),
+        false => refusal,
+    }
+}

@@ -1,0 +1,76 @@
+//! Counts: how many items there may be, by the limits of an account and of everything above it.
+//!
+//! A limit is assigned to an account and bounds what its whole branch holds, because the usage of all children adds up
+//! to the parent. Creating one item is hence a question to each account from its owner up to the root.
+
+use super::{
+    answer::Refusal,
+    assumptions::{COUNT_STATUS, PLAN},
+    catalog::Collection,
+    item::Item,
+    rows::LIMITS,
+    world::World,
+};
+
+/// What each plan holds, in the order of the names: subaccounts, limits, tokens, realms, webhooks, groups, devices
+/// (section 9.1 of the fact sheet).
+const PLANS: [(&str, [u64; 7]); 5] = [
+    ("free", [3, 1, 100, 2, 2, 1, 10]),
+    ("start", [1_000, 100, 10_000, 10, 20, 100, 5_000]),
+    ("pro", [10_000, 1_000, 30_000, 30, 100, 1_000, 50_000]),
+    ("enterprise", [100_000, 10_000, 100_000, 100, 1_000, 10_000, 200_000]),
+    ("ultimate", [1_000_000, 100_000, 1_000_000, 10_000, 10_000, 100_000, 2_000_000]),
+];
+
+/// The counters of [`PLANS`].
+const PLANNED: [&str; 7] = [
+    "subaccounts_count",
+    "limits_count",
+    "tokens_count",
+    "realms_count",
+    "webhooks_count",
+    "groups_count",
+    "devices_count",
+];
+
+/// Whether account `cid` may own one more item of `row`, when `ahead` others are about to be created before it.
+pub(super) fn check(world: &World, row: &Collection, cid: u64, ahead: u64) -> Result<(), Refusal> {
+    let Some(counter) = row.counter else { return Ok(()) };
+    let is_full = |account: u64| {
+        bound(world, account, counter)
+            .is_some_and(|most| world.state.usage(account, row.kind).saturating_add(ahead) >= most)
+    };
+    match world.state.lineage(cid).any(is_full) {
+        // Which account's limit it was stays untold: a child is not shown the bounds of its ancestors.
+        true => Err(Refusal::bad(format!("limit is reached: {counter}"))
+            .with_status(world.assumptions.status(&COUNT_STATUS))),
+        false => Ok(()),
+    }
+}
+
+/// What a counter of an account is bound to; `None` when nothing bounds it there.
+pub(super) fn bound(world: &World, account: u64, counter: &str) -> Option<u64> {
+    match limit_of(world, account) {
+        Some(limit) => stored_bound(limit, counter),
+        None if account == world.state.root => planned(world, counter),
+        None => None,
+    }
+}
+
+/// The limit that an account is assigned to.
+pub(super) fn limit_of(world: &World, account: u64) -> Option<&Item> {
+    let id = world.state.account(account)?.fields.number("limit_id");
+    world.state.item(LIMITS.kind, id)
+}
+
+/// A field of a limit, `None` for -1: not limited here.
+fn stored_bound(limit: &Item, counter: &str) -> Option<u64> {
+    limit.fields.get(counter)?.as_u64()
+}
+
+fn planned(world: &World, counter: &str) -> Option<u64> {
+    let plan = world.assumptions.value(&PLAN);
+    let (_, sizes) = PLANS.iter().find(|(name, _)| *name == plan)?;
+    let place = PLANNED.iter().position(|name| *name == counter)?;
+    sizes.get(place).copied()
+}
