@@ -42,7 +42,7 @@ pub(super) fn load(
 }
 
 /// What is wrong goes to the standard error, since the result of the command is something else.
-fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
+pub(super) fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
     let diagnostics = load.diagnostics.as_slice();
     match common.format {
         Format::Text => {

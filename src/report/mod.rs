@@ -4,6 +4,7 @@
 //! and whoever prints it strips the styles where they do not belong.
 
 mod escape;
+mod explain;
 mod html;
 mod markdown;
 mod outline;
@@ -17,6 +18,7 @@ mod tests;
 mod value;
 mod wrap;
 
+pub use explain::{Basis, ExplainFormat, Explanation, explain_text};
 pub use html::plan_html;
 pub use markdown::{
     MARKDOWN_DEFAULT, MARKDOWN_LEAST, findings_markdown, plan_markdown, run_markdown,

@@ -14,6 +14,7 @@ mod credentials;
 mod disputes;
 mod drift;
 mod exclude;
+mod explain;
 mod export;
 mod facts;
 mod faults;
