@@ -190,7 +190,7 @@ async fn pass(
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    if common.format == Format::Text {
+    if common.format != Format::Json {
         output.result(&plan_text(&prepared.plan));
     }
     if !is_approved(&prepared.plan, args.approve.as_deref(), output) {
@@ -216,8 +216,8 @@ async fn pass(
     let on_error = args.on_error.into();
     let report = carry_out(&prepared, session, on_error, stop, output).await;
     match common.format {
-        Format::Text => output.result(&run_text(&report)),
         Format::Json => output.result(&json(&report.document())),
+        _ => output.result(&run_text(&report)),
     }
     exit_of(&report)
 }

@@ -80,8 +80,8 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 
 fn show(prepared: &Prepared, common: &Common, output: &Output) {
     match common.format {
-        Format::Text => output.result(&plan_text(&prepared.plan)),
         Format::Json => output.result(&json(&plan::document(&prepared.plan, prepared.calls))),
+        _ => output.result(&plan_text(&prepared.plan)),
     }
     output.say(&format!("{} API calls", prepared.calls));
 }

@@ -37,7 +37,11 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_STACK")]
     pub(super) stack: Option<String>,
 
-    /// Form of the result on the standard output.
+    /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
+    #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
+    pub(super) overlay: Option<String>,
+
+    /// Form of the result on the standard output; `short` and `sarif` are for `validate`.
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) format: Format,
 
@@ -65,6 +69,10 @@ pub(super) enum Format {
     Text,
     /// For machines; the schemas are in schemas/.
     Json,
+    /// Findings of `validate`, one line each.
+    Short,
+    /// Findings of `validate` as SARIF 2.1.0, which code hosts show at the lines they are about.
+    Sarif,
 }
 
 /// When to use colour.
