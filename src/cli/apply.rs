@@ -190,7 +190,7 @@ async fn pass(
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    if common.format == Format::Text {
+    if matches!(common.format, Format::Text | Format::Short | Format::Sarif) {
         output.result(&plan_text(&prepared.plan, output.width()));
     }
     if !is_approved(&prepared.plan, args.approve.as_deref(), output) {
@@ -216,7 +216,10 @@ async fn pass(
     let on_error = args.on_error.into();
     let report = carry_out(&prepared, session, on_error, stop, output).await;
     match common.format {
-        Format::Text => output.result(&run_text(&report, output.width())),
+        // The other two forms are for findings alone.
+        Format::Text | Format::Short | Format::Sarif => {
+            output.result(&run_text(&report, output.width()));
+        }
         Format::Json => output.result(&json(&report.document())),
         Format::Markdown => {
             let stack = &prepared.plan.stack;

@@ -105,6 +105,11 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 async fn dispatch(cli: Cli, output: &Output) -> Exit {
     let Cli { common, command } = cli;
+    let is_of_findings = matches!(common.format, settings::Format::Short | settings::Format::Sarif);
+    if is_of_findings && !matches!(command, Command::Validate(_)) {
+        output.error("the formats `short` and `sarif` are those of `validate`");
+        return Exit::Usage;
+    }
     match command {
         Command::Validate(args) => validate::run(&args, &common, output),
         Command::Plan(args) => plan::run(&args, &common, output).await,

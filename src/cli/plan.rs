@@ -92,7 +92,10 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 
 fn show(prepared: &Prepared, common: &Common, output: &Output) {
     match common.format {
-        Format::Text => output.result(&plan_text(&prepared.plan, output.width())),
+        // The other two forms are for findings alone.
+        Format::Text | Format::Short | Format::Sarif => {
+            output.result(&plan_text(&prepared.plan, output.width()));
+        }
         Format::Json => output.result(&json(&plan::document(&prepared.plan, prepared.calls))),
         Format::Markdown => {
             output.result(&plan_markdown(&prepared.plan, common.markdown_limit));

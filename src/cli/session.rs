@@ -29,7 +29,7 @@ pub(super) fn load(
     common: &Common,
     output: &Output,
 ) -> Result<Load, Exit> {
-    let mut load = manifest::load(paths, unix_now());
+    let mut load = manifest::load_with(paths, &options(common));
     if !load.diagnostics.is_empty() {
         show_diagnostics(&load, common, output);
     }
@@ -41,11 +41,16 @@ pub(super) fn load(
     Ok(load)
 }
 
+/// How manifests are loaded for a run.
+pub(super) fn options(common: &Common) -> manifest::Options<'_> {
+    manifest::Options { now: unix_now(), overlay: common.overlay.as_deref(), expanded: false }
+}
+
 /// What is wrong goes to the standard error, since the result of the command is something else.
 pub(super) fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
     let diagnostics = load.diagnostics.as_slice();
     match common.format {
-        Format::Text => {
+        Format::Text | Format::Short | Format::Sarif => {
             let color = output.diagnostics_color();
             output.say(render::human(&load.sources, diagnostics, color).trim_end());
         }

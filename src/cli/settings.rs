@@ -39,7 +39,11 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_STACK")]
     pub(super) stack: Option<String>,
 
-    /// Form of the result on the standard output.
+    /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
+    #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
+    pub(super) overlay: Option<String>,
+
+    /// Form of the result on the standard output; `short` and `sarif` are for `validate`.
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) format: Format,
 
@@ -79,6 +83,10 @@ pub(super) enum Format {
     Json,
     /// For a comment on a pull request.
     Markdown,
+    /// Findings of `validate`, one line each.
+    Short,
+    /// Findings of `validate` as SARIF 2.1.0, which code hosts show at the lines they are about.
+    Sarif,
 }
 
 /// Less than this has no room for a headline.

@@ -133,7 +133,7 @@ async fn follow(
                 break;
             }
             // A hint says that something may have changed; the content says whether it did.
-            let mut load = manifest::load(&args.paths, session::unix_now());
+            let mut load = manifest::load_with(&args.paths, &session::options(common));
             load.desired.exclude(args.exclude.iter().cloned());
             if load.sources.fingerprint() == fingerprint {
                 continue;
