@@ -88,7 +88,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(explanation) => {
             match common.format {
                 Format::Json => output.result(&json(&explanation)),
-                Format::Text => output.result(&explain_text(&explanation)),
+                _ => output.result(&explain_text(&explanation)),
             }
             if explanation.allowed { Exit::Done } else { Exit::Failed }
         }

@@ -64,8 +64,8 @@ enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Watch(watch::Args),
-    Explain(explain::Args),
     Export(export::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
@@ -105,13 +105,18 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 async fn dispatch(cli: Cli, output: &Output) -> Exit {
     let Cli { common, command } = cli;
+    let is_of_findings = matches!(common.format, settings::Format::Short | settings::Format::Sarif);
+    if is_of_findings && !matches!(command, Command::Validate(_)) {
+        output.error("the formats `short` and `sarif` are those of `validate`");
+        return Exit::Usage;
+    }
     match command {
         Command::Validate(args) => validate::run(&args, &common, output),
         Command::Plan(args) => plan::run(&args, &common, output).await,
         Command::Apply(args) => apply::run(&args, &common, output).await,
         Command::Watch(args) => watch::run(&args, &common, output).await,
-        Command::Explain(args) => explain::run(&args, &common, output).await,
         Command::Export(args) => export::run(&args, &common, output).await,
+        Command::Explain(args) => explain::run(&args, &common, output).await,
         Command::Schema(args) => schema::run(&args, output),
         Command::Sandbox(args) => sandbox::run(&args, output).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), output),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::report::{MARKDOWN_DEFAULT, MARKDOWN_LEAST};
+
 /// Options that every command has.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
@@ -37,9 +39,23 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_STACK")]
     pub(super) stack: Option<String>,
 
-    /// Form of the result on the standard output.
+    /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
+    #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
+    pub(super) overlay: Option<String>,
+
+    /// Form of the result on the standard output; `short` and `sarif` are for `validate`.
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) format: Format,
+
+    /// The most that `--format markdown` writes, at least 1000; services refuse longer comments.
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        default_value_t = MARKDOWN_DEFAULT,
+        value_parser = markdown_limit
+    )]
+    pub(super) markdown_limit: usize,
 
     /// When to use colour; `auto` means on a terminal and without NO_COLOR.
     #[arg(long, global = true, value_enum, default_value = "auto")]
@@ -65,6 +81,20 @@ pub(super) enum Format {
     Text,
     /// For machines; the schemas are in schemas/.
     Json,
+    /// For a comment on a pull request.
+    Markdown,
+    /// Findings of `validate`, one line each.
+    Short,
+    /// Findings of `validate` as SARIF 2.1.0, which code hosts show at the lines they are about.
+    Sarif,
+}
+
+/// Less than this has no room for a headline.
+fn markdown_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(limit) if limit >= MARKDOWN_LEAST => Ok(limit),
+        _ => Err(format!("write a number of bytes, {MARKDOWN_LEAST} or more")),
+    }
 }
 
 /// When to use colour.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::session::unix_now;
+use super::session::{self, findings_markdown_of};
 use super::settings::{Common, Format};
-use crate::diagnostic::render;
+use crate::diagnostic::suggest::nearest;
+use crate::diagnostic::{Code, render};
 use crate::manifest;
 
 /// Check manifests without any platform: syntax, schema, references and rules.
@@ -17,25 +18,59 @@ use crate::manifest;
 Examples:
   flespi-gitops validate
   flespi-gitops validate accounts/ shared.yaml
+  flespi-gitops validate --show-expanded --overlay prod accounts/
+  flespi-gitops validate --format sarif accounts/ > findings.sarif
+  flespi-gitops validate --explain token-without-end
   cat limit.yaml | flespi-gitops validate -")]
 pub(super) struct Args {
     /// Files and folders of manifests; `-` is the standard input.
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
+
+    /// Print the manifests as they come out of templates, overlays, defaults and presets, each
+    /// with the place that it comes from.
+    #[arg(long)]
+    show_expanded: bool,
+
+    /// Print what a code means, why it matters and what to write instead, and check nothing.
+    #[arg(long, value_name = "CODE", value_parser = code)]
+    explain: Option<Code>,
+}
+
+/// Reads the name of a code.
+fn code(text: &str) -> Result<Code, String> {
+    text.parse().map_err(|_| match nearest(text, Code::all().map(Code::as_str)) {
+        Some(known) => format!("there is no such code; did you mean `{known}`?"),
+        None => "there is no such code; each finding shows its own, such as `unknown-field`".into(),
+    })
 }
 
 pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = manifest::load(&args.paths, unix_now());
+    if let Some(code) = args.explain {
+        output.result(&code.page());
+        return Exit::Done;
+    }
+    let options = manifest::Options { expanded: args.show_expanded, ..session::options(common) };
+    let load = manifest::load_with(&args.paths, &options);
     let diagnostics = load.diagnostics.as_slice();
+    let exit = if load.diagnostics.has_errors() { Exit::Invalid } else { Exit::Done };
+    let human = || render::human(&load.sources, diagnostics, output.diagnostics_color());
+    // What comes out of manifests that are wrong would be wrong too.
+    if args.show_expanded && exit == Exit::Done {
+        output.say(human().trim_end());
+        output.result(&load.expanded);
+        return exit;
+    }
     match common.format {
         Format::Json => output.result(&(render::json(&load.sources, diagnostics) + "\n")),
+        Format::Markdown => output.result(&findings_markdown_of(&load, common)),
+        Format::Sarif => output.result(&render::sarif(&load.sources, diagnostics)),
+        Format::Short => output.result(&render::short(&load.sources, diagnostics)),
         Format::Text if diagnostics.is_empty() => output.result(&format!(
             "{} manifests are valid (stack {})\n",
             load.manifests, load.desired.stack
         )),
-        Format::Text => {
-            output.result(&render::human(&load.sources, diagnostics, output.diagnostics_color()));
-        }
+        Format::Text => output.result(&human()),
     }
-    if load.diagnostics.has_errors() { Exit::Invalid } else { Exit::Done }
+    exit
 }

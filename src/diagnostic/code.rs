@@ -102,6 +102,17 @@ codes! {
     PolicyNames, "policy-names", Meaning, "A name matches none of the patterns that the Stack has for its kind.";
     PolicyNeverAllowed, "policy-never-allowed", Meaning, "A token may make a request that a rule of the Stack forbids to all.";
     PolicyException, "policy-exception", Meaning, "An exception from a rule of the Stack excepts nothing.";
+    PresetParameter, "preset-parameter", Meaning, "A preset of an access lacks a parameter that it needs, or has one that it does not take.";
+    TemplateForm, "template-form", Meaning, "A template has something in it that cannot be filled in.";
+    TemplateEmpty, "template-empty", Meaning, "A template has no rows, so nothing comes out of it.";
+    TemplateBudget, "template-budget", Meaning, "The templates of a load expand to more than it may hold.";
+    TableForm, "table-form", Meaning, "A table of rows does not have the form of a table.";
+    UnknownParameter, "unknown-parameter", Meaning, "A parameter is named that the template does not have.";
+    MissingParameter, "missing-parameter", Meaning, "A row has no value for a parameter without a default.";
+    UnusedParameter, "unused-parameter", Meaning, "A parameter of a template is used nowhere.";
+    DuplicateRow, "duplicate-row", Meaning, "A table has the same row twice.";
+    UnknownOverlay, "unknown-overlay", Meaning, "An overlay is asked for that the Stack does not have.";
+    OverlayTarget, "overlay-target", Meaning, "A patch of an overlay changes nothing that there is.";
     SeveralStacks, "several-stacks", Meaning, "A load holds more than one Stack.";
     DuplicateSink, "duplicate-sink", Meaning, "Two secrets are delivered to the same place.";
     SeveralMarks, "several-marks", Meaning, "One object carries, or would carry, the marks of several manifests.";

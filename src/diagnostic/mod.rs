@@ -5,13 +5,14 @@
 //! in [`render`], knows nothing of what was checked.
 
 mod code;
+mod page;
 pub mod render;
 pub mod suggest;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::source::{SourceMap, Span};
+use crate::source::{SourceMap, Span, hidden};
 
 pub use code::{Code, Stage, UnknownCode};
 
@@ -134,7 +135,14 @@ impl Diagnostic {
 
     /// Tells the place in the document.
     pub fn pointer(mut self, pointer: impl Into<String>) -> Self {
-        self.pointer = Some(pointer.into());
+        let pointer: String = pointer.into();
+        let steps = pointer.split('/');
+        let hides = steps.clone().any(hidden::is_token_key);
+        let shown = |step| if hidden::is_token_key(step) { hidden::MASK } else { step };
+        self.pointer = Some(match hides {
+            true => steps.map(shown).collect::<Vec<_>>().join("/"),
+            false => pointer,
+        });
         self
     }
 
@@ -148,10 +156,19 @@ impl Diagnostic {
     }
 }
 
+/// The most findings that a load keeps.
+const MOST_FINDINGS: usize = 10_000;
+
+/// From here on nobody reads every one of them.
+const MANY_FINDINGS: usize = 200;
+
 /// The findings of a load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     items: Vec<Diagnostic>,
+    /// Those that there was no room for, and whether one of them was an error.
+    dropped: usize,
+    dropped_error: bool,
 }
 
 impl Diagnostics {
@@ -162,14 +179,38 @@ impl Diagnostics {
     }
 
     /// Adds one.
+    ///
+    /// There is room for [`MOST_FINDINGS`]; the rest is counted, so that a file of nothing but mistakes does not take more
+    /// memory for the complaints than for itself.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.items.push(diagnostic);
+        if self.items.len() < MOST_FINDINGS {
+            self.items.push(diagnostic);
+        } else {
+            self.dropped += 1;
+            self.dropped_error |= diagnostic.severity == Severity::Error;
+        }
+    }
+
+    /// Whether there are so many already that one more deserves no search for what was probably meant.
+    #[must_use]
+    pub fn are_many(&self) -> bool {
+        self.items.len() > MANY_FINDINGS
+    }
+
+    /// Says how many findings there was no room for.
+    pub fn close(&mut self) {
+        if self.dropped > 0 {
+            let message = format!("{} more problems are not listed", self.dropped);
+            let severity = if self.dropped_error { Severity::Error } else { Severity::Warning };
+            self.items.push(Diagnostic::new(Code::TooManyProblems, severity, message));
+            (self.dropped, self.dropped_error) = (0, false);
+        }
     }
 
     /// Whether the manifests cannot be used as they are.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.items.iter().any(|item| item.severity == Severity::Error)
+        self.dropped_error || self.items.iter().any(|item| item.severity == Severity::Error)
     }
 
     /// How many findings are of a severity.
@@ -193,6 +234,11 @@ impl Diagnostics {
     /// The findings.
     pub fn as_slice(&self) -> &[Diagnostic] {
         &self.items
+    }
+
+    /// Changes the findings that were added since there were `from` of them.
+    pub fn amend_from(&mut self, from: usize, change: impl FnMut(&mut Diagnostic)) {
+        self.items.iter_mut().skip(from).for_each(change);
     }
 
     /// The findings, in the order they are held.
@@ -253,13 +299,15 @@ fn order<'a>(sources: &'a SourceMap, item: &'a Diagnostic) -> impl Ord + use<'a>
 
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, iter: T) {
-        self.items.extend(iter);
+        iter.into_iter().for_each(|item| self.push(item));
     }
 }
 
 impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<T: IntoIterator<Item = Diagnostic>>(iter: T) -> Self {
-        Self { items: iter.into_iter().collect() }
+        let mut all = Self::new();
+        all.extend(iter);
+        all
     }
 }
 
@@ -293,6 +341,10 @@ pub fn quote(text: &str) -> String {
 /// The same without the backticks.
 #[must_use]
 pub fn shorten(text: &str) -> Cow<'_, str> {
+    // A key that was pasted where it does not belong is a secret all the same.
+    if hidden::is_token_key(text) {
+        return Cow::Borrowed(hidden::MASK);
+    }
     let cut = text
         .char_indices()
         .nth(QUOTE_CHARACTERS)

@@ -5,10 +5,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::model::{Access, AclEntry, LimitRef, StackManifest, SubaccountManifest, TokenManifest};
 use super::parse::{AnyManifest, Document};
+use super::preset;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::{AccountPath, Address, Desired, Kind, MAX_ACCOUNT_LEVELS};
-use crate::secret::{Sink, Source};
+use crate::secret::Source;
 use crate::source::{SourceMap, Span, Target};
 
 /// Words that begin the path of something that no access list can grant (token article).
@@ -105,19 +106,27 @@ impl<'a> Register<'a> {
                 continue;
             };
             if let Some(first) = by_address.get(address) {
+                let before = diagnostics.len();
+                // Two rows of a template share its lines; only the rows tell them apart.
+                let other = match &first.instance {
+                    Some(instance) => instance.row,
+                    None => first.span("/metadata/name", Target::Value),
+                };
+                let origin = match &first.instance {
+                    Some(instance) => sources.origin(instance.row.head()),
+                    None => sources.origin(first.value.span.head()),
+                };
                 diagnostics.push(
                     Diagnostic::error(
                         Code::DuplicateAddress,
                         format!("{address} is described twice"),
                     )
                     .at(document.span("/metadata/name", Target::Value), "the second time")
-                    .and(first.span("/metadata/name", Target::Value), "the first time")
-                    .help(format!(
-                        "take one of them out; the other stands at {}",
-                        sources.origin(first.value.span.head())
-                    ))
+                    .and(other, "the first time")
+                    .help(format!("take one of them out; the other stands at {origin}"))
                     .pointer("/metadata/name"),
                 );
+                document.lead_home(before, sources, diagnostics);
                 continue;
             }
             by_address.insert(address, document);
@@ -168,10 +177,12 @@ pub(super) fn documents(
     documents: &[Document],
     register: &Register<'_>,
     now: i64,
+    sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) {
     let circles = circles(documents, register);
     for document in documents {
+        let before = diagnostics.len();
         if let Some(address) = &document.address {
             account(document, address, register, &circles, diagnostics);
             depth(document, address, diagnostics);
@@ -183,6 +194,7 @@ pub(super) fn documents(
             (Some(AnyManifest::Token(manifest)), _) => token(document, manifest, now, diagnostics),
             _ => {}
         }
+        document.lead_home(before, sources, diagnostics);
     }
 }
 
@@ -225,9 +237,10 @@ fn account(
     )
     .at(span, "")
     .pointer("/metadata/account");
-    let known: Vec<String> = register
-        .by_address
-        .keys()
+    // Held against every account there is, a thousand findings would take a million looks.
+    let candidates =
+        register.by_address.keys().take(if diagnostics.are_many() { 0 } else { 5_000 });
+    let known: Vec<String> = candidates
         .filter_map(|known| known.as_account())
         .filter(|known| known != &address.account)
         // What hangs in the air itself is no good advice.
@@ -271,18 +284,28 @@ fn circles<'a>(documents: &'a [Document], register: &Register<'_>) -> BTreeSet<&
         let name = address.account.segments().last()?;
         stranded.get(name.as_str()).copied()
     };
-    let leads_back = |start: &&'a Address| {
-        let mut at = parent(start);
-        for _ in 0..stranded.len() {
-            match at {
-                Some(address) if address == *start => return true,
-                Some(address) => at = parent(address),
-                None => return false,
+    // Each is walked over once: a walk that comes to where an earlier one went finds nothing new there.
+    let mut walk_of: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut circles = BTreeSet::new();
+    for (walk, start) in stranded.values().copied().enumerate() {
+        let mut at = Some(start);
+        while let Some(address) = at {
+            match walk_of.get(address.name.as_str()) {
+                None => {
+                    walk_of.insert(&address.name, walk);
+                    at = parent(address);
+                }
+                Some(before) => {
+                    let mut on_circle = (*before == walk).then_some(address);
+                    while let Some(address) = on_circle {
+                        on_circle = parent(address).filter(|_| circles.insert(address));
+                    }
+                    at = None;
+                }
             }
         }
-        false
-    };
-    stranded.values().copied().filter(leads_back).collect()
+    }
+    circles
 }
 
 fn depth(document: &Document, address: &Address, diagnostics: &mut Diagnostics) {
@@ -365,7 +388,8 @@ fn limit(
         LimitRef::Name(_) => known.account.contains(&address.account),
         LimitRef::In(limit) => known.account.to_string() == limit.account,
     };
-    let limits = || register.by_address.keys().filter(|known| known.kind == Kind::Limit);
+    let most = if diagnostics.are_many() { 0 } else { 5_000 };
+    let limits = || register.by_address.keys().take(most).filter(|known| known.kind == Kind::Limit);
     let in_reach: Vec<&str> =
         limits().filter(|known| is_in_reach(known)).map(|known| known.name.as_str()).collect();
     let finding = Diagnostic::error(Code::UndeclaredLimit, message).at(span, "").pointer(at_name);
@@ -435,10 +459,14 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
                 .pointer("/spec/expire"),
         );
     }
-    if let Access::Acl(list) = &spec.access {
-        for (index, entry) in list.acl.iter().enumerate() {
-            acl_entry(document, &format!("/spec/access/acl/{index}"), entry, diagnostics);
+    match &spec.access {
+        Access::Named(_) => {}
+        Access::Acl(list) => {
+            for (index, entry) in list.acl.iter().enumerate() {
+                acl_entry(document, &format!("/spec/access/acl/{index}"), entry, diagnostics);
+            }
         }
+        Access::Preset(access) => preset::check(document, access, expire != 0, diagnostics),
     }
 }
 
@@ -597,7 +625,12 @@ fn mqtt_entry(document: &Document, pointer: &str, entry: &AclEntry, diagnostics:
 }
 
 /// Two secrets in one file would overwrite each other.
-pub(super) fn sinks(desired: &Desired, documents: &[Document], diagnostics: &mut Diagnostics) {
+pub(super) fn sinks(
+    desired: &Desired,
+    documents: &[Document],
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) {
     let by_address: BTreeMap<&Address, &Document> = documents
         .iter()
         .rev()
@@ -617,16 +650,16 @@ pub(super) fn sinks(desired: &Desired, documents: &[Document], diagnostics: &mut
             _ => (&declared.deliver, "/spec/deliver"),
         };
         for (index, sink) in sinks.iter().enumerate() {
-            let Sink::File(path) = sink;
             let at = format!("{list}/{index}/file");
             let span = document.span(&at, Target::Value);
-            let Some((first, before)) = owners.insert(plain(path), (address, span)) else {
+            let Some((first, before)) = owners.insert(plain(sink.path()), (address, span)) else {
                 continue;
             };
             let what = match first.kind {
                 Kind::Token => "the key",
                 Kind::Limit | Kind::Subaccount => "the password",
             };
+            let from = diagnostics.len();
             diagnostics.push(
                 Diagnostic::error(
                     Code::DuplicateSink,
@@ -637,6 +670,7 @@ pub(super) fn sinks(desired: &Desired, documents: &[Document], diagnostics: &mut
                 .help("one secret would overwrite the other; give each a file of its own")
                 .pointer(at),
             );
+            document.lead_home(from, sources, diagnostics);
         }
     }
 }

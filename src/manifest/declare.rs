@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::check::Register;
 use super::model::{
-    Access, LimitManifest, NamedAccess, Origin as WebOrigin, Origins, SecretSink, SecretSource,
-    StackSpec, SubaccountManifest, TokenManifest,
+    Access, KeyForm, KeySink, LimitManifest, NamedAccess, Origin as WebOrigin, Origins, SecretSink,
+    SecretSource, StackSpec, SubaccountManifest, TokenManifest,
 };
 use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
 use super::parse::{AnyManifest, Document};
+use super::preset;
 use crate::resource::{Address, Credentials, Declared, Lifecycle, Right, acl_entry};
 use crate::secret::{Sink, Source};
 use crate::source::{Origin, SourceMap, Target};
@@ -29,7 +30,7 @@ pub(super) fn declare(
         AnyManifest::Limit(manifest) => Some(scribe.limit(address, manifest)),
         AnyManifest::Subaccount(manifest) => Some(scribe.subaccount(address, manifest, register)),
         AnyManifest::Token(manifest) => Some(scribe.token(address, manifest)),
-        AnyManifest::Stack(_) => None,
+        AnyManifest::Stack(_) | AnyManifest::Template(_) => None,
     }
 }
 
@@ -97,7 +98,8 @@ impl Scribe<'_> {
                 .map(|index| (acl_entry(index), self.origin(&format!("/spec/access/acl/{index}"))));
             declared.field_origins.extend(entries);
         }
-        declared.deliver = spec.deliver.iter().map(|sink| self.sink(sink)).collect();
+        declared.deliver =
+            spec.deliver.iter().map(|sink| self.key_sink(sink, &spec.access)).collect();
         declared
     }
 
@@ -123,6 +125,7 @@ impl Scribe<'_> {
         Declared {
             address,
             origin: self.sources.origin(self.document.value.span.head()),
+            row: self.document.instance.as_ref().map(|i| self.sources.origin(i.row.head())),
             field_origins,
             bound_id: meta.id,
             // A form that is no address was told by the schema.
@@ -169,6 +172,14 @@ impl Scribe<'_> {
         }
     }
 
+    fn key_sink(&self, sink: &KeySink, access: &Access) -> Sink {
+        let KeySink::File(sink) = sink;
+        match sink.form {
+            KeyForm::Key => Sink::File(self.path(&sink.file)),
+            KeyForm::Link => Sink::LinkFile(self.path(&sink.file), preset::link(access)),
+        }
+    }
+
     fn path(&self, path: &Path) -> std::path::PathBuf {
         self.document.folder.join(path)
     }
@@ -184,12 +195,13 @@ fn set(fields: &mut BTreeMap<String, Value>, name: &str, value: Option<impl Into
     }
 }
 
-/// The platform's own form of access.
+/// The platform's own form of access. A preset comes out as something that is none, so this ends.
 fn access(access: &Access) -> Value {
     match access {
         Access::Named(NamedAccess::Standard) => json!({"type": 0}),
         Access::Named(NamedAccess::Master) => json!({"type": 1}),
         Access::Acl(list) => json!({"type": 2, "acl": list.acl}),
+        Access::Preset(recipe) => self::access(&preset::expand(recipe)),
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Found {
     pub(super) source: SourceId,
     /// Where relative paths in the file start from.
     pub(super) folder: PathBuf,
+    /// What the path comes to, whichever way it is written.
+    pub(super) identity: PathBuf,
 }
 
 /// Reads every manifest file under `paths`; `-` is the standard input.
@@ -40,8 +42,8 @@ pub(super) fn discover(
         for file in files(path, reader.diagnostics) {
             // Two given paths may lead to the same file, which is still one file.
             let identity = file.canonicalize().unwrap_or_else(|_| file.clone());
-            if seen.insert(identity) {
-                reader.file(&file);
+            if seen.insert(identity.clone()) {
+                reader.file(&file, identity);
             }
         }
     }
@@ -108,32 +110,57 @@ struct FileReader<'a> {
 impl FileReader<'_> {
     fn standard_input(&mut self) {
         let bytes = read_bounded(std::io::stdin().lock(), self.limits);
-        self.take("<stdin>", PathBuf::from("."), bytes, Path::new("-"));
+        let place = (PathBuf::from("."), PathBuf::from("-"));
+        self.take("<stdin>", place, bytes, Path::new("-"));
     }
 
-    fn file(&mut self, path: &Path) {
+    fn file(&mut self, path: &Path, identity: PathBuf) {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let name = path.strip_prefix(".").unwrap_or(path).display().to_string();
-        let bytes = std::fs::metadata(path).and_then(|metadata| {
-            // Opening a pipe or reading a device may never end.
-            if !metadata.is_file() {
-                return Err(std::io::Error::other("it is not a file"));
-            }
-            read_bounded(std::fs::File::open(path)?, self.limits)
-        });
-        self.take(&name, folder, bytes, path);
+        let bytes = read_file(path, self.limits);
+        self.take(&shown(path), (folder, identity), bytes, path);
     }
 
-    fn take(&mut self, name: &str, folder: PathBuf, bytes: std::io::Result<Vec<u8>>, path: &Path) {
+    fn take(
+        &mut self,
+        name: &str,
+        (folder, identity): (PathBuf, PathBuf),
+        bytes: std::io::Result<Vec<u8>>,
+        path: &Path,
+    ) {
         let bytes = match bytes {
             Ok(bytes) => bytes,
             Err(error) => return self.diagnostics.push(decode::unreadable(path, &error)),
         };
         match decode::admit(self.sources, name, bytes, self.limits) {
-            Ok(source) => self.found.push(Found { source, folder }),
+            Ok(source) => self.found.push(Found { source, folder, identity }),
             Err(diagnostic) => self.diagnostics.push(*diagnostic),
         }
     }
+}
+
+/// Reads a file that a manifest names.
+pub(super) fn one(
+    path: &Path,
+    limits: &Limits,
+    sources: &mut SourceMap,
+) -> Result<SourceId, Box<Diagnostic>> {
+    let bytes = read_file(path, limits).map_err(|error| {
+        let message = format!("cannot read {}: {error}", shown(path));
+        Box::new(Diagnostic::error(Code::UnreadableFile, message))
+    })?;
+    decode::admit(sources, &shown(path), bytes, limits)
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
+fn read_file(path: &Path, limits: &Limits) -> std::io::Result<Vec<u8>> {
+    // Opening a pipe or reading a device may never end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    read_bounded(std::fs::File::open(path)?, limits)
 }
 
 /// One byte more than is allowed is enough to know that there are too many.

@@ -6,14 +6,17 @@
 
 mod arithmetic;
 mod check;
+mod compose;
 mod declare;
 pub(crate) mod discover;
 mod expect;
 pub mod model;
 mod parse;
 mod policy;
+pub mod preset;
 mod repair;
 pub mod schema;
+mod show;
 #[cfg(test)]
 mod tests;
 mod traps;
@@ -41,45 +44,75 @@ pub struct Load {
     pub desired: Desired,
     /// Where the Stack manifest stands, if there is one.
     pub stack_origin: Option<Origin>,
-    /// How many manifests were read.
+    /// How many manifests there are, those that templates made included.
     pub manifests: usize,
+    /// The manifests as they come out of templates, overlays, defaults and presets, as YAML.
+    pub expanded: String,
 }
 
-/// Reads and checks all manifests under `paths`. `now` is in unix seconds.
+/// How a load is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// The time at which it is checked what has passed, in unix seconds.
+    pub now: i64,
+    /// The overlay of the Stack that is laid on.
+    pub overlay: Option<&'a str>,
+    /// Whether [`Load::expanded`] is wanted.
+    pub expanded: bool,
+}
+
+/// Reads and checks all manifests under `paths`, without any overlay. `now` is in unix seconds.
 #[must_use]
 pub fn load(paths: &[PathBuf], now: i64) -> Load {
-    let limits = Limits::DEFAULT;
+    load_with(paths, &Options { now, ..Options::default() })
+}
+
+/// Reads and checks all manifests under `paths`.
+#[must_use]
+pub fn load_with(paths: &[PathBuf], options: &Options<'_>) -> Load {
     let mut load = Load::default();
+    let limits = Limits::DEFAULT;
     let found = discover::discover(paths, &limits, &mut load.sources, &mut load.diagnostics);
-    assemble(load, found, paths, now)
+    finish(load, found, paths, options)
 }
 
 /// Reads and checks manifests that stand in no file yet: names and texts.
 #[must_use]
 pub fn load_texts(texts: impl IntoIterator<Item = (String, String)>, now: i64) -> Load {
+    let bytes = texts.into_iter().map(|(name, text)| (name, text.into_bytes()));
+    load_bytes(bytes, &Options { now, ..Options::default() })
+}
+
+/// Reads and checks files that are not on a disk: names and contents.
+#[must_use]
+pub fn load_bytes(
+    files: impl IntoIterator<Item = (String, Vec<u8>)>,
+    options: &Options<'_>,
+) -> Load {
     let mut load = Load::default();
     let mut found = Vec::new();
-    for (name, text) in texts {
-        let folder = Path::new(&name).parent().unwrap_or(Path::new("")).to_owned();
-        match decode::admit(&mut load.sources, &name, text.into_bytes(), &Limits::DEFAULT) {
-            Ok(source) => found.push(Found { source, folder }),
+    for (name, bytes) in files {
+        let identity = PathBuf::from(&name);
+        let folder = identity.parent().unwrap_or(Path::new("")).to_owned();
+        match decode::admit(&mut load.sources, &name, bytes, &Limits::DEFAULT) {
+            Ok(source) => found.push(Found { source, folder, identity }),
             Err(diagnostic) => load.diagnostics.push(*diagnostic),
         }
     }
-    assemble(load, found, &[], now)
+    finish(load, found, &[], options)
 }
 
 /// Everything behind the finding of files.
-fn assemble(mut load: Load, found: Vec<Found>, paths: &[PathBuf], now: i64) -> Load {
+fn finish(mut load: Load, found: Vec<Found>, paths: &[PathBuf], options: &Options<'_>) -> Load {
     let limits = Limits::DEFAULT;
-    let mut documents = Vec::new();
+    let Load { sources, diagnostics, .. } = &mut load;
+    let mut files = Vec::with_capacity(found.len());
     for file in found {
-        let (values, problems) = yaml::load(file.source, load.sources.text(file.source), &limits);
-        problems.into_iter().for_each(|problem| load.diagnostics.push(problem));
-        for value in values {
-            documents.push(parse::document(value, file.folder.clone(), &mut load.diagnostics));
-        }
+        let (documents, problems) = yaml::load(file.source, sources.text(file.source), &limits);
+        problems.into_iter().for_each(|problem| diagnostics.push(problem));
+        files.push(compose::File { identity: file.identity, folder: file.folder, documents });
     }
+    let documents = compose::compose(files, options.overlay, &limits, sources, diagnostics);
     load.manifests = documents.len();
     // A file of nothing but comments declares as little as an empty folder.
     if documents.is_empty() && !load.diagnostics.has_errors() {
@@ -94,19 +127,23 @@ fn assemble(mut load: Load, found: Vec<Found>, paths: &[PathBuf], now: i64) -> L
     load.desired.stack = name;
     load.desired.guards = spec.guards.to_resource();
     let register = check::Register::new(&documents, &load.sources, &mut load.diagnostics);
-    check::documents(&documents, &register, now, &mut load.diagnostics);
+    check::documents(&documents, &register, options.now, &load.sources, &mut load.diagnostics);
     for document in &documents {
         if let Some(declared) = declare::declare(document, &spec, &register, &load.sources) {
             load.desired.objects.entry(declared.address.clone()).or_insert(declared);
         }
     }
-    check::sinks(&load.desired, &documents, &mut load.diagnostics);
+    check::sinks(&load.desired, &documents, &load.sources, &mut load.diagnostics);
     // A form that is no pattern was told by the schema.
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
     let view = view::View::new(&load.desired, stack, &documents);
     expect::check(&view, &mut load.diagnostics);
     arithmetic::check(&view, &mut load.diagnostics);
     policy::check(&view, &mut load.diagnostics);
+    if options.expanded {
+        load.expanded = show::expanded(&documents, &load.sources);
+    }
+    load.diagnostics.close();
     load.diagnostics.dedup();
     load.diagnostics.sort(&load.sources);
     load

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
-use super::model::{LimitManifest, StackManifest, SubaccountManifest, TokenManifest};
+use super::compose::instance::Instance;
+use super::model::{
+    LimitManifest, StackManifest, SubaccountManifest, TemplateManifest, TokenManifest,
+};
 use super::repair::{form_help, repair};
 use super::schema::{self, API_VERSION, KINDS};
 use super::traps;
@@ -12,7 +15,7 @@ use super::violation::violations;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::resource::{AccountPath, Address, Kind, is_valid_name};
-use crate::source::{Spanned, Target, Value, locate};
+use crate::source::{SourceMap, Spanned, Target, Value, locate};
 
 /// One document of a manifest file.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Document {
     /// What it describes, if at least that can be told. Other documents may refer to it even if
     /// something inside is wrong.
     pub(super) address: Option<Address>,
+    /// The row that it was expanded for, if it was.
+    pub(super) instance: Option<Box<Instance>>,
 }
 
 /// A decoded manifest.
@@ -34,6 +39,7 @@ pub(super) enum AnyManifest {
     Subaccount(Box<SubaccountManifest>),
     Token(Box<TokenManifest>),
     Stack(Box<StackManifest>),
+    Template(Box<TemplateManifest>),
 }
 
 impl Document {
@@ -41,13 +47,34 @@ impl Document {
     pub(super) fn span(&self, pointer: &str, target: Target) -> crate::source::Span {
         locate(&self.value, pointer, target)
     }
+
+    /// Leads all findings since there were `from` of them on to the row that the document was expanded for.
+    pub(super) fn lead_home(
+        &self,
+        from: usize,
+        sources: &SourceMap,
+        diagnostics: &mut Diagnostics,
+    ) {
+        if let Some(instance) = &self.instance {
+            diagnostics.amend_from(from, |finding| instance.lead_home(finding, sources));
+        }
+    }
 }
 
 /// Checks and decodes `value`.
-pub(super) fn document(value: Spanned, folder: PathBuf, diagnostics: &mut Diagnostics) -> Document {
-    let address = address(&value);
+pub(super) fn document(
+    value: Spanned,
+    folder: PathBuf,
+    instance: Option<Box<Instance>>,
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Document {
+    let before = diagnostics.len();
+    let address = address_of(&value);
     let manifest = decode(&value, diagnostics);
-    Document { value, folder, manifest, address }
+    let document = Document { value, folder, manifest, address, instance };
+    document.lead_home(before, sources, diagnostics);
+    document
 }
 
 fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest> {
@@ -87,6 +114,7 @@ fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest>
         "Limit" => typed(value, diagnostics).map(|m| AnyManifest::Limit(Box::new(m))),
         "Subaccount" => typed(value, diagnostics).map(|m| AnyManifest::Subaccount(Box::new(m))),
         "Token" => typed(value, diagnostics).map(|m| AnyManifest::Token(Box::new(m))),
+        "Template" => typed(value, diagnostics).map(|m| AnyManifest::Template(Box::new(m))),
         _ => typed(value, diagnostics).map(|m| AnyManifest::Stack(Box::new(m))),
     }
 }
@@ -191,7 +219,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 }
 
 /// The address of a document, however broken the rest of it is.
-fn address(value: &Spanned) -> Option<Address> {
+pub(super) fn address_of(value: &Spanned) -> Option<Address> {
     let kind = match value.get("kind")?.as_str()? {
         "Limit" => Kind::Limit,
         "Subaccount" => Kind::Subaccount,

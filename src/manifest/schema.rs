@@ -8,10 +8,12 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use super::model::{LimitManifest, Manifest, StackManifest, SubaccountManifest, TokenManifest};
+use super::model::{
+    LimitManifest, Manifest, StackManifest, SubaccountManifest, TemplateManifest, TokenManifest,
+};
 
 /// The words that can stand behind `kind:`.
-pub const KINDS: [&str; 4] = ["Limit", "Subaccount", "Token", "Stack"];
+pub const KINDS: [&str; 5] = ["Limit", "Subaccount", "Token", "Stack", "Template"];
 
 /// What can stand behind `apiVersion:`.
 pub const API_VERSION: &str = "flespi-gitops/v1";
@@ -45,6 +47,7 @@ pub fn documents() -> Vec<(&'static str, Value)> {
         ("manifest.schema.json", generate::<Manifest>("Any manifest of flespi-gitops")),
         ("stack.schema.json", kind_document("Stack")),
         ("subaccount.schema.json", kind_document("Subaccount")),
+        ("template.schema.json", kind_document("Template")),
         ("token.schema.json", kind_document("Token")),
     ]
 }
@@ -54,6 +57,7 @@ fn kind_document(kind: &str) -> Value {
         "Limit" => generate::<LimitManifest>("Limit"),
         "Subaccount" => generate::<SubaccountManifest>("Subaccount"),
         "Token" => generate::<TokenManifest>("Token"),
+        "Template" => generate::<TemplateManifest>("Template"),
         _ => generate::<StackManifest>("Stack"),
     }
 }

@@ -4,11 +4,13 @@
 //! and free fields, which take everything.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::source::hidden::is_secret_key;
 use crate::source::value::Scalar;
 use crate::source::{Meaning, Spanned, Value};
 
 /// Warns of bare numbers that were octal once.
 pub(super) fn numbers(document: &Spanned, diagnostics: &mut Diagnostics) {
+    let most = diagnostics.len() + MOST_WARNINGS;
     scalars(document, "", &mut |value, scalar, pointer| {
         let digits = scalar.text.trim_start_matches(['+', '-']);
         let was_octal = digits.len() > 1
@@ -17,7 +19,7 @@ pub(super) fn numbers(document: &Spanned, diagnostics: &mut Diagnostics) {
         let Meaning::Int(number) = scalar.meaning else {
             return;
         };
-        if scalar.plain && was_octal && number != 0 {
+        if scalar.plain && was_octal && number != 0 && diagnostics.len() < most {
             // In a free field it is a post code more often than a number.
             let meant = match pointer.starts_with("/spec/metadata/") {
                 true => format!("\"{}\"", scalar.text),
@@ -44,12 +46,17 @@ pub(super) fn numbers(document: &Spanned, diagnostics: &mut Diagnostics) {
 pub(super) fn free_texts(document: &Spanned, diagnostics: &mut Diagnostics) {
     let free = document.get("spec").and_then(|spec| spec.get("metadata"));
     let Some(free) = free else { return };
+    let most = diagnostics.len() + MOST_WARNINGS;
     scalars(free, "/spec/metadata", &mut |value, scalar, pointer| {
         let was_boolean = matches!(
             scalar.text.as_str(),
             "yes" | "Yes" | "YES" | "no" | "No" | "NO" | "on" | "On" | "ON" | "off" | "Off" | "OFF"
         );
-        if scalar.plain && was_boolean && scalar.meaning == Meaning::Text {
+        if scalar.plain
+            && was_boolean
+            && scalar.meaning == Meaning::Text
+            && diagnostics.len() < most
+        {
             diagnostics.push(
                 Diagnostic::warning(
                     Code::YamlTrap,
@@ -67,6 +74,9 @@ pub(super) fn free_texts(document: &Spanned, diagnostics: &mut Diagnostics) {
     });
 }
 
+/// The most warnings of one manifest; a list of a million octal numbers is one mistake.
+const MOST_WARNINGS: usize = 200;
+
 /// Calls `visit` with every scalar at or below `value` that is not a key. The depth of a document is bounded.
 fn scalars(value: &Spanned, at: &str, visit: &mut dyn FnMut(&Spanned, &Scalar, &str)) {
     walk(value, &mut at.to_owned(), visit);
@@ -76,6 +86,8 @@ fn scalars(value: &Spanned, at: &str, visit: &mut dyn FnMut(&Spanned, &Scalar, &
 fn walk(value: &Spanned, at: &mut String, visit: &mut dyn FnMut(&Spanned, &Scalar, &str)) {
     let length = at.len();
     match &value.value {
+        // What somebody typed there is told as the wrong type, and not quoted.
+        Value::Scalar(_) if at.rsplit('/').next().is_some_and(is_secret_key) => {}
         Value::Scalar(scalar) => visit(value, scalar, at),
         Value::Sequence(items) => {
             for (index, item) in items.iter().enumerate() {

@@ -62,8 +62,11 @@ impl<'a> View<'a> {
         pointer: &str,
         target: Target,
     ) -> Diagnostic {
-        match self.span(address, pointer, target) {
-            Some(span) => finding.at(span, "").pointer(pointer),
+        let Some(document) = self.documents.get(address) else { return finding };
+        let finding = finding.at(document.span(pointer, target), "").pointer(pointer);
+        // The rows of a template share its lines.
+        match &document.instance {
+            Some(instance) => finding.and(instance.row.head(), "for this row"),
             None => finding,
         }
     }

@@ -45,11 +45,18 @@ pub(super) fn violations(schema: &KindSchema, document: &Spanned) -> Vec<Diagnos
         renamed: Vec::new(),
         findings: Vec::new(),
     };
-    for error in schema.validator.iter_errors(&json) {
+    // A list of a million wrong words is one mistake.
+    for error in schema.validator.iter_errors(&json).take(MOST_VIOLATIONS) {
         reporter.report(&error);
+        if reporter.findings.len() >= MOST_VIOLATIONS {
+            break;
+        }
     }
     reporter.finish()
 }
+
+/// The most findings about one manifest.
+const MOST_VIOLATIONS: usize = 200;
 
 /// A form that a value may have.
 enum Form<'a> {
@@ -91,7 +98,7 @@ impl<'a> Reporter<'a> {
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 let known = self.known_fields(error);
-                for name in unexpected {
+                for name in unexpected.iter().take(MOST_VIOLATIONS) {
                     let finding = self.unknown_field(path, name, &known);
                     self.findings.push(finding);
                 }
@@ -223,7 +230,7 @@ impl<'a> Reporter<'a> {
             return None;
         }
         let place = place(path);
-        let said = found.map(in_words).unwrap_or_default();
+        let said = said_of(path, found);
         let finding =
             |message: String| self.finding(Code::InvalidValue, path, Target::Value, message);
         let finding = match error.kind() {
@@ -323,7 +330,7 @@ impl<'a> Reporter<'a> {
     /// A text where one of a few words is wanted.
     fn not_a_word(&self, path: &str, forms: &[(usize, Form<'_>)]) -> Diagnostic {
         let found = pointer::find(self.document, path);
-        let said = found.map(in_words).unwrap_or_default();
+        let said = said_of(path, found);
         let words = words(forms);
         let message = format!("{} takes {}, not {said}", place(path), wanted(forms));
         let finding = self.finding(Code::InvalidValue, path, Target::Value, message);
@@ -650,6 +657,23 @@ fn retyped(path: &str, scalar: &Scalar, forms: &[(usize, Form<'_>)]) -> Option<(
         return Some(("put it in quotes if it is meant as text".to_owned(), format!("\"{text}\"")));
     }
     None
+}
+
+/// A value in words, unless it may be a password that somebody wrote where its source belongs.
+fn said_of(path: &str, found: Option<&Spanned>) -> String {
+    let is_name = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_uppercase() || b"_-${} ".contains(&byte))
+    };
+    match found {
+        Some(value)
+            if path.contains("/password")
+                && value.as_str().is_some_and(|text| !text.is_empty() && !is_name(text)) =>
+        {
+            "this value".to_owned()
+        }
+        Some(value) => in_words(value),
+        None => String::new(),
+    }
 }
 
 /// A value as the subject of a sentence: quoted as it was typed.

@@ -179,7 +179,7 @@ impl Context<'_> {
         };
         step.reason = format!(
             "{} declares it, and nothing in {account} has its mark or its name",
-            declared.origin
+            declared.whence()
         );
         self.refuse_move(draft);
         let created = step.id.clone();
@@ -374,7 +374,9 @@ impl Context<'_> {
         let declared = self.declared;
         let mut reasons = Vec::new();
         match how {
-            How::Id => reasons.push(format!("`metadata.id` at {} takes it over", declared.origin)),
+            How::Id => {
+                reasons.push(format!("`metadata.id` at {} takes it over", declared.whence()))
+            }
             How::Adopted => reasons.push(format!(
                 "nobody marked {} {}, and `adopt: true` at {} takes it over",
                 object.kind, object.id, declared.origin
@@ -449,7 +451,7 @@ impl Context<'_> {
             id: object.id,
             limit: limit.clone(),
             limit_id,
-            refresh: self.mark_edit(object),
+            refresh: Box::new(self.mark_edit(object)),
         };
         let mut step = self.step(Phase::Assign, Action::Assign, effect);
         step.needs = needs;

@@ -78,6 +78,8 @@ pub struct Declared {
     pub address: Address,
     /// Where the manifest begins.
     pub origin: Origin,
+    /// The row for which a template made it, if one did; the manifest is then that of the template.
+    pub row: Option<Origin>,
     /// Where each declared field stands, by field name (`devices_count`, `credentials.email`).
     pub field_origins: BTreeMap<String, Origin>,
     /// Binds the object to this id on the platform (`metadata.id`).
@@ -105,6 +107,14 @@ pub fn acl_entry(index: usize) -> String {
 }
 
 impl Declared {
+    /// Where the object is declared, in words: the manifest, and the row if it comes from a template.
+    pub fn whence(&self) -> String {
+        match &self.row {
+            Some(row) => format!("{} with the row at {row}", self.origin),
+            None => self.origin.to_string(),
+        }
+    }
+
     /// The account path of a declared subaccount itself, not of its owner.
     pub fn own_path(&self) -> AccountPath {
         self.address.account.child(&self.address.name)

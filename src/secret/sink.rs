@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{ExposeSecret, SecretString};
+use super::{ExposeSecret, Link, SecretString};
 
 /// Where a secret is delivered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -11,6 +11,8 @@ use super::{ExposeSecret, SecretString};
 pub enum Sink {
     /// A file of its own, readable by its owner alone.
     File(PathBuf),
+    /// A file of its own for the link around a key.
+    LinkFile(PathBuf, Link),
 }
 
 /// Why a sink did not take or give a secret. The text names the sink, never the secret.
@@ -26,24 +28,50 @@ impl std::fmt::Display for Sink {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(path) => write!(formatter, "file {}", path.display()),
+            Self::LinkFile(path, _) => write!(formatter, "file {} (as link)", path.display()),
         }
     }
 }
 
 impl Sink {
-    /// What the sink holds, or `None` if it is empty or absent.
+    /// The file that is written.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::LinkFile(path, _) => path,
+        }
+    }
+
+    /// The text that stands in the sink for `secret`.
+    fn text_of(&self, secret: &SecretString) -> SecretString {
+        match self {
+            Self::File(_) => secret.clone(),
+            Self::LinkFile(_, link) => link.with(secret),
+        }
+    }
+
+    /// The secret that `text` stands for. A link of another form, as it was delivered before its devices changed, stands
+    /// for nothing, so that the link of today is delivered in its place.
+    fn secret_of(&self, text: SecretString) -> Option<SecretString> {
+        match self {
+            Self::File(_) => Some(text),
+            Self::LinkFile(_, link) => link.key_of(&text),
+        }
+    }
+
+    /// The secret that the sink holds, or `None` if it is empty or absent.
     ///
     /// # Errors
     /// [`SinkError`] when that cannot be told.
     pub async fn read(&self) -> Result<Option<SecretString>, SinkError> {
-        let Self::File(path) = self;
+        let path = self.path();
         match tokio::fs::read_to_string(path).await {
             Ok(text) => {
                 let text = text.trim_end();
-                Ok((!text.is_empty()).then(|| SecretString::from(text)))
+                let text = (!text.is_empty()).then(|| SecretString::from(text));
+                Ok(text.and_then(|text| self.secret_of(text)))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(SinkError { path: path.clone(), verb: "read", source }),
+            Err(source) => Err(SinkError { path: path.to_owned(), verb: "read", source }),
         }
     }
 
@@ -52,9 +80,7 @@ impl Sink {
     /// # Errors
     /// [`SinkError`] when it would not.
     pub async fn probe(&self) -> Result<(), SinkError> {
-        let Self::File(path) = self;
-        let path = path.clone();
-        in_background(path, "written", |path| {
+        in_background(self.path().to_owned(), "written", |path| {
             let folder = parent(path);
             std::fs::create_dir_all(folder)?;
             tempfile::NamedTempFile::new_in(folder).map(drop)
@@ -70,9 +96,8 @@ impl Sink {
     /// # Errors
     /// [`SinkError`] when it was not stored.
     pub async fn deliver(&self, secret: &SecretString) -> Result<(), SinkError> {
-        let Self::File(path) = self;
-        let copy = secret.clone();
-        in_background(path.clone(), "written", move |path| {
+        let copy = self.text_of(secret);
+        in_background(self.path().to_owned(), "written", move |path| {
             let folder = parent(path);
             std::fs::create_dir_all(folder)?;
             // Temporary files are made with mode 0600, which the rename keeps.
@@ -87,7 +112,7 @@ impl Sink {
         match self.read().await? {
             Some(stored) if stored.expose_secret() == secret.expose_secret() => Ok(()),
             _ => Err(SinkError {
-                path: path.clone(),
+                path: self.path().to_owned(),
                 verb: "read back as it was written",
                 source: std::io::Error::other("the content differs"),
             }),
@@ -129,6 +154,20 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_has_become_stale_is_an_empty_sink() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("link");
+        let link = |device: &str| Link::new("https://flespi.io/#/token/", device);
+        let first = Sink::LinkFile(path.clone(), link("/devices/1"));
+        first.deliver(&SecretString::from("abc")).await.unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "https://flespi.io/#/token/abc/devices/1\n");
+        assert_eq!(first.read().await.unwrap().unwrap().expose_secret(), "abc");
+        let second = Sink::LinkFile(path, link("/devices/2"));
+        assert!(second.read().await.unwrap().is_none());
     }
 
     #[tokio::test]

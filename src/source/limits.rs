@@ -16,6 +16,10 @@ pub struct Limits {
     pub alias_nodes: usize,
     /// Text that aliases may add to a file.
     pub alias_bytes: usize,
+    /// Rows of all templates of a load.
+    pub rows: usize,
+    /// Text that the rows of templates may come to.
+    pub expanded_bytes: usize,
     /// Complaints about the text of one file; the rest is counted and not shown.
     pub diagnostics: usize,
 }
@@ -28,6 +32,8 @@ impl Limits {
         depth: 128,
         alias_nodes: 100_000,
         alias_bytes: 4 * 1024 * 1024,
+        rows: 100_000,
+        expanded_bytes: 64 * 1024 * 1024,
         diagnostics: 1_000,
     };
 }

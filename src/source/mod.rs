@@ -7,6 +7,7 @@
 //! Places know nothing of diagnostics; only reading does, in [`decode`] and [`yaml`].
 
 pub mod decode;
+pub mod hidden;
 pub mod limits;
 mod lines;
 pub mod pointer;
@@ -14,6 +15,7 @@ pub mod value;
 pub mod yaml;
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
@@ -101,6 +103,7 @@ pub struct Source {
     name: String,
     text: String,
     lines: OnceLock<LineIndex>,
+    hidden: OnceLock<Vec<Range<usize>>>,
 }
 
 impl Source {
@@ -128,6 +131,12 @@ impl Source {
         self.index().line(&self.text, line)
     }
 
+    /// The parts of the text that are never shown, in order.
+    #[must_use]
+    pub fn hidden(&self) -> &[Range<usize>] {
+        self.hidden.get_or_init(|| hidden::hidden(&self.text))
+    }
+
     fn index(&self) -> &LineIndex {
         self.lines.get_or_init(|| LineIndex::new(&self.text))
     }
@@ -150,7 +159,12 @@ impl SourceMap {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
         // Four billion files do not fit into memory; should they ever, the surplus shares the last id.
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
-        self.sources.push(Source { name: name.into(), text: text.into(), lines: OnceLock::new() });
+        self.sources.push(Source {
+            name: name.into(),
+            text: text.into(),
+            lines: OnceLock::new(),
+            hidden: OnceLock::new(),
+        });
         id
     }
 

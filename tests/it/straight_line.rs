@@ -10,7 +10,7 @@ use crate::support::{Request, World, run};
 
 #[test]
 fn both_examples_are_applied_and_then_nothing_is_left_to_do() {
-    for example in ["first-subaccount", "fleet"] {
+    for example in ["first-subaccount", "fleet", "tenants"] {
         let world = World::new();
         world.copy_example(example);
         world.apply(&[example]);

@@ -22,11 +22,10 @@ const NOW: i64 = 1_767_225_600;
 const LEAST_CASES: usize = 60;
 
 /// Codes that no file in a folder of cases can show, and why.
-const WITHOUT_CASE: [(Code, &str); 4] = [
-    (
-        Code::UnreadableFile,
-        "a checked-out file can always be read; see `a_path_that_leads_nowhere_is_told`",
-    ),
+const WITHOUT_CASE: [(Code, &str); 6] = [
+    (Code::UnknownOverlay, "takes an overlay to be chosen; see `compose.rs`"),
+    (Code::OverlayTarget, "takes an overlay to be chosen; see `compose.rs`"),
+    (Code::TemplateBudget, "takes a hundred thousand rows; see `compose.rs`"),
     (
         Code::TooLarge,
         "seventeen megabytes are too much for a repository; see `a_file_larger_than_any_manifest_is_told`",

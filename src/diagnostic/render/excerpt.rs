@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::is_unprintable;
+use crate::source::hidden::MASK;
 use crate::source::{Source, Span, floor};
 
 /// Bytes shown before the first mark of a long line.
@@ -20,7 +21,7 @@ const NEAR: u32 = 4;
 pub(super) struct Excerpt {
     pub(super) text: String,
     pub(super) first_line: u32,
-    /// Whether the beginning of a line was left out, so that columns cannot be counted in `text`.
+    /// Whether something was left out, so that columns cannot be counted in `text`.
     pub(super) cut: bool,
     /// For each mark its number in the list that was asked for, and its bytes in `text`.
     pub(super) marks: Vec<(usize, Range<usize>)>,
@@ -77,7 +78,13 @@ impl Excerpt {
             .char_indices()
             .map(|(at, c)| (window.start + at, Some(c)))
             .chain([(window.end, None)]);
+        let hidden = source.hidden();
+        let mut next = hidden.partition_point(|range| range.end <= window.start);
         for (at, c) in characters {
+            while hidden.get(next).is_some_and(|range| range.end <= at) {
+                next += 1;
+            }
+            let mask = hidden.get(next).filter(|range| range.start <= at);
             for ((_, range), (_, span)) in ranges.iter_mut().zip(marks) {
                 if range.start == usize::MAX && at >= span.start as usize {
                     range.start = self.text.len();
@@ -86,7 +93,13 @@ impl Excerpt {
                     range.end = self.text.len();
                 }
             }
-            if let Some(c) = c {
+            if let (Some(range), Some(_)) = (mask, c) {
+                // All of it has one mask, which does not tell how long it is.
+                if at == range.start || at == window.start {
+                    self.text.push_str(MASK);
+                    self.cut = true;
+                }
+            } else if let Some(c) = c {
                 self.text.push(if is_unprintable(c) && c != '\t' { '\u{fffd}' } else { c });
             }
         }
@@ -151,6 +164,16 @@ mod tests {
         let cut = cut("a\u{1b}[2J\u{202e}: x", &[(0, 5)]);
         assert_eq!(cut[0].text, "a\u{fffd}[2J\u{fffd}: x");
         assert_eq!(cut[0].marks, [(0, 0..7)]);
+    }
+
+    #[test]
+    fn a_password_is_masked_and_the_marks_stay_where_they_belong() {
+        let cut = cut("{password: hunter2, x: 1}", &[(11, 18), (20, 21)]);
+        let [Excerpt { text, marks, cut, .. }] = cut.as_slice() else { panic!("one excerpt") };
+        assert_eq!(text, "{password: ••••••, x: 1}");
+        assert!(cut);
+        let marked: Vec<&str> = marks.iter().map(|(_, range)| &text[range.clone()]).collect();
+        assert_eq!(marked, ["••••••", "x"]);
     }
 
     #[test]

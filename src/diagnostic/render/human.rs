@@ -148,6 +148,9 @@ fn drawn<'a>(sources: &'a SourceMap, edit: &'a Edit) -> Option<Group<'a>> {
     }
     let (from, to) = (source.line(first)?.start, source.line(last)?.end);
     let text = source.text().get(from..to)?;
+    if source.hidden().iter().any(|range| range.start < to && range.end > from) {
+        return None;
+    }
     let safe = |text: &str| {
         text.lines().all(|line| {
             line.len() < DEFAULT_TERM_WIDTH

@@ -6,12 +6,14 @@
 mod excerpt;
 mod human;
 mod json;
+mod sarif;
 mod short;
 
 use std::borrow::Cow;
 
 pub use human::{Color, human};
 pub use json::json;
+pub use sarif::sarif;
 pub use short::short;
 
 /// The text without anything that a terminal would obey: controls and characters that turn the direction of writing are

@@ -3,25 +3,34 @@
 //! The schemas in `schemas/` are made from these types, so an editor, `validate` and the decoder
 //! cannot disagree. Doc comments here are what an editor shows.
 
+mod composition;
 mod expect;
 mod limit;
 mod parts;
 mod policies;
+mod preset;
 mod stack;
 mod subaccount;
+mod template;
 mod token;
 
+pub use composition::{Defaults, Overlay, Patch};
 pub use expect::{Expect, Expectation, ExpectedRequest};
 pub use limit::{LimitManifest, LimitSpec};
-pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSink, SecretSource};
+pub use parts::{ApiVersion, KeyForm, KeySink, Lifecycle, ObjectMeta, SecretSink, SecretSource};
 pub use policies::{
     Exception, Level, Names, NeverAllowed, NoUnlimited, Policies, RuleName, TtlAtMost,
 };
+pub use preset::{DeviceData, PanelLevel, PresetAccess, PresetName};
 pub use stack::{DeletesOf, Guards, StackManifest, StackSpec};
 pub use subaccount::{Credentials, LimitRef, SubaccountManifest, SubaccountSpec};
+pub use template::{
+    ListItem, Parameter, ParameterType, ParameterValue, Rows, RowsFile, TemplateManifest,
+    TemplateSpec,
+};
 pub use token::{
-    Access, AclEntry, AclIds, Action, Expire, Method, NamedAccess, NamedIds, Origin, Origins,
-    Submodule, TokenManifest, TokenSpec, Ttl,
+    Access, AclAccess, AclEntry, AclIds, Action, Expire, Method, NamedAccess, NamedIds, Origin,
+    Origins, Submodule, TokenManifest, TokenSpec, Ttl,
 };
 
 /// Any document that can stand in a manifest file; `kind` tells which.
@@ -36,4 +45,6 @@ pub enum Manifest {
     Token(Box<TokenManifest>),
     /// Settings of the load.
     Stack(Box<StackManifest>),
+    /// The same manifests for every row of a table.
+    Template(Box<TemplateManifest>),
 }

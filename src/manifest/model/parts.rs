@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::resource::{Drift, Right};
 
@@ -144,4 +144,36 @@ pub struct FileSink {
     /// The file, relative to the manifest; missing folders are made.
     #[schemars(with = "String", length(min = 1))]
     pub file: PathBuf,
+}
+
+/// Where the key of a token goes. Paths are relative to the manifest.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum KeySink {
+    /// A file of its own that only its owner can read (mode 0600).
+    File(KeyFileSink),
+}
+
+/// A file of its own for a key, or for the link that holds it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFileSink {
+    /// The file, relative to the manifest; missing folders are made.
+    #[schemars(with = "String", length(min = 1), example = "out/key")]
+    pub file: PathBuf,
+    /// The key itself, or the link with which the token is shared.
+    #[serde(rename = "as", default)]
+    pub form: KeyForm,
+}
+
+/// In what form a key is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyForm {
+    /// The key itself.
+    #[default]
+    Key,
+    /// The link that opens what the token is for: that of its preset, otherwise that of the flespi panel. It holds the
+    /// key, so it is as secret as the key.
+    Link,
 }

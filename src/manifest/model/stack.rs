@@ -1,8 +1,11 @@
 //! `kind: Stack`: settings of a whole load.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::composition::{Defaults, Overlay};
 use super::parts::ApiVersion;
 use super::policies::{Exception, Policies};
 use crate::resource::{self, Drift, Kind, Tariff};
@@ -59,6 +62,10 @@ pub struct StackSpec {
     pub policies: Policies,
     /// Objects that need not keep a rule.
     pub exceptions: Vec<Exception>,
+    /// What holds for every object of a kind that does not say otherwise.
+    pub defaults: Defaults,
+    /// Changes for an environment, by name; `--overlay NAME` chooses one.
+    pub overlays: BTreeMap<String, Overlay>,
 }
 
 /// Bounds on what a pass deletes or cuts off. What a subaccount holds counts with it: its tokens

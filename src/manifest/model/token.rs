@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::expect::Expect;
-use super::parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSink};
+use super::parts::{ApiVersion, KeySink, Lifecycle, ObjectMeta};
+use super::preset::PresetAccess;
 
 /// An access key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -64,7 +65,7 @@ pub struct TokenSpec {
     pub metadata: Option<Map<String, Value>>,
     /// Where the key goes.
     #[serde(default)]
-    pub deliver: Vec<SecretSink>,
+    pub deliver: Vec<KeySink>,
     /// What may be done to the token.
     #[serde(default)]
     pub lifecycle: Lifecycle,
@@ -81,10 +82,12 @@ pub enum Access {
     Named(NamedAccess),
     /// Only what a list names.
     Acl(AclAccess),
+    /// A ready recipe.
+    Preset(PresetAccess),
 }
 
 /// An access type without a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NamedAccess {
     /// All telematics items, nothing of the platform API.

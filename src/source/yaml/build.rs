@@ -12,6 +12,7 @@ use super::mapping;
 use super::scalar::{self, Unfit};
 use super::{Document, Node, NodeId, NodeKind, Sink};
 use crate::diagnostic::{Code, Diagnostic, quote};
+use crate::source::hidden::is_secret_key;
 use crate::source::{Limits, Meaning, SourceId, Span};
 
 /// How far reading cannot go on.
@@ -252,19 +253,39 @@ impl<'t> Builder<'t> {
             Err(Unfit::Range(why)) => {
                 if !is_key {
                     sink.push(
-                        Diagnostic::error(Code::NumberRange, format!("{} {why}", quote(&text)))
-                            .at(span, "")
-                            .help("if text is meant, put it in quotes"),
+                        Diagnostic::error(
+                            Code::NumberRange,
+                            match self.is_secret() {
+                                true => format!("this value {why}"),
+                                false => format!("{} {why}", quote(&text)),
+                            },
+                        )
+                        .at(span, "")
+                        .help("if text is meant, put it in quotes"),
                     );
                 }
                 Meaning::Unreadable
             }
             Err(Unfit::Tag(said)) => {
+                let said = match self.is_secret() {
+                    true => "the tag is unknown or does not fit its value".to_owned(),
+                    false => said,
+                };
                 sink.push(self.tag_problem(said, span, at));
                 Meaning::Unreadable
             }
         };
         NodeKind::Scalar { text: text.into_owned(), plain, meaning }
+    }
+
+    /// Whether the value that comes next is one that is never shown.
+    fn is_secret(&self) -> bool {
+        let key =
+            self.open.last().filter(|open| open.mapping).and_then(|open| open.children.last());
+        match key.and_then(|key| self.nodes.get(key.0 as usize)).map(|node| &node.kind) {
+            Some(NodeKind::Scalar { text, .. }) => is_secret_key(text),
+            _ => false,
+        }
     }
 
     fn collection_tag(

@@ -1,0 +1,185 @@
+//! From documents as they are written to documents as they are meant: templates expanded, the overlay of the environment
+//! laid on, defaults filled in.
+//!
+//! All of it works on trees whose every value knows where it stands. So what comes out is checked like any other manifest,
+//! and whatever is wrong with it is told where somebody can repair it: in the template and in the row, in the overlay, in
+//! the defaults. The order is fixed: an overlay may change what a template made, and defaults give way to both.
+
+mod csv;
+pub(super) mod instance;
+mod interpolate;
+mod merge;
+mod overlay;
+mod row;
+mod table;
+mod template;
+
+use std::path::{Path, PathBuf};
+
+use super::discover;
+use super::model::Rows;
+use super::parse::{self, AnyManifest, Document, address_of};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::source::{Limits, SourceId, SourceMap, Spanned, Target, Value, pointer};
+
+use instance::Instance;
+use template::{Budget, Template};
+
+/// The documents of one file.
+pub(super) struct File {
+    /// What the path of the file comes to, whichever way it is written.
+    pub(super) identity: PathBuf,
+    /// Where relative paths start from.
+    pub(super) folder: PathBuf,
+    pub(super) documents: Vec<Spanned>,
+}
+
+/// A document on its way.
+struct Draft {
+    value: Spanned,
+    folder: PathBuf,
+    instance: Option<Box<Instance>>,
+}
+
+/// Every document of the load, checked and decoded.
+pub(super) fn compose(
+    mut files: Vec<File>,
+    overlay: Option<&str>,
+    limits: &Limits,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Document> {
+    let mut settled = Vec::new();
+    let templates = take(&mut files, "Template");
+    let (templates, made) = expand(templates, &mut files, limits, sources, diagnostics);
+    settled.extend(templates);
+    for (value, folder) in take(&mut files, "Stack") {
+        settled.push(parse::document(value, folder, None, sources, diagnostics));
+    }
+    let stack = settled
+        .iter()
+        .find(|document| matches!(document.manifest, Some(AnyManifest::Stack(_))))
+        .map(|document| &document.value);
+
+    let written = files.into_iter().flat_map(|file| {
+        let folder = file.folder;
+        file.documents.into_iter().map(move |value| Draft {
+            value,
+            folder: folder.clone(),
+            instance: None,
+        })
+    });
+    let mut drafts: Vec<Draft> = written.chain(made).collect();
+    let chosen = overlay.and_then(|name| overlay::choose(stack, name, diagnostics));
+    if let Some(chosen) = chosen {
+        let mut targets: Vec<_> =
+            drafts.iter_mut().map(|draft| (address_of(&draft.value), &mut draft.value)).collect();
+        overlay::patch(chosen, &mut targets, diagnostics);
+    }
+    let ours = [
+        chosen.and_then(|overlay| overlay.get("defaults")),
+        stack.and_then(|stack| pointer::find(stack, "/spec/defaults")),
+    ];
+    // A default is copied into every object, so a long one is not what it seems.
+    let longest = ours.into_iter().flatten().map(template::size).sum::<usize>();
+    if longest.saturating_mul(drafts.len()) > limits.file_nodes.saturating_mul(10) {
+        let place = ours.into_iter().flatten().next();
+        diagnostics.extend(place.map(|defaults| template::overdrawn(defaults.span)));
+    } else {
+        for draft in &mut drafts {
+            fill_up(&mut draft.value, ours.into_iter().flatten());
+        }
+    }
+    let mut documents: Vec<Document> = Vec::with_capacity(drafts.len() + settled.len());
+    for Draft { value, folder, instance } in drafts {
+        documents.push(parse::document(value, folder, instance, sources, diagnostics));
+    }
+    documents.append(&mut settled);
+    documents
+}
+
+/// Takes the documents of a kind out of the files.
+fn take(files: &mut [File], kind: &str) -> Vec<(Spanned, PathBuf)> {
+    let mut taken = Vec::new();
+    for file in files {
+        let is_it = |value: &Spanned| value.get("kind").and_then(Spanned::as_str) == Some(kind);
+        if !file.documents.iter().any(is_it) {
+            continue;
+        }
+        let (these, others) = std::mem::take(&mut file.documents).into_iter().partition(is_it);
+        file.documents = others;
+        let these: Vec<Spanned> = these;
+        taken.extend(these.into_iter().map(|value| (value, file.folder.clone())));
+    }
+    taken
+}
+
+/// The templates themselves, and what they make.
+fn expand(
+    templates: Vec<(Spanned, PathBuf)>,
+    files: &mut [File],
+    limits: &Limits,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Document>, Vec<Draft>) {
+    let mut tables = table::Tables::new();
+    let mut budget = Budget::new(limits);
+    let mut documents = Vec::new();
+    let mut made = Vec::new();
+    for (value, folder) in templates {
+        let document = parse::document(value, folder, None, sources, diagnostics);
+        if let Some(AnyManifest::Template(manifest)) = &document.manifest {
+            let place = document.span("/spec/for_each/file", Target::Value);
+            let rows = match &manifest.spec.for_each {
+                Rows::File(file) => table::file(
+                    &document.folder.join(&file.file),
+                    place,
+                    files,
+                    &mut tables,
+                    limits,
+                    sources,
+                    diagnostics,
+                ),
+                Rows::List(_) => pointer::find(&document.value, "/spec/for_each")
+                    .map(|list| table::inline(list).into()),
+            };
+            let template = Template { value: &document.value, manifest, sources };
+            let is_sound = template.check(diagnostics);
+            if let (true, Some(rows)) = (is_sound, rows) {
+                let objects = template.expand(&rows, &mut budget, diagnostics);
+                made.extend(objects.into_iter().map(|(value, instance)| Draft {
+                    value,
+                    folder: document.folder.clone(),
+                    instance: Some(Box::new(instance)),
+                }));
+            }
+        }
+        documents.push(document);
+    }
+    (documents, made)
+}
+
+/// Gives a document the defaults of its kind.
+fn fill_up<'a>(document: &mut Spanned, defaults: impl Iterator<Item = &'a Spanned>) {
+    let Some(kind) = document.get("kind").and_then(Spanned::as_str).map(str::to_owned) else {
+        return;
+    };
+    let place = document.span.head();
+    for defaults in defaults.filter_map(|defaults| defaults.get(&kind)) {
+        if !matches!(defaults.value, Value::Mapping(_)) {
+            continue;
+        }
+        if let Some(spec) = merge::spec_of(document, place) {
+            merge::fill(spec, defaults);
+        }
+    }
+}
+
+/// Reads a file that is no manifest.
+fn discover_one(
+    path: &Path,
+    limits: &Limits,
+    sources: &mut SourceMap,
+) -> Result<SourceId, Box<Diagnostic>> {
+    discover::one(path, limits, sources)
+}

@@ -1,0 +1,195 @@
+//! The rows of a template, wherever they stand, in one form.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::rc::Rc;
+
+use super::csv;
+use super::{File, discover_one};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::source::value::{Entry, Key, Scalar};
+use crate::source::{Limits, Meaning, SourceMap, Span, Spanned, Value, yaml};
+
+/// A row: which parameters it fills in.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) span: Span,
+    pub(super) cells: Vec<Entry>,
+}
+
+/// The rows of a template.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    pub(super) rows: Vec<Row>,
+    /// Whether all cells are text, whose meaning only the parameters know.
+    pub(super) untyped: bool,
+    /// The names of the columns where the table has them in one place.
+    pub(super) columns: Vec<Key>,
+}
+
+/// Tables that were read already, by file.
+pub(super) type Tables = BTreeMap<std::path::PathBuf, Option<Rc<Table>>>;
+
+/// The rows that stand in the manifest itself.
+pub(super) fn inline(list: &Spanned) -> Table {
+    Table { rows: rows(list), untyped: false, columns: Vec::new() }
+}
+
+fn rows(list: &Spanned) -> Vec<Row> {
+    let row = |row: &Spanned| Row { span: row.span, cells: row.as_mapping().to_vec() };
+    list.as_sequence().iter().map(row).collect()
+}
+
+/// The rows in the file at `path`; `at` is the place that names it.
+pub(super) fn file(
+    path: &Path,
+    at: Span,
+    files: &mut [File],
+    tables: &mut Tables,
+    limits: &Limits,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Rc<Table>> {
+    let identity = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if let Some(known) = tables.get(&identity) {
+        return known.clone();
+    }
+    let table = read(path, &identity, at, files, limits, sources, diagnostics).map(Rc::new);
+    tables.insert(identity, table.clone());
+    table
+}
+
+fn read(
+    path: &Path,
+    identity: &Path,
+    at: Span,
+    files: &mut [File],
+    limits: &Limits,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Table> {
+    // A table in YAML lies among the manifests, where it was found and read already; it is none of them.
+    if let Some(found) = files.iter_mut().find(|file| file.identity == identity) {
+        let documents = std::mem::take(&mut found.documents);
+        return of_yaml(documents, path, at, diagnostics);
+    }
+    let source = match discover_one(path, limits, sources) {
+        Ok(source) => source,
+        Err(finding) => {
+            // What names the file is the place to look at, even more so if there is no file.
+            let finding = *finding;
+            diagnostics.push(match finding.primary {
+                Some(_) => finding,
+                None => finding.at(at, ""),
+            });
+            return None;
+        }
+    };
+    let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    if is_csv {
+        return of_csv(source, limits, sources, diagnostics);
+    }
+    let (documents, problems) = yaml::load(source, sources.text(source), limits);
+    let is_sound = problems.is_empty();
+    problems.into_iter().for_each(|problem| diagnostics.push(problem));
+    if is_sound { of_yaml(documents, path, at, diagnostics) } else { None }
+}
+
+fn of_yaml(
+    documents: Vec<Spanned>,
+    path: &Path,
+    at: Span,
+    diagnostics: &mut Diagnostics,
+) -> Option<Table> {
+    let [list] = documents.as_slice() else {
+        let message = match documents.len() {
+            0 => format!("{} holds no table", path.display()),
+            many => format!("{} holds {many} documents, and a table is one", path.display()),
+        };
+        diagnostics.push(Diagnostic::error(Code::TableForm, message).at(at, "").help(TABLE_HELP));
+        return None;
+    };
+    let stranger = match &list.value {
+        Value::Sequence(items) => {
+            items.iter().find(|item| !matches!(item.value, Value::Mapping(_)))
+        }
+        _ => Some(list),
+    };
+    if let Some(stranger) = stranger {
+        let what =
+            if std::ptr::eq(stranger, list) { "a table is a list" } else { "a row is a mapping" };
+        diagnostics.push(
+            Diagnostic::error(
+                Code::TableForm,
+                format!("{what}, and this is {}", stranger.describe()),
+            )
+            .at(stranger.span.head(), "")
+            .help(TABLE_HELP),
+        );
+        return None;
+    }
+    Some(inline(list))
+}
+
+const TABLE_HELP: &str = "write one row a line, such as `- {name: acme, title: ACME Haulage}`";
+
+fn of_csv(
+    source: crate::source::SourceId,
+    limits: &Limits,
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<Table> {
+    let text = sources.text(source);
+    let mut refuse = |span: Span, message: String, help: &str| {
+        diagnostics.push(Diagnostic::error(Code::TableForm, message).at(span, "").help(help));
+        None
+    };
+    let mut records = match csv::records(source, text, limits.rows + 2) {
+        Ok(records) => records.into_iter(),
+        Err(malformed) => {
+            let help = "a cell with a comma, a quote or a line break in it stands in double \
+                        quotes, and a quote in it is doubled";
+            return refuse(malformed.span, malformed.said.to_owned(), help);
+        }
+    };
+    let Some(header) = records.next() else {
+        let help = "the first line names the parameters, such as `name,title`";
+        return refuse(Span::new(source, 0, 0), "the table is empty".to_owned(), help);
+    };
+    let columns: Vec<Key> =
+        header.into_iter().map(|cell| Key { span: cell.span, text: cell.text }).collect();
+    let mut names = HashSet::new();
+    for column in &columns {
+        if !names.insert(column.text.as_str()) {
+            let message = format!("the column {} is here twice", quote(&column.text));
+            return refuse(column.span, message, "keep one of them");
+        }
+    }
+    let mut rows = Vec::new();
+    for record in records {
+        let (Some(first), Some(last)) = (record.first(), record.last()) else { continue };
+        let span = first.span.to(last.span);
+        if record.len() != columns.len() {
+            let message = format!(
+                "the row has {} cells, and there are {} columns",
+                record.len(),
+                columns.len()
+            );
+            return refuse(
+                span,
+                message,
+                "each column has a cell in each row, if only an empty one",
+            );
+        }
+        let cells = columns.iter().zip(record);
+        // An empty cell is one that was left out, so the default of its parameter holds.
+        let cells = cells.filter(|(_, cell)| cell.quoted || !cell.text.is_empty());
+        let cells = cells.map(|(column, cell)| {
+            let scalar = Scalar { text: cell.text, plain: false, meaning: Meaning::Text };
+            let value = Spanned { span: cell.span, value: Value::Scalar(scalar) };
+            Entry { key: column.clone(), value }
+        });
+        rows.push(Row { span, cells: cells.collect() });
+    }
+    Some(Table { rows, untyped: true, columns })
+}
