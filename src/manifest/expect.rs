@@ -110,14 +110,14 @@ fn invalid(
     error: &InvalidRequest,
 ) -> Diagnostic {
     let finding = Diagnostic::error(Code::InvalidValue, error.to_string());
-    let finding = view.place(finding, address, pointer, Target::Value);
-    match (help(text, error), view.span(address, pointer, Target::Value)) {
+    let finding = match (help(text, error), view.span(address, pointer, Target::Value)) {
         (Ok(meant), Some(span)) => {
             finding.help(format!("did you mean `{meant}`?")).suggest(span, meant)
         }
         (Ok(meant), None) => finding.help(format!("did you mean `{meant}`?")),
         (Err(help), _) => finding.help(help),
-    }
+    };
+    view.place(finding, address, pointer, Target::Value)
 }
 
 /// What was probably meant, or else how a request is written.

@@ -136,7 +136,7 @@ fn finish(mut load: Load, found: Vec<Found>, paths: &[PathBuf], options: &Option
     check::sinks(&load.desired, &documents, &load.sources, &mut load.diagnostics);
     // A form that is no pattern was told by the schema.
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
-    let view = view::View::new(&load.desired, stack, &documents);
+    let view = view::View::new(&load.desired, stack, &documents, &load.sources);
     expect::check(&view, &mut load.diagnostics);
     arithmetic::check(&view, &mut load.diagnostics);
     policy::check(&view, &mut load.diagnostics);

@@ -6,13 +6,14 @@ use super::model::{StackManifest, SubaccountManifest, TokenManifest};
 use super::parse::{AnyManifest, Document};
 use crate::diagnostic::Diagnostic;
 use crate::resource::{Address, Declared, Desired, Kind};
-use crate::source::{Span, Target};
+use crate::source::{SourceMap, Span, Target};
 
 /// What is declared, and where it was written.
 pub(super) struct View<'a> {
     pub(super) desired: &'a Desired,
     pub(super) stack: Option<(&'a Document, &'a StackManifest)>,
     documents: BTreeMap<&'a Address, &'a Document>,
+    sources: &'a SourceMap,
 }
 
 impl<'a> View<'a> {
@@ -20,6 +21,7 @@ impl<'a> View<'a> {
         desired: &'a Desired,
         stack: Option<(&'a Document, &'a StackManifest)>,
         documents: &'a [Document],
+        sources: &'a SourceMap,
     ) -> Self {
         // Of two documents for one address the first was declared.
         let documents = documents
@@ -27,7 +29,7 @@ impl<'a> View<'a> {
             .rev()
             .filter_map(|document| Some((document.address.as_ref()?, document)))
             .collect();
-        Self { desired, stack, documents }
+        Self { desired, stack, documents, sources }
     }
 
     /// The declared objects of `kind`.
@@ -54,7 +56,8 @@ impl<'a> View<'a> {
         self.documents.get(address).map(|document| document.span(pointer, target))
     }
 
-    /// Lets `finding` point into the manifest of an object.
+    /// Lets `finding`, with whatever it suggests, point into the manifest of an object, and on to the row of a table that
+    /// the manifest was made for.
     pub(super) fn place(
         &self,
         finding: Diagnostic,
@@ -63,12 +66,11 @@ impl<'a> View<'a> {
         target: Target,
     ) -> Diagnostic {
         let Some(document) = self.documents.get(address) else { return finding };
-        let finding = finding.at(document.span(pointer, target), "").pointer(pointer);
-        // The rows of a template share its lines.
-        match &document.instance {
-            Some(instance) => finding.and(instance.row.head(), "for this row"),
-            None => finding,
+        let mut finding = finding.at(document.span(pointer, target), "").pointer(pointer);
+        if let Some(instance) = &document.instance {
+            instance.lead_home(&mut finding, self.sources);
         }
+        finding
     }
 
     /// Lets `finding` also point at another place in the manifest of an object.
