@@ -35,8 +35,11 @@ impl Dice {
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
+/// A name and its methods.
+type Submodule = (&'static str, &'static [&'static str]);
+
 /// Submodules with methods that the platform's REST surface has for them (fact sheet, 5.4).
-const SUBMODULES: [(&str, &[(&str, &[&str])]); 3] = [
+const SUBMODULES: [(&str, &[Submodule]); 3] = [
     (
         "gw/devices",
         &[
