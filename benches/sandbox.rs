@@ -11,7 +11,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    clippy::exit,
     reason = "a benchmark tells what it found, and fails loudly"
 )]
 

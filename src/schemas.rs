@@ -8,10 +8,12 @@ use serde_json::Value;
 use crate::apply::ReportDocument;
 use crate::manifest;
 use crate::plan::PlanDocument;
+use crate::report::Explanation;
 
 /// All schemas.
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut all = manifest::schema::documents();
+    all.push(("explain.schema.json", written::<Explanation>("Explanation")));
     all.push(("plan.schema.json", written::<PlanDocument<'_>>("Plan")));
     all.push(("report.schema.json", written::<ReportDocument<'_>>("Report")));
     all

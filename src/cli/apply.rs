@@ -18,7 +18,7 @@ use crate::apply::{OnError, Outcome, Report};
 use crate::observe::Programs;
 use crate::plan::{Plan, Policy, Sealed, Stale};
 use crate::reconcile::{self, Prepared};
-use crate::report::{Progress, plan_text, run_text};
+use crate::report::{Progress, plan_text, run_markdown, run_text};
 use crate::resource::AddressPattern;
 use crate::resource::Desired;
 
@@ -163,7 +163,7 @@ async fn prepare(
         return Err(Exit::Refused);
     }
     if !prepared.plan.unknown.is_empty() {
-        output.result(&plan_text(&prepared.plan));
+        output.result(&plan_text(&prepared.plan, output.width()));
         return Err(Exit::Unknown);
     }
     match sealed.restrict(prepared.plan) {
@@ -190,8 +190,8 @@ async fn pass(
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    if common.format != Format::Json {
-        output.result(&plan_text(&prepared.plan));
+    if !matches!(common.format, Format::Json | Format::Markdown) {
+        output.result(&plan_text(&prepared.plan, output.width()));
     }
     if !is_approved(&prepared.plan, args.approve.as_deref(), output) {
         return Exit::Refused;
@@ -216,8 +216,14 @@ async fn pass(
     let on_error = args.on_error.into();
     let report = carry_out(&prepared, session, on_error, stop, output).await;
     match common.format {
+        Format::Text | Format::Short | Format::Sarif => {
+            output.result(&run_text(&report, output.width()))
+        }
         Format::Json => output.result(&json(&report.document())),
-        _ => output.result(&run_text(&report)),
+        Format::Markdown => {
+            let stack = &prepared.plan.stack;
+            output.result(&run_markdown(&report, stack, common.markdown_limit));
+        }
     }
     exit_of(&report)
 }

@@ -6,6 +6,7 @@
 mod apply;
 mod completions;
 mod exit;
+mod explain;
 mod export;
 mod output;
 mod plan;
@@ -64,6 +65,7 @@ enum Command {
     Apply(apply::Args),
     Watch(watch::Args),
     Export(export::Args),
+    Explain(explain::Args),
     Schema(schema::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
@@ -114,6 +116,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Exit {
         Command::Apply(args) => apply::run(&args, &common, output).await,
         Command::Watch(args) => watch::run(&args, &common, output).await,
         Command::Export(args) => export::run(&args, &common, output).await,
+        Command::Explain(args) => explain::run(&args, &common, output).await,
         Command::Schema(args) => schema::run(&args, output),
         Command::Sandbox(args) => sandbox::run(&args, output).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), output),

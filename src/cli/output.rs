@@ -32,6 +32,13 @@ impl Output {
         let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
     }
 
+    /// The columns of the terminal that shows the result; `None` when nothing or nobody shows it.
+    pub(super) fn width(&self) -> Option<usize> {
+        let stdout = std::io::stdout();
+        let size = stdout.is_terminal().then(|| terminal_size::terminal_size_of(stdout)).flatten();
+        size.map(|(terminal_size::Width(columns), _)| usize::from(columns))
+    }
+
     /// Writes a line of talk, unless asked to be quiet.
     pub(super) fn say(&self, line: &str) {
         if !self.quiet {

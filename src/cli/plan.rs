@@ -10,7 +10,7 @@ use super::settings::{Common, Format};
 use crate::observe::Programs;
 use crate::plan::{self, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
-use crate::report::plan_text;
+use crate::report::{plan_html, plan_markdown, plan_text};
 use crate::resource::AddressPattern;
 use crate::resource::Desired;
 
@@ -19,7 +19,8 @@ use crate::resource::Desired;
 #[command(after_help = "\
 Examples:
   flespi-gitops plan examples/fleet --platform sandbox
-  flespi-gitops plan accounts/ --detailed-exitcode --format json > plan.json")]
+  flespi-gitops plan accounts/ --detailed-exitcode --format json > plan.json
+  flespi-gitops plan accounts/ --format markdown --html plan.html > comment.md")]
 pub(super) struct Args {
     /// Files and folders of manifests; `-` is the standard input.
     #[arg(value_name = "PATH", default_value = ".")]
@@ -29,10 +30,15 @@ pub(super) struct Args {
     #[arg(long)]
     prune: bool,
 
+    /// Write the plan as one page of HTML to FILE, too; it needs no other file and no network.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
     /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
     /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<AddressPattern>,
+
     /// Save the plan, sealed, for `apply --plan FILE`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -64,6 +70,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     match prepared {
         Ok(prepared) => {
             show(&prepared, common, output);
+            if let Some(file) = &args.html
+                && let Err(error) = std::fs::write(file, plan_html(&prepared.plan, prepared.calls))
+            {
+                output.error(&format!("{} could not be written: {error}", file.display()));
+                return Exit::Failed;
+            }
             if let Some(file) = &args.out
                 && let Err(exit) = save(file, &prepared, &load.desired, policy, output)
             {
@@ -80,8 +92,13 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 
 fn show(prepared: &Prepared, common: &Common, output: &Output) {
     match common.format {
+        Format::Text | Format::Short | Format::Sarif => {
+            output.result(&plan_text(&prepared.plan, output.width()))
+        }
         Format::Json => output.result(&json(&plan::document(&prepared.plan, prepared.calls))),
-        _ => output.result(&plan_text(&prepared.plan)),
+        Format::Markdown => {
+            output.result(&plan_markdown(&prepared.plan, common.markdown_limit));
+        }
     }
     output.say(&format!("{} API calls", prepared.calls));
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::report::{MARKDOWN_DEFAULT, MARKDOWN_LEAST};
+
 /// Options that every command has.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
@@ -45,6 +47,16 @@ pub(super) struct Common {
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) format: Format,
 
+    /// The most that `--format markdown` writes, at least 1000; services refuse longer comments.
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        default_value_t = MARKDOWN_DEFAULT,
+        value_parser = markdown_limit
+    )]
+    pub(super) markdown_limit: usize,
+
     /// When to use colour; `auto` means on a terminal and without NO_COLOR.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub(super) color: ColorWhen,
@@ -73,6 +85,16 @@ pub(super) enum Format {
     Short,
     /// Findings of `validate` as SARIF 2.1.0, which code hosts show at the lines they are about.
     Sarif,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+/// Less than this has no room for a headline.
+fn markdown_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(limit) if limit >= MARKDOWN_LEAST => Ok(limit),
+        _ => Err(format!("write a number of bytes, {MARKDOWN_LEAST} or more")),
+    }
 }
 
 /// When to use colour.

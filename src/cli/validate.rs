@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::session;
+use super::session::{self, findings_markdown_of};
 use super::settings::{Common, Format};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, render};
@@ -65,6 +65,7 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Format::Json => output.result(&(render::json(&load.sources, diagnostics) + "\n")),
         Format::Sarif => output.result(&render::sarif(&load.sources, diagnostics)),
         Format::Short => output.result(&render::short(&load.sources, diagnostics)),
+        Format::Markdown => output.result(&findings_markdown_of(&load, common)),
         Format::Text if diagnostics.is_empty() => output.result(&format!(
             "{} manifests are valid (stack {})\n",
             load.manifests, load.desired.stack

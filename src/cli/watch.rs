@@ -114,14 +114,14 @@ async fn follow(
             Ok(prepared) if prepared.plan.is_converged() => output.say("nothing to do"),
             // What a guard refuses waits for a person.
             Ok(prepared) if !prepared.plan.refusals.is_empty() => {
-                output.result(&plan_text(&prepared.plan));
+                output.result(&plan_text(&prepared.plan, output.width()));
                 output.error("refused without approval; apply it by hand with --approve");
             }
             Ok(prepared) => {
-                output.result(&plan_text(&prepared.plan));
+                output.result(&plan_text(&prepared.plan, output.width()));
                 let report =
                     carry_out(&prepared, session, OnError::Finish, stop.clone(), output).await;
-                output.result(&run_text(&report));
+                output.result(&run_text(&report, output.width()));
             }
         }
         loop {

@@ -138,8 +138,11 @@ pub(super) fn help(text: &str, error: &InvalidRequest) -> Result<String, &'stati
                 }
             }
         }
-        InvalidRequest::Incomplete(..) => {
+        InvalidRequest::Incomplete(_, "a topic") => {
             Err("a `#` after a space begins a comment; put such a request in quotes")
+        }
+        InvalidRequest::Incomplete(..) => {
+            Err("write a path as on the platform, `GET gw/devices/all`")
         }
         InvalidRequest::NoSelector { path, .. } => {
             Ok(format!("{text}/all").replace(&format!("{path}//all"), &format!("{path}/all")))

@@ -451,7 +451,7 @@ impl Context<'_> {
             id: object.id,
             limit: limit.clone(),
             limit_id,
-            refresh: self.mark_edit(object),
+            refresh: Box::new(self.mark_edit(object)),
         };
         let mut step = self.step(Phase::Assign, Action::Assign, effect);
         step.needs = needs;

@@ -175,7 +175,7 @@ pub enum Effect {
         /// Its id, if it exists already.
         limit_id: Option<i64>,
         /// What to note in the mark if the call is made for this subaccount alone.
-        refresh: MarkEdit,
+        refresh: Box<MarkEdit>,
     },
     /// Set e-mail or password of a subaccount.
     Credentials(Box<CredentialsEffect>),

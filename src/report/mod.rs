@@ -3,12 +3,26 @@
 //! Nothing here decides anything, prints anything or knows a terminal: a view writes styled text,
 //! and whoever prints it strips the styles where they do not belong.
 
+mod escape;
+mod explain;
+mod html;
+mod markdown;
+mod outline;
 mod plan;
 mod progress;
+mod risk;
 mod run;
 mod style;
+#[cfg(test)]
+mod tests;
 mod value;
+mod wrap;
 
+pub use explain::{Basis, ExplainFormat, Explanation, explain_text};
+pub use html::plan_html;
+pub use markdown::{
+    MARKDOWN_DEFAULT, MARKDOWN_LEAST, findings_markdown, plan_markdown, run_markdown,
+};
 pub use plan::plan_text;
 pub use progress::Progress;
 pub use run::run_text;

@@ -1,161 +1,153 @@
 //! A plan as text for a terminal.
 
-use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr;
 
-use super::style::{BAD, BOLD, CAUTION, DIM, of_action, paint};
-use super::value::change_text;
-use crate::plan::{Action, Change, Plan, RightsChange, Step, Summary, rights_change};
-use crate::rights::Relation;
+use super::outline::{self, Account, Notice, Outline, outline};
+use super::risk::Risk;
+use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN, of_action, of_concern, of_tone};
+use super::value::{Shown, Side, shown};
+use super::wrap::Screen;
+use crate::diagnostic::render::printable;
+use crate::plan::{Change, Plan, Step};
 
-/// The most lines that tell what a token gains, or loses.
-const MOST_RIGHTS: usize = 12;
+/// A column wider than this leaves no room for what stands beside it.
+const WIDEST_COLUMN: usize = 44;
 
-/// The plan, step by step in the order of application, with what stands in the way and a summary.
-pub fn plan_text(plan: &Plan) -> String {
-    let mut text = String::new();
-    let mut scope = None;
-    for step in &plan.steps {
-        let account = step.scope();
-        if scope.as_ref() != Some(&account) {
-            if scope.is_some() {
-                text.push('\n');
-            }
-            let name = match account.is_root() {
-                true => "our own account".to_owned(),
-                false => format!("account {account}"),
-            };
-            let _ = writeln!(text, "{}", paint(BOLD, name));
-            scope = Some(account);
-        }
-        text.push_str(&step_text(step));
+/// How many steps the list of what to look at twice has; all of them stand below it.
+const RISKY_SHOWN: usize = 100;
+
+/// The plan: what to look at twice, every step by account, what stands in the way and a summary.
+/// `width` is that of the terminal; without one, lines are as long as they are.
+pub fn plan_text(plan: &Plan, width: Option<usize>) -> String {
+    let Outline { risky, accounts, notices } = outline(plan);
+    let mut screen = Screen::new(width);
+    show_risky(&risky, &mut screen);
+    for account in &accounts {
+        show_account(account, &mut screen);
     }
-    let mut section = |title: &str, style, lines: Vec<String>| {
-        if lines.is_empty() {
-            return;
-        }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        let _ = writeln!(text, "{}", paint(style, title));
-        for line in lines {
-            let _ = writeln!(text, "  {line}");
-        }
-    };
-    let blocked = plan.blocked.iter().map(|blocked| match &blocked.source {
-        Some(source) => {
-            format!("! {}: {} {}", blocked.address, blocked.reason, paint(DIM, source))
-        }
-        None => format!("! {}: {}", blocked.address, blocked.reason),
-    });
-    let refusals = plan.refusals.iter().map(|refusal| {
-        format!("! {} {}", refusal.reason, paint(DIM, format_args!("[{}]", refusal.guard)))
-    });
-    let mut refusals: Vec<String> = refusals.collect();
-    if !refusals.is_empty() {
-        refusals.push(format!("approve exactly this plan with --approve {}", short_digest(plan)));
+    for notice in &notices {
+        show_notice(notice, &mut screen);
     }
-    section("refused without approval", BAD, refusals);
-    section("blocked", BAD, blocked.collect());
-    let disputed =
-        plan.disputed.iter().map(|disputed| format!("! {}: {}", disputed.address, disputed.reason));
-    section("disputed", BAD, disputed.collect());
-    let unknown = plan.unknown.iter().map(|unknown| {
-        format!("? {}: {}; nothing is planned there", unknown.kind.collection(), unknown.reason)
-    });
-    section("could not be read", BAD, unknown.collect());
-    let pending =
-        plan.pending.iter().map(|pending| format!("… {}: {}", pending.address, pending.reason));
-    section("pending", CAUTION, pending.collect());
-    let prunable = plan.prunable.iter().map(|prunable| {
-        format!("{} (id {}), deleted with --prune", prunable.address, prunable.id_on_platform)
-    });
-    section("named by no manifest any more", CAUTION, prunable.collect());
-    section("notes", DIM, plan.notes.clone());
-    if !text.is_empty() {
-        text.push('\n');
+    screen.gap();
+    let mut line = format!("stack {}: {}", printable(&plan.stack), outline::headline(plan));
+    if !risky.is_empty() {
+        line.push_str(&format!("; look twice: {}", outline::concerns(&risky)));
     }
-    let _ = writeln!(text, "{}", summary_line(plan));
-    text
+    let digest = format!("  [plan {}]", outline::short_digest(&plan.digest));
+    screen.line(0, 2, &[(BOLD, &line), (DIM, &digest)]);
+    screen.finish()
 }
 
-fn step_text(step: &Step) -> String {
-    let (sign, style) = of_action(step.action);
-    let head = format!("{sign} {}", step.address);
-    let what = match step.action.as_str() == step.phase.as_str() {
-        true => step.action.as_str().to_owned(),
-        false if step.phase.as_str() == step.address.kind.as_str() => {
-            step.action.as_str().to_owned()
+fn show_risky(risky: &[(&Step, Risk)], screen: &mut Screen) {
+    if risky.is_empty() {
+        return;
+    }
+    let title = format!("look twice: {}", outline::concerns(risky));
+    screen.line(0, 2, &[(BAD.bold(), &title)]);
+    let shown = &risky[..risky.len().min(RISKY_SHOWN)];
+    let column = column(shown.iter().map(|(step, _)| *step));
+    for (step, Risk { concern, words }) in shown {
+        let (sign, _) = of_action(step.action);
+        let style = of_concern(*concern);
+        let (address, words) = (step.address.to_string(), printable(words));
+        // Beside a column that takes most of the line, words would stand in a narrow strip.
+        if screen.fits(2 * (column + 6)) {
+            let head = format!("{sign} {address:column$}  ");
+            screen.line(2, 4 + column + 2, &[(style, &head), (PLAIN, &words)]);
+        } else {
+            screen.line(2, 6, &[(style, &format!("{sign} {address}"))]);
+            screen.line(6, 6, &[(PLAIN, &words)]);
         }
-        false => format!("{} {}", step.action.as_str(), step.phase),
-    };
-    let mut text = format!("  {}  {}\n", paint(style, head), paint(DIM, what));
-    let width = step.changes.iter().map(|change| change.field.len()).max().unwrap_or(0);
-    // What people call the thing comes first.
+    }
+    if risky.len() > shown.len() {
+        let more = format!("and {} more, each below", risky.len() - shown.len());
+        screen.line(2, 2, &[(DIM, &more)]);
+    }
+}
+
+/// The width of the column of addresses.
+fn column<'a>(steps: impl Iterator<Item = &'a Step>) -> usize {
+    steps.map(|step| step.address.to_string().len()).max().unwrap_or(0).min(WIDEST_COLUMN)
+}
+
+fn show_account(account: &Account<'_>, screen: &mut Screen) {
+    screen.gap();
+    screen.line(0, 2, &[(BOLD, &account.name())]);
+    let column = column(account.steps.iter().copied());
+    for step in &account.steps {
+        show_step(step, column, screen);
+    }
+}
+
+fn show_step(step: &Step, column: usize, screen: &mut Screen) {
+    let (sign, style) = of_action(step.action);
+    let head = format!("{sign} {:column$}  ", step.address.to_string());
+    screen.line(2, 6, &[(style, &head), (DIM, &outline::verb(step))]);
+    let width = step.changes.iter().map(|change| printable(&change.field).width()).max();
+    for change in named_first(step) {
+        show_change(change, width.unwrap_or(0).min(WIDEST_COLUMN), screen);
+    }
+    if let Some((verdict, lines)) = outline::rights(step) {
+        screen.line(6, 8, &[(BOLD, &verdict)]);
+        for (side, line) in lines {
+            // More rights are what to be careful about, and fewer are not what hurts most.
+            let (sign, style) = if side == Side::After { ("+ ", CAUTION) } else { ("- ", DIM) };
+            screen.line(8, 10, &[(style, sign), (style, &line)]);
+        }
+    }
+    let reason = format!("because {}", printable(&step.reason));
+    screen.line(6, 8, &[(DIM, &reason)]);
+}
+
+/// What people call the thing comes first.
+pub(super) fn named_first(step: &Step) -> impl Iterator<Item = &Change> {
     let label = step.address.kind.label_field();
     let (named, others): (Vec<&Change>, Vec<&Change>) =
         step.changes.iter().partition(|change| change.field == label);
-    for change in named.into_iter().chain(others) {
-        text.push_str(&change_text(change, "      ", width));
-    }
-    text.push_str(&rights_text(step));
-    let _ = writeln!(text, "      {}", paint(DIM, format_args!("because {}", step.reason)));
-    text
+    named.into_iter().chain(others)
 }
 
-/// How the rights of a token change. What a new one can do stands in its access.
-fn rights_text(step: &Step) -> String {
-    let change = match step.action {
-        Action::Update => rights_change(step),
-        Action::Create | Action::Assign | Action::Delete => None,
-    };
-    let Some(RightsChange { verdict, gained, lost }) = change else {
-        return String::new();
-    };
-    let verdict = match verdict {
-        Relation::Equal => "the same",
-        Relation::Narrower => "narrower",
-        Relation::Wider => "wider",
-        Relation::Incomparable => "other",
-    };
-    let mut text = format!("      {}\n", paint(BOLD, format_args!("rights: {verdict}")));
-    let sides = [(gained, '+', CAUTION), (lost, '-', DIM)];
-    for (words, sign, style) in sides {
-        let left = words.len().saturating_sub(MOST_RIGHTS);
-        for line in words.into_iter().take(MOST_RIGHTS) {
-            let _ = writeln!(text, "        {}", paint(style, format_args!("{sign} {line}")));
+fn show_change(change: &Change, width: usize, screen: &mut Screen) {
+    const INDENT: usize = 6;
+    let field = printable(&change.field);
+    let value = INDENT + width.max(field.width()) + 2;
+    let padded = format!("{field}{:1$}  ", "", width.saturating_sub(field.width()));
+    let lines = match shown(change) {
+        Shown::New(new) => {
+            return screen.line(INDENT, value, &[(PLAIN, &padded), (PLAIN, &new)]);
         }
-        if left > 0 {
-            let _ = writeln!(text, "        {sign} and {left} more; see --format json");
+        Shown::Pair(old, new) if screen.fits(value + old.width() + 3 + new.width()) => {
+            let spans = [(PLAIN, padded.as_str()), (BAD, &old), (PLAIN, " → "), (GOOD, &new)];
+            return screen.line(INDENT, value, &spans);
         }
+        Shown::Pair(old, new) => vec![(Side::Before, old), (Side::After, new)],
+        Shown::Lines(lines) => lines,
+    };
+    screen.line(INDENT, INDENT, &[(PLAIN, &field)]);
+    for (side, line) in lines {
+        let (sign, style) = match side {
+            Side::Before => ("- ", BAD),
+            Side::After => ("+ ", GOOD),
+            Side::Both => ("  ", DIM),
+        };
+        // What continues below a line is set in further than the line itself.
+        let hang = INDENT + 6 + line.len() - line.trim_start().len();
+        screen.line(INDENT + 2, hang, &[(style, sign), (style, &line)]);
     }
-    text
 }
 
-/// Enough of the digest to name the plan.
-fn short_digest(plan: &Plan) -> String {
-    plan.digest.chars().take(12).collect()
-}
-
-fn summary_line(plan: &Plan) -> String {
-    let Summary { create, update, assign, replace: _, restore: _, delete, unchanged } =
-        plan.summary();
-    let parts = [
-        (create, "to create"),
-        (update, "to update"),
-        (assign, "to assign"),
-        (delete, "to delete"),
-        (plan.blocked.len(), "blocked"),
-    ];
-    let mut words: Vec<String> = parts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    if words.is_empty() {
-        words.push("nothing to do".to_owned());
+fn show_notice(notice: &Notice<'_>, screen: &mut Screen) {
+    let Notice { title, tone, entries } = notice;
+    screen.gap();
+    screen.line(0, 2, &[(of_tone(*tone).bold(), title)]);
+    for entry in entries {
+        let subject = entry.subject.as_ref().map(|subject| format!("{}: ", printable(subject)));
+        let source = entry.source.map(|source| format!("  {}", printable(source)));
+        let spans = [
+            (of_tone(*tone), subject.as_deref().unwrap_or_default()),
+            (PLAIN, &*printable(&entry.text)),
+            (DIM, source.as_deref().unwrap_or_default()),
+        ];
+        screen.line(2, 4, &spans);
     }
-    words.push(format!("{unchanged} unchanged"));
-    let digest = short_digest(plan);
-    let line = format!("stack {}: {}", plan.stack, words.join(", "));
-    format!("{}  {}", paint(BOLD, line), paint(DIM, format_args!("[plan {digest}]")))
 }

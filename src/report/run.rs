@@ -1,73 +1,87 @@
 //! A report as text for a terminal.
 
-use std::fmt::Write as _;
-
-use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, paint};
+use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN};
+use super::wrap::Screen;
 use crate::apply::{Outcome, Report, ReportSummary, StepOutcome};
+use crate::diagnostic::render::printable;
 
-/// What became of a plan: what went wrong, what waits, and the sums.
-pub fn run_text(report: &Report) -> String {
-    let mut text = String::new();
+/// What became of a plan: what went wrong, what waits, and the sums. `width` is that of the
+/// terminal; without one, lines are as long as they are.
+pub fn run_text(report: &Report, width: Option<usize>) -> String {
+    let mut screen = Screen::new(width);
     for (outcome, style) in [
         (StepOutcome::Failed, BAD),
         (StepOutcome::Blocked, CAUTION),
         (StepOutcome::NotStarted, CAUTION),
     ] {
         let steps: Vec<_> = report.steps.iter().filter(|step| step.outcome == outcome).collect();
-        if steps.is_empty() {
-            continue;
-        }
-        let _ = writeln!(text, "{}", paint(style, outcome.as_str()));
-        for step in steps {
-            let why = step.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-            let _ = writeln!(text, "  {}{why}", step.id);
-        }
+        let lines = steps.iter().map(|step| (step.id.to_string(), step.error.as_deref()));
+        section(&mut screen, outcome.as_str(), style, lines);
     }
-    if !report.blocked.is_empty() {
-        let _ = writeln!(text, "{}", paint(BAD, "not planned"));
-        for blocked in &report.blocked {
-            let _ = writeln!(text, "  {}: {}", blocked.address, blocked.reason);
+    let blocked = report.blocked.iter();
+    let lines = blocked.map(|it| (it.address.to_string(), Some(it.reason.as_str())));
+    section(&mut screen, "not planned", BAD, lines);
+    let unknown = report.unknown.iter();
+    let lines = unknown.map(|it| (it.kind.collection().to_owned(), Some(it.reason.as_str())));
+    section(&mut screen, "could not be read", BAD, lines);
+    let pending = report.pending.iter();
+    let lines = pending.map(|it| (it.address.to_string(), Some(it.reason.as_str())));
+    section(&mut screen, "pending", CAUTION, lines);
+
+    let (word, style) = match report.outcome() {
+        Outcome::Unchanged | Outcome::Applied => (outcome_words(report), GOOD),
+        Outcome::Partial => (outcome_words(report), CAUTION),
+        Outcome::Refused | Outcome::Failed => (outcome_words(report), BAD),
+    };
+    let cost = format!("  [{}]", cost(report));
+    screen.line(0, 2, &[(style.bold(), word), (BOLD, &sums(report)), (DIM, &cost)]);
+    screen.finish()
+}
+
+fn section<'a>(
+    screen: &mut Screen,
+    title: &str,
+    style: anstyle::Style,
+    lines: impl Iterator<Item = (String, Option<&'a str>)>,
+) {
+    for (number, (subject, why)) in lines.enumerate() {
+        if number == 0 {
+            screen.line(0, 2, &[(style.bold(), title)]);
         }
+        let why = why.map(|why| format!(": {}", printable(why))).unwrap_or_default();
+        screen.line(2, 4, &[(PLAIN, &subject), (PLAIN, &why)]);
     }
-    if !report.pending.is_empty() {
-        let _ = writeln!(text, "{}", paint(CAUTION, "pending"));
-        for pending in &report.pending {
-            let _ = writeln!(text, "  {}: {}", pending.address, pending.reason);
-        }
+}
+
+/// How the run ended, in a word or two.
+pub(super) fn outcome_words(report: &Report) -> &'static str {
+    match report.outcome() {
+        Outcome::Unchanged => "nothing to do",
+        Outcome::Applied => "applied",
+        Outcome::Partial => "applied in part",
+        Outcome::Refused => "refused",
+        Outcome::Failed => "failed",
     }
-    let _ = writeln!(text, "{}", sums(report));
-    text
 }
 
 fn sums(report: &Report) -> String {
     let ReportSummary { planned, applied, failed, blocked, not_started } = report.summary();
-    let (word, style) = match report.outcome() {
-        Outcome::Unchanged => ("nothing to do", GOOD),
-        Outcome::Applied => ("applied", GOOD),
-        Outcome::Partial => ("applied in part", CAUTION),
-        Outcome::Refused => ("refused", BAD),
-        Outcome::Failed => ("failed", BAD),
-    };
-    let mut line = paint(style.bold(), word);
-    if planned > 0 {
-        let _ = write!(
-            line,
-            "{}",
-            paint(
-                BOLD,
-                format_args!(
-                    ": {planned} planned = {applied} applied + {failed} failed + {blocked} \
-                     blocked + {not_started} not started"
-                )
-            )
-        );
+    if planned == 0 {
+        return String::new();
     }
+    format!(
+        ": {planned} planned = {applied} applied + {failed} failed + {blocked} blocked + \
+         {not_started} not started"
+    )
+}
+
+/// What the run cost.
+pub(super) fn cost(report: &Report) -> String {
     let retries: u64 = report.calls.iter().map(|count| count.retries).sum();
-    let calls = format!(
+    format!(
         "{} API calls, {} of them writes, {retries} retries, {:.1} s",
         report.total_calls(),
         report.writes(),
         report.duration.as_secs_f64()
-    );
-    format!("{line}  {}", paint(DIM, format_args!("[{calls}]")))
+    )
 }

@@ -2,8 +2,11 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::outline::Tone;
+use super::risk::Concern;
 use crate::plan::Action;
 
+pub(super) const PLAIN: Style = Style::new();
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -18,6 +21,23 @@ pub(super) fn of_action(action: Action) -> (char, Style) {
         Action::Update => ('~', CAUTION),
         Action::Assign => ('>', QUIET),
         Action::Delete => ('-', BAD),
+    }
+}
+
+/// The colour of what deserves a second look.
+pub(super) fn of_concern(concern: Concern) -> Style {
+    match concern {
+        Concern::Destroys | Concern::Disables => BAD,
+        Concern::GainsRights | Concern::LosesRights => CAUTION,
+    }
+}
+
+/// The colour of a notice.
+pub(super) fn of_tone(tone: Tone) -> Style {
+    match tone {
+        Tone::Bad => BAD,
+        Tone::Caution => CAUTION,
+        Tone::Quiet => DIM,
     }
 }
 

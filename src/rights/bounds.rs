@@ -192,7 +192,7 @@ fn time(seconds: i64) -> String {
 }
 
 /// In the largest units that leave no rest; a day has 24 hours.
-fn duration(seconds: i64) -> String {
+pub(crate) fn duration(seconds: i64) -> String {
     const DAY: i64 = 86_400;
     match seconds % DAY {
         0 => format!("{}d", seconds / DAY),

@@ -10,7 +10,8 @@ use super::topic;
 use super::words::{ids_words, methods_words, ordinal};
 
 /// Whether a request is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is, with everything that it names.
     Allowed,

@@ -31,6 +31,7 @@ mod topic;
 mod words;
 
 pub use bounds::Bounds;
+pub(crate) use bounds::duration as duration_words;
 pub use compare::{Comparison, Relation, compare};
 pub use decide::{Decision, Verdict, decide};
 pub use grant::{Grant, Ids, Submodules, TopicGrant};

@@ -13,6 +13,7 @@ use super::{
     },
     catalog::Kind,
     item::{Fields, Item},
+    registration,
     rows::TOKENS,
     secret,
     state::{Change, Code, Mail, Purpose},
@@ -20,7 +21,7 @@ use super::{
 };
 
 /// How long a code out of a mail can be used, in seconds.
-const CODE_LIFE: u64 = 24 * 3600;
+pub(super) const CODE_LIFE: u64 = 24 * 3600;
 
 /// The columns of `GET /auth/info`.
 const INFO: [&str; 9] =
@@ -43,6 +44,10 @@ pub(super) fn serve(
         }
         ["email", "confirm"] => only("POST").and_then(|()| confirm_email(world, call)),
         ["email", "revert"] => only("POST").and_then(|()| revert_email(world, call)),
+        ["account", "register"] => only("POST").and_then(|()| registration::register(world, call)),
+        ["account", "confirm"] => only("POST").and_then(|()| registration::confirm(world, call)),
+        // Foreign log-ins need a browser and a provider; there is none to choose from.
+        ["oauth", "providers"] => only("GET").map(|()| Answer::default()),
         ["info"] => only("GET").and_then(|()| info(world, call)),
         ["password"] => only("PUT").and_then(|()| set_password(world, call)),
         ["email", "update"] => only("PUT").and_then(|()| update_email(world, call)),
@@ -100,14 +105,14 @@ fn regions(world: &World, call: &Call<'_>) -> Answer {
     }))
 }
 
-fn body(call: &Call<'_>) -> Result<Map<String, Value>, Refusal> {
+pub(super) fn body(call: &Call<'_>) -> Result<Map<String, Value>, Refusal> {
     match call.request.json()? {
         Value::Object(map) => Ok(map),
         _ => Err(Refusal::bad("the body must be an object")),
     }
 }
 
-fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, Refusal> {
+pub(super) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, Refusal> {
     match body.get(name).and_then(Value::as_str) {
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(Refusal::bad(format!("field \"{name}\" must be a string that is not empty"))
@@ -146,7 +151,11 @@ fn log_in(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusal> {
     open_session(world, call, account.id)
 }
 
-fn open_session(world: &mut World, call: &mut Call<'_>, account: u64) -> Result<Answer, Refusal> {
+pub(super) fn open_session(
+    world: &mut World,
+    call: &mut Call<'_>,
+    account: u64,
+) -> Result<Answer, Refusal> {
     let is_off = |id: u64| {
         world
             .state
@@ -193,15 +202,7 @@ fn update_email(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusa
     let account = admit_owner(world, call)?;
     let body = body(call)?;
     let email = text(&body, "email")?;
-    let is_address = email
-        .split_once('@')
-        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
-    if !is_address
-        || email.len() > 254
-        || email.contains(|character: char| character.is_whitespace() || character.is_control())
-    {
-        return Err(Refusal::bad("field \"email\" must be an e-mail address").with_field("email"));
-    }
+    check_address(email)?;
     check_shared(world, email, account.id)?;
     let (id, old) = (account.id, account.fields.text("email").unwrap_or("").to_owned());
     forget_codes(world, id, &[Purpose::ConfirmEmail, Purpose::RevertEmail]);
@@ -232,7 +233,21 @@ fn update_email(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusa
     Ok(Answer::row(&json!({"id": id})))
 }
 
-fn check_shared(world: &World, email: &str, account: u64) -> Result<(), Refusal> {
+/// Whether a text can be an e-mail address at all.
+pub(super) fn check_address(email: &str) -> Result<(), Refusal> {
+    let is_address = email
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    if !is_address
+        || email.len() > 254
+        || email.contains(|character: char| character.is_whitespace() || character.is_control())
+    {
+        return Err(Refusal::bad("field \"email\" must be an e-mail address").with_field("email"));
+    }
+    Ok(())
+}
+
+pub(super) fn check_shared(world: &World, email: &str, account: u64) -> Result<(), Refusal> {
     match by_email(world, email) {
         Some(other) if other.id != account && world.assumptions.is(&SHARED_EMAIL, "refuse") => {
             Err(Refusal::bad("the e-mail address belongs to another account").with_field("email"))
@@ -301,6 +316,7 @@ fn send_code(
         account: cid,
         purpose,
         email: email.to_owned(),
+        password_hash: None,
         until,
     }));
     let mail = Mail { time: call.now, to: to.to_owned(), subject: subject.to_owned(), cid, code };
@@ -308,7 +324,7 @@ fn send_code(
 }
 
 /// Takes the code of a body out of the world, if it is one for this purpose.
-fn spend(world: &mut World, call: &Call<'_>, purpose: Purpose) -> Result<Code, Refusal> {
+pub(super) fn spend(world: &mut World, call: &Call<'_>, purpose: Purpose) -> Result<Code, Refusal> {
     let body = body(call)?;
     let text = text(&body, "code")?;
     let known = world.state.codes.get(text).filter(|code| code.purpose == purpose).cloned();

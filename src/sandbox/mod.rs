@@ -5,14 +5,14 @@
 //! in one of them shows.
 //!
 //! ```text
-//!   door ─────► http ──► clerk ──► world ──► routes ──► crud · auth · bin · realms · grants · logs · telematics
-//!               (async)  (thread)    │           │      (one request at a time, pure)
-//!                          │         │           ├─ catalog, rows, fields   what collections there are: one table
-//!                          ▼         ▼           ├─ admission, acl, quota   who may call, what it may do, how much
-//!                        store     journal       │  and metering            and how often
-//!                     (snapshot     faults       ├─ rules, access, links    what may be written, and what hangs on it
-//!                      and log)     control      ├─ select, selector        what is read, and how it is found
-//!                                                └─ assumptions             what had to be guessed: one table
+//!   door ──► http ──► clerk ──► world ──► routes ──► crud · auth · bin · realms · grants · logs · telematics
+//!   (sockets, (async) (thread)    │           │      (one request at a time, pure)
+//!    TLS)               │         │           ├─ catalog, rows, fields   what collections there are: one table
+//!                       ▼         ▼           ├─ admission, acl, quota   who may call, what it may do, how much
+//!                     store     journal       │  and metering            and how often
+//!                  (snapshot     faults       ├─ rules, access, links    what may be written, and what hangs on it
+//!                   and log)     control      ├─ select, selector        what is read, and how it is found
+//!                                page         └─ assumptions             what had to be guessed: one table
 //! ```
 //!
 //! * [`World`](world::World) is a state machine: request, time and randomness in, response and changes out. It knows no
@@ -37,6 +37,7 @@ mod bin;
 mod catalog;
 mod clerk;
 mod control;
+mod cors;
 mod counters;
 mod crud;
 mod door;
@@ -57,6 +58,7 @@ mod pattern;
 mod quota;
 mod realm_routes;
 mod realms;
+mod registration;
 mod request;
 mod routes;
 mod rows;

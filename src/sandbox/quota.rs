@@ -52,7 +52,7 @@ pub(super) fn check(world: &World, row: &Collection, cid: u64, ahead: u64) -> Re
 pub(super) fn bound(world: &World, account: u64, counter: &str) -> Option<u64> {
     match limit_of(world, account) {
         Some(limit) => stored_bound(limit, counter),
-        None if account == world.state.root => planned(world, counter),
+        None if world.state.account(account)?.cid == 0 => planned(world, counter),
         None => None,
     }
 }

@@ -6,6 +6,7 @@ use super::{
     answer::{Answer, Refusal},
     auth, bin,
     catalog::{Collection, Kind, Shown},
+    cors,
     crud::{self, Write},
     grants, logs, realm_routes, realms,
     rows::{self, CUSTOMER},
@@ -29,6 +30,9 @@ static PLATFORM: [&Collection; 9] = [
 
 /// Answers a request to one of the platform's own paths.
 pub(super) fn dispatch(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    if cors::is_preflight(call.request) {
+        return Ok(Answer::default());
+    }
     let path = call.target.segments.clone();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {

@@ -83,6 +83,9 @@ pub(super) struct Code {
     pub(super) purpose: Purpose,
     /// The address to set, for the purposes that set one.
     pub(super) email: String,
+    /// The hash of the password that a new account is to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) password_hash: Option<String>,
     /// Unix time from which the code is void.
     pub(super) until: u64,
 }
@@ -94,6 +97,8 @@ pub(super) enum Purpose {
     ConfirmEmail,
     RevertEmail,
     LogIn,
+    /// A new root account.
+    Register,
 }
 
 /// A record of the platform's own log.

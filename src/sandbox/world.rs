@@ -11,7 +11,7 @@ use super::{
     answer::{Answer, Response},
     assumptions::{Assumptions, LAPSED_TOKEN},
     catalog::{Collection, Kind},
-    control,
+    control, cors,
     faults::{FaultPlan, Moment},
     item::Item,
     journal::{Entry, Journal},
@@ -97,14 +97,7 @@ impl World {
 
     /// Makes a change part of the world, and of the log.
     pub(super) fn commit(&mut self, change: Change) {
-        if let Change::Put { kind, item } = &change {
-            if *kind == Kind::Tokens {
-                self.next_lapse = self.next_lapse.min(admission::lapses_at(item));
-            }
-            if let until @ 1.. = item.fields.number("blocked_until") {
-                self.next_lapse = self.next_lapse.min(until);
-            }
-        }
+        self.next_lapse = self.next_lapse.min(due(&change));
         self.note(&change);
         self.state.apply(change);
     }
@@ -262,6 +255,7 @@ impl World {
                             routes::dispatch(self, &mut call).unwrap_or_else(Answer::from);
                         faults.distort(&mut answer);
                         let mut response = Response::from(answer);
+                        cors::permit(self, request, &mut response);
                         faults.apply_after(&mut response);
                         response
                     }
@@ -331,5 +325,24 @@ impl World {
                 item: token,
             }));
         }
+    }
+}
+
+/// The second at which time will take away what a change brings; the end of time when it never does.
+fn due(change: &Change) -> u64 {
+    match change {
+        Change::Put { kind, item } => {
+            let lapse = match kind {
+                Kind::Tokens => admission::lapses_at(item),
+                _ => u64::MAX,
+            };
+            match item.fields.number("blocked_until") {
+                0 => lapse,
+                until => lapse.min(until),
+            }
+        }
+        Change::Bury(record) => record.deleted.saturating_add(BIN_RETENTION),
+        Change::Issue(code) => code.until,
+        _ => u64::MAX,
     }
 }

@@ -87,7 +87,7 @@ async def subaccounts(account, rest):
 async def identity_providers(account, rest):
     body = {
         "name": "sso",
-        "type": 0,
+        "type": "oauth2",
         "configuration": {"client_id": "me"},
         "public_info": {"title": "SSO"},
     }

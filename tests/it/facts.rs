@@ -31,6 +31,10 @@ const TABLES: &[(&str, &str)] = &[
     ("subaccounts", include_str!("facts/subaccounts.facts")),
     ("tokens", include_str!("facts/tokens.facts")),
     ("auth", include_str!("facts/auth.facts")),
+    ("bin", include_str!("facts/bin.facts")),
+    ("acl", include_str!("facts/acl.facts")),
+    ("realms", include_str!("facts/realms.facts")),
+    ("log", include_str!("facts/log.facts")),
 ];
 
 /// How many facts may be left out; more would mean that the sandbox is not the platform that they speak of.

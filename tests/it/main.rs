@@ -9,11 +9,13 @@
 
 mod apply;
 mod bad_input;
+mod ci_examples;
 mod compose;
 mod credentials;
 mod disputes;
 mod drift;
 mod exclude;
+mod explain;
 mod export;
 mod facts;
 mod faults;
@@ -22,6 +24,8 @@ mod fuzz;
 mod guards;
 mod killed;
 mod ledger;
+mod outputs;
+mod presets;
 mod prune;
 mod readme;
 mod renames;

@@ -120,3 +120,43 @@ fn a_disabled_token_does_nothing_until_it_is_enabled() {
     };
     assert_eq!((set(false), set(true)), (403, 200));
 }
+
+#[test]
+fn a_token_that_may_post_devices_may_not_read_those_it_made() {
+    let world = World::new();
+    let acl = json!([{"uri": "gw/devices", "methods": ["POST"], "ids": "all"}]);
+    let (_, key) = token(&world, &json!({"access": {"type": 2, "acl": acl}}));
+    let device = json!([{"name": "van", "device_type_id": 1, "configuration": {"ident": "1"}}]);
+    let (status, made) = world.call("POST", "/gw/devices", Some(&key), None, Some(&device));
+    assert_eq!(status, 200, "{made}");
+    let authorization = signed(&key);
+    for path in ["/gw/devices/all".to_owned(), format!("/gw/devices/{}", made["result"][0]["id"])] {
+        assert_eq!(
+            curl(&world, "GET", &path, &[("authorization", &authorization)]).0,
+            403,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_deleted_token_comes_back_within_thirty_days_and_not_after() {
+    let day = 24 * 3600;
+    for (days, expected) in [(29, true), (31, false)] {
+        let world = World::new();
+        // The root's own token has to outlast the wait.
+        let (id, key) = token(&world, &json!({"ttl": 90 * day}));
+        world.api("DELETE", &format!("/platform/tokens/{id}"), None);
+        assert_eq!(curl(&world, "GET", "/auth/info", &[("authorization", &signed(&key))]).0, 401);
+        advance(&world, days * day);
+        let bin = world.api("GET", &format!("/platform/deleted/item_id={id}?fields=id"), None);
+        assert_eq!(bin.len() == 1, expected, "after {days} days");
+        if let Some(record) = bin.first() {
+            world.api("POST", &format!("/platform/deleted/{}/restore", record["id"]), None);
+            assert_eq!(
+                curl(&world, "GET", "/auth/info", &[("authorization", &signed(&key))]).0,
+                200
+            );
+        }
+    }
+}

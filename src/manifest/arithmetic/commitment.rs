@@ -83,13 +83,16 @@ fn overcommitment(
     bound: i64,
 ) -> Diagnostic {
     let name = tree.name(parent);
-    let finding = Diagnostic::warning(
-        Code::LimitOvercommitted,
-        format!(
-            "`{quota}`: the {} accounts in {name} may use {sum} together, and it has {bound}",
-            children.len()
+    let count = children.len();
+    let message = match parent {
+        0 => format!(
+            "`{quota}`: the {count} accounts below ours may use {sum} together, and the plan has {bound}"
         ),
-    );
+        _ => format!(
+            "`{quota}`: the {count} accounts in {name} may use {sum} together, and it has {bound}"
+        ),
+    };
+    let finding = Diagnostic::warning(Code::LimitOvercommitted, message);
     let mut finding = tree.place(view, finding, parent, quota);
     let mut shared: BTreeMap<&Address, (usize, i64)> = BTreeMap::new();
     for child in children {

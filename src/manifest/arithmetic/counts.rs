@@ -21,13 +21,12 @@ pub(super) fn check(view: &View<'_>, tree: &Tree<'_>, diagnostics: &mut Diagnost
             let Some(bound) = tree.bound(index, quota).filter(|bound| count > *bound) else {
                 continue;
             };
-            let what = kind.collection();
             let finding = match tree.accounts.get(index).and_then(|account| account.declared) {
                 Some(declared) => {
                     let finding = Diagnostic::error(
                         Code::LimitTooSmall,
                         format!(
-                            "`{quota}`: {bound} allowed, and {count} {what} are declared in {} and below",
+                            "`{quota}`: `{}` is allowed {bound}, and {count} are declared in it and below",
                             declared.own_path()
                         ),
                     )
@@ -40,7 +39,7 @@ pub(super) fn check(view: &View<'_>, tree: &Tree<'_>, diagnostics: &mut Diagnost
                     (Some((document, _)), Some(tariff)) => Diagnostic::error(
                         Code::PlanTooSmall,
                         format!(
-                            "the plan `{}` has {bound} {what}, and {count} are declared",
+                            "`{quota}`: the plan `{}` has {bound}, and {count} are declared",
                             tariff.as_str()
                         ),
                     )

@@ -108,7 +108,11 @@ fn told(
     };
     let finding = view.place(finding, &object, &at, target);
     let stands = document.span(&format!("/spec/policies/{}", rule.key), Target::Key);
-    finding.and(stands, "the rule").help(help).help(format!(
+    let finding = finding.and(stands, "the rule").help(help);
+    if level == Level::Warn {
+        return finding;
+    }
+    finding.help(format!(
         "to except it, write in the Stack `exceptions: [{{rule: {}, object: {object}, reason: ...}}]`",
         rule.key
     ))

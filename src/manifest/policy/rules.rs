@@ -10,7 +10,7 @@ use crate::manifest::model::{Policies, RuleName};
 use crate::manifest::parse::Document;
 use crate::manifest::view::View;
 use crate::resource::{Declared, Kind, quota};
-use crate::rights::{Request, Verdict, decide, mask_matches};
+use crate::rights::{Request, Verdict, decide, duration_words, mask_matches};
 use crate::source::Target;
 
 /// Every rule.
@@ -159,7 +159,11 @@ fn ttl_at_most(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
     let broken = |declared: &Declared| {
         Broken::new(
             &declared.address,
-            format!("`ttl` is {} seconds, and at most {max} are allowed", number(declared, "ttl")),
+            format!(
+                "`ttl` is {}, and at most {} are allowed",
+                duration_words(number(declared, "ttl")),
+                duration_words(max)
+            ),
             "/spec/ttl",
             Target::Value,
             "a shorter time ends the token sooner once it is no longer used",
@@ -216,7 +220,8 @@ fn no_unlimited(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
     let Some(rule) = &policies.no_unlimited else { return Vec::new() };
     let mut broken = Vec::new();
     for declared in view.of_kind(Kind::Limit) {
-        for quota in &rule.quotas {
+        // A name that is none is told where it stands.
+        for quota in rule.quotas.iter().filter(|it| quota::NAMES.contains(&it.as_str())) {
             let (address, at) = (&declared.address, format!("/spec/{quota}"));
             match declared.fields.get(quota).and_then(Value::as_i64) {
                 Some(bound) if bound >= 0 => {}

@@ -195,3 +195,29 @@ fn regions_are_told_without_a_token_and_lead_back_here() {
         (&json!("http://127.0.0.1:4000"), &json!(true))
     );
 }
+
+#[test]
+fn who_signs_up_has_a_root_account_once_the_mail_is_confirmed() {
+    let mut bench = Bench::new();
+    let credentials = json!({"email": "new@example.com", "password": "secret"});
+    let ask = |bench: &mut Bench, path: &str, body: serde_json::Value| {
+        bench.ask("POST", path).unsigned().body(body).send()
+    };
+    assert_eq!(ask(&mut bench, "/auth/account/register", credentials.clone()).status, 200);
+    assert_eq!(ask(&mut bench, "/auth/login/credentials", credentials.clone()).status, 401);
+    let code = bench.world.state.outbox.back().unwrap().code.clone();
+    let session = ask(&mut bench, "/auth/account/confirm", json!({"code": code}));
+    let key = session.row()["token"].as_str().unwrap().to_owned();
+    let own = bench.ask("GET", "/platform/customer?fields=id,email,owner_id").with(&key).send();
+    assert_eq!(
+        (&own.row()["email"], &own.row()["owner_id"]),
+        (&json!("new@example.com"), &json!(0))
+    );
+    assert_eq!(ask(&mut bench, "/auth/login/credentials", credentials.clone()).status, 200);
+    assert_eq!(ask(&mut bench, "/auth/account/register", credentials).status, 400);
+    assert_eq!(ask(&mut bench, "/auth/account/confirm", json!({"code": code})).status, 400);
+    let theirs = own.row()["id"].as_u64().unwrap();
+    let foreign = bench.ask("GET", "/platform/tokens/all").acting_as(theirs).send();
+    assert_eq!(foreign.status, 403, "roots do not know each other");
+    assert_eq!(bench.get(&format!("/platform/tokens/cid={theirs}")).rows().len(), 0);
+}

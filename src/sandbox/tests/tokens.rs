@@ -263,3 +263,28 @@ fn calls_beyond_the_rate_are_answered_429_until_the_minute_is_over() {
         assert_eq!(bench.get("/auth/info").status, 200);
     }
 }
+
+#[test]
+fn a_browser_may_show_an_answer_to_the_origins_of_the_token_only() {
+    let mut bench = Bench::new();
+    let root = bench.root;
+    let key = bench.token(root, json!({"origins": ["https://*.example.com"]})).key();
+    let preflight = bench
+        .ask("OPTIONS", "/gw/devices/all")
+        .unsigned()
+        .header("origin", "https://a.example.com")
+        .header("access-control-request-method", "GET")
+        .send();
+    let header = |reply: &super::Reply, name: &str| {
+        reply.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
+    };
+    assert_eq!(preflight.status, 200);
+    assert!(header(&preflight, "access-control-allow-headers").unwrap().contains("authorization"));
+    for (origin, seen) in [("https://a.example.com", true), ("https://evil.com", false)] {
+        let reply = bench.ask("GET", "/auth/info").with(&key).header("origin", origin).send();
+        let allowed = header(&reply, "access-control-allow-origin");
+        assert_eq!(allowed.is_some_and(|allowed| allowed == origin), seen, "{origin}");
+    }
+    let plain = bench.get("/auth/info");
+    assert_eq!(header(&plain, "access-control-allow-origin"), None);
+}

@@ -123,7 +123,7 @@ impl Chance {
             "blocking_duration",
             "calcs_storage",
             "sms_count",
-            "tokens_count",
+            "modems_count",
         ];
         let mut limit = json!({"name": self.name()});
         for quota in quotas {

@@ -1,0 +1,279 @@
+//! `flespi-gitops explain`.
+
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::plan::json;
+use super::session::{self, Session, unix_now};
+use super::settings::{Common, Format};
+use crate::api::Reader;
+use crate::diagnostic::suggest::nearest;
+use crate::manifest::{self, Load};
+use crate::observe::{self, Actual, Object};
+use crate::report::{Basis, ExplainFormat, Explanation, explain_text};
+use crate::resource::{AccountPath, Address, Declared, Desired, Kind, acl_entry};
+use crate::rights::{Circumstances, Decision, Request, Rights, Verdict, decide};
+
+/// Tell whether a token may make a request, and which entry of its access list decides that.
+///
+/// The answer is made from manifests, without any platform, or with --live from what the platform has. Exit codes: 0 the
+/// whole request is allowed, 1 it is denied, allowed in part only, or it depends on what is not said; 3 and 64 when there is
+/// no such token.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops explain token/acme/trackit GET gw/devices/123/messages
+  flespi-gitops explain token/backend subscribe 'site/#' --manifests accounts/
+  flespi-gitops explain token/acme/trackit DELETE gw/devices/123 --live --format json
+  flespi-gitops explain token/crew GET gw/devices/5 --in-groups true --ip 203.0.113.7")]
+pub(super) struct Args {
+    /// Address of the token, `token/<path>/<name>`.
+    #[arg(value_name = "ADDRESS")]
+    address: Address,
+
+    /// GET, POST, PUT, PATCH, DELETE, publish or subscribe.
+    #[arg(value_name = "METHOD|publish|subscribe")]
+    verb: String,
+
+    /// Path as on the platform, such as gw/devices/123/messages, or a topic or topic filter.
+    #[arg(value_name = "PATH|TOPIC")]
+    object: String,
+
+    /// Files and folders of manifests; `-` is the standard input.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    manifests: Vec<PathBuf>,
+
+    /// Ask about the token as it is on the platform.
+    #[arg(long, conflicts_with = "manifests")]
+    live: bool,
+
+    /// The address that the request comes from.
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<String>,
+
+    /// The web origin of the page that makes the request.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+
+    /// Whether the items that the request names are in groups.
+    #[arg(long, value_name = "true|false")]
+    in_groups: Option<bool>,
+}
+
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+    if args.address.kind != Kind::Token {
+        output.error(&format!("{} is no token, and only tokens have rights", args.address));
+        return Exit::Usage;
+    }
+    let mut request = match Request::new(&args.verb, &args.object) {
+        Ok(request) => request,
+        Err(error) => {
+            output.error(&error.to_string());
+            return Exit::Usage;
+        }
+    };
+    request.circumstances = Circumstances {
+        ip: args.ip.clone(),
+        origin: args.origin.clone(),
+        at: Some(unix_now()),
+        in_groups: args.in_groups,
+    };
+    let explained = match args.live {
+        true => live(args, &request, common, output).await,
+        false => declared(args, &request, common, output),
+    };
+    match explained {
+        Err(exit) => exit,
+        Ok(explanation) => {
+            match common.format {
+                Format::Json => output.result(&json(&explanation)),
+                _ => output.result(&explain_text(&explanation)),
+            }
+            if explanation.allowed { Exit::Done } else { Exit::Failed }
+        }
+    }
+}
+
+fn explanation(args: &Args, from: Basis, decision: Decision) -> Explanation {
+    let allowed = decision.allowed();
+    let Decision { verdict, entry, words, conditions } = decision;
+    Explanation {
+        format: ExplainFormat::V1,
+        address: args.address.clone(),
+        request: format!("{} {}", args.verb, args.object),
+        from,
+        allowed,
+        verdict,
+        reason: words,
+        entry: entry.map(|entry| entry + 1),
+        source: None,
+        id_on_platform: None,
+        conditions,
+    }
+}
+
+/// The answer for what a manifest declares. Mistakes elsewhere are no reason not to answer.
+fn declared(
+    args: &Args,
+    request: &Request,
+    common: &Common,
+    output: &Output,
+) -> Result<Explanation, Exit> {
+    let load = manifest::load_with(&args.manifests, &session::options(common));
+    let Some(declared) = load.desired.objects.get(&args.address) else {
+        return Err(not_declared(args, &load, common, output));
+    };
+    if load.diagnostics.has_errors() {
+        output.say("the manifests have errors; `flespi-gitops validate` tells them");
+    }
+    let rights = Rights::of(|field| declared.fields.get(field));
+    let decision = match closed_account(&load.desired, &declared.address.account) {
+        Some(account) => closed(&account.own_path().to_string()),
+        None => decide(&rights, request),
+    };
+    let source = match closed_account(&load.desired, &declared.address.account) {
+        Some(account) => account.field_origins.get("enabled").unwrap_or(&account.origin),
+        None => deciding_place(declared, &decision),
+    };
+    let source = Some(source.to_string());
+    Ok(Explanation { source, ..explanation(args, Basis::Manifests, decision) })
+}
+
+fn deciding_place<'a>(declared: &'a Declared, decision: &Decision) -> &'a crate::source::Origin {
+    let entry = decision.entry.and_then(|entry| declared.field_origins.get(&acl_entry(entry)));
+    entry.or_else(|| declared.field_origins.get("access")).unwrap_or(&declared.origin)
+}
+
+/// The nearest account on the way up that its manifest blocks, if any.
+fn closed_account<'a>(desired: &'a Desired, account: &AccountPath) -> Option<&'a Declared> {
+    account
+        .self_and_ancestors()
+        .filter_map(|path| desired.objects.get(&Address::of_account(&path)?))
+        .find(|account| account.fields.get("enabled").is_some_and(|it| *it == false))
+}
+
+/// Tokens of a blocked account cannot be used (assumption 27).
+fn closed(account: &str) -> Decision {
+    Decision {
+        verdict: Verdict::Denied,
+        entry: None,
+        words: format!("the account {account} is blocked"),
+        conditions: Vec::new(),
+    }
+}
+
+fn not_declared(args: &Args, load: &Load, common: &Common, output: &Output) -> Exit {
+    if load.diagnostics.has_errors() {
+        session::show_diagnostics(load, common, output);
+        return Exit::Invalid;
+    }
+    let tokens = load.desired.objects.keys().filter(|address| address.kind == Kind::Token);
+    let tokens: Vec<String> = tokens.map(ToString::to_string).collect();
+    let wanted = args.address.to_string();
+    let hint = match nearest(&wanted, tokens.iter().map(String::as_str)) {
+        Some(similar) => format!("\n  help: did you mean {similar}?"),
+        None => String::new(),
+    };
+    output.error(&format!("no manifest declares {wanted}{hint}"));
+    Exit::Usage
+}
+
+/// The answer for what the platform has.
+async fn live(
+    args: &Args,
+    request: &Request,
+    common: &Common,
+    output: &Output,
+) -> Result<Explanation, Exit> {
+    let session = Session::open(common, output).await?;
+    let reader = Reader::new(session.client.clone());
+    let actual = observe::platform(&reader, &session.signer).await;
+    session.close(output).await;
+    let actual = actual.map_err(|error| {
+        session::explain(&error, common, output);
+        Exit::Unknown
+    })?;
+    if let Some(reason) =
+        [Kind::Token, Kind::Subaccount].iter().find_map(|kind| actual.unknown.get(kind))
+    {
+        output.error(&format!("the platform could not be read: {reason}"));
+        return Err(Exit::Unknown);
+    }
+    let token = find(&actual, &args.address, common.stack.as_deref()).map_err(|why| {
+        output.error(&why);
+        Exit::Usage
+    })?;
+    let rights = Rights::of(|field| token.fields.get(field).filter(|value| !value.is_null()));
+    let decision = match blocked_owner(&actual, token) {
+        Some(account) => closed(account.label()),
+        None => decide(&rights, request),
+    };
+    let id_on_platform = Some(token.id);
+    Ok(Explanation { id_on_platform, ..explanation(args, Basis::Live, decision) })
+}
+
+/// The token that carries the mark of `address`, or else the one that is called so.
+fn find<'a>(
+    actual: &'a Actual,
+    address: &Address,
+    stack: Option<&str>,
+) -> Result<&'a Object, String> {
+    let tokens = || actual.of_kind(Kind::Token);
+    let marked = |object: &&Object| {
+        object.mark.as_ref().ok().and_then(Option::as_ref).is_some_and(|mark| {
+            mark.address == *address && !mark.bootstrap && stack.is_none_or(|it| it == mark.stack)
+        })
+    };
+    let mut found: Vec<&Object> = tokens().filter(marked).collect();
+    if found.is_empty() {
+        let is_called = |object: &&Object| {
+            object.label() == address.name
+                && path(actual, object.owner).as_deref() == Some(address.account.segments())
+        };
+        found = tokens().filter(is_called).collect();
+    }
+    match found.as_slice() {
+        [only] => Ok(only),
+        [] => Err(format!("the platform has no token that is marked or called {address}")),
+        several => {
+            let ids: Vec<String> = several.iter().map(|token| token.id.to_string()).collect();
+            Err(format!(
+                "several tokens are {address}: {}; --stack tells them apart",
+                ids.join(", ")
+            ))
+        }
+    }
+}
+
+/// The names of the accounts from ours down to this one.
+fn path(actual: &Actual, account: i64) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut at = account;
+    // No tree of accounts is deeper than there are accounts.
+    for _ in 0..=actual.of_kind(Kind::Subaccount).count() {
+        if at == actual.identity.account {
+            names.reverse();
+            return Some(names);
+        }
+        let object = actual.get(Kind::Subaccount, at)?;
+        let mark = object.mark.as_ref().ok().and_then(Option::as_ref);
+        names
+            .push(mark.map_or_else(|| object.label().to_owned(), |mark| mark.address.name.clone()));
+        at = object.owner;
+    }
+    None
+}
+
+/// The nearest account above a token that is blocked by hand.
+fn blocked_owner<'a>(actual: &'a Actual, token: &Object) -> Option<&'a Object> {
+    let mut at = token.owner;
+    while at != actual.identity.account {
+        let account = actual.get(Kind::Subaccount, at)?;
+        if account.fields.get("enabled").is_some_and(|it| *it == false) {
+            return Some(account);
+        }
+        at = account.owner;
+    }
+    None
+}
