@@ -120,7 +120,7 @@ fn declared(
     common: &Common,
     output: &Output,
 ) -> Result<Explanation, Exit> {
-    let load = manifest::load(&args.manifests, unix_now());
+    let load = manifest::load_with(&args.manifests, &session::options(common));
     let Some(declared) = load.desired.objects.get(&args.address) else {
         return Err(not_declared(args, &load, common, output));
     };

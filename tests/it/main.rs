@@ -25,6 +25,7 @@ mod guards;
 mod killed;
 mod ledger;
 mod outputs;
+mod presets;
 mod prune;
 mod readme;
 mod renames;

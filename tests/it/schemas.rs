@@ -5,11 +5,12 @@ use std::path::Path;
 use flespi_gitops::schemas;
 use serde_json::Value;
 
-/// The schemas of what people write.
+/// The schemas of what people write; plans, reports and explanations are only read.
 fn of_manifests() -> impl Iterator<Item = (&'static str, Value)> {
-    schemas::all()
-        .into_iter()
-        .filter(|(name, _)| !["plan.schema.json", "report.schema.json"].contains(name))
+    let written = ["limit", "manifest", "stack", "subaccount", "template", "token"];
+    schemas::all().into_iter().filter(move |(name, _)| {
+        name.strip_suffix(".schema.json").is_some_and(|name| written.contains(&name))
+    })
 }
 
 /// Calls `visit` with every property below `schema`, and where it is.
