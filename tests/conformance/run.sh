@@ -3,16 +3,15 @@
 #
 #   tests/conformance/run.sh [PROGRAM]     PROGRAM: a built flespi-gitops; left out, it is built
 set -euo pipefail
+program=${1:+$(realpath "$1")}
 cd "$(dirname "$0")"
 here=$PWD
 root=$(cd ../.. && pwd)
 
-program=${1:-}
 if [[ -z $program ]]; then
     (cd "$root" && cargo build --quiet --bin flespi-gitops)
     program=${CARGO_TARGET_DIR:-$root/target}/debug/flespi-gitops
 fi
-program=$(realpath "$program")
 
 temp=$(mktemp -d)
 sandbox=
