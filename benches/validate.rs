@@ -130,7 +130,7 @@ fn write(folder: &Path, manifests: usize) -> usize {
                 ),
                 _ => write!(
                     text,
-                    "kind: Token\nmetadata:\n  name: app-{number}\n  account: tenant-{file}\nspec:\n  info: Application {number}\n  ttl: 30d\n  access:\n    acl:\n      - uri: gw/devices\n        methods: [GET]\n        ids: [{file}1, {file}2]\n        submodules:\n          - {{name: messages, methods: [GET]}}\n          - {{name: telemetry, methods: [GET]}}\n  ips: [10.100.15.*]\n  origins: [\"https://*.example.com\", flespi]\n"
+                    "kind: Token\nmetadata:\n  name: app-{number}\n  account: tenant-{file}\nspec:\n  info: Application {number}\n  ttl: 30d\n  access:\n    acl:\n      - uri: gw/devices\n        methods: [GET]\n        ids: [1{file}1, 1{file}2]\n        submodules:\n          - {{name: messages, methods: [GET]}}\n          - {{name: telemetry, methods: [GET]}}\n  ips: [10.100.15.*]\n  origins: [\"https://*.example.com\", flespi]\n"
                 ),
             };
         }

@@ -159,7 +159,10 @@ impl<'a> Reporter<'a> {
             },
         };
         match chosen {
-            Some(errors) => errors.iter().for_each(|error| self.report(error)),
+            Some(errors) => {
+                let room = MOST_VIOLATIONS.saturating_sub(self.findings.len());
+                errors.iter().take(room).for_each(|error| self.report(error));
+            }
             None => {
                 let finding = self.wrong_type(path, &forms);
                 self.findings.extend(finding);

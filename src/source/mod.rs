@@ -17,7 +17,7 @@ pub mod yaml;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -100,7 +100,7 @@ impl fmt::Display for Position {
 /// One text and the name people know it by.
 #[derive(Debug)]
 pub struct Source {
-    name: String,
+    name: Arc<str>,
     text: String,
     lines: OnceLock<LineIndex>,
     hidden: OnceLock<Vec<Range<usize>>>,
@@ -156,7 +156,7 @@ impl SourceMap {
     }
 
     /// Keeps a text under the name people know it by.
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
+    pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<String>) -> SourceId {
         // Four billion files do not fit into memory; should they ever, the surplus shares the last id.
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
         self.sources.push(Source {
@@ -205,7 +205,9 @@ impl SourceMap {
     #[must_use]
     pub fn origin(&self, span: Span) -> Origin {
         let (Position { line, column }, _) = self.position(span);
-        Origin { file: self.name(span.source).to_owned(), line, column }
+        let file =
+            self.get(span.source).map_or_else(|| "?".into(), |source| Arc::clone(&source.name));
+        Origin { file, line, column }
     }
 
     /// A digest over the names and the texts of all sources: equal only if nothing changed.
@@ -232,8 +234,8 @@ impl SourceMap {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Origin {
-    /// The path as it is shown to people.
-    pub file: String,
+    /// The path as it is shown to people. Each field of each object has an origin, and they share it.
+    pub file: Arc<str>,
     /// Line, from one.
     pub line: u32,
     /// Column in characters, from one.
@@ -267,9 +269,7 @@ impl FromStr for Origin {
         let column = parts.next().and_then(|part| part.parse().ok());
         let line = parts.next().and_then(|part| part.parse().ok());
         match (parts.next(), line, column) {
-            (Some(file), Some(line), Some(column)) => {
-                Ok(Self { file: file.to_owned(), line, column })
-            }
+            (Some(file), Some(line), Some(column)) => Ok(Self { file: file.into(), line, column }),
             _ => Err(NotAnOrigin(text.to_owned())),
         }
     }
