@@ -26,7 +26,10 @@
 //! | To change... | look into |
 //! | --- | --- |
 //! | what a manifest may say | [`manifest::model`], and `check.rs` beside it |
-//! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs` |
+//! | what a preset opens, and its link | [`manifest::preset`] |
+//! | templates, defaults, overlays | `manifest/compose` |
+//! | the page on a code | `diagnostic/pages` |
+//! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs`, `manifest/acl.rs` |
 //! | how an object is recognised | `plan/bind.rs` |
 //! | what a token can do | [`rights`] |
 //! | what counts as different | [`resource::canonical`], `plan/diff.rs` |

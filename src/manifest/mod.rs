@@ -4,6 +4,7 @@
 //! [`load`] is total: everything that is wrong comes out in one go, and what is right is still
 //! usable to find what else is wrong. Only a load without errors may be planned.
 
+mod acl;
 mod arithmetic;
 mod check;
 mod compose;
@@ -22,6 +23,7 @@ mod tests;
 mod traps;
 mod view;
 mod violation;
+mod wording;
 
 use std::path::{Path, PathBuf};
 
