@@ -4,7 +4,12 @@
 //! editors and mounted volumes replace files under one's feet; after a hint there is a quiet
 //! period, and then whoever waits reads everything anew and compares the content.
 
-use std::fmt;
+pub mod status;
+pub mod trigger;
+
+pub use status::Status;
+pub use trigger::{Trigger, Wake, Woken, wake};
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,27 +23,6 @@ const QUIET: Duration = Duration::from_millis(300);
 
 /// A folder that never comes to rest is looked at all the same after so long.
 const LONGEST_UNREST: Duration = Duration::from_secs(5);
-
-/// Why a pass begins; told to people, and no input to anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// The program has just started.
-    Start,
-    /// Files may have changed.
-    Files,
-    /// It is time.
-    Interval,
-}
-
-impl fmt::Display for Trigger {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Start => "start",
-            Self::Files => "files changed",
-            Self::Interval => "interval",
-        })
-    }
-}
 
 /// Waits for the next reason to look again.
 #[derive(Debug)]
