@@ -253,8 +253,8 @@ pub async fn secrets(desired: &Desired, actual: &Actual, programs: Programs) -> 
             let mut trouble = None;
             for sink in &declared.deliver {
                 match sink.read().await {
-                    Ok(Some(_)) => {}
-                    Ok(None) => empty.push(sink.to_string()),
+                    Ok(held) if held.is_nothing() => empty.push(sink.to_string()),
+                    Ok(_) => {}
                     Err(error) => trouble = Some(error.to_string()),
                 }
             }

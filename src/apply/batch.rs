@@ -113,7 +113,7 @@ pub(super) async fn update_and_deliver(
     }
     let mut empty = Vec::new();
     for sink in sinks {
-        if !matches!(sink.read().await, Ok(Some(_))) {
+        if sink.read().await.map_or(true, |held| held.is_nothing()) {
             empty.push(sink.clone());
         }
     }

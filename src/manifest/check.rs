@@ -10,7 +10,7 @@ use super::preset;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::{AccountPath, Address, Desired, Kind, MAX_ACCOUNT_LEVELS};
-use crate::secret::Source;
+use crate::secret::{Place, Sink, Source};
 use crate::source::{SourceMap, Span, Target};
 
 /// 9999-12-31T23:59:59Z: later ends are milliseconds taken for seconds.
@@ -448,7 +448,7 @@ pub(super) fn sinks(
         for (index, sink) in sinks.iter().enumerate() {
             let at = format!("{list}/{index}/file");
             let span = document.span(&at, Target::Value);
-            let Some((first, before)) = owners.insert(plain(sink.path()), (address, span)) else {
+            let Some((first, before)) = owners.insert(plain(file_of(sink)), (address, span)) else {
                 continue;
             };
             let what = match first.kind {
@@ -469,6 +469,11 @@ pub(super) fn sinks(
             document.lead_home(from, sources, diagnostics);
         }
     }
+}
+
+fn file_of(sink: &Sink) -> &Path {
+    let Place::File(place) = &sink.place;
+    &place.file
 }
 
 /// The path without `.` and `..`, as far as that can be told without looking at the disk.

@@ -14,7 +14,7 @@ use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
 use super::parse::{AnyManifest, Document};
 use super::preset;
 use crate::resource::{Address, Credentials, Declared, Lifecycle, Right, acl_entry};
-use crate::secret::{Sink, Source};
+use crate::secret::{FileSink, Place, Sink, Source};
 use crate::source::{Origin, SourceMap, Target};
 
 /// What `document` asks for; `None` for a Stack and for what is broken.
@@ -168,16 +168,18 @@ impl Scribe<'_> {
 
     fn sink(&self, sink: &SecretSink) -> Sink {
         match sink {
-            SecretSink::File(sink) => Sink::File(self.path(&sink.file)),
+            SecretSink::File(sink) => self.file(&sink.file).into(),
         }
     }
 
     fn key_sink(&self, sink: &KeySink, access: &Access) -> Sink {
         let KeySink::File(sink) = sink;
-        match sink.form {
-            KeyForm::Key => Sink::File(self.path(&sink.file)),
-            KeyForm::Link => Sink::LinkFile(self.path(&sink.file), preset::link(access)),
-        }
+        let link = (sink.form == KeyForm::Link).then(|| preset::link(access));
+        Sink { place: self.file(&sink.file), link }
+    }
+
+    fn file(&self, path: &Path) -> Place {
+        Place::File(FileSink { file: self.path(path) })
     }
 
     fn path(&self, path: &Path) -> std::path::PathBuf {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::diagnostic::render;
 use crate::resource::{Address, Declared};
-use crate::secret::{Sink, Source};
+use crate::secret::{FileSink, Place, Sink, Source};
 
 /// 2026-01-01T00:00:00Z.
 const NOW: i64 = 1_767_225_600;
@@ -472,7 +472,8 @@ fn paths_start_from_the_folder_of_the_manifest() {
     let file = folder.path().join("a.yaml");
     std::fs::write(&file, token("access: standard\ndeliver: [{file: out/key}]")).unwrap();
     let load = load(&[folder.path().to_owned()], NOW);
-    let wanted = [Sink::File(folder.path().join("out/key"))];
+    let file = folder.path().join("out/key");
+    let wanted = [Sink::from(Place::File(FileSink { file }))];
     assert_eq!(declared(&load, "token/t").deliver, wanted);
 }
 

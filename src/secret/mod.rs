@@ -7,11 +7,12 @@
 pub mod fingerprint;
 mod generate;
 mod link;
+pub mod print;
 mod sink;
 mod source;
 
 pub use generate::{MIN_LENGTH, generate};
 pub use link::Link;
 pub use secrecy::{ExposeSecret, SecretString};
-pub use sink::{Sink, SinkError};
+pub use sink::{FileSink, Held, Place, Sink, SinkError};
 pub use source::{Source, SourceError};

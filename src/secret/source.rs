@@ -129,7 +129,7 @@ impl Source {
             }
             Self::Exec { command, folder } => self.run(command, folder).await.map(Some),
             Self::Generate { deliver, .. } => match deliver.first() {
-                Some(sink) => Ok(sink.read().await?),
+                Some(sink) => Ok(sink.read().await?.secret()),
                 None => Ok(None),
             },
         }

@@ -1,0 +1,3 @@
+//! What is common to all sinks.
+
+mod file;
