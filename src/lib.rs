@@ -40,6 +40,7 @@
 //! | what we take for granted of the platform | [`api::assumptions`] and the sandbox's own table |
 //! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
+//! | who may write | [`lock`] |
 //! | the embedded platform | [`sandbox`] |
 //!
 //! # What always holds
@@ -63,6 +64,7 @@ pub mod apply;
 pub mod cli;
 pub mod diagnostic;
 pub mod export;
+pub mod lock;
 pub mod manifest;
 pub mod observe;
 pub mod plan;
@@ -70,6 +72,7 @@ pub mod reconcile;
 pub mod report;
 pub mod resource;
 pub mod rights;
+pub mod run;
 pub mod sandbox;
 pub mod schemas;
 pub mod secret;

@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::apply::ReportDocument;
+use crate::lock::Locks;
 use crate::manifest;
 use crate::plan::PlanDocument;
 use crate::report::Explanation;
@@ -14,6 +15,7 @@ use crate::report::Explanation;
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut all = manifest::schema::documents();
     all.push(("explain.schema.json", written::<Explanation>("Explanation")));
+    all.push(("locks.schema.json", written::<Locks>("Locks")));
     all.push(("plan.schema.json", written::<PlanDocument<'_>>("Plan")));
     all.push(("report.schema.json", written::<ReportDocument<'_>>("Report")));
     all

@@ -108,6 +108,12 @@ impl Client {
         Ok(Self { authorization: authorization(token)?, ..self.clone() })
     }
 
+    /// The same client, whose calls carry the id of another run.
+    #[must_use]
+    pub fn traced(&self, trace: &str) -> Self {
+        Self { trace: HeaderValue::from_str(trace).ok(), ..self.clone() }
+    }
+
     /// The counts of all calls made by this client and those that were made from it.
     pub fn stats(&self) -> &Stats {
         &self.stats

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use tokio::sync::{mpsc, watch};
 
 use super::exit::Exit;
+use super::gate::{GateArgs, either};
 use super::output::Output;
 use super::plan::json;
 use super::session::{self, Session};
@@ -62,6 +63,9 @@ pub(super) struct Args {
     /// Approve what a guard refuses, for the plan of this digest and no other.
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
+
+    #[command(flatten)]
+    gate: GateArgs,
 }
 
 /// What a failed step means for the rest.
@@ -186,35 +190,68 @@ async fn pass(
     common: &Common,
     output: &Output,
 ) -> Exit {
+    let fences = session.gate.fences().await;
     let mut prepared = match prepare(task, session, common, output).await {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
-    if matches!(common.format, Format::Text | Format::Short | Format::Sarif) {
-        output.result(&plan_text(&prepared.plan, output.width()));
-    }
+    show(&prepared, common, output);
     if !is_approved(&prepared.plan, args.approve.as_deref(), output) {
         return Exit::Refused;
     }
-    if !prepared.plan.steps.is_empty() && !args.yes {
-        let asked = Instant::now();
-        if !consents(output) {
+    if prepared.plan.steps.is_empty() {
+        return carry_out_and_tell(&prepared, args, session, stop, common, output).await;
+    }
+    let asked = Instant::now();
+    if !args.yes && !consents(output) {
+        return Exit::Refused;
+    }
+    let whose = (&*task.desired.stack, prepared.own_account);
+    let who = ("apply", &session.run);
+    let lease = match session.gate.pass(whose, who, &args.gate, output).await {
+        Ok(lease) => lease,
+        Err(exit) => return exit,
+    };
+    // Another run wrote since we looked, or somebody thought for long, who agrees to what was
+    // shown and not to what has become of it.
+    if !lease.follows(&fences) || (!args.yes && asked.elapsed() > OBSERVATION_STAYS_FRESH) {
+        let again = match prepare(task, session, common, output).await {
+            Ok(again) => again,
+            Err(exit) => return exit,
+        };
+        if again.plan.digest != prepared.plan.digest {
+            if !args.yes {
+                output.error("the platform changed meanwhile; look at the new plan");
+                return Exit::Refused;
+            }
+            output.say("another run wrote meanwhile, so this is planned anew:");
+            show(&again, common, output);
+        }
+        if !is_approved(&again.plan, args.approve.as_deref(), output) {
             return Exit::Refused;
         }
-        // Somebody who thinks for long agrees to what was shown, not to what has become of it.
-        if asked.elapsed() > OBSERVATION_STAYS_FRESH {
-            match prepare(task, session, common, output).await {
-                Ok(again) if again.plan.digest == prepared.plan.digest => prepared = again,
-                Ok(_) => {
-                    output.error("the platform changed meanwhile; look at the new plan");
-                    return Exit::Refused;
-                }
-                Err(exit) => return exit,
-            }
-        }
+        prepared = again;
     }
+    let stop = either(stop, lease.lost());
+    carry_out_and_tell(&prepared, args, session, stop, common, output).await
+}
+
+fn show(prepared: &Prepared, common: &Common, output: &Output) {
+    if matches!(common.format, Format::Text | Format::Short | Format::Sarif) {
+        output.result(&plan_text(&prepared.plan, output.width()));
+    }
+}
+
+async fn carry_out_and_tell(
+    prepared: &Prepared,
+    args: &Args,
+    session: &Session,
+    stop: watch::Receiver<bool>,
+    common: &Common,
+    output: &Output,
+) -> Exit {
     let on_error = args.on_error.into();
-    let report = carry_out(&prepared, session, on_error, stop, output).await;
+    let report = carry_out(prepared, session, on_error, stop, output).await;
     match common.format {
         // The other two forms are for findings alone.
         Format::Text | Format::Short | Format::Sarif => {

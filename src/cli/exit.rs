@@ -20,6 +20,8 @@ pub enum Exit {
     Refused = 5,
     /// Applied in part.
     Partial = 6,
+    /// Another run holds the lock.
+    Locked = 7,
     /// Wrong usage.
     Usage = 64,
 }

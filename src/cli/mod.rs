@@ -8,6 +8,8 @@ mod completions;
 mod exit;
 mod explain;
 mod export;
+mod gate;
+mod lock;
 mod output;
 mod plan;
 mod sandbox;
@@ -67,6 +69,7 @@ enum Command {
     Export(export::Args),
     Explain(explain::Args),
     Schema(schema::Args),
+    Lock(lock::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
 }
@@ -118,6 +121,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Exit {
         Command::Export(args) => export::run(&args, &common, output).await,
         Command::Explain(args) => explain::run(&args, &common, output).await,
         Command::Schema(args) => schema::run(&args, output),
+        Command::Lock(args) => lock::run(&args, &common, output).await,
         Command::Sandbox(args) => sandbox::run(&args, output).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), output),
     }

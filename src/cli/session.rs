@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::exit::Exit;
+use super::gate::Gate;
 use super::output::Output;
 use super::settings::{Common, Format, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
 use crate::api::{ApiError, Class, Client, Settings};
@@ -13,11 +14,15 @@ use crate::manifest::{self, Load};
 use crate::observe::ObserveError;
 use crate::report::findings_markdown;
 use crate::resource::{AddressPattern, Signer, is_valid_name};
+use crate::run::RunId;
 use crate::sandbox::{self, Sandbox};
 use crate::secret::SecretString;
 
 /// Where the embedded platform keeps its state unless told otherwise.
 const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
+
+/// Where locks and history are if there is neither a home nor an option.
+const HOMELESS_FOLDER: &str = ".flespi-gitops/state";
 
 /// How long one try of a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -104,6 +109,9 @@ fn choose_stack(load: &mut Load, common: &Common, output: &Output) -> Result<(),
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) signer: Signer,
+    pub(super) run: RunId,
+    /// Keeps others from writing at the same time.
+    pub(super) gate: Gate,
     sandbox: Option<Sandbox>,
 }
 
@@ -120,9 +128,12 @@ impl Session {
             None => (None, common.platform.clone(), token(common, output)?),
         };
         let platform = platform(&address, output)?;
-        let settings = Settings { platform, timeout: CALL_TIMEOUT, trace: None };
+        let run = RunId::new();
+        let gate = Gate::new(&state_folder(common), &platform_name(common, &platform));
+        let trace = Some(run.as_str().to_owned());
+        let settings = Settings { platform, timeout: CALL_TIMEOUT, trace };
         match Client::new(&settings, &token) {
-            Ok(client) => Ok(Self { client, signer, sandbox }),
+            Ok(client) => Ok(Self { client, signer, run, gate, sandbox }),
             Err(error) => {
                 output.failure(&error, Some("a token is 64 letters and digits"));
                 Err(Exit::Unknown)
@@ -155,6 +166,37 @@ fn sandbox_folder(platform: &str) -> Option<PathBuf> {
         Some("") => Some(PathBuf::from(SANDBOX_FOLDER)),
         Some(rest) => rest.strip_prefix(':').filter(|dir| !dir.is_empty()).map(PathBuf::from),
         None => None,
+    }
+}
+
+/// Where locks and history are: next to each other, and the same for every run that may meet. The
+/// embedded platform takes them along in its own folder.
+pub(super) fn state_folder(common: &Common) -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(folder) = &common.state_dir {
+        return folder.clone();
+    }
+    if let Some(folder) = sandbox_folder(&common.platform) {
+        return folder;
+    }
+    // A relative path would be another folder for every working directory, and is to be ignored.
+    let xdg = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    match xdg.or_else(home) {
+        Some(folder) => folder.join("flespi-gitops"),
+        None => PathBuf::from(HOMELESS_FOLDER),
+    }
+}
+
+/// What locks and history call the platform.
+fn platform_name(common: &Common, platform: &reqwest::Url) -> String {
+    if sandbox_folder(&common.platform).is_some() {
+        return "sandbox".to_owned();
+    }
+    let host = platform.host_str().unwrap_or_default();
+    match platform.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 

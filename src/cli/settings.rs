@@ -39,6 +39,11 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_STACK")]
     pub(super) stack: Option<String>,
 
+    /// Folder for locks and history; default: $XDG_STATE_HOME/flespi-gitops, or
+    /// ~/.local/state/flespi-gitops. Runs that may meet have to share it.
+    #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+
     /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,

@@ -6,6 +6,7 @@
 mod escape;
 mod explain;
 mod html;
+mod locks;
 mod markdown;
 mod outline;
 mod plan;
@@ -20,6 +21,7 @@ mod wrap;
 
 pub use explain::{Basis, ExplainFormat, Explanation, explain_text};
 pub use html::plan_html;
+pub use locks::locks_text;
 pub use markdown::{
     MARKDOWN_DEFAULT, MARKDOWN_LEAST, findings_markdown, plan_markdown, run_markdown,
 };

@@ -24,6 +24,7 @@ mod fuzz;
 mod guards;
 mod killed;
 mod ledger;
+mod locks;
 mod outputs;
 mod presets;
 mod prune;

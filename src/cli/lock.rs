@@ -1,0 +1,53 @@
+//! `flespi-gitops lock`.
+
+use clap::Subcommand;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::plan::json;
+use super::session;
+use super::settings::{Common, Format};
+use crate::lock::{FileLeases, Leases, Locks, LocksFormat};
+use crate::report::locks_text;
+
+/// Tell who may write at the moment.
+///
+/// `apply`, `rotate` and each pass of `watch` take a lock before they write, one for each stack of
+/// an account. It goes with its holder, however that ends; there is nothing to unlock by hand.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops lock show
+  flespi-gitops lock show --format json --state-dir /var/lib/flespi-gitops")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum What {
+    /// Show every lock that is or was held, by whom, and since when.
+    Show,
+}
+
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+    let What::Show = args.what;
+    let state = session::state_folder(common);
+    let locks = match FileLeases::new(&state).list().await {
+        Ok(locks) => locks,
+        Err(error) => {
+            output.failure(&error, None);
+            return Exit::Failed;
+        }
+    };
+    match common.format {
+        Format::Json => output.result(&json(&Locks { format: LocksFormat::V1, locks })),
+        Format::Text | Format::Markdown | Format::Short | Format::Sarif => {
+            output.result(&locks_text(&locks, session::unix_now(), output.width()));
+            if locks.is_empty() {
+                output.say(&format!("no run has taken a lock in {} yet", state.display()));
+            }
+        }
+    }
+    Exit::Done
+}

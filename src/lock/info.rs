@@ -1,0 +1,270 @@
+//! What is told of a lease: whose it is, since when, and the last sign of life.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::run::{RunId, span, this_host};
+
+/// A holder that gave no sign of life for so long, in seconds, is stopped or hangs.
+pub(super) const SILENT_SECONDS: i64 = 30;
+
+/// What a lease is about: one stack in one account of one platform.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct LeaseKey {
+    /// Host of the platform, with its port if it is not the usual one; `sandbox` for the embedded.
+    pub platform: String,
+    /// Id of the account that our token belongs to.
+    pub account: i64,
+    /// The stack.
+    pub stack: String,
+}
+
+impl fmt::Display for LeaseKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}@{}@{}", self.stack, self.account, self.platform)
+    }
+}
+
+/// Who holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Holder {
+    /// The command: `apply`, `watch`, `rotate`.
+    pub command: String,
+    /// The run.
+    pub run: RunId,
+    /// Number of the process.
+    pub pid: u32,
+    /// Name of the machine.
+    pub host: String,
+    /// Id of the machine's boot, if it tells one: numbers of processes begin anew with it.
+    pub boot: Option<String>,
+}
+
+impl Holder {
+    /// This process, on behalf of `run` of `command`.
+    pub fn this_process(command: &str, run: &RunId) -> Self {
+        Self {
+            command: command.to_owned(),
+            run: run.clone(),
+            pid: std::process::id(),
+            host: this_host(),
+            boot: this_boot(),
+        }
+    }
+}
+
+fn this_boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
+/// What is stored beside a lease. All of it is information: who may write is told by the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Note {
+    pub(super) key: LeaseKey,
+    pub(super) fence: u64,
+    pub(super) holder: Holder,
+    pub(super) acquired_at: i64,
+    pub(super) heartbeat_at: i64,
+    pub(super) released_at: Option<i64>,
+}
+
+/// Whether somebody has a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LockState {
+    /// Somebody has it and shows signs of life.
+    Held,
+    /// Somebody has it and is stopped, or hangs.
+    Silent,
+    /// Nobody has it; the last holder gave it back.
+    Free,
+    /// Nobody has it; the last holder died.
+    Abandoned,
+}
+
+/// One lease, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LockInfo {
+    /// What it is about; null if what is stored beside it cannot be read.
+    pub key: Option<LeaseKey>,
+    /// Where it is kept.
+    pub place: String,
+    /// Whether somebody has it.
+    pub state: LockState,
+    /// How many runs held it before, at least; larger for every one.
+    pub fence: Option<u64>,
+    /// Who has it, or had it last.
+    pub holder: Option<Holder>,
+    /// Since when, in unix seconds.
+    pub acquired_at: Option<i64>,
+    /// The holder's last sign of life, in unix seconds.
+    pub heartbeat_at: Option<i64>,
+    /// When it was given back, in unix seconds.
+    pub released_at: Option<i64>,
+    /// Whether the holder belongs to this boot of this machine; otherwise its number says nothing.
+    pub is_local: bool,
+}
+
+impl LockInfo {
+    /// What is known of the lease at `place`, `now` in unix seconds.
+    pub(super) fn new(place: String, note: Option<Note>, is_held: bool, now: i64) -> Self {
+        let silent = |note: &Note| now - note.heartbeat_at > SILENT_SECONDS;
+        let state = match (is_held, &note) {
+            (true, Some(note)) if silent(note) => LockState::Silent,
+            (true, _) => LockState::Held,
+            (false, Some(Note { released_at: None, .. })) => LockState::Abandoned,
+            (false, _) => LockState::Free,
+        };
+        let is_local = note
+            .as_ref()
+            .is_some_and(|note| note.holder.host == this_host() && note.holder.boot == this_boot());
+        let Some(Note { key, fence, holder, acquired_at, heartbeat_at, released_at }) = note else {
+            return Self {
+                key: None,
+                place,
+                state,
+                fence: None,
+                holder: None,
+                acquired_at: None,
+                heartbeat_at: None,
+                released_at: None,
+                is_local,
+            };
+        };
+        Self {
+            key: Some(key),
+            place,
+            state,
+            fence: Some(fence),
+            holder: Some(holder),
+            acquired_at: Some(acquired_at),
+            heartbeat_at: Some(heartbeat_at),
+            released_at,
+            is_local,
+        }
+    }
+
+    /// What a person does who does not want to wait.
+    pub fn advice(&self) -> String {
+        let wait = "wait with --lock-timeout, such as --lock-timeout 5m";
+        match (&self.holder, self.state) {
+            (Some(Holder { pid, .. }), LockState::Silent) if self.is_local => format!(
+                "it is stopped or hangs: `kill -CONT {pid}` lets it go on, `kill -KILL {pid}` ends \
+                 it; its lock goes with it, and the next run finishes its work"
+            ),
+            (Some(Holder { pid, .. }), _) if self.is_local => format!(
+                "{wait}; or end it with `kill {pid}`: a lock goes with its holder, and no file has \
+                 to be deleted"
+            ),
+            (Some(Holder { host, .. }), _) => {
+                format!("{wait}; or end it on {host}: a lock goes with its holder")
+            }
+            (None, _) => format!("{wait}; `lock show` tells more as soon as its holder wrote it"),
+        }
+    }
+}
+
+/// Whose a lease is, in words.
+pub(super) fn refusal(info: &LockInfo, now: i64) -> String {
+    let what = match &info.key {
+        Some(LeaseKey { platform, account, stack }) => {
+            format!("the lock of stack `{stack}` on account {account} of {platform}")
+        }
+        None => format!("the lock {}", info.place),
+    };
+    let Some(Holder { command, run, pid, host, boot: _ }) = &info.holder else {
+        return format!("{what} is held by another run, which has not written yet who it is");
+    };
+    let age = info.acquired_at.map(|at| span(now - at)).unwrap_or_default();
+    let life = info.heartbeat_at.map(|at| span(now - at)).unwrap_or_default();
+    format!(
+        "{what} is held by `{command}`, run {run} (process {pid} on {host}), for {age}; last sign \
+         of life {life} ago"
+    )
+}
+
+/// What was known of every lease at some moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fences {
+    /// The last fence of every lease that was at rest.
+    pub(super) at_rest: BTreeMap<LeaseKey, u64>,
+    /// The leases that somebody had, or died with: what was read afterwards may be half of a run.
+    pub(super) in_use: BTreeSet<LeaseKey>,
+    /// Of some lease nothing could be read.
+    pub(super) is_partial: bool,
+}
+
+impl Fences {
+    /// Whether a lease whose last fence was `previous` was at rest ever since.
+    pub(super) fn precede(&self, key: &LeaseKey, previous: Option<u64>) -> bool {
+        !self.is_partial && !self.in_use.contains(key) && self.at_rest.get(key).copied() == previous
+    }
+}
+
+/// All leases that are kept in one place.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Locks {
+    /// `flespi-gitops/locks/v1`.
+    pub format: LocksFormat,
+    /// Every lease that there is or was.
+    pub locks: Vec<LockInfo>,
+}
+
+/// The format of this document.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+pub enum LocksFormat {
+    /// Version 1.
+    #[serde(rename = "flespi-gitops/locks/v1")]
+    V1,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(heartbeat_at: i64, released_at: Option<i64>) -> Note {
+        let run = RunId::parse("20261121-233344-k3f9").unwrap();
+        Note {
+            key: LeaseKey {
+                platform: "flespi.io".to_owned(),
+                account: 7,
+                stack: "default".to_owned(),
+            },
+            fence: 3,
+            holder: Holder::this_process("apply", &run),
+            acquired_at: 1_000,
+            heartbeat_at,
+            released_at,
+        }
+    }
+
+    #[test]
+    fn a_holder_without_signs_of_life_is_told_apart_from_one_that_works() {
+        let state = |note, is_held| LockInfo::new("p".to_owned(), note, is_held, 2_000).state;
+        assert_eq!(state(Some(note(1_995, None)), true), LockState::Held);
+        assert_eq!(state(Some(note(1_900, None)), true), LockState::Silent);
+        assert_eq!(state(Some(note(1_900, None)), false), LockState::Abandoned);
+        assert_eq!(state(Some(note(1_900, Some(1_900))), false), LockState::Free);
+        assert_eq!(state(None, true), LockState::Held);
+        assert_eq!(state(None, false), LockState::Free);
+    }
+
+    #[test]
+    fn a_refusal_names_holder_run_age_and_what_to_do() {
+        let info = LockInfo::new("p".to_owned(), Some(note(1_990, None)), true, 2_000);
+        let words = refusal(&info, 2_000);
+        for part in ["stack `default`", "account 7", "`apply`", "20261121-233344-k3f9", "16 min"] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+        assert!(info.advice().contains(&format!("kill {}", std::process::id())));
+        let mut silent = LockInfo::new("p".to_owned(), Some(note(1_000, None)), true, 2_000);
+        assert!(silent.advice().contains("kill -CONT"), "{}", silent.advice());
+        // The number of a process of another boot is somebody else's number now.
+        silent.is_local = false;
+        assert!(!silent.advice().contains("kill"), "{}", silent.advice());
+    }
+}

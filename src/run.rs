@@ -1,0 +1,89 @@
+//! The name of a run: one pass, from reading the platform to the last write.
+//!
+//! It stands in the log, in the lock, in the history, and goes out with every call as
+//! `x-flespi-trace`, so that all of them can be put together afterwards.
+
+use std::fmt;
+
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Names a run: the time at which it began and a few random characters, `20261121-233344-k3f9`.
+/// Sorted as text, runs are in the order in which they began.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+/// Without those that are mistaken for each other when read aloud.
+const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
+
+impl RunId {
+    /// A new name for a run that begins now.
+    pub fn new() -> Self {
+        let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+        let mut chance = rand::rng();
+        let tail = (0..4).map(|_| char::from(LETTERS[chance.random_range(0..LETTERS.len())]));
+        Self(format!("{now}-{}", tail.collect::<String>()))
+    }
+
+    /// Reads a name; `None` if it cannot be one. What passes is also safe as a part of a file name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let fits = (1..=31).contains(&text.len()) && text.bytes().all(is_plain);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The name as it travels.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for RunId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The name of this machine; `unknown` where the system does not say it in a file.
+pub(crate) fn this_host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("COMPUTERNAME").ok());
+    name.map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Seconds for people: `4 s`, `3 min`, `2 h`, `5 d`.
+pub(crate) fn span(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_fits_the_platforms_trace_header_and_reads_back() {
+        let run = RunId::new();
+        assert!(run.as_str().len() <= 31, "{run}");
+        assert_eq!(RunId::parse(run.as_str()), Some(run));
+        for text in ["", "../x", "a b", "12345678901234567890123456789012"] {
+            assert_eq!(RunId::parse(text), None, "{text}");
+        }
+    }
+}
