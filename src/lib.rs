@@ -41,6 +41,7 @@
 //! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | who may write | [`lock`] |
+//! | what is remembered of a run | [`history`] |
 //! | the embedded platform | [`sandbox`] |
 //!
 //! # What always holds
@@ -64,6 +65,7 @@ pub mod apply;
 pub mod cli;
 pub mod diagnostic;
 pub mod export;
+pub mod history;
 pub mod lock;
 pub mod manifest;
 pub mod observe;

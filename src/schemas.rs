@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::apply::ReportDocument;
+use crate::history::Record;
 use crate::lock::Locks;
 use crate::manifest;
 use crate::plan::PlanDocument;
@@ -18,6 +19,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     all.push(("locks.schema.json", written::<Locks>("Locks")));
     all.push(("plan.schema.json", written::<PlanDocument<'_>>("Plan")));
     all.push(("report.schema.json", written::<ReportDocument<'_>>("Report")));
+    all.push(("run.schema.json", written::<Record>("Run")));
     all
 }
 

@@ -252,6 +252,10 @@ async fn carry_out_and_tell(
 ) -> Exit {
     let on_error = args.on_error.into();
     let report = carry_out(prepared, session, on_error, stop, output).await;
+    let source = args.plan.as_ref().map_or(args.paths.as_slice(), std::slice::from_ref);
+    let whose = ("apply", "command", &session.run);
+    let made = (&prepared.plan, &report);
+    session.recorder.keep(whose, (source, prepared.own_account), made, output);
     match common.format {
         // The other two forms are for findings alone.
         Format::Text | Format::Short | Format::Sarif => {

@@ -9,9 +9,11 @@ mod exit;
 mod explain;
 mod export;
 mod gate;
+mod history;
 mod lock;
 mod output;
 mod plan;
+mod recorder;
 mod sandbox;
 mod schema;
 mod session;
@@ -69,6 +71,7 @@ enum Command {
     Export(export::Args),
     Explain(explain::Args),
     Schema(schema::Args),
+    History(history::Args),
     Lock(lock::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
@@ -121,6 +124,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Exit {
         Command::Export(args) => export::run(&args, &common, output).await,
         Command::Explain(args) => explain::run(&args, &common, output).await,
         Command::Schema(args) => schema::run(&args, output),
+        Command::History(args) => history::run(&args, &common, output),
         Command::Lock(args) => lock::run(&args, &common, output).await,
         Command::Sandbox(args) => sandbox::run(&args, output).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), output),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::exit::Exit;
 use super::gate::Gate;
 use super::output::Output;
+use super::recorder::Recorder;
 use super::settings::{Common, Format, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
 use crate::api::{ApiError, Class, Client, Settings};
 use crate::diagnostic::render::{self, Color};
@@ -112,6 +113,8 @@ pub(super) struct Session {
     pub(super) run: RunId,
     /// Keeps others from writing at the same time.
     pub(super) gate: Gate,
+    /// Remembers runs that did something.
+    pub(super) recorder: Recorder,
     sandbox: Option<Sandbox>,
 }
 
@@ -129,11 +132,12 @@ impl Session {
         };
         let platform = platform(&address, output)?;
         let run = RunId::new();
-        let gate = Gate::new(&state_folder(common), &platform_name(common, &platform));
+        let (state, name) = (state_folder(common), platform_name(common, &platform));
+        let (gate, recorder) = (Gate::new(&state, &name), Recorder::new(&state, &name));
         let trace = Some(run.as_str().to_owned());
         let settings = Settings { platform, timeout: CALL_TIMEOUT, trace };
         match Client::new(&settings, &token) {
-            Ok(client) => Ok(Self { client, signer, run, gate, sandbox }),
+            Ok(client) => Ok(Self { client, signer, run, gate, recorder, sandbox }),
             Err(error) => {
                 output.failure(&error, Some("a token is 64 letters and digits"));
                 Err(Exit::Unknown)

@@ -5,6 +5,7 @@
 
 mod escape;
 mod explain;
+mod history;
 mod html;
 mod locks;
 mod markdown;
@@ -20,6 +21,7 @@ mod value;
 mod wrap;
 
 pub use explain::{Basis, ExplainFormat, Explanation, explain_text};
+pub use history::{history_text, record_text};
 pub use html::plan_html;
 pub use locks::locks_text;
 pub use markdown::{

@@ -107,7 +107,7 @@ pub(super) fn named_first(step: &Step) -> impl Iterator<Item = &Change> {
     named.into_iter().chain(others)
 }
 
-fn show_change(change: &Change, width: usize, screen: &mut Screen) {
+pub(super) fn show_change(change: &Change, width: usize, screen: &mut Screen) {
     const INDENT: usize = 6;
     let field = printable(&change.field);
     let value = INDENT + width.max(field.width()) + 2;

@@ -55,7 +55,12 @@ fn section<'a>(
 
 /// How the run ended, in a word or two.
 pub(super) fn outcome_words(report: &Report) -> &'static str {
-    match report.outcome() {
+    words_of(report.outcome())
+}
+
+/// The same of an outcome alone.
+pub(super) fn words_of(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::Unchanged => "nothing to do",
         Outcome::Applied => "applied",
         Outcome::Partial => "applied in part",

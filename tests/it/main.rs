@@ -22,6 +22,7 @@ mod faults;
 mod findings;
 mod fuzz;
 mod guards;
+mod history;
 mod killed;
 mod ledger;
 mod locks;

@@ -87,6 +87,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("src/plan", &["apply", "cli", "manifest", "sandbox"]),
     ("src/apply", &["cli", "manifest", "sandbox"]),
     ("src/export", &["api", "apply", "cli", "sandbox"]),
+    ("src/history", &["cli", "manifest", "observe", "report", "sandbox", "watch"]),
+    (
+        "src/lock",
+        &["api", "apply", "cli", "history", "manifest", "observe", "plan", "report", "sandbox"],
+    ),
     ("src/report", &["cli", "manifest", "sandbox"]),
 ];
 

@@ -1,0 +1,110 @@
+//! `flespi-gitops history`.
+
+use clap::Subcommand;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::plan::json;
+use super::session;
+use super::settings::{Common, Format};
+use crate::history::{History, Kept};
+use crate::report::{history_text, record_text};
+
+/// Tell what runs did: the last ones, or one of them in full.
+///
+/// Every `apply`, and every pass of `watch`, that had something to do leaves a record in the folder
+/// of --state-dir: steps with before and after, commit, calls, time. Secrets are never in it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops history
+  flespi-gitops history --limit 100 --format json
+  flespi-gitops history show last
+  flespi-gitops history show 20261121-233344-k3f9")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+
+    /// How many runs to show, the newest first.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum What {
+    /// Show one run in full.
+    Show {
+        /// The run, or enough of the beginning of its name, or `last`.
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
+}
+
+pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+    let state = session::state_folder(common);
+    let history = History::new(&state);
+    match &args.what {
+        Some(What::Show { run }) => show(&history, run, common, output),
+        None => list(&history, args.limit, common, output),
+    }
+}
+
+fn list(history: &History, limit: usize, common: &Common, output: &Output) -> Exit {
+    let is_wanted = |record: &crate::history::Record| {
+        common.stack.as_ref().is_none_or(|stack| record.stack == *stack)
+    };
+    let kept = match history.last(limit, is_wanted) {
+        Ok(kept) => kept,
+        Err(error) => {
+            output.error(&format!("the history could not be read: {error}"));
+            return Exit::Failed;
+        }
+    };
+    for (run, record) in &kept {
+        if let Err(error) = record {
+            output.say(&format!("warning: the record of run {run} could not be read: {error}"));
+        }
+    }
+    let readable = |(_, record): Kept| record.ok();
+    let records: Vec<_> = kept.into_iter().filter_map(readable).collect();
+    match common.format {
+        Format::Json => output.result(&json(&records)),
+        Format::Text | Format::Markdown | Format::Short | Format::Sarif => {
+            output.result(&history_text(&records, output.width()));
+        }
+    }
+    if records.is_empty() {
+        let state = session::state_folder(common);
+        output.say(&format!("no run left a record in {} yet", state.display()));
+    }
+    Exit::Done
+}
+
+fn show(history: &History, name: &str, common: &Common, output: &Output) -> Exit {
+    let found = history.find(name).and_then(|runs| match runs.as_slice() {
+        [run] => history.read(run).map(Some),
+        _ => Ok(None),
+    });
+    match found {
+        Ok(Some(record)) => {
+            match common.format {
+                Format::Json => output.result(&json(&record)),
+                Format::Text | Format::Markdown | Format::Short | Format::Sarif => {
+                    output.result(&record_text(&record, output.width()));
+                }
+            }
+            Exit::Done
+        }
+        Ok(None) => {
+            output.error(&format!(
+                "`{name}` is not the beginning of the name of exactly one run\n  help: \
+                 `flespi-gitops history` lists them"
+            ));
+            Exit::Usage
+        }
+        Err(error) => {
+            output.error(&format!("the record of `{name}` could not be read: {error}"));
+            Exit::Failed
+        }
+    }
+}

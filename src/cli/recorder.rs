@@ -1,0 +1,71 @@
+//! Remembers what runs did, and never stands in their way.
+
+use std::path::{Path, PathBuf};
+
+use super::output::Output;
+use crate::apply::Report;
+use crate::history::{Actor, History, RunFacts, commit_of, record};
+use crate::plan::Plan;
+use crate::run::{RunId, this_host};
+
+/// The user, under the names that pipelines and shells give to it.
+const USER_VARIABLES: [&str; 4] = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME"];
+
+/// Writes records of runs on one platform.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    history: History,
+    platform: String,
+}
+
+impl Recorder {
+    pub(super) fn new(state: &Path, platform: &str) -> Self {
+        Self { history: History::new(state), platform: platform.to_owned() }
+    }
+
+    /// Remembers the run of `command` that carried out `plan` with manifests from `paths`; nothing
+    /// if there was nothing to do.
+    pub(super) fn keep(
+        &self,
+        (command, trigger, run): (&'static str, &str, &RunId),
+        (paths, account): (&[PathBuf], i64),
+        (plan, report): (&Plan, &Report),
+        output: &Output,
+    ) {
+        if plan.steps.is_empty() {
+            return;
+        }
+        let now = jiff::Timestamp::now();
+        let facts = RunFacts {
+            run: run.clone(),
+            command,
+            trigger: trigger.to_owned(),
+            actor: actor(),
+            commit: paths.iter().find_map(|path| commit_of(path)),
+            platform: self.platform.clone(),
+            account,
+            began: now.checked_sub(report.duration).unwrap_or(now),
+        };
+        if let Err(error) = self.history.keep(&record(facts, plan, report)) {
+            output.say(&format!(
+                "warning: run {run} is not in the history, and did its work all the same: {error}"
+            ));
+        }
+    }
+}
+
+fn actor() -> Actor {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let job = || match (variable("GITHUB_REPOSITORY"), variable("GITHUB_RUN_ID")) {
+        (Some(repository), Some(run)) => {
+            let server = variable("GITHUB_SERVER_URL")?;
+            Some(format!("{server}/{repository}/actions/runs/{run}"))
+        }
+        _ => None,
+    };
+    Actor {
+        user: USER_VARIABLES.into_iter().find_map(variable),
+        host: this_host(),
+        job: variable("CI_JOB_URL").or_else(job),
+    }
+}
