@@ -41,6 +41,7 @@
 //! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | who may write | [`lock`] |
+//! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what is remembered of a run | [`history`] |
 //! | the embedded platform | [`sandbox`] |
 //!
@@ -80,5 +81,6 @@ pub mod schemas;
 pub mod secret;
 #[doc = include_str!("security.md")]
 pub mod security {}
+pub mod serve;
 pub mod source;
 pub mod watch;

@@ -22,6 +22,7 @@ mod wrap;
 
 pub use explain::{Basis, ExplainFormat, Explanation, explain_text};
 pub use history::{history_text, record_text};
+pub(crate) use html::csp_hash;
 pub use html::plan_html;
 pub use locks::locks_text;
 pub use markdown::{

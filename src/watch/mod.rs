@@ -7,7 +7,7 @@
 pub mod status;
 pub mod trigger;
 
-pub use status::Status;
+pub use status::{ObjectState, ObjectStatus, PassOutcome, Receiver, State, Status};
 pub use trigger::{Trigger, Wake, Woken, wake};
 
 use std::path::{Path, PathBuf};

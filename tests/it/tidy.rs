@@ -92,7 +92,9 @@ const LAYERS: &[(&str, &[&str])] = &[
         "src/lock",
         &["api", "apply", "cli", "history", "manifest", "observe", "plan", "report", "sandbox"],
     ),
-    ("src/report", &["cli", "manifest", "sandbox"]),
+    ("src/report", &["cli", "manifest", "sandbox", "serve", "watch"]),
+    ("src/serve", &["api", "cli", "manifest", "observe", "plan", "reconcile", "sandbox"]),
+    ("src/watch", &["cli", "sandbox", "serve"]),
 ];
 
 #[test]

@@ -50,8 +50,8 @@ fn head(plan: &Plan) -> String {
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
          form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
+        csp_hash(STYLE),
+        csp_hash(SCRIPT)
     );
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -218,7 +218,7 @@ fn block(lines: Vec<(Side, String)>) -> String {
 }
 
 /// How a content security policy names a text: its SHA-256 in base64.
-fn hash(text: &str) -> String {
+pub(crate) fn csp_hash(text: &str) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digest = Sha256::digest(text.as_bytes());
     let mut out = String::with_capacity(44);
@@ -240,6 +240,9 @@ mod tests {
     #[test]
     fn a_hash_is_what_a_browser_makes_of_the_text() {
         // The example of the specification of content security policies, level 3.
-        assert_eq!(hash("alert('Hello, world.');"), "qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng=");
+        assert_eq!(
+            csp_hash("alert('Hello, world.');"),
+            "qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng="
+        );
     }
 }

@@ -1,0 +1,197 @@
+//! The status as metrics, in the text format that Prometheus reads.
+//!
+//! Written by hand: all numbers are in the status already, and a registry of a library would be a
+//! second place that has to be kept equal to it. `promtool check metrics` has no complaint.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jiff::Timestamp;
+
+use crate::resource::Kind;
+use crate::watch::{ObjectState, PassOutcome, State, Status};
+
+/// What every name begins with.
+const PREFIX: &str = "flespi_gitops_";
+
+/// The status at `now` as metrics.
+pub fn metrics_text(status: &Status, now: Timestamp) -> String {
+    let mut page = Page::default();
+    daemon(status, &mut page);
+    passes(status, &mut page);
+    objects(status, now, &mut page);
+    calls(status, &mut page);
+    files(status, &mut page);
+    page.0
+}
+
+fn daemon(status: &Status, page: &mut Page) {
+    page.family("build_info", Sort::Gauge, "The version that runs.");
+    page.value("build_info", &[("version", status.version)], 1.0);
+    page.family("process_start_time_seconds", Sort::Gauge, "When the process began, unix time.");
+    page.value("process_start_time_seconds", &[], seconds(status.started));
+    page.family("state", Sort::Gauge, "What the daemon does or waits for; one is 1.");
+    for state in State::ALL {
+        let is_it = f64::from(u8::from(status.state == state));
+        page.value("state", &[("state", state.as_str())], is_it);
+    }
+    page.family("conditions", Sort::Gauge, "Things that are not as they should be.");
+    page.value("conditions", &[], count(status.conditions.len()));
+    page.family("waiting_for_approval", Sort::Gauge, "Whether a guard waits for a person.");
+    page.value("waiting_for_approval", &[], f64::from(u8::from(status.approval.is_some())));
+    page.family("interval_seconds", Sort::Gauge, "How often the platform is looked at.");
+    page.value("interval_seconds", &[], status.interval_seconds as f64);
+}
+
+fn passes(status: &Status, page: &mut Page) {
+    let totals = &status.totals;
+    page.family("passes_total", Sort::Counter, "Passes by outcome.");
+    for outcome in PassOutcome::ALL {
+        let passes = totals.passes.get(&outcome).copied().unwrap_or(0);
+        page.value("passes_total", &[("outcome", outcome.as_str())], passes as f64);
+    }
+    page.family("pass_duration_seconds_total", Sort::Counter, "Time spent in passes.");
+    page.value("pass_duration_seconds_total", &[], totals.pass_ms as f64 / 1000.0);
+    if let Some(last) = status.passes.front() {
+        page.family("last_pass_duration_seconds", Sort::Gauge, "How long the last pass took.");
+        page.value("last_pass_duration_seconds", &[], last.duration_ms as f64 / 1000.0);
+        page.family("last_pass_timestamp_seconds", Sort::Gauge, "When the last pass began.");
+        page.value("last_pass_timestamp_seconds", &[], seconds(last.began));
+    }
+    if let Some(success) = status.last_success {
+        let help = "When a pass last ended with the platform equal to the manifests.";
+        page.family("last_success_timestamp_seconds", Sort::Gauge, help);
+        page.value("last_success_timestamp_seconds", &[], seconds(success));
+    }
+    page.family("steps_total", Sort::Counter, "Steps by phase and outcome.");
+    for step in &totals.steps {
+        let outcome = step.outcome.as_str().replace(' ', "_");
+        let labels = [("phase", step.phase.as_str()), ("outcome", &*outcome)];
+        page.value("steps_total", &labels, step.count as f64);
+    }
+    page.family("drift_found_total", Sort::Counter, "Fields that were found drifted.");
+    page.value("drift_found_total", &[], totals.drift_found as f64);
+    page.family("drift_healed_total", Sort::Counter, "Drifted fields that were healed.");
+    page.value("drift_healed_total", &[], totals.drift_healed as f64);
+    page.family("contested_total", Sort::Counter, "Fields that became contested.");
+    page.value("contested_total", &[], totals.contested as f64);
+}
+
+fn objects(status: &Status, now: Timestamp, page: &mut Page) {
+    let mut counts: BTreeMap<(Kind, ObjectState), usize> = BTreeMap::new();
+    let mut ends = Vec::new();
+    for (address, object) in status.objects.iter() {
+        *counts.entry((object.kind, object.state)).or_default() += 1;
+        ends.extend(object.ends_at.map(|end| (address.to_string(), end)));
+    }
+    page.family("objects", Sort::Gauge, "Objects by kind and state.");
+    for kind in Kind::ALL {
+        let name = kind.to_string();
+        for state in ObjectState::ALL {
+            let number = counts.get(&(kind, state)).copied().unwrap_or(0);
+            page.value("objects", &[("kind", &name), ("state", state.as_str())], count(number));
+        }
+    }
+    page.family("token_remaining_seconds", Sort::Gauge, "Time until a token ends, unless used.");
+    for (address, end) in ends {
+        let left = seconds(end) - seconds(now);
+        page.value("token_remaining_seconds", &[("address", &address)], left);
+    }
+}
+
+fn calls(status: &Status, page: &mut Page) {
+    page.family("api_calls_total", Sort::Counter, "Calls by method, collection and status.");
+    for calls in &status.totals.calls {
+        let code = calls.status.to_string();
+        let labels = [
+            ("method", calls.method.as_str()),
+            ("collection", &calls.collection),
+            // Prometheus reads an answer that never came as a word rather than as a number.
+            ("status", if calls.status == 0 { "none" } else { &code }),
+        ];
+        page.value("api_calls_total", &labels, calls.calls as f64);
+    }
+    page.family("api_retries_total", Sort::Counter, "Calls that repeated a failed one.");
+    for (collection, retries) in &status.totals.retries {
+        page.value("api_retries_total", &[("collection", collection)], *retries as f64);
+    }
+}
+
+fn files(status: &Status, page: &mut Page) {
+    let (files, set) = (&status.files, &status.set);
+    page.family("manifest_files", Sort::Gauge, "Manifest files that were found.");
+    page.value("manifest_files", &[], count(files.files));
+    page.family("folders_watched", Sort::Gauge, "Folders of which the system tells changes.");
+    page.value("folders_watched", &[], count(files.folders_watched));
+    page.family("roots_unknown", Sort::Gauge, "Paths whose content is not known at present.");
+    let unknown = files.roots.iter().filter(|root| root.unknown.is_some()).count();
+    page.value("roots_unknown", &[], count(unknown));
+    page.family("set_findings", Sort::Gauge, "What is wrong with the present manifests.");
+    page.value("set_findings", &[], count(set.findings.len()));
+    page.family("set_in_force", Sort::Gauge, "Whether the present manifests are in force.");
+    page.value("set_in_force", &[], f64::from(u8::from(set.stale_since.is_none())));
+    page.family("invalid_sets_total", Sort::Counter, "Sets of manifests that were invalid.");
+    page.value("invalid_sets_total", &[], status.totals.invalid_sets as f64);
+    if let Some(good) = &set.good {
+        page.family("good_set_info", Sort::Gauge, "The set of manifests that is in force.");
+        page.value("good_set_info", &[("fingerprint", &good.fingerprint)], 1.0);
+        let help = "Since when the present good set is in force.";
+        page.family("good_set_timestamp_seconds", Sort::Gauge, help);
+        page.value("good_set_timestamp_seconds", &[], seconds(good.since));
+        page.family("good_set_manifests", Sort::Gauge, "Manifests of the set in force.");
+        page.value("good_set_manifests", &[], count(good.manifests));
+    }
+}
+
+/// How a family of metrics behaves.
+#[derive(Debug, Clone, Copy)]
+enum Sort {
+    Counter,
+    Gauge,
+}
+
+/// Metrics in the making.
+#[derive(Debug, Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, sort: Sort, help: &str) {
+        let sort = match sort {
+            Sort::Counter => "counter",
+            Sort::Gauge => "gauge",
+        };
+        // Writing to a text does not fail.
+        let _ = writeln!(self.0, "# HELP {PREFIX}{name} {help}\n# TYPE {PREFIX}{name} {sort}");
+    }
+
+    fn value(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        let _ = write!(self.0, "{PREFIX}{name}");
+        for (number, (label, text)) in labels.iter().enumerate() {
+            let before = if number == 0 { '{' } else { ',' };
+            let _ = write!(self.0, "{before}{label}=\"{}\"", escaped(text));
+        }
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+}
+
+/// A label's value: whatever it holds, it stays within its quotes and its line.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_second() as f64
+}
+
+fn count(number: usize) -> f64 {
+    number as f64
+}

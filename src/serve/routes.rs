@@ -1,0 +1,162 @@
+//! Which request gets which reply: no socket, no clock and nothing asynchronous.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::guard::{is_our_host, refusal_to_wake};
+use super::{health, metrics, page, view};
+use crate::watch::Status;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) host: Option<String>,
+    pub(super) origin: Option<String>,
+    /// `sec-fetch-site`, which browsers send.
+    pub(super) fetch_site: Option<String>,
+    pub(super) has_wake_header: bool,
+    /// `if-none-match`.
+    pub(super) known: Option<String>,
+    pub(super) peer: IpAddr,
+}
+
+/// What is known when it is asked.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    pub(super) status: &'a Status,
+    /// How often the status was published; two equal numbers mean the same status.
+    pub(super) edition: u64,
+    /// How long nothing was published.
+    pub(super) silent: Duration,
+    pub(super) now: Timestamp,
+    /// Names under which we are reached.
+    pub(super) names: &'a [String],
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+    /// A pass is to begin.
+    pub(super) wakes: bool,
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+impl Reply {
+    fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, content_type, headers: Vec::new(), body: body.into(), wakes: false }
+    }
+
+    fn text(status: u16, text: impl Into<String>) -> Self {
+        Self::new(status, TEXT, text.into())
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// Every path, and the one method that it takes.
+const PATHS: &[(&str, &str)] = &[
+    ("/", "GET"),
+    ("/healthz", "GET"),
+    ("/readyz", "GET"),
+    ("/metrics", "GET"),
+    ("/status", "GET"),
+    ("/view", "GET"),
+    ("/wake", "POST"),
+];
+
+/// The plan of a pass stands below this path, under the pass's id.
+const PASSES: &str = "/passes/";
+
+/// The reply to a request.
+pub(super) fn answer(ask: &Ask, known: &Known<'_>) -> Reply {
+    let reply = route(ask, known);
+    // Nothing of it belongs into a cache, a frame, another page or a guess.
+    reply
+        .with("cache-control", "no-store")
+        .with("x-content-type-options", "nosniff")
+        .with("cross-origin-resource-policy", "same-origin")
+        .with("referrer-policy", "no-referrer")
+}
+
+fn route(ask: &Ask, known: &Known<'_>) -> Reply {
+    let path = ask.path.split('?').next().unwrap_or_default();
+    let is_pass = path.starts_with(PASSES);
+    let wanted = match PATHS.iter().find(|(known, _)| *known == path) {
+        Some((_, method)) => *method,
+        None if is_pass => "GET",
+        None => return Reply::text(404, "there are /, /status, /metrics, /healthz and /readyz\n"),
+    };
+    let is_read = wanted == "GET" && ask.method == "HEAD";
+    if ask.method != wanted && !is_read {
+        return Reply::text(405, format!("{path} takes {wanted}\n")).with("allow", wanted);
+    }
+    // Probes ask under whatever name they have, and learn nothing but yes or no.
+    match path {
+        "/healthz" => {
+            let (status, text) = health::healthz(known.status, known.silent);
+            return Reply::text(status, text);
+        }
+        "/readyz" => {
+            let (status, text) = health::readyz(known.status);
+            return Reply::text(status, text);
+        }
+        _ => {}
+    }
+    if !is_our_host(ask.host.as_deref(), known.names) {
+        let text = "this name is not ours; ask by address, or allow it with --listen-name\n";
+        return Reply::text(421, text);
+    }
+    match path {
+        "/" => page::reply(),
+        "/metrics" => {
+            let text = metrics::metrics_text(known.status, known.now);
+            Reply::new(200, "text/plain; version=0.0.4; charset=utf-8", text)
+        }
+        "/status" => json(known.status),
+        "/view" => {
+            let tag = format!("\"{}-{}\"", known.status.run, known.edition);
+            if ask.known.as_deref() == Some(&*tag) {
+                return Reply::text(304, "").with("etag", tag);
+            }
+            json(&view::view(known.status)).with("etag", tag)
+        }
+        "/wake" => match refusal_to_wake(ask) {
+            Some(why) => Reply::text(403, format!("{why}\n")),
+            None => Reply { wakes: true, ..Reply::text(202, "a pass begins\n") },
+        },
+        _ => {
+            let run = path.strip_prefix(PASSES).unwrap_or_default();
+            match known.status.passes.iter().find(|pass| pass.run == run) {
+                Some(pass) => json(&**pass),
+                None => Reply::text(404, "this pass is not remembered any more\n"),
+            }
+        }
+    }
+}
+
+fn json(document: &impl serde::Serialize) -> Reply {
+    match serde_json::to_vec(document) {
+        Ok(body) => Reply::new(200, JSON, body),
+        Err(error) => Reply::text(500, format!("{error}\n")),
+    }
+}
+
+impl Reply {
+    /// A page that may load nothing, and run nothing but what `policy` names.
+    pub(super) fn page(body: String, policy: String) -> Self {
+        Self::new(200, "text/html; charset=utf-8", body).with("content-security-policy", policy)
+    }
+}
