@@ -31,6 +31,7 @@
 //! | the page on a code | `diagnostic/pages` |
 //! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs`, `manifest/acl.rs` |
 //! | how an object is recognised | `plan/bind.rs` |
+//! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | what a token can do | [`rights`] |
 //! | what counts as different | [`resource::canonical`], `plan/diff.rs` |
 //! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |

@@ -4,10 +4,14 @@
 //! the whole. Reading takes one list call per kind and thousand objects, whatever the number of
 //! accounts.
 
+mod bins;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
+
+pub use bins::{Bins, Buried, bins};
 
 use crate::api::{ApiError, Identity, ListError, Reader};
 use crate::resource::{Address, Desired, Kind, Mark, MarkProblem, Signer};
@@ -194,6 +198,15 @@ pub async fn contents(reader: &Reader, accounts: &[i64]) -> Contents {
             Contents::default()
         }
     }
+}
+
+/// What the platform is asked for only if something makes it worth a call.
+#[derive(Debug, Clone, Default)]
+pub struct Details {
+    /// The recycle bins of accounts in which something is missed.
+    pub bins: Bins,
+    /// What accounts hold that a first plan puts at risk.
+    pub contents: Contents,
 }
 
 /// What is known of the secrets that the manifests mention, without the secrets.

@@ -6,8 +6,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::api::{Client, Reader, Writer};
 use crate::apply::{Apply, Event, OnError, Report, apply};
-use crate::observe::{self, Actual, Contents, ObserveError, Programs};
-use crate::plan::{Plan, Policy, accounts_at_risk, plan};
+use crate::observe::{self, Actual, Details, ObserveError, Programs};
+use crate::plan::{Plan, Policy, absences, accounts_at_risk, plan};
 use crate::resource::{Desired, Signer};
 
 /// A plan and what it was made of.
@@ -37,12 +37,17 @@ pub async fn prepare(
     let before = calls(&reader);
     let actual = observe::platform(&reader, signer).await?;
     let secrets = observe::secrets(desired, &actual, programs).await;
-    let mut contents = Contents::default();
-    let mut made = plan(desired, &actual, &secrets, &contents, policy);
+    let mut details = Details::default();
+    let absences = absences(desired, &actual);
+    if !absences.is_empty() {
+        let own_account = actual.identity.account;
+        details.bins = observe::bins(&reader, absences, own_account, signer).await;
+    }
+    let mut made = plan(desired, &actual, &secrets, &details, policy);
     let at_risk = accounts_at_risk(&made, &actual);
     if !at_risk.is_empty() {
-        contents = observe::contents(&reader, &at_risk).await;
-        made = plan(desired, &actual, &secrets, &contents, policy);
+        details.contents = observe::contents(&reader, &at_risk).await;
+        made = plan(desired, &actual, &secrets, &details, policy);
     }
     let calls = calls(&reader) - before;
     Ok(Prepared { plan: made, own_account: actual.identity.account, calls })

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::resource::Kind;
+
 /// 2.2: the longest selector is unknown. Ids have up to ten digits, so a list of this many stays
 /// below 2,200 characters, which every HTTP server on the way takes.
 pub const IDS_PER_CALL: usize = 200;
@@ -23,6 +25,19 @@ pub const PAGE_SIZE: usize = 1_000;
 /// 11: whether a later GET gives the `key` of a token is unknown. It is asked for by name where a
 /// delivery is missing, and its absence is an ordinary answer.
 pub const KEY_FIELD: &str = "key";
+
+/// 9.3: the numbers of kinds in the recycle bin, as clients of the platform use them.
+pub const LIMIT_TYPE: u8 = 4;
+/// See [`LIMIT_TYPE`].
+pub const SUBACCOUNT_TYPE: u8 = 5;
+/// See [`LIMIT_TYPE`].
+pub const TOKEN_TYPE: u8 = 33;
+
+/// 43: what comes back from the recycle bin. Limits are not on the platform's list.
+pub const RESTORABLE: [Kind; 2] = [Kind::Subaccount, Kind::Token];
+
+/// Section 7: how long the recycle bin keeps what was deleted, in days (documented).
+pub const DAYS_IN_BIN: u32 = 30;
 
 /// 12: tokens of other types than standard, master and ACL are the platform's own.
 pub const TOKEN_TYPES: [i64; 3] = [0, 1, 2];

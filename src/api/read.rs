@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use super::assumptions::{IDS_PER_CALL, PAGE_SIZE};
+use super::assumptions::{IDS_PER_CALL, KEY_FIELD, PAGE_SIZE};
 use super::client::{Answer, Client};
 use super::error::ApiError;
 use super::request::{self, Request};
@@ -114,7 +114,8 @@ impl Reader {
     /// # Errors
     /// [`ListError`]: then nothing is known of the collection, not even that it is empty.
     pub async fn list(&self, kind: Kind) -> Result<Items, ListError> {
-        self.list_pages(kind, |offset| request::list_page(kind, PAGE_SIZE, offset)).await
+        let page = |offset| request::list_page(kind, PAGE_SIZE, offset);
+        self.list_pages(kind.collection(), page).await
     }
 
     /// Ids, marks and assignments of the objects of `kind` that the account `owner` holds itself.
@@ -122,7 +123,8 @@ impl Reader {
     /// # Errors
     /// [`ListError`].
     pub async fn list_account(&self, kind: Kind, owner: i64) -> Result<Items, ListError> {
-        self.list_pages(kind, |offset| request::list_account(kind, owner, PAGE_SIZE, offset)).await
+        let page = |offset| request::list_account(kind, owner, PAGE_SIZE, offset);
+        self.list_pages(kind.collection(), page).await
     }
 
     /// The keys of `tokens`, of those that the platform gives (assumption 11).
@@ -169,14 +171,30 @@ impl Reader {
         Ok(found)
     }
 
+    /// What of `kind` lies in the recycle bin of an account (`None`: our own), by the ids of the
+    /// records. Keys of tokens are left out.
+    ///
+    /// # Errors
+    /// [`ListError`]: then nothing is known of the bin, not even that it is empty.
+    pub async fn buried(&self, account: Option<i64>, kind: Kind) -> Result<Items, ListError> {
+        let page = |offset| request::list_deleted(kind, account, PAGE_SIZE, offset);
+        let mut records = self.list_pages("deleted", page).await?;
+        for record in records.values_mut() {
+            if let Some(Value::Object(former)) = record.get_mut("data") {
+                former.remove(KEY_FIELD);
+            }
+        }
+        Ok(records)
+    }
+
     async fn list_pages(
         &self,
-        kind: Kind,
+        collection: &'static str,
         page: impl Fn(usize) -> Request,
     ) -> Result<Items, ListError> {
         let mut reading = 1;
         loop {
-            match self.list_once(kind, &page).await {
+            match self.list_once(collection, &page).await {
                 Err(ListError::Incomplete { .. }) if reading < MAX_READINGS => reading += 1,
                 outcome => return outcome,
             }
@@ -185,10 +203,9 @@ impl Reader {
 
     async fn list_once(
         &self,
-        kind: Kind,
+        collection: &'static str,
         page: &impl Fn(usize) -> Request,
     ) -> Result<Items, ListError> {
-        let collection = kind.collection();
         let first = self.client.send(&page(0)).await?;
         let total = first.total.ok_or(ListError::Uncounted { collection })?;
         let pages = usize::try_from(total).unwrap_or(usize::MAX).div_ceil(PAGE_SIZE);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::assumptions::KEY_FIELD;
+use super::assumptions::{KEY_FIELD, LIMIT_TYPE, SUBACCOUNT_TYPE, TOKEN_TYPE};
 use crate::resource::{Kind, quota};
 use crate::secret::{ExposeSecret, SecretString};
 
@@ -121,6 +121,30 @@ pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Requ
         "/platform/{collection}/all,cid={owner}?fields={fields}&limit={limit}&offset={offset}"
     );
     Request::new(Method::Get, path)
+}
+
+/// One page of what was deleted from an account (`None`: our own) and can still come back.
+pub fn list_deleted(kind: Kind, account: Option<i64>, limit: usize, offset: usize) -> Request {
+    let number = deleted_type(kind);
+    let path = format!(
+        "/platform/deleted/type={number}?fields=id,item_id,data&limit={limit}&offset={offset}"
+    );
+    Request { cid: account, ..Request::new(Method::Get, path) }
+}
+
+/// Brings back what some records of an account's recycle bin hold.
+pub fn restore(account: Option<i64>, records: &[i64]) -> Request {
+    let path = format!("/platform/deleted/{}/restore", join(records));
+    Request { cid: account, ..Request::new(Method::Post, path) }
+}
+
+/// The number that the platform has for a kind (fact sheet, 9.3).
+fn deleted_type(kind: Kind) -> u8 {
+    match kind {
+        Kind::Limit => LIMIT_TYPE,
+        Kind::Subaccount => SUBACCOUNT_TYPE,
+        Kind::Token => TOKEN_TYPE,
+    }
 }
 
 /// How much some subaccounts hold, by kind of item.

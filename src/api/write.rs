@@ -71,6 +71,20 @@ impl Writer {
         }
     }
 
+    /// Brings back what `records` of the recycle bin of an account (`None`: our own) hold. Gives
+    /// what the platform complains of.
+    ///
+    /// # Errors
+    /// [`ApiError`]; see [`ApiError::may_have_committed`].
+    pub async fn restore(
+        &self,
+        account: Option<i64>,
+        records: &[i64],
+    ) -> Result<Vec<String>, ApiError> {
+        let answer = self.client.send(&request::restore(account, records)).await?;
+        Ok(answer.complaints)
+    }
+
     /// Sets the password of the account that `token` belongs to.
     ///
     /// # Errors

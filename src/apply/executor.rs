@@ -13,6 +13,7 @@ use super::event::Event;
 use super::job::{Done, Failure, Job, Results, Work};
 use super::ledger::{Learnt, Ledger, Made, marked};
 use super::report::{Report, StepOutcome};
+use super::restore::{self, Record};
 use super::scheduler::Scheduler;
 use super::{batch, create};
 use crate::api::Writer;
@@ -110,6 +111,7 @@ pub async fn apply(apply: Apply<'_>) -> Report {
         unknown: plan.unknown.clone(),
         calls: run.apply.writer.reader().stats().snapshot(),
         duration: began.elapsed(),
+        compared: 0,
     }
 }
 
@@ -167,6 +169,7 @@ impl<'a> Run<'a> {
     /// Groups steps that can travel together into jobs, in the plan's order.
     fn group(&mut self, ready: Vec<usize>) {
         let mut creations: BTreeMap<(Kind, i64), Vec<usize>> = BTreeMap::new();
+        let mut returns: BTreeMap<(Kind, i64), Vec<(usize, Record)>> = BTreeMap::new();
         let mut updates: BTreeMap<(Kind, String), Vec<usize>> = BTreeMap::new();
         let mut assigns: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         let mut deletions: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
@@ -176,6 +179,10 @@ impl<'a> Run<'a> {
                     Some(owner) => creations.entry((effect.kind, owner)).or_default().push(at),
                     None => self.fail_now(at, "the account that it belongs to is not there"),
                 },
+                Effect::Restore { kind, record, id, owner } => {
+                    let record = Record { record: *record, id: *id };
+                    returns.entry((*kind, *owner)).or_default().push((at, record));
+                }
                 Effect::Update(effect) if travels_with_others(effect) => {
                     let body = Value::Object(effect.fields.clone()).to_string();
                     updates.entry((effect.kind, body)).or_default().push(at);
@@ -223,6 +230,12 @@ impl<'a> Run<'a> {
         for ((kind, owner), steps) in creations {
             self.create_jobs(kind, owner, &steps);
         }
+        for ((kind, owner), records) in returns {
+            for chunk in records.chunks(IDS_PER_CALL) {
+                let (steps, buried) = chunk.iter().copied().unzip();
+                self.queue.push_back(Job { steps, work: Work::Restore { kind, owner, buried } });
+            }
+        }
         for ((kind, _), steps) in updates {
             self.update_jobs(kind, &steps);
         }
@@ -249,7 +262,9 @@ impl<'a> Run<'a> {
     fn object_id(&self, at: usize) -> Option<i64> {
         match &self.step(at).effect {
             Effect::Update(effect) => Some(effect.id),
-            Effect::AssignLimit { id, .. } | Effect::Delete { id, .. } => Some(*id),
+            Effect::Restore { id, .. }
+            | Effect::AssignLimit { id, .. }
+            | Effect::Delete { id, .. } => Some(*id),
             Effect::VerifyLimit { .. } | Effect::Create(_) => {
                 self.learnt.id(&self.step(at).address)
             }
@@ -399,6 +414,10 @@ impl<'a> Run<'a> {
                 let metadata = metadata.or(written).unwrap_or_default();
                 self.learnt.note_made(step.address.clone(), Made { id, limit_id }, metadata);
             }
+            (Effect::Restore { .. }, metadata) => {
+                let made = Made { id, limit_id };
+                self.learnt.note_made(step.address.clone(), made, metadata.unwrap_or_default());
+            }
             (_, Some(metadata)) => self.learnt.note_metadata(step.address.kind, id, metadata),
             (_, None) => {}
         }
@@ -432,6 +451,9 @@ async fn work(writer: &Writer, own_account: i64, job: Job) -> (Vec<usize>, Resul
     let results = match &work {
         Work::Create { kind, owner, items } => {
             create::create(writer, *kind, own_account, *owner, items).await
+        }
+        Work::Restore { kind, owner, buried } => {
+            restore::restore(writer, *kind, own_account, *owner, buried).await
         }
         Work::CreateToken { owner, item, sinks } => {
             vec![create::create_token(writer, own_account, *owner, item, sinks).await]

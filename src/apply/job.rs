@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::create::NewItem;
 use super::credentials::CredentialsJob;
+use super::restore::Record;
 use crate::resource::Kind;
 use crate::secret::Sink;
 
@@ -19,6 +20,8 @@ pub(super) struct Job {
 pub(super) enum Work {
     /// Make items of one kind in one account.
     Create { kind: Kind, owner: i64, items: Vec<NewItem> },
+    /// Bring items of one kind back into one account.
+    Restore { kind: Kind, owner: i64, buried: Vec<Record> },
     /// Make one token and deliver its key.
     CreateToken { owner: i64, item: NewItem, sinks: Vec<Sink> },
     /// Set the same fields on all ids.

@@ -18,6 +18,7 @@ mod executor;
 mod job;
 mod ledger;
 mod report;
+mod restore;
 mod scheduler;
 
 pub use event::Event;

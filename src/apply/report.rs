@@ -91,6 +91,8 @@ pub struct Report {
     pub calls: Vec<CallCount>,
     /// How long it took.
     pub duration: Duration,
+    /// How many of the steps are of passes before the last one.
+    pub compared: usize,
 }
 
 /// How many steps ended how; `planned` is the sum of the others.
@@ -134,6 +136,23 @@ impl Report {
         }
     }
 
+    /// Whether something came back from the recycle bin, which a further pass has to compare.
+    pub fn brought_back(&self) -> bool {
+        let mut latest = self.steps.iter().skip(self.compared);
+        latest.any(|step| step.action == Action::Restore && step.outcome == StepOutcome::Applied)
+    }
+
+    /// This run and the pass that followed it, as one.
+    #[must_use]
+    pub fn followed_by(mut self, next: Self) -> Self {
+        let compared = self.steps.len();
+        self.steps.extend(next.steps);
+        // What was in the way and what things cost is what the latest pass says of the whole.
+        let Self { blocked, pending, unknown, calls, .. } = next;
+        let duration = self.duration + next.duration;
+        Self { blocked, pending, unknown, calls, duration, compared, ..self }
+    }
+
     /// Calls that changed something, or tried to.
     pub fn writes(&self) -> u64 {
         self.calls.iter().filter(|count| count.method != "GET").map(|count| count.calls).sum()
@@ -146,7 +165,7 @@ impl Report {
 
     /// The report for machines.
     pub fn document(&self) -> ReportDocument<'_> {
-        let Self { digest, steps, blocked, pending, unknown, calls, duration } = self;
+        let Self { digest, steps, blocked, pending, unknown, calls, duration, compared: _ } = self;
         ReportDocument {
             format: ReportFormat::V1,
             digest,

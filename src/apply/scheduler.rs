@@ -157,7 +157,9 @@ impl Scheduler {
 fn group(step: &Step) -> Group {
     match step.action {
         Action::Delete => Group::Deletion(rank(step)),
-        Action::Create | Action::Update | Action::Assign => Group::Phase(step.scope(), step.phase),
+        Action::Create | Action::Restore | Action::Update | Action::Assign => {
+            Group::Phase(step.scope(), step.phase)
+        }
     }
 }
 

@@ -105,7 +105,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let exit =
-        stoppable(output, async |stop| pass(args, &task, &session, stop, common, output).await)
+        stoppable(output, async |stop| passes(args, &task, &session, stop, common, output).await)
             .await;
     match exit {
         Some(exit) => {
@@ -182,7 +182,9 @@ async fn prepare(
     }
 }
 
-async fn pass(
+/// Applies, and once more as long as something comes back from the recycle bin: only then can be
+/// told what it holds. A reviewed plan ends where its review ended.
+async fn passes(
     args: &Args,
     task: &Task,
     session: &Session,
@@ -190,50 +192,84 @@ async fn pass(
     common: &Common,
     output: &Output,
 ) -> Exit {
+    let mut whole: Option<Report> = None;
+    loop {
+        let before = whole.take();
+        let latest =
+            pass(args, task, before.is_some(), session, stop.clone(), common, output).await;
+        let (report, exit) = match (before, latest) {
+            (None, Err(exit)) => return exit,
+            (Some(before), Err(exit)) => (before, Some(exit)),
+            (None, Ok(report)) => (report, None),
+            (Some(before), Ok(report)) => (before.followed_by(report), None),
+        };
+        let goes_on =
+            exit.is_none() && report.brought_back() && task.sealed.is_none() && !*stop.borrow();
+        if goes_on {
+            whole = Some(report);
+            continue;
+        }
+        match common.format {
+            // The other two forms are for findings alone.
+            Format::Text | Format::Short | Format::Sarif => {
+                output.result(&run_text(&report, output.width()));
+            }
+            Format::Json => output.result(&json(&report.document())),
+            Format::Markdown => {
+                let stack = &task.desired.stack;
+                output.result(&run_markdown(&report, stack, common.markdown_limit));
+            }
+        }
+        return exit.unwrap_or_else(|| exit_of(&report));
+    }
+}
+
+async fn pass(
+    args: &Args,
+    task: &Task,
+    is_further: bool,
+    session: &Session,
+    stop: watch::Receiver<bool>,
+    common: &Common,
+    output: &Output,
+) -> Result<Report, Exit> {
     let fences = session.gate.fences().await;
-    let mut prepared = match prepare(task, session, common, output).await {
-        Ok(prepared) => prepared,
-        Err(exit) => return exit,
-    };
-    show(&prepared, common, output);
+    let mut prepared = prepare(task, session, common, output).await?;
+    if !is_further || !prepared.plan.is_converged() {
+        show(&prepared, common, output);
+    }
     if !is_approved(&prepared.plan, args.approve.as_deref(), output) {
-        return Exit::Refused;
+        return Err(Exit::Refused);
     }
     if prepared.plan.steps.is_empty() {
-        return carry_out_and_tell(&prepared, args, session, stop, common, output).await;
+        return Ok(carry_out_and_record(&prepared, args, session, stop, output).await);
     }
     let asked = Instant::now();
     if !args.yes && !consents(output) {
-        return Exit::Refused;
+        return Err(Exit::Refused);
     }
     let whose = (&*task.desired.stack, prepared.own_account);
     let who = ("apply", &session.run);
-    let lease = match session.gate.pass(whose, who, &args.gate, output).await {
-        Ok(lease) => lease,
-        Err(exit) => return exit,
-    };
+    let lease = session.gate.pass(whose, who, &args.gate, output).await?;
     // Another run wrote since we looked, or somebody thought for long, who agrees to what was
     // shown and not to what has become of it.
     if !lease.follows(&fences) || (!args.yes && asked.elapsed() > OBSERVATION_STAYS_FRESH) {
-        let again = match prepare(task, session, common, output).await {
-            Ok(again) => again,
-            Err(exit) => return exit,
-        };
+        let again = prepare(task, session, common, output).await?;
         if again.plan.digest != prepared.plan.digest {
             if !args.yes {
                 output.error("the platform changed meanwhile; look at the new plan");
-                return Exit::Refused;
+                return Err(Exit::Refused);
             }
             output.say("another run wrote meanwhile, so this is planned anew:");
             show(&again, common, output);
         }
         if !is_approved(&again.plan, args.approve.as_deref(), output) {
-            return Exit::Refused;
+            return Err(Exit::Refused);
         }
         prepared = again;
     }
     let stop = either(stop, lease.lost());
-    carry_out_and_tell(&prepared, args, session, stop, common, output).await
+    Ok(carry_out_and_record(&prepared, args, session, stop, output).await)
 }
 
 fn show(prepared: &Prepared, common: &Common, output: &Output) {
@@ -242,32 +278,19 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
     }
 }
 
-async fn carry_out_and_tell(
+async fn carry_out_and_record(
     prepared: &Prepared,
     args: &Args,
     session: &Session,
     stop: watch::Receiver<bool>,
-    common: &Common,
     output: &Output,
-) -> Exit {
-    let on_error = args.on_error.into();
-    let report = carry_out(prepared, session, on_error, stop, output).await;
+) -> Report {
+    let report = carry_out(prepared, session, args.on_error.into(), stop, output).await;
     let source = args.plan.as_ref().map_or(args.paths.as_slice(), std::slice::from_ref);
     let whose = ("apply", "command", &session.run);
     let made = (&prepared.plan, &report);
     session.recorder.keep(whose, (source, prepared.own_account), made, output);
-    match common.format {
-        // The other two forms are for findings alone.
-        Format::Text | Format::Short | Format::Sarif => {
-            output.result(&run_text(&report, output.width()));
-        }
-        Format::Json => output.result(&json(&report.document())),
-        Format::Markdown => {
-            let stack = &prepared.plan.stack;
-            output.result(&run_markdown(&report, stack, common.markdown_limit));
-        }
-    }
-    exit_of(&report)
+    report
 }
 
 /// The shortest part of a digest that may stand for it: 48 bits, which nobody hits by chance.

@@ -10,7 +10,7 @@ use super::files::Layout;
 use super::{Addresses, ExportError, Key, Options, Unsayable};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest;
-use crate::observe::{Actual, Contents, Secrets};
+use crate::observe::{Actual, Details, Secrets};
 use crate::plan::{self, Action, Plan, Policy};
 use crate::resource::{Address, AddressPattern, Phase};
 
@@ -54,7 +54,7 @@ pub(super) fn read_back(
         return Err(ExportError::Unreadable(error.message.clone()));
     }
     let policy = Policy { prune: true };
-    let plan = plan::plan(&load.desired, actual, &Secrets::default(), &Contents::default(), policy);
+    let plan = plan::plan(&load.desired, actual, &Secrets::default(), &Details::default(), policy);
     learn_from_plan(&plan, addresses, lessons)
 }
 

@@ -138,6 +138,7 @@ impl Scribe<'_> {
             lifecycle: Lifecycle {
                 protect: lifecycle.protect,
                 adopt: lifecycle.adopt,
+                restore: lifecycle.restore.unwrap_or(true),
                 rights,
                 drift: lifecycle.drift.or(self.stack.drift).unwrap_or_default(),
             },

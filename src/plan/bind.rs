@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::index::Index;
-use crate::observe::{Actual, Object};
+use crate::observe::{Actual, Bins, Buried, Object};
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind};
 
 /// How an object was recognised.
@@ -34,6 +34,10 @@ pub(super) enum Binding<'a> {
     Found(&'a Object, How),
     /// None yet.
     Absent,
+    /// None any more: it was deleted, and can come back from the recycle bin.
+    Restorable(&'a Buried),
+    /// It is in an account, or in one above it, that comes back first.
+    Waiting(Address),
     /// It cannot be told, or must not be touched.
     Blocked(String),
     /// Marks contradict each other, and these objects are what they are about.
@@ -59,6 +63,25 @@ impl<'a> Bindings<'a> {
         self.paths.get(&account).is_some_and(|paths| paths.contains(path))
     }
 
+    /// The account that a path leads to, if it is there.
+    pub(super) fn account(&self, actual: &Actual, path: &AccountPath) -> Option<i64> {
+        match Address::of_account(path) {
+            None => Some(actual.identity.account),
+            Some(address) => match self.get(&address) {
+                Some(Binding::Found(object, _)) => Some(object.id),
+                _ => None,
+            },
+        }
+    }
+
+    /// The path that leads to an account, if a manifest has one.
+    pub(super) fn path_of(&self, actual: &Actual, account: i64) -> Option<AccountPath> {
+        if account == actual.identity.account {
+            return Some(AccountPath::root());
+        }
+        self.address_of(Kind::Subaccount, account)?.as_account()
+    }
+
     /// The address that an object was bound to.
     pub(super) fn address_of(&self, kind: Kind, id: i64) -> Option<&'a Address> {
         self.by_object.get(&(kind, id)).copied()
@@ -66,10 +89,11 @@ impl<'a> Bindings<'a> {
 }
 
 /// Binds everything that is declared.
-pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual) -> Bindings<'a> {
+pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual, bins: &'a Bins) -> Bindings<'a> {
     let mut binder = Binder {
         desired,
         actual,
+        bins,
         index: Index::new(actual, &desired.stack),
         left: desired.objects.values().filter_map(|d| d.moved_from.as_ref()).collect(),
         accounts: BTreeMap::new(),
@@ -105,6 +129,8 @@ enum Account {
     Is(i64, BTreeSet<AccountPath>),
     /// An account that is still to be made, so nothing can be in it.
     ToBeMade,
+    /// An account that comes back from the recycle bin, as this address.
+    Returning(Address),
     /// Not known.
     Blocked(String),
 }
@@ -112,6 +138,7 @@ enum Account {
 struct Binder<'a> {
     desired: &'a Desired,
     actual: &'a Actual,
+    bins: &'a Bins,
     index: Index<'a>,
     /// Addresses that some manifest says its object has left.
     left: BTreeSet<&'a Address>,
@@ -149,6 +176,8 @@ impl<'a> Binder<'a> {
                 Account::Is(object.id, paths)
             }
             Binding::Absent => Account::ToBeMade,
+            Binding::Restorable(_) => Account::Returning(declared.address.clone()),
+            Binding::Waiting(account) => Account::Returning(account.clone()),
             Binding::Blocked(_) | Binding::Disputed(..) => {
                 Account::Blocked(format!("its account {} is blocked", declared.address))
             }
@@ -164,23 +193,80 @@ impl<'a> Binder<'a> {
         let (owner, paths) = match self.accounts.get(&declared.address.account) {
             Some(Account::Is(id, paths)) => (*id, paths),
             Some(Account::ToBeMade) => return Binding::Absent,
+            Some(Account::Returning(account)) => return Binding::Waiting(account.clone()),
             Some(Account::Blocked(reason)) => return Binding::Blocked(reason.clone()),
             None => return Binding::Blocked("its account is not declared".to_owned()),
         };
         match declared.bound_id {
+            Some(id) if self.actual.get(kind, id).is_none() => {
+                self.in_bin(declared, owner, |buried| buried.object.id == id).unwrap_or_else(|| {
+                    Binding::Blocked(format!(
+                        "metadata.id names {kind} {id}, and the platform has none; take the line \
+                         out to have it created"
+                    ))
+                })
+            }
             Some(id) => self.by_id(declared, owner, id),
-            None => self.by_mark(declared, owner, paths),
+            None => match self.by_mark(declared, owner, paths) {
+                Binding::Absent => self
+                    .in_bin(declared, owner, |buried| self.was(buried, declared, paths))
+                    .unwrap_or(Binding::Absent),
+                binding => binding,
+            },
         }
+    }
+
+    /// What the account's recycle bin has to say of an object that is missed: `None` if nothing of
+    /// it lies there.
+    fn in_bin(
+        &self,
+        declared: &Declared,
+        owner: i64,
+        is_it: impl Fn(&Buried) -> bool,
+    ) -> Option<Binding<'a>> {
+        if !declared.may_be_restored() {
+            return None;
+        }
+        let kind = declared.address.kind;
+        let records = match self.bins.get(owner, kind)? {
+            Ok(records) => records,
+            Err(reason) => {
+                return Some(Binding::Blocked(format!(
+                    "it is not there, and whether it lies in the recycle bin could not be read: \
+                     {reason}"
+                )));
+            }
+        };
+        let found: Vec<&'a Buried> = records.iter().filter(|record| is_it(record)).collect();
+        match found.as_slice() {
+            [] => None,
+            [buried] => Some(Binding::Restorable(buried)),
+            several => {
+                let records: Vec<i64> = several.iter().map(|buried| buried.record).collect();
+                Some(Binding::Disputed(
+                    format!(
+                        "it is not there, and records {} of the recycle bin carry its mark; \
+                         restore the one that is meant by hand, or set `lifecycle: {{restore: \
+                         false}}` to have it made anew",
+                        words(&records)
+                    ),
+                    several.iter().map(|buried| buried.object.id).collect(),
+                ))
+            }
+        }
+    }
+
+    /// Whether the deleted object is what the manifest declares, by any name that it had.
+    fn was(&self, buried: &Buried, declared: &Declared, paths: &BTreeSet<AccountPath>) -> bool {
+        let Address { kind, account: _, name } = &declared.address;
+        let stack = &self.desired.stack;
+        paths.iter().any(|path| buried.was(stack, &Address::new(*kind, path.clone(), name)))
+            || self.old_address(declared).is_some_and(|old| buried.was(stack, old))
     }
 
     fn by_id(&self, declared: &Declared, owner: i64, id: i64) -> Binding<'a> {
         let kind = declared.address.kind;
-        let Some(object) = self.actual.get(kind, id) else {
-            return Binding::Blocked(format!(
-                "metadata.id names {kind} {id}, and the platform has none; take the line out to \
-                 have it created"
-            ));
-        };
+        let Some(object) = self.actual.get(kind, id) else { return Binding::Absent };
         if object.owner != owner {
             return Binding::Blocked(format!(
                 "{kind} {id} belongs to account {}, and the platform cannot move it",

@@ -11,7 +11,8 @@ use super::step::{
     Action, Blocked, Cause, Change, CreateEffect, Disputed, Draft, Effect, MarkEdit, Refusal, Step,
     StepId, UpdateEffect,
 };
-use crate::observe::{Actual, Object, Secrets, SinkState};
+use crate::api::assumptions::DAYS_IN_BIN;
+use crate::observe::{Actual, Buried, Object, Secrets, SinkState};
 use crate::resource::canonical::canonical;
 use crate::resource::{
     Address, Applied, Declared, Desired, Drift, Kind, MARK_PREFIX, Mark, Phase, Right,
@@ -31,6 +32,11 @@ pub(super) fn steps(
     match bindings.get(&declared.address) {
         Some(Binding::Found(object, how)) => context.found(object, *how, draft),
         Some(Binding::Absent) if declared.lifecycle.allows(Right::Create) => context.create(draft),
+        Some(Binding::Restorable(buried)) => context.restore(buried, draft),
+        Some(Binding::Waiting(account)) => {
+            *draft.waiting.entry(account.clone()).or_default() += 1;
+            return;
+        }
         Some(Binding::Absent) => {
             return context.block(
                 draft,
@@ -102,13 +108,7 @@ impl Context<'_> {
     }
 
     pub(super) fn owner_id(&self) -> Option<i64> {
-        match Address::of_account(&self.declared.address.account) {
-            None => Some(self.actual.identity.account),
-            Some(address) => match self.bindings.get(&address) {
-                Some(Binding::Found(object, _)) => Some(object.id),
-                _ => None,
-            },
-        }
+        self.bindings.account(self.actual, &self.declared.address.account)
     }
 
     fn mark_edit(&self, object: &Object) -> MarkEdit {
@@ -139,8 +139,42 @@ impl Context<'_> {
             Some(Binding::Blocked(reason) | Binding::Disputed(reason, _)) => {
                 Err(format!("its limit {limit} is blocked: {reason}"))
             }
-            Some(Binding::Absent) | None => Err(format!("its limit {limit} is not there")),
+            Some(Binding::Waiting(account)) => {
+                Err(format!("its limit {limit} waits for {account} to come back"))
+            }
+            Some(Binding::Absent | Binding::Restorable(_)) | None => {
+                Err(format!("its limit {limit} is not there"))
+            }
         }
+    }
+
+    /// What comes back is compared in the pass after: only then can be told what it holds.
+    fn restore(&self, buried: &Buried, draft: &mut Draft) {
+        let Buried { record, object } = buried;
+        let effect = Effect::Restore {
+            kind: object.kind,
+            record: *record,
+            id: object.id,
+            owner: object.owner,
+        };
+        let mut step = self.step(object.kind.phase(), Action::Restore, effect);
+        step.changes = vec![Change {
+            field: "id".to_owned(),
+            before: Value::Null,
+            after: Value::from(object.id),
+            cause: Cause::Drift,
+        }];
+        let comes_along = match object.kind {
+            Kind::Subaccount => "with what is in it",
+            Kind::Token | Kind::Limit => "with its key",
+        };
+        step.reason = format!(
+            "{} declares it, and it was deleted: it lies in the recycle bin, where things are \
+             kept for {DAYS_IN_BIN} days, and comes back {comes_along}",
+            self.declared.whence()
+        );
+        step.relies_on = diff::found_fields(object);
+        draft.steps.push(step);
     }
 
     fn create(&self, draft: &mut Draft) {

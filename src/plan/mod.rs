@@ -33,7 +33,12 @@ pub use step::{
     Pending, Plan, Prunable, Refusal, Step, StepId, Summary, Unknown, UpdateEffect,
 };
 
-use crate::observe::{Actual, Contents, Secrets};
+use std::collections::BTreeSet;
+
+use bind::Binding;
+
+use crate::api::assumptions::RESTORABLE;
+use crate::observe::{Actual, Bins, Details, Secrets};
 use crate::resource::{Desired, Kind};
 
 /// What a person allowed for this pass.
@@ -45,28 +50,53 @@ pub struct Policy {
 
 /// Decides what has to be done so that the platform becomes what the manifests say.
 ///
-/// `contents` is what the platform says of the accounts that a first plan puts at risk; see
-/// [`accounts_at_risk`].
+/// `details` holds what [`absences`] and [`accounts_at_risk`] made worth asking.
 pub fn plan(
     desired: &Desired,
     actual: &Actual,
     secrets: &Secrets,
-    contents: &Contents,
+    details: &Details,
     policy: Policy,
 ) -> Plan {
-    let bindings = bind::bind(desired, actual);
+    let bindings = bind::bind(desired, actual, &details.bins);
     let mut draft = step::Draft::default();
     for declared in desired.objects.values() {
         declared::steps(declared, desired, actual, secrets, &bindings, &mut draft);
     }
     prune::steps(desired, actual, &bindings, policy, &mut draft);
-    guard::refuse(desired, actual, contents, &bindings, &mut draft);
+    guard::refuse(desired, actual, &details.contents, &bindings, &mut draft);
     for kind in Kind::ALL {
         if let Some(reason) = actual.unknown.get(&kind) {
             draft.unknown.push(Unknown { kind, account: String::new(), reason: reason.clone() });
         }
     }
+    for (account, kind, reason) in details.bins.unknown() {
+        let path = bindings.path_of(actual, account);
+        let account = path.map_or_else(|| account.to_string(), |path| path.to_string());
+        let reason = format!("its recycle bin: {reason}");
+        draft.unknown.push(Unknown { kind, account, reason });
+    }
     order::finish(desired, draft)
+}
+
+/// The recycle bins to look into before something is made anew: the accounts in which an object is
+/// missed that may come back, and its kind.
+pub fn absences(desired: &Desired, actual: &Actual) -> BTreeSet<(i64, Kind)> {
+    let nothing = Bins::default();
+    let bindings = bind::bind(desired, actual, &nothing);
+    let mut places = BTreeSet::new();
+    for declared in desired.objects.values().filter(|declared| declared.may_be_restored()) {
+        let kind = declared.address.kind;
+        let is_absent = match declared.bound_id {
+            Some(id) => actual.get(kind, id).is_none(),
+            None => matches!(bindings.get(&declared.address), Some(Binding::Absent)),
+        };
+        if RESTORABLE.contains(&kind) && is_absent && !actual.unknown.contains_key(&kind) {
+            let account = bindings.account(actual, &declared.address.account);
+            places.extend(account.map(|account| (account, kind)));
+        }
+    }
+    places
 }
 
 /// The accounts that a plan deletes or makes unusable, with all accounts below them: before that

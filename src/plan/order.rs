@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::digest;
-use super::step::{Action, Blocked, Draft, Plan, Step, StepId};
+use super::step::{Action, Blocked, Draft, Pending, Plan, Step, StepId};
 use crate::resource::{Desired, Phase};
 
 /// Where a step stands: lower ranks come first.
@@ -25,7 +25,7 @@ pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
         // Left-over bootstrap tokens are in nobody's way and no deeper than anything.
         Action::Delete if step.phase == Phase::Credentials => (true, isize::MIN, 0),
         Action::Delete => (true, -depth, -phase),
-        Action::Create | Action::Update | Action::Assign => (false, depth, phase),
+        Action::Create | Action::Restore | Action::Update | Action::Assign => (false, depth, phase),
     }
 }
 
@@ -34,7 +34,8 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
     let Draft {
         mut steps,
         mut blocked,
-        pending,
+        mut pending,
+        waiting,
         mut prunable,
         mut disputed,
         unknown,
@@ -43,6 +44,13 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         unchanged,
     } = draft;
     block_the_stranded(&mut steps, &mut blocked);
+    pending.extend(waiting.into_iter().map(|(address, count)| Pending {
+        reason: match count {
+            1 => "one declared object inside is compared once it is back".to_owned(),
+            _ => format!("{count} declared objects inside are compared once it is back"),
+        },
+        address,
+    }));
     steps.sort_by(|a, b| (rank(a), &a.address, &a.id).cmp(&(rank(b), &b.address, &b.id)));
     blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
     blocked.dedup();

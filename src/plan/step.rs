@@ -66,6 +66,8 @@ impl fmt::Display for StepId {
 pub enum Action {
     /// Make an object.
     Create,
+    /// Bring an object back from the recycle bin, with its id and its key.
+    Restore,
     /// Set fields.
     Update,
     /// Give a subaccount its limit.
@@ -79,6 +81,7 @@ impl Action {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
+            Self::Restore => "restore",
             Self::Update => "update",
             Self::Assign => "assign",
             Self::Delete => "delete",
@@ -157,6 +160,17 @@ impl Step {
 pub enum Effect {
     /// Make an object.
     Create(Box<CreateEffect>),
+    /// Bring back the object with this id.
+    Restore {
+        /// What it is.
+        kind: Kind,
+        /// The record of the recycle bin that holds it.
+        record: i64,
+        /// The id that it had and will have.
+        id: i64,
+        /// The account in whose recycle bin it lies.
+        owner: i64,
+    },
     /// Set fields of the object with this id.
     Update(Box<UpdateEffect>),
     /// Verify the limit that a subaccount was created with, and repair it.
@@ -356,7 +370,7 @@ impl Plan {
             update: count(Action::Update),
             assign: count(Action::Assign),
             replace: 0,
-            restore: 0,
+            restore: count(Action::Restore),
             delete: count(Action::Delete),
             unchanged: self.unchanged,
         }
@@ -374,6 +388,8 @@ pub(super) struct Draft {
     pub(super) steps: Vec<Step>,
     pub(super) blocked: Vec<Blocked>,
     pub(super) pending: Vec<Pending>,
+    /// How many declared objects wait for an account to come back.
+    pub(super) waiting: BTreeMap<Address, usize>,
     pub(super) prunable: Vec<Prunable>,
     pub(super) disputed: Vec<Disputed>,
     pub(super) unknown: Vec<Unknown>,

@@ -177,7 +177,7 @@ const MOST_RIGHTS: usize = 12;
 pub(super) fn rights(step: &Step) -> Option<(String, Vec<(Side, String)>)> {
     let change = match step.action {
         Action::Update => rights_change(step),
-        Action::Create | Action::Assign | Action::Delete => None,
+        Action::Create | Action::Restore | Action::Assign | Action::Delete => None,
     };
     let RightsChange { verdict, gained, lost } = change?;
     let verdict = match verdict {

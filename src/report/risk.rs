@@ -60,6 +60,7 @@ pub(super) struct Risk {
 pub(super) fn of(step: &Step) -> Option<Risk> {
     let mut found: Vec<(Concern, String)> = match step.action {
         Action::Delete => vec![(Concern::Destroys, destroyed(step.address.kind).to_owned())],
+        Action::Restore => vec![(Concern::GainsRights, returned(step.address.kind).to_owned())],
         Action::Create => step.changes.iter().filter_map(granted).collect(),
         Action::Update | Action::Assign => {
             step.changes.iter().filter_map(changed).chain(rights(step)).collect()
@@ -77,6 +78,14 @@ fn destroyed(kind: Kind) -> &'static str {
         Kind::Limit => "is deleted",
         Kind::Subaccount => "is deleted, with everything in it",
         Kind::Token => "is deleted; whoever uses its key is locked out",
+    }
+}
+
+fn returned(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Limit => "comes back",
+        Kind::Subaccount => "comes back, with everything in it; keys to it work again",
+        Kind::Token => "comes back, and its former key works again",
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) const QUIET: Style = AnsiColor::Cyan.on_default();
 pub(super) fn of_action(action: Action) -> (char, Style) {
     match action {
         Action::Create => ('+', GOOD),
+        Action::Restore => ('^', GOOD),
         Action::Update => ('~', CAUTION),
         Action::Assign => ('>', QUIET),
         Action::Delete => ('-', BAD),

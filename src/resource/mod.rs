@@ -115,6 +115,11 @@ impl Declared {
         }
     }
 
+    /// Whether the object, should it have been deleted, may come back rather than be made anew.
+    pub fn may_be_restored(&self) -> bool {
+        self.lifecycle.restore && self.lifecycle.allows(Right::Create)
+    }
+
     /// The account path of a declared subaccount itself, not of its owner.
     pub fn own_path(&self) -> AccountPath {
         self.address.account.child(&self.address.name)
@@ -168,6 +173,8 @@ pub struct Lifecycle {
     pub protect: bool,
     /// Take over an unmarked object of the same name.
     pub adopt: bool,
+    /// Bring a deleted object back from the recycle bin rather than make it anew.
+    pub restore: bool,
     /// The granted rights.
     pub rights: BTreeSet<Right>,
     /// What to do about drift.
@@ -179,6 +186,7 @@ impl Default for Lifecycle {
         Self {
             protect: false,
             adopt: false,
+            restore: true,
             rights: BTreeSet::from([Right::Observe, Right::Create, Right::Update, Right::Delete]),
             drift: Drift::Heal,
         }

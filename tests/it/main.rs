@@ -31,6 +31,7 @@ mod presets;
 mod prune;
 mod readme;
 mod renames;
+mod restore;
 mod rights_agree;
 mod rights_pairs;
 mod sandbox_fuzz;

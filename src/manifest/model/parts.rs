@@ -58,6 +58,9 @@ pub struct Lifecycle {
     pub manage: Option<BTreeSet<Right>>,
     /// Take over an object of the same name that nobody marked.
     pub adopt: bool,
+    /// Whether a deleted object that still lies in the recycle bin is brought back, with its id
+    /// and its key, rather than made anew; default: `true`. Limits cannot be brought back.
+    pub restore: Option<bool>,
     /// What to do when the platform differs although the manifest did not change.
     pub drift: Option<Drift>,
 }

@@ -164,7 +164,7 @@ fn account_fold(account: &Account<'_>, open: bool, places: &BTreeMap<&StepId, us
 
 fn step_article(step: &Step, places: &BTreeMap<&StepId, usize>) -> String {
     let class = match step.action {
-        Action::Create => "good",
+        Action::Create | Action::Restore => "good",
         Action::Update => "caution",
         Action::Assign => "calm",
         Action::Delete => "bad",

@@ -162,7 +162,7 @@ fn account_part(account: &Account<'_>, steps: &[&Step]) -> Part {
 /// Every line begins with a sign and a space or with four spaces: such a line can end no block.
 fn step_block(step: &Step) -> String {
     let sign = match step.action {
-        Action::Create => '+',
+        Action::Create | Action::Restore => '+',
         Action::Update | Action::Assign => '!',
         Action::Delete => '-',
     };

@@ -171,6 +171,7 @@ fn report(plan: &Plan) -> Report {
         unknown: plan.unknown.clone(),
         calls: Vec::new(),
         duration: std::time::Duration::from_millis(1_250),
+        compared: 0,
     }
 }
 

@@ -1,0 +1,92 @@
+//! What was deleted and can still come back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+use tokio::task::JoinSet;
+
+use super::Object;
+use crate::api::Reader;
+use crate::resource::{Address, Kind, Signer};
+
+/// The recycle bins that were looked into, by account and kind.
+///
+/// A bin belongs to the account that held the object and is not part of any other account's
+/// answer, so that looking costs a call for each account in which something is missed.
+#[derive(Debug, Clone, Default)]
+pub struct Bins(BTreeMap<(i64, Kind), Result<Vec<Buried>, String>>);
+
+/// An object in a recycle bin.
+#[derive(Debug, Clone)]
+pub struct Buried {
+    /// Id of the record, by which it is restored.
+    pub record: i64,
+    /// The object as it was when it was deleted.
+    pub object: Object,
+}
+
+impl Bins {
+    /// What of `kind` lies in the bin of `account`, or why that is not known; `None` if nobody
+    /// looked.
+    pub fn get(&self, account: i64, kind: Kind) -> Option<&Result<Vec<Buried>, String>> {
+        self.0.get(&(account, kind))
+    }
+
+    /// The bins that could not be read, and why.
+    pub fn unknown(&self) -> impl Iterator<Item = (i64, Kind, &str)> {
+        let failed = self.0.iter().filter_map(|(place, bin)| Some((place, bin.as_ref().err()?)));
+        failed.map(|((account, kind), reason)| (*account, *kind, reason.as_str()))
+    }
+}
+
+/// Looks for objects of the given kinds in the bins of the given accounts.
+pub async fn bins(
+    reader: &Reader,
+    places: BTreeSet<(i64, Kind)>,
+    own_account: i64,
+    signer: &Signer,
+) -> Bins {
+    let mut readings = JoinSet::new();
+    for (account, kind) in &places {
+        let (reader, account, kind) = (reader.clone(), *account, *kind);
+        let header = (account != own_account).then_some(account);
+        readings.spawn(async move { ((account, kind), reader.buried(header, kind).await) });
+    }
+    let mut bins: BTreeMap<(i64, Kind), Result<Vec<Buried>, String>> = places
+        .into_iter()
+        .map(|place| (place, Err("reading was interrupted".to_owned())))
+        .collect();
+    while let Some(joined) = readings.join_next().await {
+        let Ok(((account, kind), records)) = joined else { continue };
+        let buried = records.map_err(|error| error.to_string()).and_then(|records| {
+            let buried = records.into_iter().map(|(record, item)| {
+                buried(record, item, kind, account, signer)
+                    .ok_or_else(|| format!("record {record} does not say what it is"))
+            });
+            buried.collect()
+        });
+        bins.insert((account, kind), buried);
+    }
+    Bins(bins)
+}
+
+fn buried(
+    record: i64,
+    mut item: Map<String, Value>,
+    kind: Kind,
+    account: i64,
+    signer: &Signer,
+) -> Option<Buried> {
+    let id = item.get("item_id").and_then(Value::as_i64)?;
+    let Some(Value::Object(mut data)) = item.remove("data") else { return None };
+    // The bin says whose it was; the former object may leave it out.
+    data.insert("cid".to_owned(), Value::from(account));
+    Some(Buried { record, object: Object::new(kind, id, data, signer)? })
+}
+
+impl Buried {
+    /// Whether it is what `stack` had at `address`.
+    pub fn was(&self, stack: &str, address: &Address) -> bool {
+        self.object.mark_of(stack).is_some_and(|mark| !mark.bootstrap && mark.address == *address)
+    }
+}
