@@ -29,6 +29,15 @@ impl RunId {
         Self(format!("{now}-{}", tail.collect::<String>()))
     }
 
+    /// The name of a further pass of this run; the first pass has that of the run.
+    #[must_use]
+    pub fn pass(&self, number: usize) -> Self {
+        match number {
+            0 | 1 => self.clone(),
+            _ => Self(format!("{}-{number}", self.0)),
+        }
+    }
+
     /// Reads a name; `None` if it cannot be one. What passes is also safe as a part of a file name.
     pub fn parse(text: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';

@@ -22,6 +22,7 @@ use crate::reconcile::{self, Prepared};
 use crate::report::{Progress, plan_text, run_markdown, run_text};
 use crate::resource::AddressPattern;
 use crate::resource::Desired;
+use crate::run::RunId;
 
 /// Make the platform what the manifests say.
 ///
@@ -193,10 +194,11 @@ async fn passes(
     output: &Output,
 ) -> Exit {
     let mut whole: Option<Report> = None;
+    let mut number = 0;
     loop {
+        number += 1;
         let before = whole.take();
-        let latest =
-            pass(args, task, before.is_some(), session, stop.clone(), common, output).await;
+        let latest = pass(args, task, number, session, stop.clone(), common, output).await;
         let (report, exit) = match (before, latest) {
             (None, Err(exit)) => return exit,
             (Some(before), Err(exit)) => (before, Some(exit)),
@@ -227,22 +229,23 @@ async fn passes(
 async fn pass(
     args: &Args,
     task: &Task,
-    is_further: bool,
+    number: usize,
     session: &Session,
     stop: watch::Receiver<bool>,
     common: &Common,
     output: &Output,
 ) -> Result<Report, Exit> {
+    let run = session.run.pass(number);
     let fences = session.gate.fences().await;
     let mut prepared = prepare(task, session, common, output).await?;
-    if !is_further || !prepared.plan.is_converged() {
+    if number == 1 || !prepared.plan.is_converged() {
         show(&prepared, common, output);
     }
     if !is_approved(&prepared.plan, args.approve.as_deref(), output) {
         return Err(Exit::Refused);
     }
     if prepared.plan.steps.is_empty() {
-        return Ok(carry_out_and_record(&prepared, args, session, stop, output).await);
+        return Ok(carry_out_and_record(&prepared, args, &run, session, stop, output).await);
     }
     let asked = Instant::now();
     if !args.yes && !consents(output) {
@@ -269,7 +272,7 @@ async fn pass(
         prepared = again;
     }
     let stop = either(stop, lease.lost());
-    Ok(carry_out_and_record(&prepared, args, session, stop, output).await)
+    Ok(carry_out_and_record(&prepared, args, &run, session, stop, output).await)
 }
 
 fn show(prepared: &Prepared, common: &Common, output: &Output) {
@@ -281,13 +284,14 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
 async fn carry_out_and_record(
     prepared: &Prepared,
     args: &Args,
+    run: &RunId,
     session: &Session,
     stop: watch::Receiver<bool>,
     output: &Output,
 ) -> Report {
     let report = carry_out(prepared, session, args.on_error.into(), stop, output).await;
     let source = args.plan.as_ref().map_or(args.paths.as_slice(), std::slice::from_ref);
-    let whose = ("apply", "command", &session.run);
+    let whose = ("apply", "command", run);
     let made = (&prepared.plan, &report);
     session.recorder.keep(whose, (source, prepared.own_account), made, output);
     report

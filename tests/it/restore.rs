@@ -113,6 +113,8 @@ fn where_a_restored_account_comes_back_bare_one_apply_restores_what_was_in_it_to
     let restored = steps.iter().filter(|step| step["action"] == "restore").count();
     assert_eq!(restored, 4, "acme, depot and both tokens: {report:#}");
     assert_eq!(report["summary"]["planned"], report["summary"]["applied"]);
+    let history = world.run(&["history", "--format", "json"]).expect(0).json();
+    assert!(history.as_array().unwrap().len() >= 4, "every pass is on record: {history:#}");
     assert_eq!(owner_of_key(&world, "out/app"), (200, app));
     assert_eq!(owner_of_key(&world, "out/door"), (200, door));
     nothing_is_left_to_do(&world);
