@@ -5,6 +5,7 @@
 //! mounted ConfigMap keeps its generations in, whose files are linked from beside them.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -64,22 +65,36 @@ pub(super) fn nothing_found(paths: &[PathBuf]) -> Diagnostic {
     )
 }
 
+/// Everything visible at and below `path`, by name, with links followed.
+pub(crate) fn walk(path: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+    let is_visible =
+        |depth: usize, name: &OsStr| depth == 0 || !name.to_string_lossy().starts_with('.');
+    let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
+    walk.filter_entry(move |entry| is_visible(entry.depth(), entry.file_name())).filter(
+        // Editors leave hidden links that lead nowhere, as locks.
+        move |entry| match entry {
+            Ok(_) => true,
+            Err(error) => {
+                let name = error.path().and_then(Path::file_name).unwrap_or_default();
+                is_visible(error.depth(), name)
+            }
+        },
+    )
+}
+
+/// Whether a file in a folder is a manifest, by its name.
+pub(crate) fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
 /// Every manifest file at or below `path`, by name.
 pub(crate) fn files(path: &Path, diagnostics: &mut Diagnostics) -> Vec<PathBuf> {
-    let is_visible = |entry: &DirEntry| {
-        entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
-    };
     let mut files = Vec::new();
-    let walk = WalkDir::new(path).follow_links(true).sort_by_file_name();
-    for entry in walk.into_iter().filter_entry(is_visible) {
+    for entry in walk(path) {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) => {
-                let is_manifest = entry
-                    .path()
-                    .extension()
-                    .is_some_and(|extension| extension == "yaml" || extension == "yml");
-                if is_manifest || entry.depth() == 0 {
+                if is_manifest(entry.path()) || entry.depth() == 0 {
                     files.push(entry.into_path());
                 }
             }

@@ -4,6 +4,7 @@
 //! editors and mounted volumes replace files under one's feet; after a hint there is a quiet
 //! period, and then whoever waits reads everything anew and compares the content.
 
+pub mod files;
 pub mod status;
 pub mod trigger;
 

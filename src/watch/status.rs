@@ -156,6 +156,8 @@ pub struct FilesStatus {
     pub looked: Option<Timestamp>,
     /// Settled sets since the process began, the first included.
     pub generation: u64,
+    /// Why the system tells fewer changes than there are, if it does; rescans find the rest.
+    pub trouble: Option<String>,
 }
 
 /// One given path.

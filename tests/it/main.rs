@@ -9,6 +9,7 @@
 
 mod apply;
 mod bad_input;
+mod choreographies;
 mod ci_examples;
 mod compose;
 mod credentials;
