@@ -19,7 +19,7 @@
 //! * [`apply::apply`] carries out steps and never fails as a whole: failures are outcomes.
 //!
 //! [`reconcile`] is these lines on one screen. The commands in [`cli`] call it once,
-//! [`cli`]'s `watch` calls it again and again; there is no second path.
+//! [`watch`] calls it again and again; there is no second path.
 //!
 //! # Where to find what
 //!
@@ -44,11 +44,14 @@
 //! | who may write | [`lock`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what is remembered of a run | [`history`] |
+//! | when the daemon looks at files, and what it takes for a change | [`watch::files`] |
+//! | what a pass of the daemon leaves alone for now | `watch/backoff.rs`, `watch/contest.rs` |
+//! | what an outsider sees of the daemon | [`watch::status`] |
 //! | the embedded platform | [`sandbox`] |
 //!
 //! # What always holds
 //!
-//! * **Layers import downwards only**, and a test reads the imports: `cli` → `reconcile` →
+//! * **Layers import downwards only**, and a test reads the imports: `cli` → `watch` → `reconcile` →
 //!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
 //!   {`rights`, `secret`, `source`}.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their

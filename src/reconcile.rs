@@ -2,13 +2,15 @@
 //!
 //! Every command that touches the platform goes through here; there is no second path.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::{mpsc, watch};
 
 use crate::api::{Client, Reader, Writer};
 use crate::apply::{Apply, Event, OnError, Report, apply};
 use crate::observe::{self, Actual, Details, ObserveError, Programs};
 use crate::plan::{Plan, Policy, absences, accounts_at_risk, plan};
-use crate::resource::{Desired, Signer};
+use crate::resource::{Address, Desired, Signer};
 
 /// A plan and what it was made of.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// Id of our own account.
     pub own_account: i64,
+    /// Ids of what carries the mark of the stack.
+    pub found: BTreeMap<Address, i64>,
     /// API calls that it took to make the plan.
     pub calls: u64,
 }
@@ -50,7 +54,10 @@ pub async fn prepare(
         made = plan(desired, &actual, &secrets, &details, policy);
     }
     let calls = calls(&reader) - before;
-    Ok(Prepared { plan: made, own_account: actual.identity.account, calls })
+    let marked = actual.objects.values();
+    let marked = marked.filter_map(|o| Some((o.mark_of(&desired.stack)?.address.clone(), o.id)));
+    let found = marked.collect();
+    Ok(Prepared { plan: made, own_account: actual.identity.account, found, calls })
 }
 
 /// Reads the platform and nothing else; with the number of API calls that it took.
@@ -76,7 +83,7 @@ pub async fn carry_out(
     events: mpsc::UnboundedSender<Event>,
 ) -> Report {
     let writer = Writer::new(client.clone());
-    let Prepared { plan, own_account, calls: _ } = prepared;
+    let Prepared { plan, own_account, found: _, calls: _ } = prepared;
     apply(Apply {
         plan,
         writer: &writer,

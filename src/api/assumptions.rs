@@ -51,3 +51,10 @@ pub const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// 38: no revision or ETag is known, so what was observed at the start of a pass is what its
 /// writes build on. A pass that a person takes longer to confirm than this observes again.
 pub const OBSERVATION_STAYS_FRESH: Duration = Duration::from_secs(120);
+
+/// 9.4 of the platform's log: a record of a change has the item before and after in these members. A record without
+/// them is passed over, so that a wrong guess costs an explanation and nothing else.
+pub const LOG_AFTER: &str = "new";
+
+/// How many records of an object's log are looked through for the one that explains a change.
+pub const LOG_RECORDS: usize = 50;

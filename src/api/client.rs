@@ -114,6 +114,13 @@ impl Client {
         Self { trace: HeaderValue::from_str(trace).ok(), ..self.clone() }
     }
 
+    /// The same client, calling in the name of another run (at most 31 characters), with counts of its own.
+    #[must_use]
+    pub fn for_run(&self, trace: &str) -> Self {
+        let trace = HeaderValue::from_str(trace).ok();
+        Self { trace, stats: Arc::default(), ..self.clone() }
+    }
+
     /// The counts of all calls made by this client and those that were made from it.
     pub fn stats(&self) -> &Stats {
         &self.stats
@@ -130,7 +137,9 @@ impl Client {
                 // The semaphore is never closed, so acquiring fails only if it were.
                 let _permit = self.permits.acquire().await.ok();
                 self.stats.count(request, attempt > 1);
-                self.send_once(request).await
+                let outcome = self.send_once(request).await;
+                self.stats.answered(request, outcome.as_ref().map_or_else(|e| e.status, |_| 200));
+                outcome
             };
             let mut error = match outcome {
                 Ok(answer) => return Ok(answer),
@@ -161,7 +170,8 @@ impl Client {
         }
         let class = class_of(status);
         let what = refusal(request, status, class, body.as_deref().unwrap_or_default());
-        Err(ApiError { retry_after, ..ApiError::new(request, class, what) })
+        let status = status.as_u16();
+        Err(ApiError { retry_after, status, ..ApiError::new(request, class, what) })
     }
 
     async fn dispatch(&self, request: &Request) -> Result<reqwest::Response, ApiError> {

@@ -39,6 +39,8 @@ pub struct ApiError {
     pub what: String,
     /// How long the platform asked to wait.
     pub retry_after: Option<Duration>,
+    /// The status of the answer; 0 if there was none.
+    pub status: u16,
     /// How often the call was sent.
     pub attempts: u32,
 }
@@ -52,6 +54,7 @@ impl ApiError {
             path: request.path.split('?').next().unwrap_or_default().to_owned(),
             what: what.into(),
             retry_after: None,
+            status: 0,
             attempts: 1,
         }
     }

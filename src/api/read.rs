@@ -187,6 +187,14 @@ impl Reader {
         Ok(records)
     }
 
+    /// The newest records of the log of one object, the newest first.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn logs(&self, kind: Kind, id: i64) -> Result<Vec<Map<String, Value>>, ApiError> {
+        Ok(self.client.send(&request::logs(kind, id)).await?.items)
+    }
+
     async fn list_pages(
         &self,
         collection: &'static str,

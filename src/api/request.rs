@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::assumptions::{KEY_FIELD, LIMIT_TYPE, SUBACCOUNT_TYPE, TOKEN_TYPE};
+use super::assumptions::{KEY_FIELD, LIMIT_TYPE, LOG_RECORDS, SUBACCOUNT_TYPE, TOKEN_TYPE};
 use crate::resource::{Kind, quota};
 use crate::secret::{ExposeSecret, SecretString};
 
@@ -157,6 +157,14 @@ pub fn counters(ids: &[i64]) -> Request {
 pub fn token_keys(ids: &[i64]) -> Request {
     let ids = join(ids);
     Request::new(Method::Get, format!("/platform/tokens/{ids}?fields=id,{KEY_FIELD}"))
+}
+
+/// The newest records of the log of one item.
+pub fn logs(kind: Kind, id: i64) -> Request {
+    let collection = kind.collection();
+    // {"count":N,"reverse":true}
+    let data = format!("%7B%22count%22:{LOG_RECORDS},%22reverse%22:true%7D");
+    Request::new(Method::Get, format!("/platform/{collection}/{id}/logs?data={data}"))
 }
 
 /// Creates items in the account `owner`; `None` is our own.

@@ -203,6 +203,7 @@ mod tests {
             unknown: Vec::new(),
             refusals: Vec::new(),
             notes: Vec::new(),
+            drifted: Vec::new(),
             unchanged: 0,
             digest: String::new(),
         }

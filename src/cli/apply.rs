@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use tokio::sync::{mpsc, watch};
 
 use super::exit::Exit;
-use super::gate::{GateArgs, either};
+use super::gate::GateArgs;
 use super::output::Output;
 use super::plan::json;
 use super::session::{self, Session};
@@ -16,6 +16,7 @@ use super::settings::{Common, Format};
 use super::stop::stoppable;
 use crate::api::assumptions::OBSERVATION_STAYS_FRESH;
 use crate::apply::{OnError, Outcome, Report};
+use crate::lock::either;
 use crate::observe::Programs;
 use crate::plan::{Plan, Policy, Sealed, Stale};
 use crate::reconcile::{self, Prepared};

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::exit::Exit;
 use super::output::Output;
 use super::watch::duration;
@@ -34,6 +32,16 @@ impl std::fmt::Debug for Gate {
 impl Gate {
     pub(super) fn new(state: &Path, platform: &str) -> Self {
         Self { leases: Box::new(FileLeases::new(state)), platform: platform.to_owned() }
+    }
+
+    /// Where leases are, for whoever takes them again and again.
+    pub(super) fn leases(&self) -> &dyn Leases {
+        &*self.leases
+    }
+
+    /// What locks call the platform.
+    pub(super) fn platform(&self) -> &str {
+        &self.platform
     }
 
     /// What was written so far, to be noted before the platform is read.
@@ -74,33 +82,4 @@ impl Gate {
             }
         })
     }
-}
-
-/// Becomes true as soon as one of the two does.
-pub(super) fn either(
-    mut stop: watch::Receiver<bool>,
-    mut lost: watch::Receiver<bool>,
-) -> watch::Receiver<bool> {
-    let (sender, both) = watch::channel(*stop.borrow() || *lost.borrow());
-    tokio::spawn(async move {
-        let is_true = |flag: &bool| *flag;
-        // A sender that is gone says nothing any more, which is not the same as `true`.
-        let mut stopped = std::pin::pin!(async {
-            if stop.wait_for(is_true).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        });
-        let mut gone = std::pin::pin!(async {
-            if lost.wait_for(is_true).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        });
-        tokio::select! {
-            () = &mut stopped => {}
-            () = &mut gone => {}
-            () = sender.closed() => return,
-        }
-        sender.send_replace(true);
-    });
-    both
 }

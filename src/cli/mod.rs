@@ -93,7 +93,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let output = Output::new(&cli.common);
-    output.start_logging(&cli.common);
+    output.start_logging(&cli.common, matches!(cli.command, Command::Watch(_)));
     // Only fails when a provider is there already, which then serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

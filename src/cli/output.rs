@@ -80,10 +80,14 @@ impl Output {
         if is_colored { Color::On } else { Color::Off }
     }
 
-    /// Logs go to the standard error; a warning is always worth a line.
-    pub(super) fn start_logging(&self, common: &Common) {
+    /// Logs go to the standard error; a warning is always worth a line. A daemon that is to log as JSON says everything
+    /// there, so it has to be heard.
+    pub(super) fn start_logging(&self, common: &Common, is_daemon: bool) {
         let level = match (common.quiet, common.verbose) {
             (true, _) => "error",
+            (false, 0) if is_daemon && common.log_format == LogFormat::Json => {
+                "flespi_gitops=info,warn"
+            }
             (false, 0) => "warn",
             (false, 1) => "flespi_gitops=info,warn",
             (false, 2) => "flespi_gitops=debug,warn",

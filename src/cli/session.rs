@@ -87,7 +87,13 @@ pub(super) fn findings_markdown_of(load: &Load, common: &Common) -> String {
 /// The stack named on the command line, which must not contradict a Stack manifest: objects marked
 /// with another name would be out of reach from one run to the next.
 fn choose_stack(load: &mut Load, common: &Common, output: &Output) -> Result<(), Exit> {
-    let Some(name) = &common.stack else { return Ok(()) };
+    load.desired.stack = stack_of(load, common, output)?;
+    Ok(())
+}
+
+/// The stack that a load is for.
+pub(super) fn stack_of(load: &Load, common: &Common, output: &Output) -> Result<String, Exit> {
+    let Some(name) = &common.stack else { return Ok(load.desired.stack.clone()) };
     if !is_valid_name(name) {
         output.error(&format!("`{name}` is no name for a stack: use a-z, 0-9, `.`, `_` and `-`"));
         return Err(Exit::Usage);
@@ -101,8 +107,7 @@ fn choose_stack(load: &mut Load, common: &Common, output: &Output) -> Result<(),
         ));
         return Err(Exit::Usage);
     }
-    load.desired.stack.clone_from(name);
-    Ok(())
+    Ok(name.clone())
 }
 
 /// A platform to talk to.

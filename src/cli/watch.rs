@@ -1,33 +1,43 @@
 //! `flespi-gitops watch`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::apply::carry_out;
+use clap::ValueEnum;
+use tracing::Instrument;
+
 use super::exit::Exit;
+use super::gate::GateArgs;
 use super::output::Output;
 use super::session::{self, Session};
-use super::settings::Common;
+use super::settings::{Common, LogFormat};
 use super::stop::stoppable;
-use crate::apply::OnError;
+use crate::apply::Report;
 use crate::diagnostic::render;
 use crate::manifest::{self, Load};
-use crate::observe::Programs;
-use crate::plan::Policy;
-use crate::reconcile;
+use crate::observe::ObserveError;
+use crate::plan::Plan;
 use crate::report::{plan_text, run_text};
 use crate::resource::AddressPattern;
-use crate::watch::{Trigger, Watcher};
+use crate::watch::files::{Files, Loader, Patience, Reading, Settled};
+use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 
 /// Apply now, whenever files change, and on an interval.
 ///
-/// Runs until it is stopped (Ctrl-C, SIGTERM), then finishes the step in flight. A set of
-/// manifests that is invalid is told, and the last valid one stays in force.
+/// Runs until it is stopped (Ctrl-C, SIGTERM), then finishes the step in flight; SIGHUP asks for a
+/// pass now. A set of manifests that is invalid is told, and the last valid one stays in force;
+/// so it does when a folder vanishes. What fails is tried again later and later, each object for
+/// itself. When a guard refuses, everything that was edited waits for a person, and drift is still
+/// healed. A field that somebody else sets three times within the window is contested: it is told
+/// and left alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   flespi-gitops watch accounts/
-  flespi-gitops watch accounts/ --interval 5m --prune")]
+  flespi-gitops watch accounts/ --interval 5m --prune
+  flespi-gitops watch /mnt/nfs/accounts --poll 30s
+  flespi-gitops watch accounts/ --first-pass report --log-format json")]
 pub(super) struct Args {
     /// Files and folders of manifests.
     #[arg(value_name = "PATH", default_value = ".")]
@@ -42,9 +52,38 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<AddressPattern>,
 
-    /// How often the platform is looked at without any change of files.
+    /// How often the platform is looked at without any change of files; a tenth longer or shorter
+    /// each time, so that many daemons do not call at once.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     interval: Duration,
+
+    /// For file systems that tell no changes, such as network shares: read all files so often.
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    poll: Option<Duration>,
+
+    /// How long files have to be at rest before they are read.
+    #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = duration)]
+    settle: Duration,
+
+    /// What the first pass after the start may do.
+    #[arg(long, value_enum, default_value = "apply", value_name = "WHAT")]
+    first_pass: FirstPass,
+
+    /// Three returns of one field within this time make it contested.
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = positive)]
+    contest_window: Duration,
+
+    #[command(flatten)]
+    gate: GateArgs,
+}
+
+/// What the first pass may do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FirstPass {
+    /// Everything that any pass does.
+    Apply,
+    /// Look and tell, and write nothing; the next pass does it.
+    Report,
 }
 
 /// Reads `300`, `90s`, `5m`, `1h 30m`.
@@ -57,29 +96,41 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(span).map_err(|_| "a duration is not negative".to_owned())
 }
 
+fn positive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it has to be longer than nothing".to_owned()),
+        some => Ok(some),
+    }
+}
+
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         output.error("watch needs files, and `-` is the standard input");
         return Exit::Usage;
     }
-    // Watching begins before the first reading, so that no change falls between the two.
-    let watcher = match Watcher::new(&args.paths, args.interval) {
-        Ok(watcher) => watcher,
+    let patience = match args.poll {
+        Some(interval) => Patience::polling(interval),
+        None => Patience { quiet: args.settle, ..Patience::default() },
+    };
+    let files = match Files::watch(args.paths.clone(), patience, loader(args, common)) {
+        Ok(files) => files,
         Err(error) => {
-            output.failure(&error, Some("are all paths there?"));
-            return Exit::Invalid;
+            output.failure(&error, None);
+            return Exit::Failed;
         }
     };
-    let first = match session::load(&args.paths, &args.exclude, common, output) {
-        Ok(load) => load,
+    let in_force = match first_set(&files, common, output).await {
+        Ok(in_force) => in_force,
         Err(exit) => return exit,
     };
     let session = match Session::open(common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
     };
+    let span = tracing::info_span!("watch", run = %session.run);
     let exit = stoppable(output, async |stop| {
-        follow(args, first, watcher, &session, stop, common, output).await
+        follow(args, (files, in_force), &session, stop, common, output).instrument(span).await;
+        Exit::Done
     })
     .await;
     match exit {
@@ -91,72 +142,189 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     }
 }
 
+/// How the thread that watches files loads them.
+fn loader(args: &Args, common: &Common) -> Loader {
+    let (paths, exclude) = (args.paths.clone(), args.exclude.clone());
+    let overlay = common.overlay.clone();
+    Box::new(move || {
+        let now = session::unix_now();
+        let options = manifest::Options { now, overlay: overlay.as_deref(), expanded: false };
+        let mut load = manifest::load_with(&paths, &options);
+        load.desired.exclude(exclude.iter().cloned());
+        load
+    })
+}
+
+/// The set to begin with, which has to be valid.
+async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<InForce, Exit> {
+    let mut settled = files.settled();
+    let read = |settled: &Settled| !matches!(settled.reading, Reading::Nothing);
+    let first = match settled.wait_for(read).await {
+        Ok(first) => first.clone(),
+        Err(_) => {
+            output.error("the manifests could not be read");
+            return Err(Exit::Failed);
+        }
+    };
+    let load = match first.reading {
+        Reading::Good(load) => load,
+        Reading::Invalid(load) => {
+            session::show_diagnostics(&load, common, output);
+            return Err(Exit::Invalid);
+        }
+        Reading::Unknown | Reading::Nothing => {
+            for root in first.status.roots {
+                if let Some(reason) = root.unknown {
+                    output.error(&format!("{}: {reason}", root.path.display()));
+                }
+            }
+            output.say("  help: are all paths there?");
+            return Err(Exit::Invalid);
+        }
+    };
+    if !load.diagnostics.is_empty() {
+        session::show_diagnostics(&load, common, output);
+    }
+    let stack = session::stack_of(&load, common, output)?;
+    Ok(InForce::of(&load, &stack))
+}
+
 async fn follow(
     args: &Args,
-    first: Load,
-    mut watcher: Watcher,
+    (files, in_force): (Files, InForce),
     session: &Session,
-    mut stop: tokio::sync::watch::Receiver<bool>,
+    stop: tokio::sync::watch::Receiver<bool>,
     common: &Common,
     output: &Output,
-) -> Exit {
-    let stack = first.desired.stack.clone();
-    let mut fingerprint = first.sources.fingerprint();
-    let mut in_force = first.desired;
-    let mut trigger = Trigger::Start;
-    loop {
-        output.say(&format!("pass ({trigger})"));
-        let policy = Policy { prune: args.prune };
-        match reconcile::prepare(&in_force, &session.client, &session.signer, policy, Programs::Run)
-            .await
-        {
-            Err(error) => session::explain(&error, common, output),
-            Ok(prepared) if prepared.plan.is_converged() => output.say("nothing to do"),
-            // What a guard refuses waits for a person.
-            Ok(prepared) if !prepared.plan.refusals.is_empty() => {
-                output.result(&plan_text(&prepared.plan, output.width()));
-                output.error("refused without approval; apply it by hand with --approve");
+) {
+    let (wake, woken) = watch::wake();
+    let hangups = tokio::spawn(hangups(wake));
+    let nothing = Status::starting(String::new(), String::new(), String::new(), 0);
+    let (status, _shown) = tokio::sync::watch::channel(Arc::new(nothing));
+    let gate =
+        watch::Gate { leases: session.gate.leases(), platform: session.gate.platform().to_owned() };
+    let options = watch::Options {
+        prune: args.prune,
+        interval: args.interval,
+        first_pass: match args.first_pass {
+            FirstPass::Apply => watch::FirstPass::Apply,
+            FirstPass::Report => watch::FirstPass::Report,
+        },
+        contest_window: args.contest_window,
+        stack_is_given: common.stack.is_some(),
+        seed: rand::random(),
+        by_hand: by_hand(args),
+        lock_timeout: args.gate.lock_timeout,
+        clock: Arc::new(jiff::Timestamp::now),
+    };
+    let platform = (&session.client, &session.signer, gate);
+    let teller = Teller { common, output };
+    let run = &session.run;
+    let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, teller);
+    daemon.run(stop).await;
+    hangups.abort();
+}
+
+/// The command that applies the same set by hand.
+fn by_hand(args: &Args) -> String {
+    let mut words = vec!["flespi-gitops apply".to_owned()];
+    words.extend(args.paths.iter().map(|path| path.display().to_string()));
+    words.extend(args.prune.then(|| "--prune".to_owned()));
+    words.extend(args.exclude.iter().map(|pattern| format!("--exclude '{pattern}'")));
+    words.join(" ")
+}
+
+/// SIGHUP asks for a pass.
+async fn hangups(wake: watch::Wake) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut hangup) = signal(SignalKind::hangup()) {
+            while hangup.recv().await.is_some() {
+                wake.now(Trigger::Signal);
             }
-            Ok(prepared) => {
-                output.result(&plan_text(&prepared.plan, output.width()));
-                let report =
-                    carry_out(&prepared, session, OnError::Finish, stop.clone(), output).await;
-                output.result(&run_text(&report, output.width()));
-            }
-        }
-        loop {
-            trigger = tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return Exit::Done,
-                trigger = watcher.next() => trigger,
-            };
-            if trigger == Trigger::Interval {
-                break;
-            }
-            // A hint says that something may have changed; the content says whether it did.
-            let mut load = manifest::load_with(&args.paths, &session::options(common));
-            load.desired.exclude(args.exclude.iter().cloned());
-            if load.sources.fingerprint() == fingerprint {
-                continue;
-            }
-            fingerprint = load.sources.fingerprint();
-            if load.diagnostics.has_errors() {
-                let diagnostics = load.diagnostics.as_slice();
-                let color = output.diagnostics_color();
-                output.say(render::human(&load.sources, diagnostics, color).trim_end());
-                output.error("the last valid set of manifests stays in force");
-                continue;
-            }
-            if load.desired.stack != stack && common.stack.is_none() {
-                output.error(&format!(
-                    "the stack is now called `{}`; restart to own things under that name, until \
-                     then the last set stays in force",
-                    load.desired.stack
-                ));
-                continue;
-            }
-            in_force = load.desired;
-            in_force.stack.clone_from(&stack);
-            break;
         }
     }
+    // Whoever can wake is kept for as long as the daemon runs.
+    let _kept = wake;
+    std::future::pending::<()>().await;
+}
+
+/// Tells what the daemon does: lines for people, or one JSON object for each in the log.
+struct Teller<'a> {
+    common: &'a Common,
+    output: &'a Output,
+}
+
+impl Teller<'_> {
+    fn logs(&self) -> bool {
+        self.common.log_format == LogFormat::Json
+    }
+}
+
+impl Narrator for Teller<'_> {
+    fn say(&mut self, line: &str) {
+        match self.logs() {
+            true => tracing::info!("{line}"),
+            false => self.output.say(line),
+        }
+    }
+
+    fn complain(&mut self, line: &str) {
+        match self.logs() {
+            true => tracing::error!("{line}"),
+            false => self.output.error(line),
+        }
+    }
+
+    fn findings(&mut self, load: &Load) {
+        let diagnostics = load.diagnostics.as_slice();
+        match self.logs() {
+            true => {
+                for line in render::short(&load.sources, diagnostics).lines() {
+                    tracing::error!("{line}");
+                }
+            }
+            false => {
+                let color = self.output.diagnostics_color();
+                self.output.say(render::human(&load.sources, diagnostics, color).trim_end());
+            }
+        }
+    }
+
+    fn away(&mut self, error: &ObserveError) {
+        match self.logs() {
+            true => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::error!(cause, "{error}");
+            }
+            false => session::explain(error, self.common, self.output),
+        }
+    }
+
+    fn plan(&mut self, plan: &Plan) {
+        match self.logs() {
+            true => {
+                for step in &plan.steps {
+                    let (action, address) = (step.action.as_str(), step.address.to_string());
+                    tracing::info!(step = %step.id, action, address, reason = step.reason, "planned");
+                }
+            }
+            false => self.output.result(&plan_text(plan, self.output.width())),
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        match self.logs() {
+            true => {
+                for step in &report.steps {
+                    let outcome = step.outcome.as_str();
+                    tracing::info!(step = %step.id, outcome, error = step.error, "done");
+                }
+            }
+            false => self.output.result(&run_text(report, self.output.width())),
+        }
+    }
+
+    fn ended(&mut self, _pass: &Ended<'_>) {}
 }

@@ -101,6 +101,35 @@ pub async fn acquire(
     }
 }
 
+/// Becomes true as soon as one of the two does.
+pub fn either(
+    mut stop: watch::Receiver<bool>,
+    mut lost: watch::Receiver<bool>,
+) -> watch::Receiver<bool> {
+    let (sender, both) = watch::channel(*stop.borrow() || *lost.borrow());
+    tokio::spawn(async move {
+        let is_true = |flag: &bool| *flag;
+        // A sender that is gone says nothing any more, which is not the same as `true`.
+        let mut stopped = std::pin::pin!(async {
+            if stop.wait_for(is_true).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
+        let mut gone = std::pin::pin!(async {
+            if lost.wait_for(is_true).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
+        tokio::select! {
+            () = &mut stopped => {}
+            () = &mut gone => {}
+            () = sender.closed() => return,
+        }
+        sender.send_replace(true);
+    });
+    both
+}
+
 /// The right to write. Dropping it gives it back.
 pub struct Lease {
     fence: u64,

@@ -281,7 +281,7 @@ impl Context<'_> {
         let applied = mark.map(|mark| mark.applied.clone()).unwrap_or_default();
 
         let mut difference = diff::compare(declared, object, &applied);
-        draft.notes.append(&mut difference.left);
+        difference.left.drain(..).for_each(|drifted| draft.leave(drifted));
         let keeps_forever = declared.lifecycle.keeps_forever();
         let protection_changed = mark.is_some_and(|mark| mark.protect != keeps_forever);
         let deliver = self.empty_sinks(draft);
@@ -464,15 +464,9 @@ impl Context<'_> {
             None => Value::from(current),
         };
         let cause = diff::cause(applied, LIMIT_FIELD, &before, &limit_value(limit));
-        if cause == Cause::Drift && declared.lifecycle.drift != Drift::Heal {
-            if declared.lifecycle.drift == Drift::Report {
-                draft.notes.push(format!(
-                    "{}: {LIMIT_FIELD} has drifted to {before} (manifest: {limit}) and is left, \
-                     as `drift: report` says",
-                    declared.address
-                ));
-            }
-            return;
+        let change = change_of_limit(before, limit, cause);
+        if let Some(drifted) = diff::left(declared, object, &change) {
+            return draft.leave(drifted);
         }
         if !declared.lifecycle.allows(Right::Update) {
             draft.notes.push(format!(
@@ -489,7 +483,7 @@ impl Context<'_> {
         };
         let mut step = self.step(Phase::Assign, Action::Assign, effect);
         step.needs = needs;
-        step.changes = vec![change_of_limit(before, limit, cause)];
+        step.changes = vec![change];
         step.reason = diff::reason(declared, &step.changes);
         step.relies_on = diff::found_fields(object);
         draft.steps.push(step);

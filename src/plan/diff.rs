@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::step::{Cause, Change};
+use super::step::{Cause, Change, Drifted};
 use crate::observe::Object;
 use crate::resource::canonical::canonical;
 use crate::resource::{Address, Applied, Declared, Drift, digest_of};
@@ -18,8 +18,8 @@ pub(super) struct Difference {
     pub(super) fields: Map<String, Value>,
     /// The differing keys of `metadata`.
     pub(super) metadata: Map<String, Value>,
-    /// What drifted and is to be left, in words.
-    pub(super) left: Vec<String>,
+    /// What drifted and is to be left.
+    pub(super) left: Vec<Drifted>,
 }
 
 /// Compares the declared fields, and only those, with `object`.
@@ -33,9 +33,9 @@ pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -
             continue;
         }
         let cause = cause(applied, field, &before, &after);
-        if difference.keep(declared, cause, field, &before, &after) {
+        let change = Change { field: field.clone(), before, after, cause };
+        if difference.keep(declared, object, change) {
             difference.fields.insert(field.clone(), wanted.clone());
-            difference.changes.push(Change { field: field.clone(), before, after, cause });
         }
     }
     for (key, after) in &declared.metadata {
@@ -45,10 +45,9 @@ pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -
         }
         let field = metadata_field(key);
         let cause = cause(applied, &field, before, after);
-        if difference.keep(declared, cause, &field, before, after) {
+        let change = Change { field, before: before.clone(), after: after.clone(), cause };
+        if difference.keep(declared, object, change) {
             difference.metadata.insert(key.clone(), after.clone());
-            let (before, after) = (before.clone(), after.clone());
-            difference.changes.push(Change { field, before, after, cause });
         }
     }
     difference
@@ -56,30 +55,30 @@ pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -
 
 impl Difference {
     /// Whether the change is to be made: drift may be left by the manifest's own wish.
-    fn keep(
-        &mut self,
-        declared: &Declared,
-        cause: Cause,
-        field: &str,
-        before: &Value,
-        after: &Value,
-    ) -> bool {
-        if cause != Cause::Drift {
-            return true;
-        }
-        match declared.lifecycle.drift {
-            Drift::Heal => true,
-            Drift::Ignore => false,
-            Drift::Report => {
-                self.left.push(format!(
-                    "{}: {field} has drifted to {before} (manifest: {after}) and is left, as \
-                     `drift: report` says",
-                    declared.address
-                ));
-                false
+    fn keep(&mut self, declared: &Declared, object: &Object, change: Change) -> bool {
+        match left(declared, object, &change) {
+            Some(drifted) => self.left.push(drifted),
+            None => {
+                self.changes.push(change);
+                return true;
             }
         }
+        false
     }
+}
+
+/// The drift that is left as the manifest says; `None` if the change is to be made.
+pub(super) fn left(declared: &Declared, object: &Object, change: &Change) -> Option<Drifted> {
+    let policy = declared.lifecycle.drift;
+    let is_left = change.cause == Cause::Drift && policy != Drift::Heal;
+    is_left.then(|| Drifted {
+        address: declared.address.clone(),
+        id_on_platform: object.id,
+        field: change.field.clone(),
+        found: change.before.clone(),
+        wanted: change.after.clone(),
+        policy,
+    })
 }
 
 /// Which side moved since the last apply: the platform, the manifest, or nobody knows.

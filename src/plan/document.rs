@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::rights::{RightsChange, rights_change};
 use super::step::{
-    Action, Blocked, Change, Disputed, Pending, Plan, Prunable, Refusal, Step, StepId, Summary,
-    Unknown,
+    Action, Blocked, Change, Disputed, Drifted, Pending, Plan, Prunable, Refusal, Step, StepId,
+    Summary, Unknown,
 };
 use crate::resource::{Address, Phase};
 
@@ -37,6 +37,8 @@ pub struct PlanDocument<'a> {
     pub refusals: &'a [Refusal],
     /// What a person should know.
     pub notes: &'a [String],
+    /// What was changed on the platform and is left so, as the manifests say.
+    pub drifted: &'a [Drifted],
     /// What making the plan cost.
     pub api: PlanApi,
 }
@@ -92,6 +94,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         unknown,
         refusals,
         notes,
+        drifted,
         unchanged: _,
         digest,
     } = plan;
@@ -108,6 +111,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         unknown,
         refusals,
         notes,
+        drifted,
         api: PlanApi { calls },
     }
 }

@@ -17,6 +17,7 @@ mod diff;
 mod digest;
 mod document;
 mod guard;
+mod hold;
 mod index;
 mod order;
 mod prune;
@@ -25,12 +26,13 @@ mod seal;
 mod step;
 
 pub use document::{PlanDocument, document};
+pub use hold::{Holds, heals_only, hold};
 pub(crate) use order::rank;
 pub use rights::{RightsChange, rights_change};
 pub use seal::{SealError, Sealed, Stale};
 pub use step::{
-    Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Disputed, Effect, MarkEdit,
-    Pending, Plan, Prunable, Refusal, Step, StepId, Summary, Unknown, UpdateEffect,
+    Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Disputed, Drifted, Effect,
+    MarkEdit, Pending, Plan, Prunable, Refusal, Step, StepId, Summary, Unknown, UpdateEffect,
 };
 
 use std::collections::BTreeSet;

@@ -41,6 +41,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         unknown,
         refusals,
         mut notes,
+        mut drifted,
         unchanged,
     } = draft;
     block_the_stranded(&mut steps, &mut blocked);
@@ -58,6 +59,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
     disputed
         .sort_by(|a, b| (&a.address, &a.ids_on_platform).cmp(&(&b.address, &b.ids_on_platform)));
     notes.sort();
+    drifted.sort_by(|a, b| (&a.address, &a.field).cmp(&(&b.address, &b.field)));
     let digest = digest::of_plan(&desired.stack, &steps, &refusals);
     Plan {
         stack: desired.stack.clone(),
@@ -69,6 +71,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         unknown,
         refusals,
         notes,
+        drifted,
         unchanged,
         digest,
     }
@@ -76,7 +79,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
 
 /// A step whose need is not in the plan could never begin; it is told as blocked now rather than
 /// at the end of an apply.
-fn block_the_stranded(steps: &mut Vec<Step>, blocked: &mut Vec<Blocked>) {
+pub(super) fn block_the_stranded(steps: &mut Vec<Step>, blocked: &mut Vec<Blocked>) {
     loop {
         let known: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
         let missing: BTreeMap<StepId, StepId> = steps

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::resource::{AccountPath, Address, Kind, Phase};
+use crate::resource::{AccountPath, Address, Drift, Kind, Phase};
 use crate::secret::{Sink, Source};
 use crate::source::Origin;
 
@@ -32,6 +32,8 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What a person should know although nothing is to be done about it.
     pub notes: Vec<String>,
+    /// What was changed on the platform and is left so, as the manifests say.
+    pub drifted: Vec<Drifted>,
     /// How many declared objects need nothing.
     pub unchanged: usize,
     /// SHA-256 over the steps, as hexadecimal digits.
@@ -318,6 +320,23 @@ pub struct Disputed {
     pub reason: String,
 }
 
+/// A field that was changed on the platform although its manifest was not, and is left so.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Drifted {
+    /// The object.
+    pub address: Address,
+    /// Its id on the platform.
+    pub id_on_platform: i64,
+    /// The platform's name of the field; keys of `metadata` follow a dot.
+    pub field: String,
+    /// The value on the platform; null if there is none.
+    pub found: Value,
+    /// The value that the manifest asks for.
+    pub wanted: Value,
+    /// What the manifest says of drift.
+    pub policy: Drift,
+}
+
 /// Why an apply does nothing before a person has approved the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
@@ -395,5 +414,20 @@ pub(super) struct Draft {
     pub(super) unknown: Vec<Unknown>,
     pub(super) refusals: Vec<Refusal>,
     pub(super) notes: Vec<String>,
+    pub(super) drifted: Vec<Drifted>,
     pub(super) unchanged: usize,
+}
+
+impl Draft {
+    /// Leaves drift as it is, and says so unless even that is not wanted.
+    pub(super) fn leave(&mut self, drifted: Drifted) {
+        let Drifted { address, field, found, wanted, policy, .. } = &drifted;
+        if *policy == Drift::Report {
+            self.notes.push(format!(
+                "{address}: {field} has drifted to {found} (manifest: {wanted}) and is left, as \
+                 `drift: report` says"
+            ));
+        }
+        self.drifted.push(drifted);
+    }
 }

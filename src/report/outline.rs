@@ -102,6 +102,8 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         unknown,
         refusals,
         notes,
+        // What is to be told of it stands in the notes.
+        drifted: _,
         unchanged: _,
         digest,
     } = plan;

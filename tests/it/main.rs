@@ -13,6 +13,7 @@ mod choreographies;
 mod ci_examples;
 mod compose;
 mod credentials;
+mod daemon;
 mod disputes;
 mod drift;
 mod exclude;

@@ -95,6 +95,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("src/report", &["cli", "manifest", "sandbox", "serve", "watch"]),
     ("src/serve", &["api", "cli", "manifest", "observe", "plan", "reconcile", "sandbox"]),
     ("src/watch", &["cli", "sandbox", "serve"]),
+    ("src/reconcile.rs", &["cli", "manifest", "sandbox", "serve", "watch"]),
 ];
 
 #[test]

@@ -1,4 +1,4 @@
-//! The daemon in its first form.
+//! The daemon as a process.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -85,4 +85,185 @@ fn a_signal_ends_the_daemon_well() {
         .unwrap();
     assert!(status.success());
     assert_eq!(daemon.0.wait().unwrap().code(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+mod signals_and_leaks {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn kill(daemon: &Daemon, signal: &str) {
+        let pid = daemon.0.id().to_string();
+        assert!(
+            std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success()
+        );
+    }
+
+    /// What a process holds: open files, watches and threads.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Held {
+        files: usize,
+        watches: usize,
+        threads: usize,
+    }
+
+    fn held(daemon: &Daemon) -> Held {
+        let process = Path::new("/proc").join(daemon.0.id().to_string());
+        let count = |folder: &str| fs::read_dir(process.join(folder)).unwrap().count();
+        let infos = fs::read_dir(process.join("fdinfo")).unwrap();
+        let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());
+        let watches =
+            texts.map(|text| text.lines().filter(|l| l.starts_with("inotify wd:")).count());
+        // Idle connections come and go by themselves.
+        let links = fs::read_dir(process.join("fd")).unwrap();
+        let targets = links.filter_map(|link| fs::read_link(link.ok()?.path()).ok());
+        let files = targets.filter(|target| !target.to_string_lossy().starts_with("socket:"));
+        Held { files: files.count(), watches: watches.sum(), threads: count("task") }
+    }
+
+    /// The same as a mounted ConfigMap does it.
+    fn swap(root: &Path, devices: usize) {
+        let old = fs::read_link(root.join("..data")).ok();
+        let new = format!("..{devices}");
+        fs::create_dir_all(root.join(&new)).unwrap();
+        let text = LIMIT.replace("10", &devices.to_string());
+        fs::write(root.join(&new).join("limit.yaml"), text).unwrap();
+        symlink(&new, root.join("..data_tmp")).unwrap();
+        fs::rename(root.join("..data_tmp"), root.join("..data")).unwrap();
+        if let Some(old) = old {
+            fs::remove_dir_all(root.join(old)).unwrap();
+        }
+    }
+
+    #[test]
+    fn ten_thousand_swaps_leave_no_watch_no_file_and_no_thread_behind() {
+        let world = World::new();
+        let root = world.path().join("manifests");
+        fs::create_dir(&root).unwrap();
+        swap(&root, 10);
+        symlink("..data/limit.yaml", root.join("limit.yaml")).unwrap();
+        let daemon = Daemon::start(&world, &["--interval", "1h"]);
+        wait_for_devices(&world, 10);
+        swap(&root, 11);
+        wait_for_devices(&world, 11);
+        let before = held(&daemon);
+        assert_eq!(before.watches, 2, "{before:?}");
+        let began = Instant::now();
+        for devices in 20..10_020 {
+            swap(&root, devices);
+        }
+        println!("10,000 swaps in {:?}", began.elapsed());
+        let took = wait_for_devices(&world, 10_019);
+        println!("applied {took:?} after the last one");
+        // The hash may have been computed before the last folder was watched: one more look.
+        let began = Instant::now();
+        while held(&daemon) != before {
+            let (now, within) = (held(&daemon), Duration::from_secs(40));
+            assert!(began.elapsed() < within, "before: {before:?}, after: {now:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_catches_up_in_one_pass() {
+        let world = World::new();
+        world.write("manifests/limit.yaml", LIMIT);
+        let daemon = Daemon::start(&world, &["--interval", "1s"]);
+        wait_for_devices(&world, 10);
+        kill(&daemon, "-STOP");
+        world.empty_journal();
+        for devices in ["20", "30", "40"] {
+            world.write("manifests/limit.yaml", &LIMIT.replace("10", devices));
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        assert_eq!(world.journal().len(), 0);
+        kill(&daemon, "-CONT");
+        wait_for_devices(&world, 40);
+        // Six missed intervals are no six passes, and the states in between were never applied.
+        let writes = world.writes();
+        assert_eq!(writes.len(), 1, "{writes:?}");
+    }
+
+    #[test]
+    fn after_kill_9_the_next_process_finishes_and_makes_nothing_twice() {
+        let world = World::new();
+        for number in 0..20 {
+            let text = LIMIT.replace("starter", &format!("l{number}"));
+            world.write(&format!("manifests/l{number}.yaml"), &text);
+        }
+        for wait in [0, 5, 20, 60, 150] {
+            let daemon = Daemon::start(&world, &["--interval", "1h"]);
+            std::thread::sleep(Duration::from_millis(400 + wait));
+            kill(&daemon, "-KILL");
+        }
+        let _daemon = Daemon::start(&world, &["--interval", "1h"]);
+        let began = Instant::now();
+        while world.count("limits") < 20 {
+            assert!(began.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let plan = world.plan(&["manifests"]);
+        assert_eq!(plan["steps"], json!([]), "{plan}");
+        assert_eq!(world.count("limits"), 20);
+    }
+
+    #[test]
+    fn a_hangup_asks_for_a_pass() {
+        let world = World::new();
+        world.write("manifests/limit.yaml", LIMIT);
+        let daemon = Daemon::start(&world, &["--interval", "1h"]);
+        wait_for_devices(&world, 10);
+        let id = world.item("limits", "name", "starter")["id"].clone();
+        world.api("PUT", &format!("/platform/limits/{id}"), Some(&json!({"devices_count": 99})));
+        kill(&daemon, "-HUP");
+        wait_for_devices(&world, 10);
+    }
+
+    #[test]
+    fn a_share_without_events_is_polled() {
+        let world = World::new();
+        world.write("manifests/limit.yaml", LIMIT);
+        let daemon = Daemon::start(&world, &["--interval", "1h", "--poll", "1s"]);
+        wait_for_devices(&world, 10);
+        assert_eq!(held(&daemon).watches, 0);
+        world.edit("manifests/limit.yaml", "10", "20");
+        wait_for_devices(&world, 20);
+    }
+
+    #[test]
+    fn the_log_is_json_and_names_the_run_that_the_platform_saw() {
+        let world = World::new();
+        world.write("manifests/limit.yaml", LIMIT);
+        let mut command = world.command(&["watch", "manifests", "--log-format", "json"]);
+        let mut daemon =
+            Daemon(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        let lines = BufReader::new(daemon.0.stderr.take().unwrap()).lines();
+        let mut seen = BTreeMap::new();
+        for line in lines {
+            let line = line.unwrap();
+            let entry: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+            let message = entry["fields"]["message"].as_str().unwrap_or_default().to_owned();
+            let run = entry["span"]["run"].as_str().unwrap_or_default().to_owned();
+            let is_end = message == "pass ended";
+            seen.insert(message, run);
+            if is_end {
+                break;
+            }
+        }
+        assert!(seen.contains_key("planned") && seen.contains_key("done"), "{seen:?}");
+        let (_, answer) = world.call("GET", "/_sandbox/journal", None, None, None);
+        let trace = answer["result"][0]["trace"].as_str().unwrap().to_owned();
+        assert_eq!(seen["pass ended"], trace);
+        kill(&daemon, "-TERM");
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut daemon.0.stdout.take().unwrap(), &mut rest).unwrap();
+        assert_eq!(rest, "", "everything is in the log");
+    }
 }

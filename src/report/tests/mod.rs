@@ -25,6 +25,7 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
         refusals: Vec::new(),
         unknown: Vec::new(),
         notes: Vec::new(),
+        drifted: Vec::new(),
         unchanged: 12,
         digest: "0123456789abcdef".repeat(4),
     }

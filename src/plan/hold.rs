@@ -1,0 +1,195 @@
+//! Holding back: parts of a plan that a later pass may do, and the rest now.
+//!
+//! What is held back stays in the plan as *blocked*, with its reason; so does what needs it.
+
+use std::collections::BTreeMap;
+
+use super::digest;
+use super::order::block_the_stranded;
+use super::step::{Action, Blocked, Cause, Effect, Plan, Step};
+use crate::resource::Address;
+
+/// What is held back, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holds {
+    /// Objects that are not touched.
+    pub objects: BTreeMap<Address, String>,
+    /// Single fields that are not set, by object and name.
+    pub fields: BTreeMap<(Address, String), String>,
+}
+
+/// The plan without what `holds` names.
+pub fn hold(mut plan: Plan, holds: &Holds) -> Plan {
+    if holds.objects.is_empty() && holds.fields.is_empty() {
+        return plan;
+    }
+    let mut blocked = std::mem::take(&mut plan.blocked);
+    plan.steps.retain_mut(|step| {
+        let mut block = |reason: &str| {
+            blocked.push(Blocked {
+                address: step.address.clone(),
+                reason: reason.to_owned(),
+                source: step.source.as_ref().map(ToString::to_string),
+            });
+        };
+        if let Some(reason) = holds.objects.get(&step.address) {
+            block(reason);
+            return false;
+        }
+        let address = &step.address;
+        let reason_of = |field: &str| holds.fields.get(&(address.clone(), field.to_owned()));
+        let held: Vec<String> = step
+            .changes
+            .iter()
+            .filter_map(|change| {
+                block(reason_of(&change.field)?);
+                Some(change.field.clone())
+            })
+            .collect();
+        held.is_empty() || strip(step, &held)
+    });
+    block_the_stranded(&mut plan.steps, &mut blocked);
+    blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
+    blocked.dedup();
+    plan.blocked = blocked;
+    plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
+    plan
+}
+
+/// Takes `fields` out of a step; whether anything is left to do.
+fn strip(step: &mut Step, fields: &[String]) -> bool {
+    step.changes.retain(|change| !fields.contains(&change.field));
+    let Effect::Update(effect) = &mut step.effect else {
+        // An assignment is about one field, and a creation has none that could be held.
+        return false;
+    };
+    effect.fields.retain(|field, _| !fields.contains(field));
+    effect.metadata_set.retain(|key, _| !fields.contains(&super::diff::metadata_field(key)));
+    !step.changes.is_empty() || effect.mark.is_some()
+}
+
+/// Of a plan that a guard refuses, what was never in question: fields that somebody changed on the platform are set again,
+/// except those that decide who can do what. Everything that was edited waits as a whole, since it is approved as a whole.
+pub fn heals_only(mut plan: Plan) -> Plan {
+    const DECIDE_WHO: [&str; 4] = ["enabled", "access", "ttl", "expire"];
+    plan.steps.retain(|step| {
+        matches!(step.action, Action::Update | Action::Assign)
+            && !step.changes.is_empty()
+            && step.changes.iter().all(|change| {
+                change.cause == Cause::Drift && !DECIDE_WHO.contains(&change.field.as_str())
+            })
+    });
+    // The needs of what is left were not in question either, or it waits with them.
+    let mut stranded = Vec::new();
+    block_the_stranded(&mut plan.steps, &mut stranded);
+    plan.blocked.append(&mut stranded);
+    plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::plan::{Change, StepId, Summary, UpdateEffect};
+    use crate::resource::{Kind, Phase};
+
+    fn update(address: &str, fields: &[(&str, Cause)]) -> Step {
+        let address: Address = address.parse().unwrap();
+        let changes = fields.iter().map(|(field, cause)| Change {
+            field: (*field).to_owned(),
+            before: Value::Null,
+            after: json!(1),
+            cause: *cause,
+        });
+        let set: Map<String, Value> =
+            fields.iter().map(|(field, _)| ((*field).to_owned(), json!(1))).collect();
+        Step {
+            id: StepId::of(Phase::Limit, &address),
+            phase: Phase::Limit,
+            action: Action::Update,
+            address,
+            reason: String::new(),
+            source: None,
+            changes: changes.collect(),
+            needs: Vec::new(),
+            relies_on: BTreeMap::new(),
+            effect: Effect::Update(Box::new(UpdateEffect {
+                kind: Kind::Limit,
+                id: 1,
+                fields: set,
+                metadata: Map::new(),
+                metadata_set: Map::new(),
+                mark: None,
+                refresh: None,
+                deliver: Vec::new(),
+            })),
+        }
+    }
+
+    fn plan(steps: Vec<Step>) -> Plan {
+        let digest = digest::of_plan("s", &steps, &[]);
+        Plan {
+            stack: "s".to_owned(),
+            steps,
+            blocked: Vec::new(),
+            pending: Vec::new(),
+            prunable: Vec::new(),
+            disputed: Vec::new(),
+            unknown: Vec::new(),
+            refusals: Vec::new(),
+            notes: Vec::new(),
+            drifted: Vec::new(),
+            unchanged: 0,
+            digest,
+        }
+    }
+
+    #[test]
+    fn a_held_object_and_what_needs_it_are_blocked_and_the_rest_goes_on() {
+        let mut second = update("limit/b", &[("x", Cause::Edited)]);
+        second.needs = vec![StepId::of(Phase::Limit, &"limit/a".parse().unwrap())];
+        let steps = vec![
+            update("limit/a", &[("x", Cause::Edited)]),
+            second,
+            update("limit/c", &[("x", Cause::Edited)]),
+        ];
+        let whole = plan(steps);
+        let digest = whole.digest.clone();
+        let mut holds = Holds::default();
+        holds.objects.insert("limit/a".parse().unwrap(), "it failed".to_owned());
+        let held = hold(whole, &holds);
+        assert_eq!(held.steps.len(), 1);
+        assert_eq!(held.blocked.len(), 2);
+        assert_eq!(held.blocked[0].reason, "it failed");
+        assert_ne!(held.digest, digest);
+        assert_eq!(held.summary(), Summary { update: 1, ..Summary::default() });
+    }
+
+    #[test]
+    fn a_held_field_is_not_sent_while_its_neighbours_are() {
+        let whole = plan(vec![update("limit/a", &[("x", Cause::Drift), ("y", Cause::Drift)])]);
+        let mut holds = Holds::default();
+        holds.fields.insert(("limit/a".parse().unwrap(), "x".to_owned()), "contested".to_owned());
+        let held = hold(whole, &holds);
+        let Effect::Update(effect) = &held.steps[0].effect else { panic!() };
+        assert_eq!(effect.fields.keys().collect::<Vec<_>>(), ["y"]);
+        holds.fields.insert(("limit/a".parse().unwrap(), "y".to_owned()), "contested".to_owned());
+        assert!(hold(held, &holds).steps.is_empty());
+    }
+
+    #[test]
+    fn of_a_refused_plan_only_healing_goes_on() {
+        let steps = vec![
+            update("limit/a", &[("x", Cause::Drift)]),
+            update("limit/b", &[("x", Cause::Drift), ("y", Cause::Edited)]),
+            update("limit/c", &[("enabled", Cause::Drift)]),
+        ];
+        let kept = heals_only(plan(steps));
+        let kept: Vec<String> = kept.steps.iter().map(|step| step.address.to_string()).collect();
+        assert_eq!(kept, ["limit/a"]);
+    }
+}

@@ -1,0 +1,358 @@
+//! The loop: waits for a reason, makes a pass, tells how things stand.
+//!
+//! Invariant: passes follow each other and never overlap; whatever happens during one is one reason for the next. Waiting
+//! goes by a clock that nobody can set, so a wall clock that jumps moves what people read and nothing else.
+
+mod board;
+mod narrator;
+mod objects;
+mod pass;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use self::board::Board;
+pub use self::board::Clock;
+pub use self::narrator::{Ended, Narrator};
+use super::backoff::Backoff;
+use super::contest::Contests;
+use super::culprit::Culprits;
+use super::files::{Files, Reading, Settled};
+use super::status::{FindingStatus, GoodSet, Sender, State, Status};
+use super::trigger::{Trigger, Woken};
+use crate::api::Client;
+use crate::diagnostic::Severity;
+use crate::lock::Leases;
+use crate::manifest::Load;
+use crate::resource::{Desired, Signer};
+use crate::run::RunId;
+
+/// A look at all files before a pass takes no longer, or the pass goes ahead with the set in force.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
+
+/// While the platform or the lock is not to be had, it is tried again at least so often.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
+
+/// What the first pass may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstPass {
+    /// Everything that any pass does.
+    Apply,
+    /// Look and tell, and write nothing.
+    Report,
+}
+
+/// How the daemon behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// Delete what carries this stack's mark and no manifest names.
+    pub prune: bool,
+    /// How often the platform is looked at without any change of files; a tenth longer or shorter each time.
+    pub interval: Duration,
+    /// What the first pass may do.
+    pub first_pass: FirstPass,
+    /// The window within which three returns of a field make it contested.
+    pub contest_window: Duration,
+    /// Whether the name of the stack was given by hand, so that a Stack manifest does not decide it.
+    pub stack_is_given: bool,
+    /// Decides about jitter.
+    pub seed: u64,
+    /// The command that applies this set by hand, to which `--approve DIGEST` is added.
+    pub by_hand: String,
+    /// How long another run that holds the lock is waited for.
+    pub lock_timeout: Duration,
+    /// The time that people see.
+    pub clock: Clock,
+}
+
+/// Who else may write.
+pub struct Gate<'a> {
+    /// Where leases are kept.
+    pub leases: &'a dyn Leases,
+    /// What locks call the platform.
+    pub platform: String,
+}
+
+/// The set that is applied.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// What it declares.
+    pub desired: Arc<Desired>,
+    /// SHA-256 over its files.
+    pub fingerprint: [u8; 32],
+    /// How many manifests it has.
+    pub manifests: usize,
+}
+
+impl InForce {
+    /// What a load without errors puts in force for `stack`.
+    pub fn of(load: &Load, stack: &str) -> Self {
+        let mut desired = load.desired.clone();
+        stack.clone_into(&mut desired.stack);
+        Self {
+            desired: Arc::new(desired),
+            fingerprint: load.sources.fingerprint(),
+            manifests: load.manifests,
+        }
+    }
+}
+
+/// The daemon.
+pub struct Daemon<'a, N> {
+    client: &'a Client,
+    signer: &'a Signer,
+    gate: Gate<'a>,
+    files: Files,
+    settled: watch::Receiver<Settled>,
+    woken: Woken,
+    options: Options,
+    narrator: N,
+    in_force: InForce,
+    board: Board,
+    backoff: Backoff,
+    contests: Contests,
+    culprits: Culprits,
+    /// Passes in a row that could not read or not write, and when the next try is.
+    absences: u32,
+    absent_until: Option<Instant>,
+    interval_due: Instant,
+}
+
+impl<'a, N: Narrator> Daemon<'a, N> {
+    /// A daemon that begins with the set `in_force`, found in the first settled set of `files`.
+    #[expect(clippy::too_many_arguments, reason = "what a process is made of, once")]
+    pub fn new(
+        (client, signer, gate): (&'a Client, &'a Signer, Gate<'a>),
+        run: &RunId,
+        files: Files,
+        in_force: InForce,
+        woken: Woken,
+        status: Sender,
+        options: Options,
+        narrator: N,
+    ) -> Self {
+        let stack = in_force.desired.stack.clone();
+        let seconds = options.interval.as_secs();
+        let mut first = Status::starting(run.to_string(), stack, gate.platform.clone(), seconds);
+        first.started = (options.clock)();
+        let mut settled = files.settled();
+        first.files = settled.borrow_and_update().status.clone();
+        let board = Board::new(first, status, Arc::clone(&options.clock));
+        let mut daemon = Self {
+            client,
+            signer,
+            gate,
+            files,
+            settled,
+            woken,
+            backoff: Backoff::new(options.seed),
+            contests: Contests::new(options.contest_window),
+            culprits: Culprits::default(),
+            absences: 0,
+            absent_until: None,
+            interval_due: Instant::now(),
+            options,
+            narrator,
+            in_force,
+            board,
+        };
+        daemon.note_set();
+        daemon.board.publish();
+        daemon
+    }
+
+    /// Makes passes until `stop` becomes true; then what is in flight is finished.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut trigger = Trigger::Start;
+        loop {
+            self.pass(trigger, &stop).await;
+            if *stop.borrow() {
+                break;
+            }
+            let next = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                next = self.next() => next,
+            };
+            trigger = next;
+        }
+        self.board.raise(State::Stopping, "asked to stop".to_owned());
+        self.board.publish();
+    }
+
+    /// Waits for a reason for a pass.
+    async fn next(&mut self) -> Trigger {
+        loop {
+            let due = self.due();
+            self.board.status.next_pass =
+                objects::after(self.board.now(), due.saturating_duration_since(Instant::now()));
+            self.board.publish();
+            tokio::select! {
+                changed = self.settled.changed() => {
+                    if changed.is_err() {
+                        // The thread that looks is gone; passes go on with what is in force.
+                        self.files_do_not_answer();
+                        return self.without_files(due).await;
+                    }
+                    if self.take_settled() {
+                        self.backoff.edited(&self.in_force.desired);
+                        return Trigger::Files;
+                    }
+                }
+                trigger = self.woken.next() => {
+                    self.backoff.forgive(Instant::now());
+                    self.look().await;
+                    return trigger;
+                }
+                () = tokio::time::sleep_until(due) => {
+                    if self.interval_due > Instant::now() {
+                        return Trigger::Retry;
+                    }
+                    self.look().await;
+                    return Trigger::Interval;
+                }
+            }
+        }
+    }
+
+    async fn without_files(&mut self, due: Instant) -> Trigger {
+        tokio::select! {
+            trigger = self.woken.next() => trigger,
+            () = tokio::time::sleep_until(due) => Trigger::Interval,
+        }
+    }
+
+    fn due(&self) -> Instant {
+        // While nothing can be written there is nothing to retry for single objects.
+        let retry = self.absent_until.or_else(|| self.backoff.due());
+        retry.map_or(self.interval_due, |retry| retry.min(self.interval_due))
+    }
+
+    /// Looks at all files, and takes what is found.
+    async fn look(&mut self) {
+        if self.files.look(LONGEST_LOOK).await {
+            if self.settled.has_changed().unwrap_or(false) && self.take_settled() {
+                self.backoff.edited(&self.in_force.desired);
+            }
+        } else {
+            self.files_do_not_answer();
+        }
+    }
+
+    fn files_do_not_answer(&mut self) {
+        let says = "the manifests could not be read in time; the last set stays in force";
+        self.narrator.complain(says);
+        self.board.raise(State::RootUnknown, says.to_owned());
+    }
+
+    /// Takes in the last settled set. Whether another one is in force now.
+    fn take_settled(&mut self) -> bool {
+        let settled = self.settled.borrow_and_update().clone();
+        self.board.status.files = settled.status;
+        if !matches!(settled.reading, Reading::Unknown) && self.board.clear(State::RootUnknown) {
+            self.narrator.say("all roots are there again");
+        }
+        match settled.reading {
+            Reading::Nothing => false,
+            Reading::Unknown => {
+                let roots = self.board.status.files.roots.iter();
+                let unknown = roots.filter_map(|root| {
+                    Some(format!("{}: {}", root.path.display(), root.unknown.as_ref()?))
+                });
+                let says = format!(
+                    "unknown, which is not empty, so the last set stays in force: {}",
+                    unknown.collect::<Vec<_>>().join("; ")
+                );
+                self.narrator.complain(&says);
+                self.board.raise(State::RootUnknown, says);
+                false
+            }
+            Reading::Invalid(load) => {
+                self.narrator.findings(&load);
+                self.reject(findings(&load));
+                false
+            }
+            Reading::Good(load) => {
+                let stack = &self.in_force.desired.stack;
+                let is_overridden = self.options.stack_is_given && load.stack_origin.is_none();
+                if load.desired.stack != *stack && !is_overridden {
+                    self.reject(vec![FindingStatus {
+                        code: "stack".to_owned(),
+                        message: format!(
+                            "the stack is now called `{}`; restart to own things under that name",
+                            load.desired.stack
+                        ),
+                        place: load.stack_origin.as_ref().map(ToString::to_string),
+                    }]);
+                    return false;
+                }
+                let next = InForce::of(&load, stack);
+                self.board.clear(State::SetInvalid);
+                let is_other = next.fingerprint != self.in_force.fingerprint;
+                if is_other {
+                    self.in_force = next;
+                    self.note_set();
+                }
+                self.board.status.set.findings.clear();
+                self.board.status.set.stale_since = None;
+                is_other
+            }
+        }
+    }
+
+    /// The present set is not taken; the last good one stays in force.
+    fn reject(&mut self, findings: Vec<FindingStatus>) {
+        let first = findings.first().map(|finding| match &finding.place {
+            Some(place) => format!("{place}: {}", finding.message),
+            None => finding.message.clone(),
+        });
+        let says = format!(
+            "the last valid set of manifests stays in force: {}",
+            first.unwrap_or_default()
+        );
+        self.narrator.complain(&says);
+        let now = self.board.now();
+        self.board.status.totals.invalid_sets += 1;
+        let set = &mut self.board.status.set;
+        set.findings = findings;
+        set.stale_since.get_or_insert(now);
+        self.board.raise(State::SetInvalid, says);
+    }
+
+    fn note_set(&mut self) {
+        let InForce { desired, fingerprint, manifests } = &self.in_force;
+        self.board.status.set.good = Some(GoodSet {
+            fingerprint: hex(fingerprint),
+            since: self.board.now(),
+            manifests: *manifests,
+            objects: desired.objects.len(),
+        });
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// As many findings as anybody reads.
+fn findings(load: &Load) -> Vec<FindingStatus> {
+    const MOST: usize = 50;
+    let errors = load.diagnostics.iter().filter(|finding| finding.severity == Severity::Error);
+    errors
+        .take(MOST)
+        .map(|finding| FindingStatus {
+            code: finding.code.as_str().to_owned(),
+            message: finding.message.clone(),
+            place: match &finding.primary {
+                Some(label) => Some(load.sources.origin(label.span).to_string()),
+                None => finding.file.clone(),
+            },
+        })
+        .collect()
+}
+
+/// Retries by collection.
+type Retries = BTreeMap<String, u64>;
