@@ -20,6 +20,7 @@ use crate::observe::ObserveError;
 use crate::plan::Plan;
 use crate::report::{plan_text, run_text};
 use crate::resource::AddressPattern;
+use crate::run::RunId;
 use crate::watch::files::{Files, Loader, Patience, Reading, Settled};
 use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 
@@ -218,7 +219,7 @@ async fn follow(
         clock: Arc::new(jiff::Timestamp::now),
     };
     let platform = (&session.client, &session.signer, gate);
-    let teller = Teller { common, output };
+    let teller = Teller { paths: &args.paths, session, common, output };
     let run = &session.run;
     let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, teller);
     daemon.run(stop).await;
@@ -252,6 +253,8 @@ async fn hangups(wake: watch::Wake) {
 
 /// Tells what the daemon does: lines for people, or one JSON object for each in the log.
 struct Teller<'a> {
+    paths: &'a [PathBuf],
+    session: &'a Session,
     common: &'a Common,
     output: &'a Output,
 }
@@ -326,5 +329,15 @@ impl Narrator for Teller<'_> {
         }
     }
 
-    fn ended(&mut self, _pass: &Ended<'_>) {}
+    fn ended(&mut self, pass: &Ended<'_>) {
+        let Ended { record, prepared, report } = pass;
+        let (Some(prepared), Some(report)) = (prepared, report) else { return };
+        let Some(run) = RunId::parse(&record.run) else { return };
+        self.session.recorder.keep(
+            ("watch", record.trigger.as_str(), &run),
+            (self.paths, prepared.own_account),
+            (&prepared.plan, report),
+            self.output,
+        );
+    }
 }

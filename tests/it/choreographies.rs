@@ -2,6 +2,7 @@
 //! one settled set with the final content.
 
 #![cfg(unix)]
+#![allow(clippy::print_stdout, reason = "how long each took is worth a look")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -121,7 +122,7 @@ impl Stage {
 
     /// After `act` there is no further set.
     #[track_caller]
-    fn is_unmoved_by(self, act: impl FnOnce(&Path)) -> Self {
+    fn stands_still_under(self, act: impl FnOnce(&Path)) -> Self {
         let before = self.now().status.generation;
         act(self.folder.path());
         std::thread::sleep(3 * PATIENT.quiet);
@@ -219,7 +220,7 @@ fn vim_dances_with_a_backup() {
 fn emacs_leaves_a_lock_that_leads_nowhere() {
     Stage::plain()
         .watch("manifests", PATIENT)
-        .is_unmoved_by(|at| {
+        .stands_still_under(|at| {
             symlink("somebody@host.4711:1", at.join("manifests/.#a.yaml")).unwrap();
             write(&at.join("manifests/#a.yaml#"), "autosave");
         })
@@ -271,7 +272,7 @@ fn a_file_is_appended_to_in_pieces_and_closed_each_time() {
 
 #[test]
 fn a_save_without_a_change_is_none() {
-    Stage::plain().watch("manifests", PATIENT).is_unmoved_by(|at| {
+    Stage::plain().watch("manifests", PATIENT).stands_still_under(|at| {
         limit(&at.join("manifests/a.yaml"), "a", 1);
         let file = fs::File::options().write(true).open(at.join("manifests/a.yaml")).unwrap();
         file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
@@ -280,7 +281,7 @@ fn a_save_without_a_change_is_none() {
 
 #[test]
 fn a_change_that_is_taken_back_at_once_is_none() {
-    Stage::plain().watch("manifests", PATIENT).is_unmoved_by(|at| {
+    Stage::plain().watch("manifests", PATIENT).stands_still_under(|at| {
         limit(&at.join("manifests/a.yaml"), "a", 2);
         a_moment();
         limit(&at.join("manifests/a.yaml"), "a", 1);
@@ -289,7 +290,7 @@ fn a_change_that_is_taken_back_at_once_is_none() {
 
 #[test]
 fn what_is_no_manifest_changes_nothing() {
-    Stage::plain().watch("manifests", PATIENT).is_unmoved_by(|at| {
+    Stage::plain().watch("manifests", PATIENT).stands_still_under(|at| {
         write(&at.join("manifests/out/key.txt"), "delivered");
         write(&at.join("manifests/README.md"), "text");
         write(&at.join("manifests/.git/index"), "git");
@@ -365,7 +366,7 @@ fn a_folder_is_moved_out_and_no_longer_listened_to() {
         .comes_to(&good([("a", 1)]), |at| {
             fs::rename(at.join("manifests/in"), at.join("out")).unwrap();
         })
-        .is_unmoved_by(|at| limit(&at.join("out/b.yaml"), "b", 3));
+        .stands_still_under(|at| limit(&at.join("out/b.yaml"), "b", 3));
 }
 
 #[test]
@@ -428,7 +429,7 @@ fn a_single_file_is_the_root_and_is_renamed_over() {
     stage
         .comes_to(&good([("a", 2)]), save(2))
         .comes_to(&good([("a", 3)]), save(3))
-        .is_unmoved_by(|at| limit(&at.join("manifests/other.yaml"), "other", 1));
+        .stands_still_under(|at| limit(&at.join("manifests/other.yaml"), "other", 1));
 }
 
 // Roots that vanish.
@@ -455,7 +456,7 @@ fn a_root_is_moved_away_and_another_takes_its_place() {
             fs::rename(at.join("next"), at.join("manifests")).unwrap();
         })
         .comes_to(&good([("a", 3)]), |at| limit(&at.join("manifests/a.yaml"), "a", 3))
-        .is_unmoved_by(|at| limit(&at.join("old/a.yaml"), "a", 9));
+        .stands_still_under(|at| limit(&at.join("old/a.yaml"), "a", 9));
 }
 
 #[test]
@@ -563,7 +564,7 @@ fn a_link_is_pointed_elsewhere() {
             fs::remove_file(at.join("manifests/in")).unwrap();
             symlink("../two", at.join("manifests/in")).unwrap();
         })
-        .is_unmoved_by(|at| limit(&at.join("one/a.yaml"), "a", 9))
+        .stands_still_under(|at| limit(&at.join("one/a.yaml"), "a", 9))
         .comes_to(&good([("a", 3)]), |at| limit(&at.join("two/a.yaml"), "a", 3));
 }
 
@@ -679,7 +680,7 @@ fn git_resets_and_stashes() {
         .comes_to(&limits(40, 2), |at| {
             git(&at.join("manifests"), &["reset", "-q", "--hard", "next"])
         })
-        .is_unmoved_by(|at| {
+        .stands_still_under(|at| {
             limit(&at.join("manifests/l0.yaml"), "l0", 7);
             git(&at.join("manifests"), &["stash", "-q"]);
         });

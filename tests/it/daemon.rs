@@ -1,5 +1,7 @@
 //! The daemon in this process, and what an operator sees of it.
 
+#![allow(clippy::print_stdout, reason = "what the daemon says explains a test that fails")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

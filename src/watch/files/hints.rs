@@ -91,10 +91,10 @@ impl Heard {
                     self.writing.remove(path);
                 }
                 EventKind::Access(_) => return false,
-                EventKind::Modify(ModifyKind::Data(_)) => {
-                    if discover::is_manifest(path) && self.writing.len() < MOST_WRITERS {
-                        self.writing.insert(path.clone());
-                    }
+                EventKind::Modify(ModifyKind::Data(_))
+                    if discover::is_manifest(path) && self.writing.len() < MOST_WRITERS =>
+                {
+                    self.writing.insert(path.clone());
                 }
                 EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
                     self.writing.remove(path);
