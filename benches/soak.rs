@@ -130,6 +130,13 @@ struct Held {
     watches: usize,
 }
 
+impl std::fmt::Display for Held {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kilobytes, threads, files, watches } = self;
+        write!(formatter, "{kilobytes} kB, {threads} threads, {files} files, {watches} watches")
+    }
+}
+
 fn limit(name: &str, devices: u32) -> String {
     format!(
         "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {{name: {name}}}\nspec: {{devices_count: {devices}, channels_count: 3}}\n"
@@ -197,8 +204,10 @@ async fn soak(length: Duration) -> Result<(), Box<dyn std::error::Error>> {
     }
     let settled = ended.elapsed();
     println!("equal to the manifests {settled:?} after the last change");
-    println!("after the first minute: {first:?}");
-    println!("at the end:             {:?}", world.held());
+    if let Some(first) = first {
+        println!("after the first minute: {first}");
+    }
+    println!("at the end:             {}", world.held());
     world.signal("-TERM");
     println!("ended: {}", world.daemon.wait()?);
     Ok(())
@@ -285,14 +294,14 @@ async fn idle(manifests: usize) -> Result<(), Box<dyn std::error::Error>> {
             return Err(format!("only {count:?} of {manifests} were made").into());
         }
     }
-    println!("{manifests} manifests applied after {:?}: {:?}", began.elapsed(), world.held());
+    println!("{manifests} manifests applied after {:?}: {}", began.elapsed(), world.held());
     tokio::time::sleep(Duration::from_secs(20)).await;
     let length = Duration::from_secs(120);
     let before = world.busy();
     tokio::time::sleep(length).await;
     let busy = world.busy() - before;
     println!(
-        "idle: {busy:?} of processor time in {length:?}, {:.2} % of a core; {:?}",
+        "idle: {busy:?} of processor time in {length:?}, {:.2} % of a core; {}",
         100.0 * busy.as_secs_f64() / length.as_secs_f64(),
         world.held()
     );
