@@ -7,7 +7,7 @@
 //! SOAK_IDLE=10000 cargo bench --bench soak      # what so many manifests cost while nothing happens
 //! ```
 //!
-//! A plain program: it measures another process, the daemon, from outside.
+//! `SOAK_PROGRAM` names another build of the program than the one beside it. A plain program: it measures another process, the daemon, from outside.
 
 #![allow(clippy::print_stdout, reason = "a program that people run")]
 #![allow(missing_docs, unreachable_pub, reason = "a program of its own")]
@@ -112,7 +112,8 @@ impl Drop for World {
 }
 
 fn program(sandbox: &Sandbox, folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_flespi-gitops"));
+    let built = || env!("CARGO_BIN_EXE_flespi-gitops").into();
+    let mut command = Command::new(std::env::var_os("SOAK_PROGRAM").unwrap_or_else(built));
     command
         .current_dir(folder)
         .env_clear()
