@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -30,7 +31,7 @@ pub type Receiver = watch::Receiver<Arc<Status>>;
 pub type Sender = watch::Sender<Arc<Status>>;
 
 /// The daemon, as an outsider may see it. `/status` is just this.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Status {
     /// `flespi-gitops/status/v1`.
     pub format: &'static str,
@@ -73,7 +74,7 @@ pub struct Status {
 }
 
 /// What the daemon does or waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// The first pass has not ended yet.
@@ -131,7 +132,7 @@ impl State {
 }
 
 /// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Condition {
     /// Which state it leads to while nothing graver is the case.
     pub state: State,
@@ -142,7 +143,7 @@ pub struct Condition {
 }
 
 /// What is known of the watched paths.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct FilesStatus {
     /// The given paths.
     pub roots: Vec<RootStatus>,
@@ -161,7 +162,7 @@ pub struct FilesStatus {
 }
 
 /// One given path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RootStatus {
     /// As it was given.
     pub path: PathBuf,
@@ -170,7 +171,7 @@ pub struct RootStatus {
 }
 
 /// The set of manifests.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct SetStatus {
     /// The last good one, which is in force.
     pub good: Option<GoodSet>,
@@ -181,7 +182,7 @@ pub struct SetStatus {
 }
 
 /// A set of manifests that is in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GoodSet {
     /// SHA-256 over names and texts of all its files, as hexadecimal digits.
     pub fingerprint: String,
@@ -194,7 +195,7 @@ pub struct GoodSet {
 }
 
 /// A finding of `validate`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FindingStatus {
     /// The stable code, `E0301`.
     pub code: String,
@@ -205,7 +206,7 @@ pub struct FindingStatus {
 }
 
 /// A pass under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CurrentPass {
     /// Its id, which goes out with every call as `x-flespi-trace`.
     pub run: String,
@@ -220,7 +221,7 @@ pub struct CurrentPass {
 }
 
 /// How a pass ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PassOutcome {
     /// There was nothing to do.
@@ -270,7 +271,7 @@ impl PassOutcome {
 }
 
 /// A pass that ended.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PassRecord {
     /// Its id, which went out with every call as `x-flespi-trace`.
     pub run: String,
@@ -301,7 +302,7 @@ pub struct PassRecord {
 }
 
 /// How many steps of a phase ended in an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StepCount {
     /// The phase.
     pub phase: Phase,
@@ -312,7 +313,7 @@ pub struct StepCount {
 }
 
 /// How many calls were answered in one way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CallsByStatus {
     /// The HTTP method.
     pub method: String,
@@ -325,7 +326,7 @@ pub struct CallsByStatus {
 }
 
 /// Counts since the process began; they never go down.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Totals {
     /// Passes by outcome.
     pub passes: BTreeMap<PassOutcome, u64>,
@@ -348,7 +349,7 @@ pub struct Totals {
 }
 
 /// How an object stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectState {
     /// As the manifests say.
@@ -402,7 +403,7 @@ impl ObjectState {
 }
 
 /// One object.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ObjectStatus {
     /// What it is.
     pub kind: Kind,
@@ -433,7 +434,7 @@ pub struct ObjectStatus {
 }
 
 /// One field of an object.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FieldStatus {
     /// The platform's name of the field; keys of `metadata` follow a dot.
     pub field: String,
@@ -450,7 +451,7 @@ pub struct FieldStatus {
 }
 
 /// Who changed something, as the platform's log tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChangedBy {
     /// When.
     pub at: Option<Timestamp>,
@@ -463,7 +464,7 @@ pub struct ChangedBy {
 }
 
 /// What waits for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Approval {
     /// Digest of the plan that is to be approved.
     pub digest: String,
