@@ -12,6 +12,7 @@ mod gate;
 mod history;
 mod lock;
 mod output;
+mod outside;
 mod plan;
 mod recorder;
 mod sandbox;

@@ -130,3 +130,12 @@ pub(super) const TOKEN_VARIABLE: &str = "FLESPI_TOKEN";
 
 /// The variable that names the file with the token.
 pub(super) const TOKEN_FILE_VARIABLE: &str = "FLESPI_TOKEN_FILE";
+
+/// The variable in which a service manager names its socket.
+pub(super) const NOTIFY_VARIABLE: &str = "NOTIFY_SOCKET";
+
+/// The variable with the longest time between two signs of life, in microseconds.
+pub(super) const WATCHDOG_VARIABLE: &str = "WATCHDOG_USEC";
+
+/// The variable that says of which process signs of life are wanted.
+pub(super) const WATCHDOG_PID_VARIABLE: &str = "WATCHDOG_PID";

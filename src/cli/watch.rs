@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::exit::Exit;
 use super::gate::GateArgs;
 use super::output::Output;
+use super::outside::{Outside, OutsideArgs};
 use super::session::{self, Session};
 use super::settings::{Common, LogFormat};
 use super::stop::stoppable;
@@ -37,6 +38,7 @@ use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 Examples:
   flespi-gitops watch accounts/
   flespi-gitops watch accounts/ --interval 5m --prune
+  flespi-gitops watch accounts/ --listen 127.0.0.1:9464
   flespi-gitops watch /mnt/nfs/accounts --poll 30s
   flespi-gitops watch accounts/ --first-pass report --log-format json")]
 pub(super) struct Args {
@@ -73,6 +75,9 @@ pub(super) struct Args {
     /// Three returns of one field within this time make it contested.
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = positive)]
     contest_window: Duration,
+
+    #[command(flatten)]
+    outside: OutsideArgs,
 
     #[command(flatten)]
     gate: GateArgs,
@@ -130,8 +135,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     };
     let span = tracing::info_span!("watch", run = %session.run);
     let exit = stoppable(output, async |stop| {
-        follow(args, (files, in_force), &session, stop, common, output).instrument(span).await;
-        Exit::Done
+        follow(args, (files, in_force), &session, stop, common, output).instrument(span).await
     })
     .await;
     match exit {
@@ -197,11 +201,15 @@ async fn follow(
     stop: tokio::sync::watch::Receiver<bool>,
     common: &Common,
     output: &Output,
-) {
+) -> Exit {
     let (wake, woken) = watch::wake();
-    let hangups = tokio::spawn(hangups(wake));
     let nothing = Status::starting(String::new(), String::new(), String::new(), 0);
-    let (status, _shown) = tokio::sync::watch::channel(Arc::new(nothing));
+    let (status, shown) = tokio::sync::watch::channel(Arc::new(nothing));
+    let outside = match Outside::open(&args.outside, shown, wake.clone(), output).await {
+        Ok(outside) => outside,
+        Err(exit) => return exit,
+    };
+    let hangups = tokio::spawn(hangups(wake));
     let gate =
         watch::Gate { leases: session.gate.leases(), platform: session.gate.platform().to_owned() };
     let options = watch::Options {
@@ -224,6 +232,8 @@ async fn follow(
     let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, teller);
     daemon.run(stop).await;
     hangups.abort();
+    outside.close().await;
+    Exit::Done
 }
 
 /// The command that applies the same set by hand.

@@ -104,12 +104,15 @@ function fill(id, data, build) {
   at(id).replaceChildren(...build());
 }
 
-function banner(status) {
+function banner(status, objects) {
   at("stack").textContent = `· stack ${status.stack} · ${status.platform.replace(/^https?:\/\//, "").replace(/\/$/, "")}`;
-  at("banner").className = "banner " + (tone[status.state] || "calm");
-  at("state").textContent = title[status.state] || words(status.state);
+  // What is left on purpose is no trouble of the daemon's, and a person should see it all the same.
+  const isLeft = status.state === "idle" && objects.some((object) => object.state !== "in_sync");
+  const headline = isLeft ? "In sync but for what is below" : title[status.state] || words(status.state);
+  at("banner").className = "banner " + (isLeft ? "caution" : tone[status.state] || "calm");
+  at("state").textContent = headline;
   at("says").textContent = status.says;
-  document.title = `${title[status.state] || words(status.state)} · ${status.stack}`;
+  document.title = `${headline} · ${status.stack}`;
   const pass = status.pass;
   at("progress").hidden = !pass;
   if (pass) at("done").style.width = `${pass.planned ? (100 * pass.settled) / pass.planned : 8}%`;
@@ -287,10 +290,11 @@ function passes(status) {
 
 function tokens(view) {
   at("tokens-note").textContent = view.tokens.length ? "least time first" : "";
-  fill("tokens-list", view.tokens, () => view.tokens.length
+  const any = view.objects.some((object) => object.kind === "token");
+  fill("tokens-list", [view.tokens, any], () => view.tokens.length
     ? view.tokens.map(([address, end]) => make("div", "row line", make("code", "", address.replace(/^token\//, "")),
       make("span", "end", until(end))))
-    : [make("p", "none", "No token ends.")]);
+    : [make("p", "none", any ? "Of no token is an end known." : "No token is known yet.")]);
 }
 
 function files(status) {
@@ -302,12 +306,13 @@ function files(status) {
     make("p", "fine", `${plural(found.files, "file")} · ${plural(found.folders_watched, "folder")} watched` +
       (found.folders_watched ? "" : ", only rescans") + ` · rescan every ${span(found.rescan_seconds)}` +
       ` · platform every ${span(interval)}`),
+    found.trouble ? make("p", "", found.trouble) : "",
   ]);
 }
 
 function draw(view) {
   const { status } = view;
-  banner(status);
+  banner(status, view.objects);
   attention(status);
   findings(status);
   drift(view.objects);

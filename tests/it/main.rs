@@ -29,6 +29,7 @@ mod killed;
 mod ledger;
 mod locks;
 mod outputs;
+mod outside;
 mod presets;
 mod prune;
 mod readme;

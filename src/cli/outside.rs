@@ -1,0 +1,87 @@
+//! How `watch` is seen from outside: over HTTP, if asked to, and by the service manager.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::settings::{NOTIFY_VARIABLE, WATCHDOG_PID_VARIABLE, WATCHDOG_VARIABLE};
+use crate::serve::notify::{Manager, tell};
+use crate::serve::{Options, Server};
+use crate::watch::{Receiver, Wake};
+
+/// Options of how the daemon is seen.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct OutsideArgs {
+    /// Serve a page, /status, /metrics, /healthz and /readyz here, such as 127.0.0.1:9464. Whoever
+    /// reaches it reads names, addresses and fields of all accounts, so leave it on loopback, or put
+    /// something in front that asks who comes.
+    #[arg(long, value_name = "ADDR", env = "FLESPI_GITOPS_LISTEN")]
+    listen: Option<SocketAddr>,
+
+    /// A name under which --listen is reached, beside addresses and localhost; all others are
+    /// refused, so that no web page can bind its name to this machine and read along. Repeatable.
+    #[arg(long, value_name = "NAME", requires = "listen")]
+    listen_name: Vec<String>,
+}
+
+/// What shows the daemon while it runs.
+#[derive(Debug)]
+pub(super) struct Outside {
+    server: Option<Server>,
+    telling: Option<JoinHandle<()>>,
+}
+
+impl Outside {
+    /// Opens the door, and greets the service manager.
+    pub(super) async fn open(
+        args: &OutsideArgs,
+        status: Receiver,
+        wake: Wake,
+        output: &Output,
+    ) -> Result<Self, Exit> {
+        let telling = manager().map(|manager| tokio::spawn(tell(manager, status.clone())));
+        let Some(listen) = args.listen else { return Ok(Self { server: None, telling }) };
+        let options = Options { listen, names: args.listen_name.clone() };
+        match Server::start(options, status, wake).await {
+            Ok(server) => {
+                output.say(&format!("the page is at http://{}/", server.address()));
+                if !listen.ip().is_loopback() {
+                    output.say(
+                        "warning: whoever reaches this address reads names and fields of all \
+                         accounts; there is no log-in",
+                    );
+                }
+                Ok(Self { server: Some(server), telling })
+            }
+            Err(error) => {
+                output.error(&format!("--listen {listen}: {error}"));
+                Err(Exit::Failed)
+            }
+        }
+    }
+
+    /// Takes no more requests. To be called after the daemon, whose last word is worth a request.
+    pub(super) async fn close(self) {
+        if let Some(server) = self.server {
+            server.stop().await;
+        }
+        if let Some(telling) = self.telling {
+            // It ends by itself when nothing is published any more.
+            let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
+        }
+    }
+}
+
+/// The service manager, if this process is one of its services.
+fn manager() -> Option<Manager> {
+    let socket = std::env::var_os(NOTIFY_VARIABLE).filter(|socket| !socket.is_empty())?;
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    // The signs of life may be wanted of another process, whose environment we inherited.
+    let is_wanted =
+        number(WATCHDOG_PID_VARIABLE).is_none_or(|pid| pid == u64::from(std::process::id()));
+    let watchdog = number(WATCHDOG_VARIABLE).filter(|micros| is_wanted && *micros > 0);
+    Some(Manager { socket, watchdog: watchdog.map(Duration::from_micros) })
+}

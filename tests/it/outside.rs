@@ -1,0 +1,251 @@
+//! The daemon as a browser, a collector of metrics and a service manager see it.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use flespi_gitops::schemas;
+use serde_json::Value;
+
+use crate::support::World;
+
+const LIMIT: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Limit
+metadata: {name: starter}
+spec: {devices_count: 10}
+";
+
+/// A busy machine may take so long for what takes a moment.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A daemon that listens.
+struct Daemon {
+    process: Child,
+    address: String,
+}
+
+impl Daemon {
+    fn start(world: &World, arguments: &[&str]) -> Self {
+        Self::with(world, arguments, &[])
+    }
+
+    fn with(world: &World, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut all = vec!["watch", "manifests", "--interval", "1h", "--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        let mut command = world.command(&all);
+        command.envs(environment.iter().copied());
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find_map(|line| {
+                let rest = line.strip_prefix("the page is at http://")?;
+                Some(rest.trim_end_matches('/').to_owned())
+            })
+            .expect("it says where it listens");
+        // What nobody reads would fill the pipe and stop the daemon.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, address }
+    }
+
+    /// Status and body of the answer to a request with these headers beside `Host`.
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let host = headers.iter().find(|(name, _)| *name == "host");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        request.push_str(&format!("host: {}\r\n", host.map_or(&*self.address, |(_, host)| host)));
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+
+    fn get(&self, path: &str) -> String {
+        let (status, body) = self.ask("GET", path, &[]);
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_str(&self.get("/status")).unwrap()
+    }
+
+    /// Waits until the status is as wanted.
+    fn wait(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let status = self.status();
+            if is_so(&status) {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "never {what}: {status}");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_daemon_tells_how_it_is_and_looks_again_when_asked_to() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let daemon = Daemon::start(&world, &[]);
+    let status = daemon.wait("in sync", |status| status["state"] == "idle");
+    assert_eq!(status["format"], "flespi-gitops/status/v1");
+    let schema = schemas::all().into_iter().find(|(name, _)| *name == "status.schema.json");
+    let schema = jsonschema::draft202012::new(&schema.unwrap().1).unwrap();
+    let complaints: Vec<String> =
+        schema.iter_errors(&status).map(|error| error.to_string()).collect();
+    assert_eq!(complaints, Vec::<String>::new());
+    assert_eq!(status["passes"][0]["outcome"], "applied");
+    assert_eq!(daemon.ask("GET", "/readyz", &[]).0, 200);
+    assert_eq!(daemon.get("/healthz"), "ok\n");
+    let metrics = daemon.get("/metrics");
+    for line in [
+        "flespi_gitops_passes_total{outcome=\"applied\"} 1",
+        "flespi_gitops_steps_total{phase=\"limit\",outcome=\"applied\"} 1",
+        "flespi_gitops_objects{kind=\"limit\",state=\"in_sync\"} 1",
+        "flespi_gitops_set_in_force 1",
+    ] {
+        assert!(metrics.lines().any(|there| there == line), "{line}\n{metrics}");
+    }
+
+    assert_eq!(daemon.ask("POST", "/wake", &[]).0, 403);
+    assert_eq!(daemon.status()["passes"].as_array().unwrap().len(), 1);
+    let (code, said) = daemon.ask("POST", "/wake", &[("x-flespi-gitops", "wake")]);
+    assert_eq!(code, 202, "{said}");
+    let status = daemon.wait("woken", |status| status["passes"][1].is_object());
+    assert_eq!(status["passes"][0]["trigger"], "request");
+}
+
+#[test]
+fn calls_in_the_metrics_are_those_that_the_platform_saw() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let daemon = Daemon::start(&world, &[]);
+    daemon.wait("in sync", |status| status["state"] == "idle");
+    let metrics = daemon.get("/metrics");
+    let calls = metrics.lines().filter(|line| line.starts_with("flespi_gitops_api_calls_total{"));
+    let sum: usize =
+        calls.map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap()).sum();
+    assert_eq!(sum, world.journal().len());
+}
+
+#[test]
+fn pages_of_others_learn_nothing_and_begin_nothing() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let daemon = Daemon::start(&world, &["--listen-name", "gitops.example"]);
+    daemon.wait("in sync", |status| status["state"] == "idle");
+    for path in ["/", "/status", "/view", "/metrics"] {
+        let (code, body) = daemon.ask("GET", path, &[("host", "evil.example")]);
+        assert!(code == 421 && !body.contains("starter"), "{path}: {code} {body}");
+        assert_eq!(daemon.ask("GET", path, &[("host", "gitops.example")]).0, 200, "{path}");
+    }
+    let key = ("x-flespi-gitops", "wake");
+    for origin in [("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")] {
+        assert_eq!(daemon.ask("POST", "/wake", &[key, origin]).0, 403, "{origin:?}");
+    }
+    assert_eq!(daemon.status()["passes"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_invalid_set_is_told_on_every_surface_and_the_last_good_one_stays() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let daemon = Daemon::start(&world, &[]);
+    daemon.wait("in sync", |status| status["state"] == "idle");
+    world.edit("manifests/limit.yaml", "10", "many");
+    let status = daemon.wait("invalid", |status| status["state"] == "set_invalid");
+    assert!(status["set"]["findings"][0]["place"].as_str().unwrap().contains("limit.yaml:4"));
+    assert!(status["set"]["good"]["objects"] == 1);
+    let metrics = daemon.get("/metrics");
+    assert!(metrics.contains("\nflespi_gitops_set_in_force 0\n"), "{metrics}");
+    let view: Value = serde_json::from_str(&daemon.get("/view")).unwrap();
+    assert_eq!(view["status"]["state"], "set_invalid");
+    assert_eq!(view["status"]["set"]["findings"], status["set"]["findings"]);
+    assert_eq!(daemon.ask("GET", "/readyz", &[]).0, 200, "a restart would make nothing better");
+}
+
+#[test]
+fn nothing_secret_is_seen_from_outside() {
+    let world = World::new();
+    world.copy_example("first-subaccount");
+    std::fs::rename(world.path().join("first-subaccount"), world.path().join("manifests")).unwrap();
+    world.write("password", "canary-of-a-password-7163");
+    let subaccount = "manifests/2-subaccount.yaml";
+    let text = world.read(subaccount);
+    let before = text.split("    password:").next().unwrap();
+    world.write(subaccount, &format!("{before}    password: {{file: ../password}}\n"));
+    let daemon = Daemon::start(&world, &[]);
+    let status = daemon.wait("applied", |status| status["passes"][0]["outcome"] == "applied");
+    let run = status["passes"][0]["run"].as_str().unwrap();
+    let key = world.read("manifests/out/acme-first-login");
+    let mut seen = String::new();
+    for path in
+        ["/", "/status", "/view", "/metrics", "/healthz", "/readyz", &format!("/passes/{run}")]
+    {
+        seen.push_str(&daemon.ask("GET", path, &[]).1);
+    }
+    assert!(seen.contains("token/acme/first-login"));
+    for secret in ["canary-of-a-password-7163", key.trim(), &world.token()] {
+        assert!(!seen.contains(secret), "a secret is shown");
+    }
+}
+
+#[test]
+fn a_service_manager_hears_of_beginning_life_and_end() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let path = world.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let environment = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "200000")];
+    let mut daemon = Daemon::with(&world, &[], &environment);
+    let mut heard = String::new();
+    let mut wait_for = |wanted: &str| {
+        while !heard.contains(wanted) {
+            let mut buffer = [0; 4096];
+            let length = socket.recv(&mut buffer).expect(wanted);
+            heard.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        }
+        heard.clear();
+    };
+    wait_for("READY=1\n");
+    wait_for("WATCHDOG=1\n");
+    wait_for("WATCHDOG=1\n");
+    daemon.signal("-TERM");
+    wait_for("STOPPING=1\n");
+    assert_eq!(daemon.process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_address_that_is_taken_is_told() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let run = world.run(&["watch", "manifests", "--listen", &address]).expect(1);
+    assert!(run.stderr.contains(&format!("--listen {address}")), "{}", run.stderr);
+    assert_eq!(world.writes().len(), 0);
+}
