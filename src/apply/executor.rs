@@ -105,6 +105,7 @@ pub async fn apply(apply: Apply<'_>) -> Report {
     }
     Report {
         digest: plan.digest.clone(),
+        refused: Vec::new(),
         steps: run.ledger.entries,
         blocked: plan.blocked.clone(),
         pending: run.pending,

@@ -5,8 +5,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Ledger;
 use crate::api::CallCount;
-use crate::plan::{Action, Blocked, Pending, StepId, Unknown};
+use crate::plan::{Action, Blocked, Pending, Plan, StepId, Unknown};
 use crate::resource::{Address, Phase};
 
 /// How a run ended, as a whole.
@@ -79,6 +80,8 @@ pub struct StepReport {
 pub struct Report {
     /// Digest of the plan.
     pub digest: String,
+    /// Why nothing, or nothing more, was begun: guards without approval, no consent.
+    pub refused: Vec<String>,
     /// One entry for every planned step, in the plan's order.
     pub steps: Vec<StepReport>,
     /// What was asked for and never planned.
@@ -111,6 +114,21 @@ pub struct ReportSummary {
 }
 
 impl Report {
+    /// What became of a plan that nobody let begin, for the reasons in `refused`.
+    pub fn refused(plan: &Plan, calls: Vec<CallCount>, refused: Vec<String>) -> Self {
+        Self {
+            digest: plan.digest.clone(),
+            refused,
+            steps: Ledger::new(plan).entries,
+            blocked: plan.blocked.clone(),
+            pending: plan.pending.clone(),
+            unknown: plan.unknown.clone(),
+            calls,
+            duration: Duration::ZERO,
+            compared: 0,
+        }
+    }
+
     /// How many steps ended how.
     pub fn summary(&self) -> ReportSummary {
         let count = |outcome| self.steps.iter().filter(|step| step.outcome == outcome).count();
@@ -126,6 +144,9 @@ impl Report {
     /// How the run ended, as a whole.
     pub fn outcome(&self) -> Outcome {
         let ReportSummary { planned, applied, failed, blocked: _, not_started: _ } = self.summary();
+        if !self.refused.is_empty() {
+            return Outcome::Refused;
+        }
         let in_the_way = !self.blocked.is_empty();
         match (planned, applied) {
             (0, _) if in_the_way => Outcome::Refused,
@@ -148,9 +169,9 @@ impl Report {
         let compared = self.steps.len();
         self.steps.extend(next.steps);
         // What was in the way and what things cost is what the latest pass says of the whole.
-        let Self { blocked, pending, unknown, calls, .. } = next;
+        let Self { refused, blocked, pending, unknown, calls, .. } = next;
         let duration = self.duration + next.duration;
-        Self { blocked, pending, unknown, calls, duration, compared, ..self }
+        Self { refused, blocked, pending, unknown, calls, duration, compared, ..self }
     }
 
     /// Calls that changed something, or tried to.
@@ -165,10 +186,21 @@ impl Report {
 
     /// The report for machines.
     pub fn document(&self) -> ReportDocument<'_> {
-        let Self { digest, steps, blocked, pending, unknown, calls, duration, compared: _ } = self;
+        let Self {
+            digest,
+            refused,
+            steps,
+            blocked,
+            pending,
+            unknown,
+            calls,
+            duration,
+            compared: _,
+        } = self;
         ReportDocument {
             format: ReportFormat::V1,
             digest,
+            refused,
             outcome: self.outcome(),
             summary: self.summary(),
             steps,
@@ -194,6 +226,8 @@ pub struct ReportDocument<'a> {
     pub digest: &'a str,
     /// How the run ended, as a whole.
     pub outcome: Outcome,
+    /// Why nothing, or nothing more, was begun; empty if it was.
+    pub refused: &'a [String],
     /// How many steps ended how.
     pub summary: ReportSummary,
     /// One entry for every planned step.

@@ -242,15 +242,18 @@ async fn pass(
     if number == 1 || !prepared.plan.is_converged() {
         show(&prepared, common, output);
     }
-    if !is_approved(&prepared.plan, args.approve.as_deref(), output) {
-        return Err(Exit::Refused);
+    let why = disapproval(&prepared.plan, args.approve.as_deref());
+    if !why.is_empty() {
+        return Ok(refuse(&prepared, session, why, output));
     }
     if prepared.plan.steps.is_empty() {
         return Ok(carry_out_and_record(&prepared, args, &run, session, stop, output).await);
     }
     let asked = Instant::now();
-    if !args.yes && !consents(output) {
-        return Err(Exit::Refused);
+    if !args.yes
+        && let Err(why) = consent()
+    {
+        return Ok(refuse(&prepared, session, vec![why.to_owned()], output));
     }
     let whose = (&*task.desired.stack, prepared.own_account);
     let who = ("apply", &session.run);
@@ -261,14 +264,15 @@ async fn pass(
         let again = prepare(task, session, common, output).await?;
         if again.plan.digest != prepared.plan.digest {
             if !args.yes {
-                output.error("the platform changed meanwhile; look at the new plan");
-                return Err(Exit::Refused);
+                let why = "the platform changed meanwhile; look at the new plan".to_owned();
+                return Ok(refuse(&again, session, vec![why], output));
             }
             output.say("another run wrote meanwhile, so this is planned anew:");
             show(&again, common, output);
         }
-        if !is_approved(&again.plan, args.approve.as_deref(), output) {
-            return Err(Exit::Refused);
+        let why = disapproval(&again.plan, args.approve.as_deref());
+        if !why.is_empty() {
+            return Ok(refuse(&again, session, why, output));
         }
         prepared = again;
     }
@@ -301,31 +305,30 @@ async fn carry_out_and_record(
 /// The shortest part of a digest that may stand for it: 48 bits, which nobody hits by chance.
 const DIGEST_DIGITS: usize = 12;
 
-/// Whether nothing is refused, or somebody approved this very plan.
-fn is_approved(plan: &Plan, approval: Option<&str>, output: &Output) -> bool {
-    if plan.refusals.is_empty() {
-        return true;
-    }
+/// Why a plan may not begin without approval; nothing if somebody approved this very plan.
+fn disapproval(plan: &Plan, approval: Option<&str>) -> Vec<String> {
+    let refusals = plan.refusals.iter().map(|refusal| refusal.reason.clone());
     match approval {
-        Some(digest) if digest.len() >= DIGEST_DIGITS && plan.digest.starts_with(digest) => true,
+        _ if plan.refusals.is_empty() => Vec::new(),
+        Some(digest) if digest.len() >= DIGEST_DIGITS && plan.digest.starts_with(digest) => {
+            Vec::new()
+        }
         Some(_) => {
-            output.error(&format!(
-                "--approve names another plan; this one is {}, and nothing was done",
-                plan.digest
-            ));
-            false
+            let other = format!("--approve names another plan; this one is {}", plan.digest);
+            refusals.chain([other]).collect()
         }
         None => {
-            for refusal in &plan.refusals {
-                output.error(&format!("refused: {}", refusal.reason));
-            }
-            output.error(&format!(
-                "nothing was done; to approve exactly this plan: --approve {}",
-                plan.digest
-            ));
-            false
+            let how = format!("to approve exactly this plan: --approve {}", plan.digest);
+            refusals.chain([how]).collect()
         }
     }
+}
+
+/// The report of a plan that is not begun.
+fn refuse(prepared: &Prepared, session: &Session, why: Vec<String>, output: &Output) -> Report {
+    why.iter().for_each(|why| output.error(&format!("refused: {why}")));
+    output.error("nothing was done");
+    Report::refused(&prepared.plan, session.client.stats().snapshot(), why)
 }
 
 /// Applies and tells what happens while it happens.
@@ -351,27 +354,26 @@ pub(super) async fn carry_out(
     report
 }
 
-fn consents(output: &Output) -> bool {
+/// Asks for consent.
+fn consent() -> Result<(), &'static str> {
     if !std::io::stdin().is_terminal() {
-        output.error(
-            "nobody to ask, since the standard input is no terminal\n  help: look at the plan \
-             and run again with --yes",
+        return Err(
+            "nobody to ask, since the standard input is no terminal; look at the plan and \
+                    run again with --yes",
         );
-        return false;
     }
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "Apply this plan? Only `yes` is taken for one: ");
     let _ = stderr.flush();
     let mut answer = String::new();
-    let is_yes = std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes";
-    if !is_yes {
-        output.error("not applied, since the answer was not `yes`");
+    match std::io::stdin().read_line(&mut answer) {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        _ => Err("the answer was not `yes`"),
     }
-    is_yes
 }
 
 fn exit_of(report: &Report) -> Exit {
-    if !report.unknown.is_empty() {
+    if report.refused.is_empty() && !report.unknown.is_empty() {
         return Exit::Unknown;
     }
     match report.outcome() {

@@ -14,7 +14,10 @@ pub fn run_text(report: &Report, width: Option<usize>) -> String {
         (StepOutcome::Blocked, CAUTION),
         (StepOutcome::NotStarted, CAUTION),
     ] {
-        let steps: Vec<_> = report.steps.iter().filter(|step| step.outcome == outcome).collect();
+        // Of what was refused as a whole, the plan has told every step.
+        let is_told = outcome == StepOutcome::NotStarted && !report.refused.is_empty();
+        let steps = report.steps.iter().filter(|step| step.outcome == outcome && !is_told);
+        let steps: Vec<_> = steps.collect();
         let lines = steps.iter().map(|step| (step.id.to_string(), step.error.as_deref()));
         section(&mut screen, outcome.as_str(), style, lines);
     }

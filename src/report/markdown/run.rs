@@ -29,6 +29,9 @@ pub fn run_markdown(report: &Report, stack: &str, limit: usize) -> String {
         left_out += text.add_part(&list(title, items), share);
     };
     let ended = |outcome| report.steps.iter().filter(move |step| step.outcome == outcome);
+    let refused = report.refused.iter();
+    let refused = refused.map(|why| format!("- {}\n", markdown_prose(why, PROSE)));
+    add(&mut text, "Refused", refused.collect());
     add(&mut text, "Failed", ended(StepOutcome::Failed).map(step_line).collect());
     let line = |subject: String, why: &str| {
         format!("- {}: {}\n", markdown_code(&subject), markdown_prose(why, PROSE))

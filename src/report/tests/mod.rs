@@ -166,6 +166,7 @@ fn report(plan: &Plan) -> Report {
         });
     Report {
         digest: plan.digest.clone(),
+        refused: Vec::new(),
         steps: steps.collect(),
         blocked: plan.blocked.clone(),
         pending: plan.pending.clone(),
