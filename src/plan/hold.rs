@@ -69,7 +69,8 @@ fn strip(step: &mut Step, fields: &[String]) -> bool {
 }
 
 /// Of a plan that a guard refuses, what was never in question: fields that somebody changed on the platform are set again,
-/// except those that decide who can do what. Everything that was edited waits as a whole, since it is approved as a whole.
+/// except those that decide who can do what. Everything that was edited waits as a whole, since it is approved as a whole;
+/// what is left is refused by nobody.
 pub fn heals_only(mut plan: Plan) -> Plan {
     const DECIDE_WHO: [&str; 4] = ["enabled", "access", "ttl", "expire"];
     plan.steps.retain(|step| {
@@ -83,6 +84,7 @@ pub fn heals_only(mut plan: Plan) -> Plan {
     let mut stranded = Vec::new();
     block_the_stranded(&mut plan.steps, &mut stranded);
     plan.blocked.append(&mut stranded);
+    plan.refusals.clear();
     plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
     plan
 }

@@ -4,14 +4,15 @@
 //! writes are no returns, and a return counts once, however often it is seen before it is healed. With the third return
 //! within the window the field is *contested*: it is told and no longer set, and everything else goes on. The contest ends
 //! when the field is as declared again, when its manifest asks for something else, or after another window: then it is set
-//! once more, and the next return makes it contested at once. So a war costs one write in a window.
+//! once more, and the next return makes it contested at once. So a war costs one write in a window. An object that somebody
+//! deletes again and again is contested in the same way.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::plan::{Action, Cause, Change, Plan};
+use crate::plan::{Action, Cause, Plan, Step};
 use crate::resource::{Address, MARK_PREFIX, Phase, digest_of};
 
 /// Returns within the window that make a field contested.
@@ -19,6 +20,9 @@ pub(super) const RETURNS: usize = 3;
 
 /// The default window. Three returns within it are no accident at any sensible interval.
 pub const WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// Stands for the whole object among its fields.
+pub(super) const THE_OBJECT: &str = "";
 
 type Key = (Address, String);
 
@@ -47,16 +51,8 @@ impl Contests {
 
     /// Takes in a plan; gives the fields that become contested by it.
     pub(super) fn look(&mut self, plan: &Plan, now: Instant) -> Vec<Key> {
-        let mut differing: BTreeMap<Key, &Change> = BTreeMap::new();
-        for step in &plan.steps {
-            let is_setting = matches!(step.action, Action::Update | Action::Assign);
-            if !is_setting || step.phase == Phase::Credentials {
-                continue;
-            }
-            for change in step.changes.iter().filter(|change| is_a_field(&change.field)) {
-                differing.insert((step.address.clone(), change.field.clone()), change);
-            }
-        }
+        let differing: BTreeMap<Key, (String, bool)> =
+            plan.steps.iter().flat_map(settings).collect();
         let window = self.window;
         self.fields.retain(|key, field| {
             field.returns.retain(|at| now.duration_since(*at) < window);
@@ -67,8 +63,7 @@ impl Contests {
             field.ours.is_some() || field.is_open || !field.returns.is_empty()
         });
         let mut new = Vec::new();
-        for (key, change) in differing {
-            let wanted = digest_of(&change.after);
+        for (key, (wanted, is_drift)) in differing {
             let field = self.fields.entry(key.clone()).or_default();
             match &field.contested {
                 Some((_, then)) if *then != wanted => *field = Field::default(),
@@ -82,7 +77,7 @@ impl Contests {
                 Some(_) => continue,
                 None => {}
             }
-            let is_return = change.cause == Cause::Drift || field.ours.as_ref() == Some(&wanted);
+            let is_return = is_drift || field.ours.as_ref() == Some(&wanted);
             if !is_return {
                 *field = Field::default();
                 continue;
@@ -99,11 +94,11 @@ impl Contests {
         new
     }
 
-    /// A step that set these fields was carried out.
-    pub(super) fn wrote(&mut self, address: &Address, changes: &[Change]) {
-        for change in changes.iter().filter(|change| is_a_field(&change.field)) {
-            let field = self.fields.entry((address.clone(), change.field.clone())).or_default();
-            field.ours = Some(digest_of(&change.after));
+    /// A step was carried out.
+    pub(super) fn wrote(&mut self, step: &Step) {
+        for (key, (value, _)) in settings(step) {
+            let field = self.fields.entry(key).or_default();
+            field.ours = Some(value);
             field.is_open = false;
         }
     }
@@ -120,6 +115,27 @@ impl Contests {
             (u32::try_from(field.returns.len()).unwrap_or(u32::MAX), field.contested.is_some())
         })
     }
+}
+
+/// What a step sets: digest of the value, and whether it only makes good what somebody changed.
+fn settings(step: &Step) -> Vec<(Key, (String, bool))> {
+    let key = |field: &str| (step.address.clone(), field.to_owned());
+    match step.action {
+        _ if step.phase == Phase::Credentials => Vec::new(),
+        Action::Delete => Vec::new(),
+        Action::Update | Action::Assign => changes(step, key),
+        _ => vec![(key(THE_OBJECT), (String::new(), false))],
+    }
+}
+
+fn changes(step: &Step, key: impl Fn(&str) -> Key) -> Vec<(Key, (String, bool))> {
+    let fields = step.changes.iter().filter(|change| is_a_field(&change.field));
+    let fields = fields.filter(|change| change.cause != Cause::New);
+    fields
+        .map(|change| {
+            (key(&change.field), (digest_of(&change.after), change.cause == Cause::Drift))
+        })
+        .collect()
 }
 
 /// Marks and deliveries are no values that anybody declares.
@@ -146,7 +162,7 @@ mod tests {
 
     fn heal(contests: &mut Contests, plan: &Plan) {
         for step in &plan.steps {
-            contests.wrote(&step.address, &step.changes);
+            contests.wrote(step);
         }
     }
 

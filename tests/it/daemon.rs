@@ -532,3 +532,21 @@ fn every_call_carries_the_run_and_the_program() {
     let calls: u64 = status.passes[0].calls.iter().map(|calls| calls.calls).sum();
     assert_eq!(calls, journal.len() as u64);
 }
+
+#[test]
+fn an_object_that_somebody_deletes_again_and_again_is_contested() {
+    let world = world_of(&[("a", ""), ("b", "")]);
+    let daemon = Running::start(&world, Ways::default());
+    daemon.passes(1);
+    for round in 1..=3 {
+        let id = world.item("limits", "name", "a")["id"].clone();
+        world.api("DELETE", &format!("/platform/limits/{id}"), None);
+        let status = daemon.pass();
+        let is_contested = object(&status, "limit/a").state == ObjectState::Contested;
+        assert_eq!(is_contested, round == 3, "round {round}: {status:#?}");
+    }
+    assert_eq!(daemon.devices("a"), None);
+    daemon.meddle("b", &json!({"devices_count": 99}));
+    daemon.pass();
+    assert_eq!(daemon.devices("b"), Some(10));
+}

@@ -251,7 +251,15 @@ impl<'a, N: Narrator> Daemon<'a, N> {
     /// Takes in the last settled set. Whether another one is in force now.
     fn take_settled(&mut self) -> bool {
         let settled = self.settled.borrow_and_update().clone();
-        self.board.status.files = settled.status;
+        let before = std::mem::replace(&mut self.board.status.files, settled.status);
+        let files = &self.board.status.files;
+        if let Some(trouble) = files.trouble.as_ref().filter(|_| before.trouble != files.trouble) {
+            self.narrator.complain(&format!("watching the manifests: {trouble}"));
+        }
+        // A look that found nothing new.
+        if before.generation == files.generation {
+            return false;
+        }
         if !matches!(settled.reading, Reading::Unknown) && self.board.clear(State::RootUnknown) {
             self.narrator.say("all roots are there again");
         }

@@ -10,7 +10,7 @@ use crate::apply::{Report, StepOutcome};
 use crate::plan::{Plan, Step};
 use crate::resource::{Address, Desired, Drift};
 use crate::watch::backoff::Backoff;
-use crate::watch::contest::Contests;
+use crate::watch::contest::{Contests, THE_OBJECT};
 use crate::watch::culprit::Culprits;
 use crate::watch::status::{FieldStatus, ObjectState, ObjectStatus};
 
@@ -164,7 +164,11 @@ impl Standing<'_> {
             object.state = state;
             object.reason = Some(reason);
         }
-        for object in objects.values_mut() {
+        for (address, object) in objects.iter_mut() {
+            if self.contests.of(address, THE_OBJECT).1 {
+                object.state = ObjectState::Contested;
+                object.reason = Some("somebody else keeps deleting it".to_owned());
+            }
             let contested: Vec<&str> = object
                 .fields
                 .iter()

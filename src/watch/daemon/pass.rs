@@ -16,11 +16,12 @@ use crate::api::{Client, Reader};
 use crate::apply::{Event, OnError, Outcome, Report, StepOutcome};
 use crate::lock::{self, Holder, Lease, LeaseKey, LockError};
 use crate::observe::{ObserveError, Programs};
-use crate::plan::{self, Action, Cause, Effect, Holds, Plan, Policy};
+use crate::plan::{self, Cause, Effect, Holds, Plan, Policy};
 use crate::reconcile::{self, Prepared};
 use crate::report::Progress;
 use crate::resource::Drift;
 use crate::run::RunId;
+use crate::watch::contest::THE_OBJECT;
 use crate::watch::culprit::Changed;
 use crate::watch::status::{
     Approval, CallsByStatus, CurrentPass, PassOutcome, PassRecord, State, StepCount,
@@ -105,7 +106,11 @@ impl<N: Narrator> Daemon<'_, N> {
             fingerprint: super::hex(&self.in_force.fingerprint),
             digest: came.prepared.as_ref().map(|prepared| prepared.plan.digest.clone()),
             summary: came.prepared.as_ref().map(|p| p.plan.summary()).unwrap_or_default(),
-            plan: came.prepared.as_ref().and_then(kept),
+            plan: came.prepared.as_ref().and_then(|prepared| {
+                // What is refused is shown in full, also when healing went on beside it.
+                let whole = came.whole.as_ref().filter(|whole| !whole.refusals.is_empty());
+                kept(whole.unwrap_or(&prepared.plan), prepared.calls)
+            }),
             steps: came.report.as_ref().map(step_counts).unwrap_or_default(),
             calls: calls(&client),
             retries: retries(&client).values().sum(),
@@ -140,20 +145,16 @@ impl<N: Narrator> Daemon<'_, N> {
         let prepared = self.prepare(client, stop).await?;
         let (mut whole, mut prepared) = self.shape(prepared);
         let outcome_without_writes = |whole: &Plan, prepared: &Prepared| {
-            let Plan { unknown, blocked, refusals, .. } = &prepared.plan;
+            let Plan { unknown, blocked, .. } = &prepared.plan;
             match () {
                 () if reports_only && !whole.steps.is_empty() => PassOutcome::Reported,
-                () if !refusals.is_empty() => PassOutcome::Refused,
+                () if !whole.refusals.is_empty() => PassOutcome::Refused,
                 () if !unknown.is_empty() => PassOutcome::Unreadable,
                 () if !blocked.is_empty() => PassOutcome::Partial,
                 () => PassOutcome::Unchanged,
             }
         };
-        if !whole.is_converged() || !whole.refusals.is_empty() {
-            self.narrator.plan(if reports_only { &whole } else { &prepared.plan });
-        } else {
-            self.narrator.say("nothing to do");
-        }
+        self.show(&whole, &prepared.plan, reports_only);
         if reports_only || prepared.plan.steps.is_empty() {
             let outcome = outcome_without_writes(&whole, &prepared);
             let (whole, prepared) = (Some(whole), Some(prepared));
@@ -183,6 +184,22 @@ impl<N: Narrator> Daemon<'_, N> {
         Ok(Came { outcome, error: None, whole, prepared, report: Some(report) })
     }
 
+    /// Shows what is about to be done, and in full what a guard refuses, once.
+    fn show(&mut self, whole: &Plan, plan: &Plan, reports_only: bool) {
+        let approval = self.board.status.approval.as_ref();
+        let is_refused = !whole.refusals.is_empty();
+        let is_shown = approval.is_some_and(|approval| approval.digest == whole.digest);
+        if reports_only || (is_refused && !is_shown) {
+            self.narrator.plan(whole);
+        }
+        if !reports_only && !plan.is_converged() {
+            self.narrator.plan(plan);
+        }
+        if whole.is_converged() {
+            self.narrator.say("nothing to do");
+        }
+    }
+
     /// Reading may be broken off at any moment.
     async fn prepare(
         &self,
@@ -208,10 +225,13 @@ impl<N: Narrator> Daemon<'_, N> {
         if whole.unknown.is_empty() {
             for (address, field) in self.contests.look(&whole, now) {
                 self.board.status.totals.contested += 1;
+                let what = match field.as_str() {
+                    THE_OBJECT => format!("{address} is contested: somebody else deleted it"),
+                    field => format!("{address}: {field} is contested: somebody else set it"),
+                };
                 self.narrator.complain(&format!(
-                    "{address}: {field} is contested: somebody else set it again and again, so it \
-                     is left alone; look for another program that manages it, or let its manifest \
-                     go"
+                    "{what} again and again, so it is left alone\n  help: look for another program \
+                     that manages it, or take it out of its manifest"
                 ));
             }
         }
@@ -225,6 +245,11 @@ impl<N: Narrator> Daemon<'_, N> {
             holds.objects.insert(address.clone(), reason);
         }
         for (address, field) in self.contests.contested() {
+            if field == THE_OBJECT {
+                let reason = "it is contested: somebody else keeps deleting it".to_owned();
+                holds.objects.insert(address.clone(), reason);
+                continue;
+            }
             let reason = format!("{field} is contested: somebody else keeps setting it");
             holds.fields.insert((address.clone(), field.clone()), reason);
         }
@@ -337,9 +362,8 @@ impl<N: Narrator> Daemon<'_, N> {
             self.backoff.failed(&step.address, error, &self.in_force.desired, now);
         }
         for (step, told) in plan.steps.iter().zip(&report.steps) {
-            let is_setting = matches!(step.action, Action::Update | Action::Assign);
-            if told.outcome == StepOutcome::Applied && is_setting {
-                self.contests.wrote(&step.address, &step.changes);
+            if told.outcome == StepOutcome::Applied {
+                self.contests.wrote(step);
                 self.board.status.totals.drift_healed += drifts(step.changes.iter());
             }
         }
@@ -495,12 +519,11 @@ fn drifting(whole: &Plan, prepared: &Prepared) -> Vec<Changed> {
 }
 
 /// The plan as it is remembered; none if it says nothing.
-fn kept(prepared: &Prepared) -> Option<serde_json::Value> {
-    let plan = &prepared.plan;
+fn kept(plan: &Plan, calls: u64) -> Option<serde_json::Value> {
     if plan.is_converged() && plan.refusals.is_empty() && plan.drifted.is_empty() {
         return None;
     }
-    let mut document = serde_json::to_value(plan::document(plan, prepared.calls)).ok()?;
+    let mut document = serde_json::to_value(plan::document(plan, calls)).ok()?;
     if let Some(steps) = document.get_mut("steps").and_then(serde_json::Value::as_array_mut)
         && steps.len() > STEPS_KEPT
     {

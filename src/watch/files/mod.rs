@@ -232,6 +232,9 @@ impl Looker {
                 return Ok(());
             }
             self.pause(self.patience.gap)?;
+            if began.elapsed() >= 2 * self.patience.ceiling.max(self.patience.writers) {
+                self.tell_unrest();
+            }
             let is_restless = began.elapsed() >= self.patience.ceiling;
             if self.ear.lock().hint.is_some() && !is_restless {
                 continue;
@@ -341,13 +344,22 @@ impl Looker {
         });
     }
 
-    /// A look without a change is noted without waking anybody.
+    /// A look without a change is noted.
     fn looked(&self, tree: &Tree) {
         let status = self.status(tree);
-        self.sender.send_if_modified(|settled| {
+        self.sender.send_modify(|settled| {
             let generation = settled.status.generation;
             settled.status = FilesStatus { generation, ..status };
-            false
+        });
+    }
+
+    /// Says that the tree never is the same twice.
+    fn tell_unrest(&self) {
+        self.sender.send_if_modified(|settled| {
+            let says = "the manifests never come to rest, so they are not read".to_owned();
+            let is_new = settled.status.trouble.as_ref() != Some(&says);
+            settled.status.trouble = Some(says);
+            is_new
         });
     }
 
