@@ -72,12 +72,14 @@ impl Board {
         };
         (status.state, status.says) = match (&status.pass, gravest) {
             (_, Some((State::Stopping, condition))) => (State::Stopping, condition.says.clone()),
-            (Some(pass), _) if status.passes.is_empty() => {
-                (State::Starting, format!("first pass since {}", pass.began))
-            }
-            (Some(pass), _) => {
-                (State::Passing, format!("pass ({}) since {}", pass.trigger, pass.began))
-            }
+            (Some(pass), _) if status.passes.is_empty() => (
+                State::Starting,
+                format!("first pass since {}", pass.began.strftime("%H:%M:%S UTC")),
+            ),
+            (Some(pass), _) => (
+                State::Passing,
+                format!("pass ({}) since {}", pass.trigger, pass.began.strftime("%H:%M:%S UTC")),
+            ),
             (None, _) if status.passes.is_empty() => (State::Starting, "not begun yet".to_owned()),
             (None, Some((state, condition))) => (*state, condition.says.clone()),
             (None, None) => (State::Idle, "the platform is as the manifests say".to_owned()),
