@@ -25,6 +25,7 @@ mod findings;
 mod fuzz;
 mod guards;
 mod history;
+mod interrupted;
 mod killed;
 mod ledger;
 mod locks;

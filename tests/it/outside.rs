@@ -2,15 +2,11 @@
 
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
 use flespi_gitops::schemas;
 use serde_json::Value;
 
 use crate::support::World;
+use crate::support::listening::{Daemon, PATIENCE};
 
 const LIMIT: &str = "\
 apiVersion: flespi-gitops/v1
@@ -18,92 +14,6 @@ kind: Limit
 metadata: {name: starter}
 spec: {devices_count: 10}
 ";
-
-/// A busy machine may take so long for what takes a moment.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A daemon that listens.
-struct Daemon {
-    process: Child,
-    address: String,
-}
-
-impl Daemon {
-    fn start(world: &World, arguments: &[&str]) -> Self {
-        Self::with(world, arguments, &[])
-    }
-
-    fn with(world: &World, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut all = vec!["watch", "manifests", "--interval", "1h", "--listen", "127.0.0.1:0"];
-        all.extend(arguments);
-        let mut command = world.command(&all);
-        command.envs(environment.iter().copied());
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = lines
-            .by_ref()
-            .map(Result::unwrap)
-            .find_map(|line| {
-                let rest = line.strip_prefix("the page is at http://")?;
-                Some(rest.trim_end_matches('/').to_owned())
-            })
-            .expect("it says where it listens");
-        // What nobody reads would fill the pipe and stop the daemon.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address }
-    }
-
-    /// Status and body of the answer to a request with these headers beside `Host`.
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
-        let host = headers.iter().find(|(name, _)| *name == "host");
-        let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
-        request.push_str(&format!("host: {}\r\n", host.map_or(&*self.address, |(_, host)| host)));
-        for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head[9..12].parse().unwrap(), body.to_owned())
-    }
-
-    fn get(&self, path: &str) -> String {
-        let (status, body) = self.ask("GET", path, &[]);
-        assert_eq!(status, 200, "{path}: {body}");
-        body
-    }
-
-    fn status(&self) -> Value {
-        serde_json::from_str(&self.get("/status")).unwrap()
-    }
-
-    /// Waits until the status is as wanted.
-    fn wait(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
-            let status = self.status();
-            if is_so(&status) {
-                return status;
-            }
-            assert!(began.elapsed() < PATIENCE, "never {what}: {status}");
-            std::thread::sleep(Duration::from_millis(30));
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 #[test]
 fn a_daemon_tells_how_it_is_and_looks_again_when_asked_to() {

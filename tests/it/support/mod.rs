@@ -1,5 +1,8 @@
 //! A sandbox of its own for every test, and the real program run against it.
 
+#[cfg(unix)]
+pub mod listening;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
