@@ -13,6 +13,18 @@ pub fn canonical(kind: Kind, field: &str, value: &Value) -> Value {
         (Kind::Token, "ips") => ips(value),
         (Kind::Token, "origins") => origins(value),
         (Kind::Token, "access") => access(value),
+        _ => number(value),
+    }
+}
+
+/// A whole number is one, however it is written.
+fn number(value: &Value) -> Value {
+    /// Beyond this, neighbouring whole numbers are the same float.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value.as_f64() {
+        Some(float) if value.is_f64() && float.fract() == 0.0 && float.abs() < EXACT => {
+            Value::from(float as i64)
+        }
         _ => value.clone(),
     }
 }
@@ -52,19 +64,20 @@ fn access(value: &Value) -> Value {
     Value::Object(out)
 }
 
-/// Absent `ids` means all; absent `submodules` means every submodule, which an empty list does not.
+/// Null is as good as absent. Absent `ids` means all; absent `submodules` means every submodule, which an empty list does not.
 fn acl_entry(entry: &Value) -> Value {
     let Some(object) = entry.as_object() else {
         return entry.clone();
     };
     let mut out = object.clone();
+    out.retain(|_, value| !value.is_null());
     let is_mqtt = object.get("uri").and_then(Value::as_str) == Some("mqtt");
     for key in ["methods", "ids", "actions"] {
         if let Some(Value::Array(items)) = object.get(key) {
             out.insert(key.to_owned(), sorted(items.clone()));
         }
     }
-    if !is_mqtt && !object.contains_key("ids") {
+    if !is_mqtt && !out.contains_key("ids") {
         out.insert("ids".to_owned(), json!("all"));
     }
     if let Some(Value::Array(submodules)) = object.get("submodules") {
@@ -104,6 +117,12 @@ mod tests {
     fn differ(field: &str, a: Value, b: Value) {
         let (a, b) = (canonical(Kind::Token, field, &a), canonical(Kind::Token, field, &b));
         assert_ne!(a, b, "{field}");
+    }
+
+    #[test]
+    fn a_whole_number_may_come_back_as_a_float() {
+        same("ttl", json!(3600), json!(3600.0));
+        differ("ttl", json!(3600), json!(3600.5));
     }
 
     #[test]
