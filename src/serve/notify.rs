@@ -54,9 +54,9 @@ impl Told {
     /// What is to be told now.
     fn lines(&mut self, status: &Status, is_well: bool) -> String {
         let mut lines = String::new();
-        // The service is up as soon as its loop is: a platform that is away is no reason to be
-        // killed and begun again.
-        if !self.ready && status.state != State::Starting {
+        // The service is up as soon as its loop is: a first pass that takes long, or a platform that
+        // is away, is no reason to be killed and begun again.
+        if !self.ready && (status.pass.is_some() || status.state != State::Starting) {
             self.ready = true;
             lines.push_str("READY=1\n");
         }
@@ -105,6 +105,8 @@ fn send(_: &Manager, _: &str) -> std::io::Result<()> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::watch::Trigger;
+    use crate::watch::status::CurrentPass;
     use std::sync::Arc;
     use tokio::net::UnixDatagram;
 
@@ -131,7 +133,15 @@ mod tests {
         let telling = tokio::spawn(tell(manager, receiver));
         let first = heard(&socket).await;
         assert!(first.contains("STATUS=reading\n") && !first.contains("READY"), "{first}");
-        sender.send_replace(status(State::Idle, "all is well\nREADY=0"));
+        let mut passing = Status::clone(&status(State::Starting, "all is well\nREADY=0"));
+        passing.pass = Some(CurrentPass {
+            run: "r".to_owned(),
+            trigger: Trigger::Start,
+            began: jiff::Timestamp::now(),
+            planned: None,
+            settled: 0,
+        });
+        sender.send_replace(Arc::new(passing));
         let mut text = String::new();
         while !text.contains("STATUS=all is well READY=0\nWATCHDOG=1\n") {
             text = heard(&socket).await;

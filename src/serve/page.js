@@ -111,7 +111,7 @@ function banner(status, objects) {
   const headline = isLeft ? "In sync but for what is below" : title[status.state] || words(status.state);
   at("banner").className = "banner " + (isLeft ? "caution" : tone[status.state] || "calm");
   at("state").textContent = headline;
-  at("says").textContent = status.says;
+  at("says").textContent = isLeft ? "everything else on the platform is as the manifests say" : status.says;
   document.title = `${headline} · ${status.stack}`;
   const pass = status.pass;
   at("progress").hidden = !pass;
