@@ -54,6 +54,14 @@ impl Object {
         self.fields.get(self.kind.label_field()).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// When a token ends if nobody uses it from now on, in unix seconds: it lives for as long as either of its bounds holds.
+    pub fn ends_at(&self) -> Option<i64> {
+        let number = |name: &str| self.fields.get(name).and_then(Value::as_i64).filter(|n| *n > 0);
+        let used = number("accessed").or_else(|| number("created"));
+        let unused = number("ttl").zip(used).map(|(ttl, used)| used.saturating_add(ttl));
+        number("expire").max(unused)
+    }
+
     /// The object's mark, if it has a whole one of `stack`.
     pub fn mark_of(&self, stack: &str) -> Option<&Mark> {
         self.mark.as_ref().ok().and_then(Option::as_ref).filter(|mark| mark.stack == stack)

@@ -19,10 +19,19 @@ pub struct Prepared {
     pub plan: Plan,
     /// Id of our own account.
     pub own_account: i64,
-    /// Ids of what carries the mark of the stack.
-    pub found: BTreeMap<Address, i64>,
+    /// What carries the mark of the stack.
+    pub found: BTreeMap<Address, Found>,
     /// API calls that it took to make the plan.
     pub calls: u64,
+}
+
+/// An object of the stack that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Its id.
+    pub id: i64,
+    /// When a token ends if nobody uses it, in unix seconds.
+    pub ends_at: Option<i64>,
 }
 
 /// Reads the platform and plans. Changes nothing.
@@ -54,8 +63,10 @@ pub async fn prepare(
         made = plan(desired, &actual, &secrets, &details, policy);
     }
     let calls = calls(&reader) - before;
-    let marked = actual.objects.values();
-    let marked = marked.filter_map(|o| Some((o.mark_of(&desired.stack)?.address.clone(), o.id)));
+    let marked = actual.objects.values().filter_map(|object| {
+        let found = Found { id: object.id, ends_at: object.ends_at() };
+        Some((object.mark_of(&desired.stack)?.address.clone(), found))
+    });
     let found = marked.collect();
     Ok(Prepared { plan: made, own_account: actual.identity.account, found, calls })
 }

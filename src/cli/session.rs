@@ -150,6 +150,14 @@ impl Session {
         }
     }
 
+    /// A client with the token as it is where it came from by now; none for the embedded platform, whose token stays.
+    pub(super) fn client_again(&self, common: &Common, output: &Output) -> Option<Client> {
+        if self.sandbox.is_some() {
+            return None;
+        }
+        self.client.signed_with(&token(common, output).ok()?).ok()
+    }
+
     /// Lets go of the platform; the embedded one writes its state down.
     pub(super) async fn close(self, output: &Output) {
         if let Some(sandbox) = self.sandbox

@@ -226,7 +226,12 @@ async fn follow(
         lock_timeout: args.gate.lock_timeout,
         clock: Arc::new(jiff::Timestamp::now),
     };
-    let platform = (&session.client, &session.signer, gate);
+    let platform = watch::Platform {
+        client: session.client.clone(),
+        signer: &session.signer,
+        gate,
+        renew: Box::new(|| session.client_again(common, output)),
+    };
     let teller = Teller { paths: &args.paths, session, common, output };
     let run = &session.run;
     let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, teller);

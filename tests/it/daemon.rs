@@ -20,7 +20,7 @@ use flespi_gitops::sandbox::Options;
 use flespi_gitops::watch::files::{Files, Patience, Reading};
 use flespi_gitops::watch::status::{ObjectState, ObjectStatus, PassOutcome, State, Status};
 use flespi_gitops::watch::{
-    self, Daemon, Ended, FirstPass, Gate, InForce, Narrator, Trigger, Wake,
+    self, Daemon, Ended, FirstPass, Gate, InForce, Narrator, Platform, Trigger, Wake,
 };
 use serde_json::{Value, json};
 
@@ -129,7 +129,7 @@ impl<'w> Running<'w> {
                 let (signer, run) = (Signer::default(), RunId::new());
                 let leases = FileLeases::new(&state);
                 let gate = Gate { leases: &leases, platform: "sandbox".to_owned() };
-                let platform = (&client, &signer, gate);
+                let platform = Platform { client, signer: &signer, gate, renew: Box::new(|| None) };
                 let daemon =
                     Daemon::new(platform, &run, files, in_force, woken, sender, options, Silent);
                 daemon.run(stopped).await;
@@ -549,4 +549,16 @@ fn an_object_that_somebody_deletes_again_and_again_is_contested() {
     daemon.meddle("b", &json!({"devices_count": 99}));
     daemon.pass();
     assert_eq!(daemon.devices("b"), Some(10));
+}
+
+#[test]
+fn a_token_is_shown_with_the_time_at_which_it_ends() {
+    let world = World::new();
+    let token = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: t}\nspec: {access: standard, ttl: 1h, expire: 4102444800}\n";
+    world.write("manifests/token.yaml", token);
+    let daemon = Running::start(&world, Ways::default());
+    daemon.passes(1);
+    let status = daemon.pass();
+    let ends = object(&status, "token/t").ends_at.unwrap();
+    assert_eq!(ends.as_second(), 4_102_444_800, "the later of its two ends");
 }

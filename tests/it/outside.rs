@@ -159,3 +159,48 @@ fn an_address_that_is_taken_is_told() {
     assert!(run.stderr.contains(&format!("--listen {address}")), "{}", run.stderr);
     assert_eq!(world.writes().len(), 0);
 }
+
+#[test]
+fn a_removed_root_and_an_invalid_set_are_seen_from_outside() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let daemon = Daemon::start(&world, &["--prune"]);
+    daemon.wait("idle", |status| status["state"] == "idle");
+    world.edit("manifests/limit.yaml", "10", "many");
+    let status = daemon.wait("invalid", |status| status["state"] == "set_invalid");
+    assert!(status["set"]["findings"][0]["place"].as_str().unwrap().contains("limit.yaml:4:"));
+    std::fs::remove_dir_all(world.path().join("manifests")).unwrap();
+    let status = daemon.wait("unknown", |status| status["state"] == "root_unknown");
+    assert!(status["files"]["roots"][0]["unknown"].is_string(), "{status}");
+    assert_eq!(world.count("limits"), 1);
+    world.write("manifests/limit.yaml", LIMIT);
+    daemon.wait("idle", |status| status["state"] == "idle");
+}
+
+#[test]
+fn a_master_token_that_was_replaced_in_its_file_is_read_again() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    world.write("token", &world.token());
+    let environment = [("FLESPI_TOKEN", ""), ("FLESPI_TOKEN_FILE", "token")];
+    let daemon = Daemon::with(&world, &[], &environment);
+    daemon.wait("idle", |status| status["state"] == "idle");
+    let refused = serde_json::json!({"rules": [
+        {"path": "/auth/*", "count": 1, "effect": {"answer": {"status": 401}}},
+    ]});
+    let made = world.api(
+        "POST",
+        "/platform/tokens?fields=key",
+        Some(&serde_json::json!([{"info": "next", "access": {"type": 1}, "ttl": 86400}])),
+    );
+    world.write("token", made[0]["key"].as_str().unwrap());
+    world.faults(&refused);
+    daemon.signal("-HUP");
+    daemon.wait("away", |status| status["state"] == "platform_away");
+    world.empty_journal();
+    daemon.wait("back", |status| status["state"] == "idle");
+    let (_, answer) = world.call("GET", "/_sandbox/journal", None, None, None);
+    let token = answer["result"][0]["token_id"].clone();
+    let next = world.item("tokens", "info", "next")["id"].clone();
+    assert_eq!(token, next);
+}

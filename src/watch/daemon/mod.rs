@@ -77,6 +77,18 @@ pub struct Gate<'a> {
     pub platform: String,
 }
 
+/// A platform to work on.
+pub struct Platform<'a> {
+    /// Talks to it.
+    pub client: Client,
+    /// Signs marks.
+    pub signer: &'a Signer,
+    /// Who else may write.
+    pub gate: Gate<'a>,
+    /// Gives a new client when the platform no longer takes the token: it may have been replaced where it came from.
+    pub renew: Box<dyn FnMut() -> Option<Client> + 'a>,
+}
+
 /// The set that is applied.
 #[derive(Debug, Clone)]
 pub struct InForce {
@@ -103,9 +115,7 @@ impl InForce {
 
 /// The daemon.
 pub struct Daemon<'a, N> {
-    client: &'a Client,
-    signer: &'a Signer,
-    gate: Gate<'a>,
+    platform: Platform<'a>,
     files: Files,
     settled: watch::Receiver<Settled>,
     woken: Woken,
@@ -126,7 +136,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
     /// A daemon that begins with the set `in_force`, found in the first settled set of `files`.
     #[expect(clippy::too_many_arguments, reason = "what a process is made of, once")]
     pub fn new(
-        (client, signer, gate): (&'a Client, &'a Signer, Gate<'a>),
+        platform: Platform<'a>,
         run: &RunId,
         files: Files,
         in_force: InForce,
@@ -137,15 +147,14 @@ impl<'a, N: Narrator> Daemon<'a, N> {
     ) -> Self {
         let stack = in_force.desired.stack.clone();
         let seconds = options.interval.as_secs();
-        let mut first = Status::starting(run.to_string(), stack, gate.platform.clone(), seconds);
+        let mut first =
+            Status::starting(run.to_string(), stack, platform.gate.platform.clone(), seconds);
         first.started = (options.clock)();
         let mut settled = files.settled();
         first.files = settled.borrow_and_update().status.clone();
         let board = Board::new(first, status, Arc::clone(&options.clock));
         let mut daemon = Self {
-            client,
-            signer,
-            gate,
+            platform,
             files,
             settled,
             woken,

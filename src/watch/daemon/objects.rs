@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::apply::{Report, StepOutcome};
 use crate::plan::{Plan, Step};
+use crate::reconcile::Found;
 use crate::resource::{Address, Desired, Drift};
 use crate::watch::backoff::Backoff;
 use crate::watch::contest::{Contests, THE_OBJECT};
@@ -20,7 +21,7 @@ pub(super) struct Standing<'a> {
     /// The plan before anything was held back.
     pub(super) whole: &'a Plan,
     pub(super) report: Option<&'a Report>,
-    pub(super) found: &'a BTreeMap<Address, i64>,
+    pub(super) found: &'a BTreeMap<Address, Found>,
     pub(super) backoff: &'a Backoff,
     pub(super) contests: &'a Contests,
     pub(super) culprits: &'a Culprits,
@@ -34,9 +35,12 @@ impl Standing<'_> {
     pub(super) fn objects(&self) -> BTreeMap<Address, ObjectStatus> {
         let mut objects = BTreeMap::new();
         for (address, declared) in &self.desired.objects {
+            let found = self.found.get(address);
+            let ends_at = found.and_then(|found| found.ends_at);
             let object = ObjectStatus {
                 source: Some(declared.origin.to_string()),
-                id_on_platform: declared.bound_id.or_else(|| self.found.get(address).copied()),
+                id_on_platform: declared.bound_id.or_else(|| found.map(|found| found.id)),
+                ends_at: ends_at.and_then(|at| Timestamp::from_second(at).ok()),
                 drift: declared.lifecycle.drift,
                 ..self.blank(address)
             };

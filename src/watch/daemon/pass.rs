@@ -12,7 +12,7 @@ use super::board::count_step;
 use super::narrator::{Ended, Narrator};
 use super::objects::Standing;
 use super::{Daemon, FirstPass, LONGEST_ABSENCE, Retries};
-use crate::api::{Client, Reader};
+use crate::api::{ApiError, Class, Client, Reader};
 use crate::apply::{Event, OnError, Outcome, Report, StepOutcome};
 use crate::lock::{self, Holder, Lease, LeaseKey, LockError};
 use crate::observe::{ObserveError, Programs};
@@ -67,7 +67,7 @@ impl<N: Narrator> Daemon<'_, N> {
 
     async fn pass_as(&mut self, run: RunId, trigger: Trigger, stop: &watch::Receiver<bool>) {
         let began = Instant::now();
-        let client = self.client.for_run(run.as_str());
+        let client = self.platform.client.for_run(run.as_str());
         let current = CurrentPass {
             run: run.to_string(),
             trigger,
@@ -87,6 +87,7 @@ impl<N: Narrator> Daemon<'_, N> {
             }
             Err(Hindrance::Away(error)) => {
                 self.narrator.away(&error);
+                self.renew(&error);
                 Came::to_nothing(PassOutcome::Unreadable, words(&error))
             }
             Err(Hindrance::Standby(error)) => {
@@ -134,6 +135,15 @@ impl<N: Narrator> Daemon<'_, N> {
         self.board.publish();
     }
 
+    /// A token that is refused may have been replaced where it came from.
+    fn renew(&mut self, error: &ObserveError) {
+        let is_refused =
+            matches!(error, ObserveError::Identity(ApiError { class: Class::Unauthorized, .. }));
+        if is_refused && let Some(client) = (self.platform.renew)() {
+            self.platform.client = client;
+        }
+    }
+
     async fn work(
         &mut self,
         client: &Client,
@@ -141,7 +151,7 @@ impl<N: Narrator> Daemon<'_, N> {
         reports_only: bool,
         stop: &watch::Receiver<bool>,
     ) -> Result<Came, Hindrance> {
-        let fences = self.gate.leases.fences().await;
+        let fences = self.platform.gate.leases.fences().await;
         let prepared = self.prepare(client, stop).await?;
         let (mut whole, mut prepared) = self.shape(prepared);
         let outcome_without_writes = |whole: &Plan, prepared: &Prepared| {
@@ -210,7 +220,7 @@ impl<N: Narrator> Daemon<'_, N> {
         let policy = Policy { prune: self.options.prune };
         let desired = &self.in_force.desired;
         tokio::select! {
-            prepared = reconcile::prepare(desired, client, self.signer, policy, Programs::Run) => {
+            prepared = reconcile::prepare(desired, client, self.platform.signer, policy, Programs::Run) => {
                 prepared.map_err(Hindrance::Away)
             }
             () = stopped(&mut stop) => Err(Hindrance::Stopped),
@@ -267,13 +277,13 @@ impl<N: Narrator> Daemon<'_, N> {
         stop: &watch::Receiver<bool>,
     ) -> Result<Lease, Hindrance> {
         let stack = self.in_force.desired.stack.clone();
-        let key = LeaseKey { platform: self.gate.platform.clone(), account, stack };
+        let key = LeaseKey { platform: self.platform.gate.platform.clone(), account, stack };
         let holder = Holder::this_process("watch", run);
         let mut stop = stop.clone();
         let waiting = |_: &lock::LockInfo| tracing::info!("waiting for another run");
         let patience = self.options.lock_timeout;
         tokio::select! {
-            lease = lock::acquire(self.gate.leases, &key, &holder, patience, waiting) => {
+            lease = lock::acquire(self.platform.gate.leases, &key, &holder, patience, waiting) => {
                 lease.map_err(Hindrance::Standby)
             }
             () = stopped(&mut stop) => Err(Hindrance::Stopped),
@@ -308,8 +318,14 @@ impl<N: Narrator> Daemon<'_, N> {
                 }
             }
         };
-        let doing =
-            reconcile::carry_out(prepared, client, self.signer, OnError::Finish, stop, sender);
+        let doing = reconcile::carry_out(
+            prepared,
+            client,
+            self.platform.signer,
+            OnError::Finish,
+            stop,
+            sender,
+        );
         tokio::join!(doing, telling).0
     }
 
@@ -503,7 +519,7 @@ fn drifting(whole: &Plan, prepared: &Prepared) -> Vec<Changed> {
         let id = match &step.effect {
             Effect::Update(effect) => Some(effect.id),
             Effect::AssignLimit { id, .. } => Some(*id),
-            _ => prepared.found.get(&step.address).copied(),
+            _ => prepared.found.get(&step.address).map(|found| found.id),
         };
         let drifted = step.changes.iter().filter(|change| change.cause == Cause::Drift);
         drifted.filter_map(move |change| {
