@@ -5,6 +5,9 @@
 //! accounts.
 
 mod bins;
+mod traces;
+
+pub use traces::{Fate, KeyState, Questions};
 
 use std::collections::BTreeMap;
 
@@ -27,6 +30,11 @@ pub struct Actual {
     by_owner: BTreeMap<i64, Vec<(Kind, i64)>>,
     /// The kinds that could not be read, and why. Nothing is known of their objects.
     pub unknown: BTreeMap<Kind, String>,
+    /// What time it is on the platform, in unix seconds.
+    pub now: i64,
+    /// What became of declared tokens that are not there, as far as their accounts say it; none as
+    /// long as nobody asked.
+    pub fates: Option<BTreeMap<Address, Fate>>,
 }
 
 /// One object on the platform.
@@ -112,6 +120,8 @@ pub async fn platform(reader: &Reader, signer: &Signer) -> Result<Actual, Observ
         objects: BTreeMap::new(),
         by_owner: BTreeMap::new(),
         unknown: BTreeMap::new(),
+        now: reader.now(),
+        fates: None,
     };
     let mut readings = JoinSet::new();
     for kind in Kind::ALL {
@@ -183,6 +193,22 @@ impl Actual {
     }
 }
 
+/// Answers what a first plan has to know.
+pub async fn answer(
+    reader: &Reader,
+    signer: &Signer,
+    stack: &str,
+    questions: &Questions,
+    actual: &mut Actual,
+    secrets: &mut Secrets,
+) {
+    let own = actual.identity.account;
+    actual.fates = Some(traces::fates(reader, signer, stack, own, questions).await);
+    if !questions.undelivered.is_empty() {
+        secrets.keys = traces::keys(reader, &questions.undelivered).await;
+    }
+}
+
 /// What accounts hold of kinds that we do not manage, as far as the platform said it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents(BTreeMap<i64, BTreeMap<String, u64>>);
@@ -224,6 +250,8 @@ pub struct Secrets {
     pub passwords: BTreeMap<Address, Password>,
     /// For every declared token with sinks, how they are filled.
     pub sinks: BTreeMap<Address, SinkState>,
+    /// For tokens that were issued and not delivered, whether their keys can still be had.
+    pub keys: BTreeMap<i64, KeyState>,
 }
 
 /// How a declared password compares with the one that was last set.

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::api::{Client, Reader, Writer};
 use crate::apply::{Apply, Event, OnError, Report, apply};
 use crate::observe::{self, Actual, Details, ObserveError, Programs};
-use crate::plan::{Plan, Policy, absences, accounts_at_risk, plan};
+use crate::plan::{Plan, Policy, absences, accounts_at_risk, plan, questions};
 use crate::resource::{Address, Desired, Signer};
 
 /// A plan and what it was made of.
@@ -48,8 +48,8 @@ pub async fn prepare(
 ) -> Result<Prepared, ObserveError> {
     let reader = Reader::new(client.clone());
     let before = calls(&reader);
-    let actual = observe::platform(&reader, signer).await?;
-    let secrets = observe::secrets(desired, &actual, programs).await;
+    let mut actual = observe::platform(&reader, signer).await?;
+    let mut secrets = observe::secrets(desired, &actual, programs).await;
     let mut details = Details::default();
     let absences = absences(desired, &actual);
     if !absences.is_empty() {
@@ -57,6 +57,12 @@ pub async fn prepare(
         details.bins = observe::bins(&reader, absences, own_account, signer).await;
     }
     let mut made = plan(desired, &actual, &secrets, &details, policy);
+    let open = questions(&made, desired);
+    if !open.is_empty() {
+        let stack = &desired.stack;
+        observe::answer(&reader, signer, stack, &open, &mut actual, &mut secrets).await;
+        made = plan(desired, &actual, &secrets, &details, policy);
+    }
     let at_risk = accounts_at_risk(&made, &actual);
     if !at_risk.is_empty() {
         details.contents = observe::contents(&reader, &at_risk).await;

@@ -10,7 +10,7 @@ use crate::history::Record;
 use crate::lock::Locks;
 use crate::manifest;
 use crate::plan::PlanDocument;
-use crate::report::Explanation;
+use crate::report::{Explanation, StatusDocument};
 use crate::watch::Status;
 
 /// All schemas.
@@ -21,6 +21,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     all.push(("plan.schema.json", written::<PlanDocument<'_>>("Plan")));
     all.push(("report.schema.json", written::<ReportDocument<'_>>("Report")));
     all.push(("run.schema.json", written::<Record>("Run")));
+    all.push(("stack-status.schema.json", written::<StatusDocument<'_>>("StackStatus")));
     all.push(("status.schema.json", written::<Status>("Status")));
     all
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rand::RngExt;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
+use super::clock::Clock;
 use super::error::{ApiError, Class};
 use super::request::{Method, Request};
 use super::retry::{self, Next};
@@ -46,6 +47,7 @@ pub struct Client {
     trace: Option<HeaderValue>,
     permits: Arc<Semaphore>,
     stats: Arc<Stats>,
+    clock: Arc<Clock>,
 }
 
 impl fmt::Debug for Client {
@@ -97,6 +99,7 @@ impl Client {
             trace: settings.trace.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()),
             permits: Arc::new(Semaphore::new(CONCURRENCY)),
             stats: Arc::default(),
+            clock: Arc::default(),
         })
     }
 
@@ -124,6 +127,11 @@ impl Client {
     /// The counts of all calls made by this client and those that were made from it.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// What time it is on the platform, in unix seconds, as its last answer told.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// Sends `request`, again where that is safe, and waits for the answer.
@@ -163,6 +171,8 @@ impl Client {
         let response = self.dispatch(request).await?;
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        date.into_iter().for_each(|date| self.clock.heard(date));
         let body = read_body(request, response).await;
         tracing::debug!(status = status.as_u16(), cid = request.cid, "{request:?}");
         if status.is_success() {

@@ -6,7 +6,9 @@
 
 pub mod assumptions;
 pub mod client;
+mod clock;
 pub mod error;
+mod log;
 mod read;
 pub mod request;
 pub mod retry;
@@ -15,6 +17,7 @@ mod write;
 
 pub use client::{Client, Settings};
 pub use error::{ApiError, Class};
+pub use log::Deletion;
 pub use read::{Identity, ListError, Reader};
 pub use stats::{CallCount, Stats};
 pub use write::{Created, Writer};

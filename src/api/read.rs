@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 
 use super::assumptions::{IDS_PER_CALL, KEY_FIELD, PAGE_SIZE};
 use super::client::{Answer, Client};
-use super::error::ApiError;
+use super::error::{ApiError, Class};
+use super::log::Deletion;
 use super::request::{self, Request};
 use crate::resource::Kind;
 use crate::secret::SecretString;
@@ -85,6 +86,36 @@ impl Reader {
     /// The client's counts of calls.
     pub fn stats(&self) -> &super::Stats {
         self.client.stats()
+    }
+
+    /// What time it is on the platform, in unix seconds: as its last answer told, and this machine's
+    /// own time before there was one.
+    pub fn now(&self) -> i64 {
+        self.client.now()
+    }
+
+    /// The tokens that were deleted in the account `owner`, newest first, as far as the log of the
+    /// account goes back; `None` is our own account.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn deleted_tokens(&self, owner: Option<i64>) -> Result<Vec<Deletion>, ApiError> {
+        let answer = self.client.send(&request::token_log(owner)).await?;
+        Ok(answer.items.into_iter().filter_map(Deletion::of).collect())
+    }
+
+    /// The id of the token that `key` is of; none if it is of none.
+    ///
+    /// # Errors
+    /// [`ApiError`] when that cannot be told.
+    pub async fn token_of(&self, key: &SecretString) -> Result<Option<i64>, ApiError> {
+        // What cannot be sent as a key is none.
+        let Ok(client) = self.client.signed_with(key) else { return Ok(None) };
+        match (Self { client }).identity().await {
+            Ok(identity) => Ok(identity.map(|identity| identity.token)),
+            Err(error) if error.class == Class::Unauthorized => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Who we are. `None` if the answer does not say it.

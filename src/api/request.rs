@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::assumptions::{KEY_FIELD, LIMIT_TYPE, LOG_RECORDS, SUBACCOUNT_TYPE, TOKEN_TYPE};
+use super::assumptions::{
+    KEY_FIELD, LIMIT_TYPE, LOG_RECORDS, SUBACCOUNT_TYPE, TOKEN_LOG_FILTER, TOKEN_LOG_RECORDS,
+    TOKEN_TYPE,
+};
 use crate::resource::{Kind, quota};
 use crate::secret::{ExposeSecret, SecretString};
 
@@ -167,6 +170,13 @@ pub fn logs(kind: Kind, id: i64) -> Request {
     Request::new(Method::Get, format!("/platform/{collection}/{id}/logs?data={data}"))
 }
 
+/// What happened to the tokens of the account `owner`, newest first; `None` is our own.
+pub fn token_log(owner: Option<i64>) -> Request {
+    let query = json!({"count": TOKEN_LOG_RECORDS, "reverse": true, "filter": TOKEN_LOG_FILTER});
+    let path = format!("/platform/customer/logs?data={}", encode(&query.to_string()));
+    Request { cid: owner, ..Request::new(Method::Get, path) }
+}
+
 /// Creates items in the account `owner`; `None` is our own.
 pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Value>) -> Request {
     let fields = match kind {
@@ -233,6 +243,20 @@ fn created_fields(kind: Kind) -> &'static str {
     }
 }
 
+/// Text as it may stand in a query.
+fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(2 * text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                out.push(char::from(byte));
+            }
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
 fn join(ids: &[i64]) -> String {
     ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
 }
@@ -259,6 +283,14 @@ mod tests {
         let request = create(Kind::Subaccount, Some(7), vec![json!({"name": "a"})]);
         assert_eq!(line(&request), "POST /platform/subaccounts?fields=id,cid,limit_id,metadata");
         assert_eq!(request.cid, Some(7));
+    }
+
+    #[test]
+    fn a_log_is_asked_for_with_an_encoded_document() {
+        let request = token_log(Some(7));
+        let expected = "GET /platform/customer/logs?data=%7B%22count%22%3A1000%2C%22filter%22%3A%22\
+                        origin_type%3D33%22%2C%22reverse%22%3Atrue%7D";
+        assert_eq!((line(&request).as_str(), request.cid), (expected, Some(7)));
     }
 
     #[test]

@@ -30,11 +30,16 @@ pub(super) struct NewItem {
 }
 
 impl NewItem {
-    /// Whether `item` carries the mark that this one was given.
+    /// Whether `item` carries the mark that this one was given, of the same generation.
     fn is(&self, item: &Map<String, Value>) -> bool {
-        let metadata = item.get("metadata").and_then(Value::as_object);
-        let mark = metadata.and_then(|metadata| Mark::read(metadata).ok().flatten());
-        mark.is_some_and(|mark| mark.stack == self.stack && mark.address == self.address)
+        let mark_of = |metadata: Option<&Value>| {
+            Mark::read(metadata.and_then(Value::as_object)?).ok().flatten()
+        };
+        let number = mark_of(self.body.get("metadata")).map_or(1, |mark| mark.number());
+        let mark = mark_of(item.get("metadata"));
+        mark.is_some_and(|mark| {
+            mark.stack == self.stack && mark.address == self.address && mark.number() == number
+        })
     }
 }
 

@@ -14,12 +14,14 @@ use super::job::{Done, Failure, Job, Results, Work};
 use super::ledger::{Learnt, Ledger, Made, marked};
 use super::report::{Report, StepOutcome};
 use super::restore::{self, Record};
+use super::rotate::Delivery;
 use super::scheduler::Scheduler;
-use super::{batch, create};
+use super::{batch, create, rotate};
 use crate::api::Writer;
 use crate::api::assumptions::{IDS_PER_CALL, ITEMS_PER_POST, TOKENS_PER_POST};
-use crate::plan::{CreateEffect, Effect, Pending, Plan, Step, UpdateEffect};
+use crate::plan::{CreateEffect, Effect, Pending, Plan, Retirement, Step, UpdateEffect};
 use crate::resource::{Address, Kind, Signer};
+use crate::secret::Sink;
 
 /// Jobs under way at once; each may make a few calls in a row.
 const JOBS_AT_ONCE: usize = 8;
@@ -225,7 +227,20 @@ impl<'a> Run<'a> {
                     let work = Work::Credentials(Box::new(job));
                     self.queue.push_back(Job { steps: vec![at], work });
                 }
+                Effect::HandOver(effect) => {
+                    let delivery = self.delivery(effect.owner, &effect.deliver);
+                    let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
+                    let work = Work::HandOver { id: effect.id, metadata, delivery };
+                    self.queue.push_back(Job { steps: vec![at], work });
+                }
                 Effect::Delete { kind, .. } => deletions.entry(*kind).or_default().push(at),
+                Effect::Retire(effect) => {
+                    let signer = self.apply.signer.clone();
+                    let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
+                    let token = Retirement { metadata, ..(**effect).clone() };
+                    let work = Work::Retire { token: Box::new(token), signer };
+                    self.queue.push_back(Job { steps: vec![at], work });
+                }
             }
         }
         for ((kind, owner), steps) in creations {
@@ -266,6 +281,8 @@ impl<'a> Run<'a> {
             Effect::Restore { id, .. }
             | Effect::AssignLimit { id, .. }
             | Effect::Delete { id, .. } => Some(*id),
+            Effect::HandOver(effect) => Some(effect.id),
+            Effect::Retire(effect) => Some(effect.id),
             Effect::VerifyLimit { .. } | Effect::Create(_) => {
                 self.learnt.id(&self.step(at).address)
             }
@@ -293,18 +310,28 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn delivery(&self, owner: i64, sinks: &[Sink]) -> Delivery {
+        Delivery { owner, signer: self.apply.signer.clone(), sinks: sinks.to_vec() }
+    }
+
     fn create_jobs(&mut self, kind: Kind, owner: i64, steps: &[usize]) {
         let size = if kind == Kind::Token { TOKENS_PER_POST } else { ITEMS_PER_POST };
         for chunk in steps.chunks(size) {
             let mut items: Vec<NewItem> = Vec::with_capacity(chunk.len());
             let mut sinks = Vec::new();
+            let mut notes_delivery = false;
             for at in chunk {
                 if let Effect::Create(effect) = &self.step(*at).effect {
                     items.push(self.new_item(*at, effect, owner));
+                    notes_delivery |= effect.notes_delivery;
                     sinks.extend(effect.deliver.iter().cloned());
                 }
             }
             let work = match (kind, items.len()) {
+                (Kind::Token, 1) if notes_delivery => {
+                    let delivery = self.delivery(owner, &sinks);
+                    Work::Issue { item: items.remove(0), delivery }
+                }
                 (Kind::Token, 1) => Work::CreateToken { owner, item: items.remove(0), sinks },
                 _ => Work::Create { kind, owner, items },
             };
@@ -459,6 +486,13 @@ async fn work(writer: &Writer, own_account: i64, job: Job) -> (Vec<usize>, Resul
         Work::CreateToken { owner, item, sinks } => {
             vec![create::create_token(writer, own_account, *owner, item, sinks).await]
         }
+        Work::Issue { item, delivery } => {
+            vec![rotate::issue(writer, own_account, item, delivery).await]
+        }
+        Work::HandOver { id, metadata, delivery } => {
+            vec![rotate::hand_over(writer, *id, metadata.clone(), delivery).await]
+        }
+        Work::Retire { token, signer } => vec![rotate::retire(writer, token, signer).await],
         Work::Update { kind, ids, body } => batch::update(writer, *kind, ids, body).await,
         Work::Deliver { id, body, sinks } => {
             vec![batch::update_and_deliver(writer, *id, body.as_ref(), sinks).await]

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use super::create::NewItem;
 use super::credentials::CredentialsJob;
 use super::restore::Record;
-use crate::resource::Kind;
+use super::rotate::Delivery;
+use crate::plan::Retirement;
+use crate::resource::{Kind, Signer};
 use crate::secret::Sink;
 
 /// Some steps, by their index in the plan, and the calls that do them.
@@ -24,6 +26,12 @@ pub(super) enum Work {
     Restore { kind: Kind, owner: i64, buried: Vec<Record> },
     /// Make one token and deliver its key.
     CreateToken { owner: i64, item: NewItem, sinks: Vec<Sink> },
+    /// Make one token of a later generation, deliver its key and note that.
+    Issue { item: NewItem, delivery: Delivery },
+    /// Deliver the key of a token that was issued before, and note that.
+    HandOver { id: i64, metadata: Map<String, Value>, delivery: Delivery },
+    /// Say in the mark of a token that its successor has taken its place, and delete it.
+    Retire { token: Box<Retirement>, signer: Signer },
     /// Set the same fields on all ids.
     Update { kind: Kind, ids: Vec<i64>, body: Value },
     /// Read the key of an existing token and deliver it, after setting fields if there are any.

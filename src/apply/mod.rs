@@ -19,6 +19,7 @@ mod job;
 mod ledger;
 mod report;
 mod restore;
+mod rotate;
 mod scheduler;
 
 pub use event::Event;

@@ -204,6 +204,7 @@ mod tests {
             refusals: Vec::new(),
             notes: Vec::new(),
             drifted: Vec::new(),
+            tokens: Vec::new(),
             unchanged: 0,
             digest: String::new(),
         }

@@ -97,11 +97,42 @@ struct Task {
     sealed: Option<Sealed>,
 }
 
+impl Args {
+    /// The options of a run that takes what it does from somewhere else.
+    pub(super) fn consent(yes: bool, approve: Option<String>, gate: GateArgs) -> Self {
+        Self {
+            paths: Vec::new(),
+            plan: None,
+            prune: false,
+            exclude: Vec::new(),
+            yes,
+            on_error: OnErrorArg::Finish,
+            approve,
+            gate,
+        }
+    }
+}
+
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let task = match task(args, common, output) {
-        Ok(task) => task,
-        Err(exit) => return exit,
-    };
+    match task(args, common, output) {
+        Ok(task) => run_task(args, task, common, output).await,
+        Err(exit) => exit,
+    }
+}
+
+/// Carries out what a person ordered about some tokens, and nothing else.
+pub(super) async fn run_ordered(
+    desired: Desired,
+    args: &Args,
+    common: &Common,
+    output: &Output,
+) -> Exit {
+    let policy = Policy::default();
+    let task = Task { desired, policy, programs: Programs::Run, sealed: None };
+    run_task(args, task, common, output).await
+}
+
+async fn run_task(args: &Args, task: Task, common: &Common, output: &Output) -> Exit {
     let session = match Session::open(common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
@@ -124,7 +155,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
     let Some(file) = &args.plan else {
         let desired = session::load(&args.paths, &args.exclude, common, output)?.desired;
-        let policy = Policy { prune: args.prune };
+        let policy = Policy { prune: args.prune, ..Policy::default() };
         return Ok(Task { desired, policy, programs: Programs::Run, sealed: None });
     };
     let text = std::fs::read_to_string(file).map_err(|error| {

@@ -15,10 +15,12 @@ mod output;
 mod outside;
 mod plan;
 mod recorder;
+mod rotate;
 mod sandbox;
 mod schema;
 mod session;
 mod settings;
+mod status;
 mod stop;
 mod validate;
 mod watch;
@@ -39,7 +41,7 @@ Exit codes:
    2  plan --detailed-exitcode: there are changes
    3  the manifests are invalid
    4  the platform could not be read well enough to tell
-   5  refused: a guard, a protection, or no consent
+   5  refused: a guard, a protection, no consent, or --expiring-within
    6  applied in part; the report says what
    7  another run holds the lock
   64  wrong usage
@@ -71,6 +73,8 @@ enum Command {
     Watch(watch::Args),
     Export(export::Args),
     Explain(explain::Args),
+    Status(status::Args),
+    Rotate(rotate::Args),
     Schema(schema::Args),
     History(history::Args),
     Lock(lock::Args),
@@ -124,6 +128,8 @@ async fn dispatch(cli: Cli, output: &Output) -> Exit {
         Command::Watch(args) => watch::run(&args, &common, output).await,
         Command::Export(args) => export::run(&args, &common, output).await,
         Command::Explain(args) => explain::run(&args, &common, output).await,
+        Command::Status(args) => status::run(&args, &common, output).await,
+        Command::Rotate(args) => rotate::run(&args, &common, output).await,
         Command::Schema(args) => schema::run(&args, output),
         Command::History(args) => history::run(&args, &common, output),
         Command::Lock(args) => lock::run(&args, &common, output).await,

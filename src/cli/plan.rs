@@ -7,12 +7,13 @@ use super::exit::Exit;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use crate::manifest::model::Ttl;
 use crate::observe::Programs;
-use crate::plan::{self, Policy, Sealed};
+use crate::plan::{self, HORIZON, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
 use crate::report::{plan_html, plan_markdown, plan_text};
 use crate::resource::AddressPattern;
-use crate::resource::Desired;
+use crate::resource::{Desired, Span};
 
 /// Read the platform and show what an apply would change; never writes.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,7 @@ use crate::resource::Desired;
 Examples:
   flespi-gitops plan examples/fleet --platform sandbox
   flespi-gitops plan accounts/ --detailed-exitcode --format json > plan.json
+  flespi-gitops plan accounts/ --expiring-within 14d
   flespi-gitops plan accounts/ --format markdown --html plan.html > comment.md")]
 pub(super) struct Args {
     /// Files and folders of manifests; `-` is the standard input.
@@ -46,6 +48,44 @@ pub(super) struct Args {
     /// Exit with 2 if there are changes.
     #[arg(long)]
     detailed_exitcode: bool,
+
+    #[command(flatten)]
+    expiring: Expiring,
+}
+
+/// How far ahead a command looks for tokens that end.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Expiring {
+    /// Exit with 5 if a token ends within this time, such as 14d; without it, what ends within 14
+    /// days is only told.
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    expiring_within: Option<i64>,
+}
+
+impl Expiring {
+    /// Seconds ahead.
+    pub(super) fn horizon(self) -> i64 {
+        self.expiring_within.unwrap_or(HORIZON)
+    }
+
+    /// What to exit with because of tokens that end, if that was asked for and there are any.
+    pub(super) fn verdict(self, plan: &plan::Plan, output: &Output) -> Option<Exit> {
+        let within = self.expiring_within?;
+        let due = plan.tokens.iter().filter(|token| token.is_due).count();
+        if due == 0 {
+            return None;
+        }
+        let (noun, verb) = if due == 1 { ("token", "ends") } else { ("tokens", "end") };
+        output.error(&format!("{due} {noun} {verb} within {}", Span(within)));
+        Some(Exit::Refused)
+    }
+}
+
+/// Reads `3600`, `12h`, `14d`, `1d 12h`.
+pub(super) fn seconds(text: &str) -> Result<i64, String> {
+    let seconds = text.parse().ok().or_else(|| Ttl::parse(text));
+    let wrong = || "write a number of seconds, or 12h, 14d, 1d 12h".to_owned();
+    seconds.filter(|seconds| *seconds >= 0).ok_or_else(wrong)
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
@@ -57,7 +97,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let policy = Policy { prune: args.prune };
+    let policy = Policy { prune: args.prune, horizon: args.expiring.horizon() };
     let prepared = reconcile::prepare(
         &load.desired,
         &session.client,
@@ -81,7 +121,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             {
                 return exit;
             }
-            exit_of(&prepared.plan, args.detailed_exitcode)
+            exit_of(&prepared.plan, args, output)
         }
         Err(error) => {
             session::explain(&error, common, output);
@@ -138,9 +178,11 @@ pub(super) fn json(document: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(document).map(|text| text + "\n").unwrap_or_default()
 }
 
-fn exit_of(plan: &plan::Plan, detailed: bool) -> Exit {
+fn exit_of(plan: &plan::Plan, args: &Args, output: &Output) -> Exit {
     if !plan.unknown.is_empty() {
         return Exit::Unknown;
     }
-    if detailed && !plan.steps.is_empty() { Exit::Changes } else { Exit::Done }
+    let has_changes = args.detailed_exitcode && !plan.steps.is_empty();
+    let otherwise = if has_changes { Exit::Changes } else { Exit::Done };
+    args.expiring.verdict(plan, output).unwrap_or(otherwise)
 }

@@ -9,6 +9,7 @@ use super::settings::{Common, Format};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, render};
 use crate::manifest;
+use crate::resource::{Declared, Kind};
 
 /// Check manifests without any platform: syntax, schema, references and rules.
 ///
@@ -72,5 +73,21 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         )),
         Format::Text => output.result(&human()),
     }
+    tell_masters(&load, output);
     exit
+}
+
+/// Who may do everything deserves to be named whenever somebody looks.
+fn tell_masters(load: &manifest::Load, output: &Output) {
+    let is_master = |declared: &&Declared| {
+        let access = declared.fields.get("access").and_then(|access| access.get("type"));
+        declared.address.kind == Kind::Token
+            && access.and_then(serde_json::Value::as_i64) == Some(1)
+    };
+    let masters = load.desired.objects.values().filter(is_master);
+    let masters: Vec<String> = masters.map(|declared| declared.address.to_string()).collect();
+    if !masters.is_empty() {
+        let verb = if masters.len() == 1 { "hands" } else { "hand" };
+        output.say(&format!("{} {verb} out the right to do everything", masters.join(", ")));
+    }
 }

@@ -80,6 +80,12 @@ codes! {
     TooDeep, "too-deep", Meaning, "Subaccounts are nested deeper than the platform allows.";
     TokenWithoutEnd, "token-without-end", Meaning, "A token has neither a time to live nor an expiry.";
     TokenExpired, "token-expired", Meaning, "A token is declared with an expiry that has passed.";
+    ExpirePassed, "expire-passed", Meaning, "An expiry has passed, and a token lives by its time to live alone.";
+    TtlTooLong, "ttl-too-long", Meaning, "A time to live is longer than any that is known to be accepted.";
+    RotationWithoutSink, "rotation-without-sink", Meaning, "A key is to be replaced, and no sink would get the next one.";
+    RotationWithoutRight, "rotation-without-right", Meaning, "A key is to be replaced, and `manage` does not allow it.";
+    RotationOverlap, "rotation-overlap", Meaning, "An old key would be valid until after the next rotation.";
+    RotationTtl, "rotation-ttl", Meaning, "A key that nobody uses ends before the overlap of its rotation is over.";
     AclPlatform, "acl-platform", Meaning, "An access list grants something that the platform gives to no token with an access list.";
     AclUnknown, "acl-unknown", Meaning, "An access list names a module, item type or submodule that is not known.";
     AclIdle, "acl-idle", Meaning, "An entry of an access list allows nothing.";

@@ -53,7 +53,7 @@ pub(super) fn read_back(
     if let Some(error) = load.diagnostics.iter().find(|found| found.severity == Severity::Error) {
         return Err(ExportError::Unreadable(error.message.clone()));
     }
-    let policy = Policy { prune: true };
+    let policy = Policy { prune: true, ..Policy::default() };
     let plan = plan::plan(&load.desired, actual, &Secrets::default(), &Details::default(), policy);
     learn_from_plan(&plan, addresses, lessons)
 }

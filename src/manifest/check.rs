@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::acl;
+use super::lifetime;
 use super::model::{Access, LimitRef, StackManifest, SubaccountManifest, TokenManifest};
 use super::parse::{AnyManifest, Document};
 use super::preset;
@@ -409,6 +410,7 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
                 .pointer("/spec/expire"),
         );
     }
+    lifetime::check(document, manifest, now, diagnostics);
     match &spec.access {
         Access::Named(_) => {}
         Access::Acl(list) => {

@@ -13,7 +13,9 @@ use super::model::{
 use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
 use super::parse::{AnyManifest, Document};
 use super::preset;
-use crate::resource::{Address, Credentials, Declared, Lifecycle, Right, acl_entry};
+use crate::resource::{
+    Address, Credentials, Declared, Lifecycle, Renew, Right, Rotation, acl_entry,
+};
 use crate::secret::{FileSink, Place, Sink, Source};
 use crate::source::{Origin, SourceMap, Target};
 
@@ -100,6 +102,12 @@ impl Scribe<'_> {
         }
         declared.deliver =
             spec.deliver.iter().map(|sink| self.key_sink(sink, &spec.access)).collect();
+        declared.rotation = spec.rotation.map(|rotation| Rotation {
+            every: rotation.every.map(|every| every.0),
+            overlap: rotation.overlap.0,
+            retire: rotation.retire.unwrap_or_default(),
+        });
+        declared.renew = spec.renew.unwrap_or_default();
         declared
     }
 
@@ -135,6 +143,8 @@ impl Scribe<'_> {
             limit: None,
             credentials: None,
             deliver: Vec::new(),
+            rotation: None,
+            renew: Renew::default(),
             lifecycle: Lifecycle {
                 protect: lifecycle.protect,
                 adopt: lifecycle.adopt,

@@ -11,6 +11,7 @@ mod compose;
 mod declare;
 pub(crate) mod discover;
 mod expect;
+mod lifetime;
 pub mod model;
 mod parse;
 mod policy;

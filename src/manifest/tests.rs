@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
-use crate::diagnostic::render;
+use crate::diagnostic::{Code, render};
 use crate::resource::{Address, Declared};
 use crate::secret::{FileSink, Place, Sink, Source};
 
@@ -417,8 +417,10 @@ fn an_expiry_is_a_point_of_time_wherever_its_clock_stood() {
 }
 
 #[test]
-fn an_expiry_that_has_passed_is_no_matter_while_there_is_a_ttl() {
-    let load = sound(&token("access: standard\nexpire: 2020-01-01T00:00:00Z"));
+fn an_expiry_that_has_passed_is_only_a_warning_while_there_is_a_ttl() {
+    let load = load_text(&token("access: standard\nexpire: 2020-01-01T00:00:00Z"));
+    assert!(!load.diagnostics.has_errors());
+    assert_eq!(load.diagnostics.as_slice()[0].code, Code::ExpirePassed);
     assert_eq!(declared(&load, "token/t").fields["expire"], json!(1_577_836_800));
 }
 

@@ -85,6 +85,11 @@ fn buried(
 }
 
 impl Buried {
+    /// Whether it was deleted since its successor had taken its place.
+    pub fn is_retired(&self) -> bool {
+        matches!(&self.object.mark, Ok(Some(mark)) if mark.retired)
+    }
+
     /// Whether it is what `stack` had at `address`.
     pub fn was(&self, stack: &str, address: &Address) -> bool {
         self.object.mark_of(stack).is_some_and(|mark| !mark.bootstrap && mark.address == *address)

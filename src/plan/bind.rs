@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::generations;
 use super::index::Index;
 use crate::observe::{Actual, Bins, Buried, Object};
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind};
@@ -51,6 +52,8 @@ pub(super) struct Bindings<'a> {
     by_object: BTreeMap<(Kind, i64), &'a Address>,
     /// Every path that marks inside a bound account may use.
     paths: BTreeMap<i64, BTreeSet<AccountPath>>,
+    /// Tokens that the bound one follows, oldest first.
+    predecessors: BTreeMap<&'a Address, Vec<&'a Object>>,
 }
 
 impl<'a> Bindings<'a> {
@@ -82,6 +85,11 @@ impl<'a> Bindings<'a> {
         self.address_of(Kind::Subaccount, account)?.as_account()
     }
 
+    /// The tokens before the one that `address` is bound to, oldest first, as far as they are there.
+    pub(super) fn predecessors(&self, address: &Address) -> &[&'a Object] {
+        self.predecessors.get(address).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The address that an object was bound to.
     pub(super) fn address_of(&self, kind: Kind, id: i64) -> Option<&'a Address> {
         self.by_object.get(&(kind, id)).copied()
@@ -101,6 +109,7 @@ pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual, bins: &'a Bins)
             by_address: BTreeMap::new(),
             by_object: BTreeMap::new(),
             paths: BTreeMap::new(),
+            predecessors: BTreeMap::new(),
         },
     };
     let root = Account::Is(actual.identity.account, BTreeSet::from([AccountPath::root()]));
@@ -149,13 +158,24 @@ struct Binder<'a> {
 impl<'a> Binder<'a> {
     fn note(&mut self, declared: &'a Declared, binding: Binding<'a>) {
         let mut binding = binding;
-        if let Binding::Found(object, _) = &binding {
+        let mut older = Vec::new();
+        if let Binding::Found(object, how) = &binding {
+            if *how != How::Observed {
+                older = self.predecessors(declared, object);
+            }
             let taken = self.bindings.by_object.insert((object.kind, object.id), &declared.address);
             if let Some(other) = taken {
                 self.bindings.by_object.insert((object.kind, object.id), other);
                 binding =
                     Binding::Blocked(format!("{} {} is {other} already", object.kind, object.id));
+                older.clear();
             }
+        }
+        for object in &older {
+            self.bindings.by_object.entry((object.kind, object.id)).or_insert(&declared.address);
+        }
+        if !older.is_empty() {
+            self.bindings.predecessors.insert(&declared.address, older);
         }
         self.bindings.by_address.insert(&declared.address, binding);
     }
@@ -237,7 +257,13 @@ impl<'a> Binder<'a> {
                 )));
             }
         };
-        let found: Vec<&'a Buried> = records.iter().filter(|record| is_it(record)).collect();
+        let found = records.iter().filter(|record| !record.is_retired() && is_it(record));
+        let mut found: Vec<&'a Buried> = found.collect();
+        // Of several generations the newest was in use.
+        let objects: Vec<&'a Object> = found.iter().map(|buried| &buried.object).collect();
+        if let Some((newest, _)) = generations::line(&objects, &self.desired.stack) {
+            found.retain(|buried| buried.object.id == newest.id);
+        }
         match found.as_slice() {
             [] => None,
             [buried] => Some(Binding::Restorable(buried)),
@@ -266,6 +292,9 @@ impl<'a> Binder<'a> {
 
     fn by_id(&self, declared: &Declared, owner: i64, id: i64) -> Binding<'a> {
         let kind = declared.address.kind;
+        if let Some(newest) = self.successor(declared, owner) {
+            return Binding::Found(newest, How::Mark);
+        }
         let Some(object) = self.actual.get(kind, id) else { return Binding::Absent };
         if object.owner != owner {
             return Binding::Blocked(format!(
@@ -310,12 +339,25 @@ impl<'a> Binder<'a> {
             .filter(|path| **path != declared.address.account)
             .flat_map(|path| ours(&Address::new(kind, path.clone(), &declared.address.name)))
             .collect();
+        for several in [&mut exact, &mut moved] {
+            if let Some((newest, _)) = generations::line(several, &self.desired.stack) {
+                *several = vec![newest];
+            }
+        }
         let is_left = self.left.contains(&declared.address);
         let exact_leaves = exact.iter().all(|object| !self.has_arrived(object) && is_left);
         match (exact.as_slice(), moved.as_slice(), below_renamed.as_slice()) {
             // In an exchange of names what carries the new one is about to leave it.
             (_, [object], _) if exact_leaves => Binding::Found(object, How::OldMark),
             ([object], [], _) => Binding::Found(object, How::Mark),
+            // Of one token that is renamed in the middle of its rotation, one generation has arrived.
+            ([here], [there], []) if self.is_line(here, there) => {
+                let number = |object| generations::number(object, &self.desired.stack);
+                match number(here) > number(there) {
+                    true => Binding::Found(here, How::Mark),
+                    false => Binding::Found(there, How::OldMark),
+                }
+            }
             ([], [], [object]) => Binding::Found(object, How::OldMark),
             ([], [], []) => self.by_label(declared, owner),
             (exact, moved, below) => {
@@ -333,6 +375,55 @@ impl<'a> Binder<'a> {
                 )
             }
         }
+    }
+
+    /// Whether of two objects the one follows the other.
+    fn is_line(&self, a: &'a Object, b: &'a Object) -> bool {
+        generations::line(&[a, b], &self.desired.stack).is_some()
+    }
+
+    /// The newest generation of a token whose manifest names the id of the first. Only a declared
+    /// rotation makes one: an id is what a forged mark must not get around.
+    fn successor(&self, declared: &Declared, owner: i64) -> Option<&'a Object> {
+        declared.rotation?;
+        let marked = self.index.marked(declared.address.kind, owner, &declared.address).iter();
+        let later =
+            |object: &&&Object| generations::generation(object, &self.desired.stack).is_some();
+        let later: Vec<&'a Object> = marked.filter(later).copied().collect();
+        generations::line(&later, &self.desired.stack).map(|(newest, _)| newest)
+    }
+
+    /// The tokens before `newest`, oldest first.
+    fn predecessors(&self, declared: &Declared, newest: &'a Object) -> Vec<&'a Object> {
+        let stack = &self.desired.stack;
+        let number = generations::number(newest, stack);
+        if newest.kind != Kind::Token || number == 1 {
+            return Vec::new();
+        }
+        let Some(Account::Is(_, paths)) = self.accounts.get(&declared.address.account) else {
+            return Vec::new();
+        };
+        let addresses = paths
+            .iter()
+            .map(|path| Address::new(Kind::Token, path.clone(), &declared.address.name))
+            .chain(self.old_address(declared).cloned());
+        let marked = addresses.flat_map(|address| {
+            let is_left = self.left.contains(&address) && address == declared.address;
+            let marked = self.index.marked(Kind::Token, newest.owner, &address).to_vec();
+            // What is about to leave the address is another token.
+            marked.into_iter().filter(move |object| !is_left || self.has_arrived(object))
+        });
+        let by_id = declared.bound_id.and_then(|id| self.actual.get(Kind::Token, id));
+        let by_id =
+            by_id.filter(|object| object.owner == newest.owner && matches!(object.mark, Ok(None)));
+        let mut older: Vec<&'a Object> = marked
+            .filter(|object| object.mark_of(stack).is_some())
+            .chain(by_id)
+            .filter(|object| generations::number(object, stack) < number)
+            .collect();
+        older.sort_by_key(|object| (generations::number(object, stack), object.id));
+        older.dedup_by_key(|object| object.id);
+        older
     }
 
     /// The address under which a renamed object is still to be looked for. A manifest that took

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::bind::{Binding, Bindings, How};
 use super::credentials;
 use super::diff::{self, LIMIT_FIELD, limit_value};
+use super::generations;
+use super::rotate;
 use super::step::{
-    Action, Blocked, Cause, Change, CreateEffect, Disputed, Draft, Effect, MarkEdit, Refusal, Step,
-    StepId, UpdateEffect,
+    Action, Blocked, Cause, Change, Disputed, Draft, Effect, MarkEdit, Refusal, Step, StepId,
+    UpdateEffect,
 };
+use super::vanished::{self, Reissue};
 use crate::api::assumptions::DAYS_IN_BIN;
 use crate::observe::{Actual, Buried, Object, Secrets, SinkState};
 use crate::resource::canonical::canonical;
 use crate::resource::{
-    Address, Applied, Declared, Desired, Drift, Kind, MARK_PREFIX, Mark, Phase, Right,
+    Address, Applied, Declared, Desired, Drift, Kind, MARK_PREFIX, Phase, Right,
 };
 
 /// Adds the steps of `declared` to `draft`.
@@ -64,7 +67,7 @@ pub(super) struct Context<'a> {
     pub(super) desired: &'a Desired,
     pub(super) actual: &'a Actual,
     pub(super) secrets: &'a Secrets,
-    bindings: &'a Bindings<'a>,
+    pub(super) bindings: &'a Bindings<'a>,
 }
 
 impl Context<'_> {
@@ -150,6 +153,7 @@ impl Context<'_> {
 
     /// What comes back is compared in the pass after: only then can be told what it holds.
     fn restore(&self, buried: &Buried, draft: &mut Draft) {
+        let Some(fate) = vanished::may_return(self, draft) else { return };
         let Buried { record, object } = buried;
         let effect = Effect::Restore {
             kind: object.kind,
@@ -170,7 +174,7 @@ impl Context<'_> {
         };
         step.reason = format!(
             "{} declares it, and it was deleted: it lies in the recycle bin, where things are \
-             kept for {DAYS_IN_BIN} days, and comes back {comes_along}",
+             kept for {DAYS_IN_BIN} days, and comes back {comes_along}{fate}",
             self.declared.whence()
         );
         step.relies_on = diff::found_fields(object);
@@ -185,28 +189,17 @@ impl Context<'_> {
             Some(Ok(known)) => known,
             Some(Err(reason)) => return self.block(draft, reason),
         };
-        let mut metadata = declared.metadata.clone();
-        let mut mark = Mark::new(&self.desired.stack, declared.address.clone());
-        mark.protect = declared.lifecycle.keeps_forever();
-        mark.moved_from.clone_from(&declared.moved_from);
-        let applied = diff::applied_fields(declared);
-        mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
-        mark.write(&mut metadata);
-
-        let mut body: Map<String, Value> = declared.fields.clone().into_iter().collect();
-        body.insert("metadata".to_owned(), Value::Object(metadata));
-        let effect = CreateEffect {
-            kind,
-            owner: self.owner_id(),
-            body,
-            limit: declared.limit.clone(),
-            limit_id,
-            deliver: declared.deliver.clone(),
-        };
-        let mut step = self.step(kind.phase(), Action::Create, Effect::Create(Box::new(effect)));
+        let Some(Reissue { generation, words }) = vanished::judge(self, draft) else { return };
+        let mut effect = rotate::creation(self, self.owner_id(), generation);
+        if let Effect::Create(effect) = &mut effect {
+            effect.limit_id = limit_id;
+        }
+        let mut step = self.step(kind.phase(), Action::Create, effect);
         step.needs = self.account_needs(&declared.address.account);
         step.needs.extend(limit_needs);
         step.changes = self.all_fields();
+        let number = generation.map(|generation| generation.number);
+        step.changes.extend(number.map(|number| rotate::change_of_generation(None, number)));
         let account = match declared.address.account.is_root() {
             true => "our own account".to_owned(),
             false => format!("account {}", declared.address.account),
@@ -215,6 +208,9 @@ impl Context<'_> {
             "{} declares it, and nothing in {account} has its mark or its name",
             declared.whence()
         );
+        if let Some(words) = words {
+            step.reason = format!("{}; {words}", step.reason);
+        }
         self.refuse_move(draft);
         let created = step.id.clone();
         draft.steps.push(step);
@@ -253,7 +249,7 @@ impl Context<'_> {
         }
     }
 
-    fn all_fields(&self) -> Vec<Change> {
+    pub(super) fn all_fields(&self) -> Vec<Change> {
         let kind = self.declared.address.kind;
         let fields = self.declared.fields.iter();
         let fields = fields.map(|(field, value)| (field.clone(), canonical(kind, field, value)));
@@ -284,7 +280,9 @@ impl Context<'_> {
         difference.left.drain(..).for_each(|drifted| draft.leave(drifted));
         let keeps_forever = declared.lifecycle.keeps_forever();
         let protection_changed = mark.is_some_and(|mark| mark.protect != keeps_forever);
-        let deliver = self.empty_sinks(draft);
+        // A key that was never delivered goes to every sink, whatever it holds.
+        let is_undelivered = rotate::is_undelivered(declared, object, &self.desired.stack);
+        let deliver = if is_undelivered { None } else { self.empty_sinks(draft) };
         if let Some(sinks) = &deliver {
             difference.changes.push(Change {
                 field: "deliver".to_owned(),
@@ -364,6 +362,57 @@ impl Context<'_> {
             }
         }
         self.assign(object, &applied, draft);
+        let older = self.bindings.predecessors(&declared.address);
+        rotate::steps(self, object, older, draft);
+        for old in older {
+            self.keep_in_step(old, draft);
+        }
+    }
+
+    /// Until it goes, the generation before may do what the manifest says and no more.
+    fn keep_in_step(&self, old: &Object, draft: &mut Draft) {
+        let declared = self.declared;
+        let stack = &self.desired.stack;
+        let is_retired =
+            |step: &Step| matches!(&step.effect, Effect::Retire(it) if it.id == old.id);
+        if draft.steps.iter().any(is_retired) || !declared.lifecycle.allows(Right::Update) {
+            return;
+        }
+        let mark = old.mark_of(stack);
+        let applied = mark.map(|mark| mark.applied.clone()).unwrap_or_default();
+        let difference = diff::compare(declared, old, &applied);
+        let is_elsewhere = mark.is_some_and(|mark| mark.address != declared.address);
+        if difference.changes.is_empty() && !is_elsewhere && !old.wants_signature {
+            return;
+        }
+        if let Some(danger) = self.saws_own_branch(old, &difference) {
+            return self.block(draft, danger);
+        }
+        let number = generations::number(old, stack);
+        let how = if is_elsewhere { How::OldMark } else { How::Mark };
+        let mut step = self.step(
+            Phase::Token,
+            Action::Update,
+            Effect::Update(Box::new(UpdateEffect {
+                kind: Kind::Token,
+                id: old.id,
+                fields: difference.fields.clone(),
+                metadata: old.metadata.clone(),
+                metadata_set: difference.metadata.clone(),
+                mark: Some(self.mark_edit(old)),
+                refresh: None,
+                deliver: Vec::new(),
+            })),
+        );
+        step.id = rotate::of_generation(&declared.address, number, "update");
+        let reason = self.update_reason(old, how, false, &difference);
+        step.reason = format!("generation {number} is still valid; {reason}");
+        step.changes = difference.changes;
+        if is_elsewhere {
+            step.changes.push(self.change_of_mark(old));
+        }
+        step.relies_on = diff::found_fields(old);
+        draft.steps.push(step);
     }
 
     /// Our own token must stay what it is, or the run that narrows it is the last one.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::lifetime::{Forecast, forecasts};
 use super::rights::{RightsChange, rights_change};
 use super::step::{
     Action, Blocked, Change, Disputed, Drifted, Pending, Plan, Prunable, Refusal, Step, StepId,
@@ -39,6 +40,8 @@ pub struct PlanDocument<'a> {
     pub notes: &'a [String],
     /// What was changed on the platform and is left so, as the manifests say.
     pub drifted: &'a [Drifted],
+    /// What comes up by itself within the horizon: tokens that end, are rotated or deleted.
+    pub forecasts: Vec<Forecast<'a>>,
     /// What making the plan cost.
     pub api: PlanApi,
 }
@@ -95,6 +98,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         refusals,
         notes,
         drifted,
+        tokens,
         unchanged: _,
         digest,
     } = plan;
@@ -112,6 +116,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         refusals,
         notes,
         drifted,
+        forecasts: forecasts(tokens),
         api: PlanApi { calls },
     }
 }

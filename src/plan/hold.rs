@@ -144,6 +144,7 @@ mod tests {
             unknown: Vec::new(),
             refusals: Vec::new(),
             notes: Vec::new(),
+            tokens: Vec::new(),
             drifted: Vec::new(),
             unchanged: 0,
             digest,

@@ -16,23 +16,29 @@ mod declared;
 mod diff;
 mod digest;
 mod document;
+mod generations;
 mod guard;
 mod hold;
 mod index;
+mod lifetime;
 mod order;
 mod prune;
 mod rights;
+mod rotate;
 mod seal;
 mod step;
+mod vanished;
 
-pub use document::{PlanDocument, document};
+pub use document::{PlanApi, PlanDocument, document};
 pub use hold::{Holds, heals_only, hold};
+pub use lifetime::{Forecast, HORIZON, Role, TokenTime};
 pub(crate) use order::rank;
 pub use rights::{RightsChange, rights_change};
 pub use seal::{SealError, Sealed, Stale};
 pub use step::{
     Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Disputed, Drifted, Effect,
-    MarkEdit, Pending, Plan, Prunable, Refusal, Step, StepId, Summary, Unknown, UpdateEffect,
+    HandOver, MarkEdit, Pending, Plan, Prunable, Refusal, Retirement, Step, StepId, Summary,
+    Unknown, UpdateEffect,
 };
 
 use std::collections::BTreeSet;
@@ -40,14 +46,27 @@ use std::collections::BTreeSet;
 use bind::Binding;
 
 use crate::api::assumptions::RESTORABLE;
-use crate::observe::{Actual, Bins, Details, Secrets};
-use crate::resource::{Desired, Kind};
+use crate::observe::{Actual, Bins, Details, Questions, Secrets};
+use crate::resource::{Desired, Kind, Phase, Renew};
 
 /// What a person allowed for this pass.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Policy {
     /// Delete what carries this stack's mark and no manifest names.
     pub prune: bool,
+    /// How many seconds ahead the plan looks for tokens that end.
+    #[serde(default = "horizon")]
+    pub horizon: i64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { prune: false, horizon: HORIZON }
+    }
+}
+
+fn horizon() -> i64 {
+    HORIZON
 }
 
 /// Decides what has to be done so that the platform becomes what the manifests say.
@@ -62,10 +81,14 @@ pub fn plan(
 ) -> Plan {
     let bindings = bind::bind(desired, actual, &details.bins);
     let mut draft = step::Draft::default();
-    for declared in desired.objects.values() {
+    for declared in desired.objects.values().filter(|it| desired.is_meant(&it.address)) {
         declared::steps(declared, desired, actual, secrets, &bindings, &mut draft);
     }
-    prune::steps(desired, actual, &bindings, policy, &mut draft);
+    // Whoever orders something about a token orders nothing about the rest.
+    if desired.orders.is_empty() {
+        prune::steps(desired, actual, &bindings, policy, &mut draft);
+    }
+    draft.tokens = lifetime::tokens(desired, actual, &bindings, policy.horizon);
     guard::refuse(desired, actual, &details.contents, &bindings, &mut draft);
     for kind in Kind::ALL {
         if let Some(reason) = actual.unknown.get(&kind) {
@@ -89,9 +112,13 @@ pub fn absences(desired: &Desired, actual: &Actual) -> BTreeSet<(i64, Kind)> {
     let mut places = BTreeSet::new();
     for declared in desired.objects.values().filter(|declared| declared.may_be_restored()) {
         let kind = declared.address.kind;
+        let binding = bindings.get(&declared.address);
         let is_absent = match declared.bound_id {
-            Some(id) => actual.get(kind, id).is_none(),
-            None => matches!(bindings.get(&declared.address), Some(Binding::Absent)),
+            // The next generation of a token has another id.
+            Some(id) => {
+                actual.get(kind, id).is_none() && !matches!(binding, Some(Binding::Found(..)))
+            }
+            None => matches!(binding, Some(Binding::Absent)),
         };
         if RESTORABLE.contains(&kind) && is_absent && !actual.unknown.contains_key(&kind) {
             let account = bindings.account(actual, &declared.address.account);
@@ -99,6 +126,36 @@ pub fn absences(desired: &Desired, actual: &Actual) -> BTreeSet<(i64, Kind)> {
         }
     }
     places
+}
+
+/// What has to be found out before a first plan can be relied on: what became of tokens that it
+/// would make, and whether the keys of tokens that were issued before can still be had.
+pub fn questions(plan: &Plan, desired: &Desired) -> Questions {
+    let mut questions = Questions::default();
+    for step in &plan.steps {
+        match &step.effect {
+            Effect::Create(effect)
+                if effect.kind == Kind::Token
+                    && step.id == StepId::of(Phase::Token, &step.address) =>
+            {
+                questions.absent.extend(effect.owner.map(|owner| (step.address.clone(), owner)));
+            }
+            Effect::Restore { kind: Kind::Token, owner, .. } => {
+                questions.absent.push((step.address.clone(), *owner));
+            }
+            Effect::HandOver(effect) => {
+                questions.undelivered.push((effect.id, effect.deliver.clone()));
+            }
+            _ => {}
+        }
+    }
+    questions.matters = desired
+        .objects
+        .values()
+        .filter(|declared| declared.renew != Renew::Always)
+        .map(|declared| declared.address.clone())
+        .collect();
+    questions
 }
 
 /// The accounts that a plan deletes or makes unusable, with all accounts below them: before that

@@ -42,6 +42,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         refusals,
         mut notes,
         mut drifted,
+        tokens,
         unchanged,
     } = draft;
     block_the_stranded(&mut steps, &mut blocked);
@@ -72,6 +73,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         refusals,
         notes,
         drifted,
+        tokens,
         unchanged,
         digest,
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Policy;
 use super::bind::Bindings;
 use super::diff::{LIMIT_FIELD, found_fields};
+use super::rotate;
 use super::step::{Action, Blocked, Disputed, Draft, Effect, Prunable, Step, StepId};
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase};
@@ -124,11 +125,11 @@ impl<'a> Pruner<'a> {
 
     /// Of two objects with one mark nobody knows which one was meant.
     fn spare_doubles(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
-        let mut claims: BTreeMap<&Address, Vec<(Kind, i64)>> = BTreeMap::new();
+        let mut claims: BTreeMap<(&Address, u32), Vec<(Kind, i64)>> = BTreeMap::new();
         for (key, (_, mark)) in &*doomed {
-            claims.entry(&mark.address).or_default().push(*key);
+            claims.entry((&mark.address, mark.number())).or_default().push(*key);
         }
-        for (address, keys) in claims.into_iter().filter(|(_, keys)| keys.len() > 1) {
+        for ((address, _), keys) in claims.into_iter().filter(|(_, keys)| keys.len() > 1) {
             let ids: Vec<i64> = keys.iter().map(|(_, id)| *id).collect();
             draft.disputed.push(Disputed {
                 address: address.clone(),
@@ -245,9 +246,8 @@ impl<'a> Pruner<'a> {
                 // What is inside goes first.
                 Kind::Subaccount => {
                     let inside = doomed.values().filter(|(inner, _)| inner.owner == object.id);
-                    step.needs = inside
-                        .map(|(inner, mark)| StepId::of(inner.kind.phase(), &mark.address))
-                        .collect();
+                    step.needs =
+                        inside.map(|(inner, mark)| id_of(inner.kind.phase(), mark)).collect();
                 }
                 // Its users go first, or get another limit.
                 Kind::Limit => {
@@ -272,9 +272,17 @@ impl<'a> Pruner<'a> {
     }
 }
 
+/// Several generations of a token may go at once.
+fn id_of(phase: Phase, mark: &Mark) -> StepId {
+    match mark.generation {
+        Some(generation) => rotate::of_generation(&mark.address, generation.number, "delete"),
+        None => StepId::of(phase, &mark.address),
+    }
+}
+
 fn deletion(phase: Phase, object: &Object, mark: &Mark) -> Step {
     Step {
-        id: StepId::of(phase, &mark.address),
+        id: id_of(phase, mark),
         phase,
         action: Action::Delete,
         address: mark.address.clone(),

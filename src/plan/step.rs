@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::lifetime::TokenTime;
 use crate::resource::{AccountPath, Address, Drift, Kind, Phase};
 use crate::secret::{Sink, Source};
 use crate::source::Origin;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// What was changed on the platform and is left so, as the manifests say.
     pub drifted: Vec<Drifted>,
+    /// What is known of the time of every declared token; what comes first, first.
+    pub tokens: Vec<TokenTime>,
     /// How many declared objects need nothing.
     pub unchanged: usize,
     /// SHA-256 over the steps, as hexadecimal digits.
@@ -48,7 +51,7 @@ pub struct Plan {
 pub struct StepId(pub String);
 
 impl StepId {
-    /// There is at most one step of a phase for an address.
+    /// There is at most one step of a phase for an address, the generations of a token aside.
     pub fn of(phase: Phase, address: &Address) -> Self {
         Self(format!("{phase}:{address}"))
     }
@@ -202,6 +205,43 @@ pub enum Effect {
         /// Its id.
         id: i64,
     },
+    /// Bring the key of a token that was issued before to all its sinks.
+    HandOver(Box<HandOver>),
+    /// Delete a token whose successor is delivered.
+    Retire(Box<Retirement>),
+}
+
+/// How a token goes whose successor is delivered: its mark says so first, so that it is not taken
+/// for something that was deleted by mistake.
+#[derive(Debug, Clone)]
+pub struct Retirement {
+    /// Its id.
+    pub id: i64,
+    /// The account that holds it.
+    pub owner: i64,
+    /// The stack.
+    pub stack: String,
+    /// Its address.
+    pub address: Address,
+    /// Its metadata as it was observed.
+    pub metadata: Map<String, Value>,
+    /// Which one of its address it is.
+    pub generation: u32,
+    /// What a person should know before it goes.
+    pub danger: Option<String>,
+}
+
+/// How the key of a token that is there comes to its sinks.
+#[derive(Debug, Clone)]
+pub struct HandOver {
+    /// Its id.
+    pub id: i64,
+    /// The account that holds it.
+    pub owner: i64,
+    /// Its metadata as it was observed.
+    pub metadata: Map<String, Value>,
+    /// All its sinks, whatever they hold.
+    pub deliver: Vec<Sink>,
 }
 
 /// How an object is made.
@@ -219,6 +259,8 @@ pub struct CreateEffect {
     pub limit_id: Option<i64>,
     /// Where the key of a token goes.
     pub deliver: Vec<Sink>,
+    /// Whether the mark is to say when the key was delivered.
+    pub notes_delivery: bool,
 }
 
 /// How an object is changed.
@@ -415,6 +457,7 @@ pub(super) struct Draft {
     pub(super) refusals: Vec<Refusal>,
     pub(super) notes: Vec<String>,
     pub(super) drifted: Vec<Drifted>,
+    pub(super) tokens: Vec<TokenTime>,
     pub(super) unchanged: usize,
 }
 

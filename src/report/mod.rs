@@ -14,6 +14,7 @@ mod plan;
 mod progress;
 mod risk;
 mod run;
+mod status;
 mod style;
 #[cfg(test)]
 mod tests;
@@ -31,3 +32,7 @@ pub use markdown::{
 pub use plan::plan_text;
 pub use progress::Progress;
 pub use run::run_text;
+pub use status::{
+    ObjectState, ObjectStatus, StatusDocument, StatusFormat, StatusSummary, status,
+    status_markdown, status_text,
+};

@@ -6,7 +6,7 @@
 use super::risk::{self, Concern, Risk};
 use super::value::Side;
 use crate::diagnostic::render::printable;
-use crate::plan::{Action, Plan, RightsChange, Step, Summary, rights_change};
+use crate::plan::{Action, Plan, RightsChange, Step, Summary, TokenTime, rights_change};
 use crate::resource::AccountPath;
 use crate::rights::Relation;
 
@@ -104,6 +104,7 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         notes,
         // What is to be told of it stands in the notes.
         drifted: _,
+        tokens,
         unchanged: _,
         digest,
     } = plan;
@@ -138,6 +139,7 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         entry(prunable.address.to_string(), text)
     });
     let notes = notes.iter().map(|note| Entry { subject: None, text: note.clone(), source: None });
+    let coming = coming(tokens);
     let all = [
         Notice {
             title: "refused without approval",
@@ -153,9 +155,33 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
             tone: Tone::Caution,
             entries: prunable.collect(),
         },
+        coming,
         Notice { title: "notes", tone: Tone::Quiet, entries: notes.collect() },
     ];
     all.into_iter().filter(|notice| !notice.entries.is_empty()).collect()
+}
+
+/// The most lines about what comes up by itself; `status` has all of it.
+const MOST_COMING: usize = 20;
+
+/// What comes up by itself within the horizon.
+fn coming<'a>(tokens: &[TokenTime]) -> Notice<'a> {
+    let near: Vec<&TokenTime> = tokens.iter().filter(|token| token.is_near).collect();
+    let shown = near.iter().take(MOST_COMING).map(|token| {
+        let subject = match &token.address {
+            Some(address) => address.to_string(),
+            None => format!("our own token {}", token.id_on_platform),
+        };
+        entry(subject, token.words.clone())
+    });
+    let mut entries: Vec<Entry<'_>> = shown.collect();
+    if near.len() > MOST_COMING {
+        let text = format!("and {} more; see `flespi-gitops status`", near.len() - MOST_COMING);
+        entries.push(Entry { subject: None, text, source: None });
+    }
+    let is_due = near.iter().any(|token| token.is_due);
+    let tone = if is_due { Tone::Caution } else { Tone::Quiet };
+    Notice { title: "coming up", tone, entries }
 }
 
 fn entry<'a>(subject: String, text: String) -> Entry<'a> {

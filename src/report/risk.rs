@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::plan::{Action, Change, Step, rights_change};
+use crate::plan::{Action, Change, Effect, Step, rights_change};
 use crate::resource::{Kind, quota};
 
 /// What a step does that cannot be taken lightly, worst first.
@@ -59,6 +59,7 @@ pub(super) struct Risk {
 /// The risk of `step`, if it has one.
 pub(super) fn of(step: &Step) -> Option<Risk> {
     let mut found: Vec<(Concern, String)> = match step.action {
+        Action::Delete if matches!(step.effect, Effect::Retire(_)) => retired(step),
         Action::Delete => vec![(Concern::Destroys, destroyed(step.address.kind).to_owned())],
         Action::Restore => vec![(Concern::GainsRights, returned(step.address.kind).to_owned())],
         Action::Create => step.changes.iter().filter_map(granted).collect(),
@@ -71,6 +72,14 @@ pub(super) fn of(step: &Step) -> Option<Risk> {
     let (concern, _) = *found.first()?;
     let words: Vec<String> = found.into_iter().map(|(_, words)| words).collect();
     Some(Risk { concern, words: words.join("; ") })
+}
+
+/// Of a key whose successor is in place, only a use that may be missed is remarkable.
+fn retired(step: &Step) -> Vec<(Concern, String)> {
+    let Effect::Retire(retirement) = &step.effect else { return Vec::new() };
+    let danger = retirement.danger.iter();
+    let words = danger.map(|it| format!("generation {} is deleted; {it}", retirement.generation));
+    words.map(|words| (Concern::Destroys, words)).collect()
 }
 
 fn destroyed(kind: Kind) -> &'static str {

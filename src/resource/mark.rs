@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::address::Address;
+use super::rotation::{Generation, Issued};
 
 /// What every key of a mark begins with.
 pub const PREFIX: &str = "flespi-gitops/";
@@ -23,8 +24,13 @@ pub(super) const ROLE: &str = "flespi-gitops/role";
 const MOVED_FROM: &str = "flespi-gitops/moved-from";
 const PASSWORD: &str = "flespi-gitops/password";
 const EMAIL_REQUESTED: &str = "flespi-gitops/email-requested";
+pub(super) const GENERATION: &str = "flespi-gitops/generation";
+const ISSUED: &str = "flespi-gitops/issued";
+const OVERLAP: &str = "flespi-gitops/overlap";
+const DELIVERED: &str = "flespi-gitops/delivered";
 
 const ROLE_BOOTSTRAP: &str = "bootstrap";
+const ROLE_RETIRED: &str = "retired";
 
 /// What a mark says of its object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub struct Mark {
     pub protect: bool,
     /// A short-lived token that only serves to set credentials.
     pub bootstrap: bool,
+    /// A token whose successor has taken its place, and which is never to come back.
+    pub retired: bool,
     /// The address from which the object was renamed last, so that a manifest that still says so is
     /// not followed a second time.
     pub moved_from: Option<Address>,
@@ -46,6 +54,8 @@ pub struct Mark {
     pub password: Option<String>,
     /// The e-mail address that was last asked for, confirmed or not.
     pub email_requested: Option<String>,
+    /// Which generation a token is; none for the first.
+    pub generation: Option<Generation>,
 }
 
 /// Why something that looks like a mark is none.
@@ -74,10 +84,17 @@ impl Mark {
             applied: Applied::default(),
             protect: false,
             bootstrap: false,
+            retired: false,
             moved_from: None,
             password: None,
             email_requested: None,
+            generation: None,
         }
+    }
+
+    /// The number of the generation; 1 for the first.
+    pub fn number(&self) -> u32 {
+        self.generation.map_or(1, |generation| generation.number)
     }
 
     /// Reads the mark in `metadata`, if there is one.
@@ -99,9 +116,11 @@ impl Mark {
             applied: text(APPLIED).map(|text| Applied::parse(&text)).unwrap_or_default(),
             protect: text(PROTECT).as_deref() == Some("true"),
             bootstrap: text(ROLE).as_deref() == Some(ROLE_BOOTSTRAP),
+            retired: text(ROLE).as_deref() == Some(ROLE_RETIRED),
             moved_from: text(MOVED_FROM).and_then(|address| address.parse().ok()),
             password: text(PASSWORD),
             email_requested: text(EMAIL_REQUESTED),
+            generation: generation(metadata),
         }))
     }
 
@@ -113,9 +132,11 @@ impl Mark {
             applied,
             protect,
             bootstrap,
+            retired,
             moved_from,
             password,
             email_requested,
+            generation,
         } = self;
         metadata.retain(|key, _| !key.starts_with(PREFIX));
         let mut set = |key: &str, value: Option<String>| {
@@ -127,11 +148,33 @@ impl Mark {
         set(ADDRESS, Some(address.to_string()));
         set(APPLIED, (!applied.is_empty()).then(|| applied.to_string()));
         set(PROTECT, protect.then(|| "true".to_owned()));
-        set(ROLE, bootstrap.then(|| ROLE_BOOTSTRAP.to_owned()));
+        let role = match (bootstrap, retired) {
+            (true, _) => Some(ROLE_BOOTSTRAP),
+            (false, true) => Some(ROLE_RETIRED),
+            (false, false) => None,
+        };
+        set(ROLE, role.map(str::to_owned));
         set(MOVED_FROM, moved_from.as_ref().map(Address::to_string));
         set(PASSWORD, password.clone());
         set(EMAIL_REQUESTED, email_requested.clone());
+        let Some(Generation { number, issued, overlap, delivered }) = generation else { return };
+        set(GENERATION, Some(number.to_string()));
+        set(ISSUED, Some(issued.to_string()));
+        set(OVERLAP, Some(overlap.to_string()));
+        set(DELIVERED, delivered.map(|at| at.to_string()));
     }
+}
+
+/// What the mark says of the generation. What is no number is as good as not there.
+fn generation(metadata: &Map<String, Value>) -> Option<Generation> {
+    let text = |key: &str| metadata.get(key).and_then(Value::as_str);
+    let number = text(GENERATION)?.parse().ok().filter(|number| *number > 1)?;
+    Some(Generation {
+        number,
+        issued: text(ISSUED).map_or(Issued::Person, Issued::read),
+        overlap: text(OVERLAP).and_then(|seconds| seconds.parse().ok()).unwrap_or(0).max(0),
+        delivered: text(DELIVERED).and_then(|at| at.parse().ok()),
+    })
 }
 
 /// A short digest per applied field: enough to tell whether a value is the one that we set, too
@@ -198,6 +241,12 @@ mod tests {
         mark.applied = Applied::of([("name", &json!("ACME")), ("enabled", &json!(true))]);
         mark.protect = true;
         mark.email_requested = Some("ops@acme.example".to_owned());
+        mark.generation = Some(Generation {
+            number: 4,
+            issued: Issued::Schedule,
+            overlap: 172_800,
+            delivered: Some(1_767_225_600),
+        });
         mark.write(&mut metadata);
         assert_eq!(Mark::read(&metadata), Ok(Some(mark)));
         assert_eq!(metadata["sys_user_config"], json!({"title": "ACME"}));

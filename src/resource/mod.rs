@@ -10,9 +10,11 @@ mod address;
 pub mod canonical;
 mod guards;
 mod kind;
+mod lifetime;
 mod mark;
 mod pattern;
 pub mod quota;
+mod rotation;
 mod signer;
 mod tariff;
 
@@ -20,8 +22,10 @@ pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
 pub use guards::Guards;
 pub use kind::{Kind, Phase};
+pub use lifetime::{At, Bound, Lifetime, Span};
 pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
 pub use pattern::{AddressPattern, InvalidPattern};
+pub use rotation::{Generation, Issued, Order, Renew, Retire, Rotation};
 
 pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
 pub use tariff::Tariff;
@@ -47,6 +51,9 @@ pub struct Desired {
     /// What is never looked at, whatever manifests and marks say of it.
     #[serde(default)]
     pub exclude: Vec<AddressPattern>,
+    /// What a person asked for in this run, by token. If there is any, nothing else is done.
+    #[serde(default)]
+    pub orders: Vec<(Address, Order)>,
 }
 
 impl Desired {
@@ -54,7 +61,7 @@ impl Desired {
     /// whatever limit it has.
     pub fn exclude(&mut self, patterns: impl IntoIterator<Item = AddressPattern>) {
         self.exclude.extend(patterns);
-        let Self { stack: _, guards: _, objects, exclude } = self;
+        let Self { stack: _, guards: _, objects, exclude, orders: _ } = self;
         if exclude.is_empty() {
             return;
         }
@@ -68,6 +75,16 @@ impl Desired {
     /// Whether `address` is never looked at.
     pub fn is_excluded(&self, address: &Address) -> bool {
         self.exclude.iter().any(|pattern| pattern.matches(address))
+    }
+
+    /// What a person asked for about `address` in this run.
+    pub fn order(&self, address: &Address) -> Option<Order> {
+        self.orders.iter().find(|(ordered, _)| ordered == address).map(|(_, order)| *order)
+    }
+
+    /// Whether this run is about `address` at all.
+    pub fn is_meant(&self, address: &Address) -> bool {
+        self.orders.is_empty() || self.order(address).is_some()
     }
 }
 
@@ -97,6 +114,12 @@ pub struct Declared {
     pub credentials: Option<Credentials>,
     /// Where the key of a token goes.
     pub deliver: Vec<Sink>,
+    /// How the key of a token is replaced from time to time.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+    /// What becomes of a token that is gone.
+    #[serde(default)]
+    pub renew: Renew,
     /// What may be done to the object.
     pub lifecycle: Lifecycle,
 }

@@ -1,6 +1,6 @@
 //! Signed marks: with a key that only the operator has, a mark is a proof and no claim.
 //!
-//! The signature binds stack, address and role to the *account that holds the object*. A mark that
+//! The signature binds stack, address, role and generation to the *account that holds the object*. A mark that
 //! a tenant copies into another account, or makes up, does not verify; one that it copies within
 //! its own account makes a second object with the same mark, which is disputed.
 
@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use super::mark::{ADDRESS, MarkProblem, ROLE, SIGNATURE, STACK};
+use super::mark::{ADDRESS, GENERATION, MarkProblem, ROLE, SIGNATURE, STACK};
 use crate::secret::SecretString;
 
 /// The shortest key, in bytes: as many as the hash has.
@@ -90,6 +90,11 @@ impl Signer {
             mac.update(&(text.len() as u64).to_be_bytes());
             mac.update(text.as_bytes());
         }
+        // The first generation has none, and its signature is that of marks before there were any.
+        if let Some(generation) = metadata.get(GENERATION).and_then(Value::as_str) {
+            mac.update(b"generation");
+            mac.update(generation.as_bytes());
+        }
         Some(mac)
     }
 }
@@ -133,6 +138,15 @@ mod tests {
         assert_eq!(signer('b', false).verify(7, &metadata), bad, "another key");
         metadata.insert(ADDRESS.to_owned(), Value::from("token/acme/other"));
         assert_eq!(signer('a', false).verify(7, &metadata), bad, "another address");
+    }
+
+    #[test]
+    fn a_copy_of_a_signed_mark_cannot_pass_for_its_successor() {
+        let mut metadata = marked();
+        signer('a', false).sign(7, &mut metadata);
+        metadata.insert(GENERATION.to_owned(), Value::from("2"));
+        let verdict = signer('a', false).verify(7, &metadata);
+        assert_eq!(verdict, Err(MarkProblem::BadSignature));
     }
 
     #[test]

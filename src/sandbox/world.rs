@@ -256,6 +256,7 @@ impl World {
                         faults.distort(&mut answer);
                         let mut response = Response::from(answer);
                         cors::permit(self, request, &mut response);
+                        response.headers.extend(date(now));
                         faults.apply_after(&mut response);
                         response
                     }
@@ -326,6 +327,13 @@ impl World {
             }));
         }
     }
+}
+
+/// The `Date` header of an answer: the sandbox's own clock, as every server sends it.
+fn date(now: u64) -> Option<(&'static str, String)> {
+    let now = jiff::Timestamp::from_second(i64::try_from(now).ok()?).ok()?;
+    let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()?;
+    Some(("date", text))
 }
 
 /// The second at which time will take away what a change brings; the end of time when it never does.

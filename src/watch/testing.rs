@@ -47,6 +47,7 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
         unknown: Vec::new(),
         refusals: Vec::new(),
         notes: Vec::new(),
+        tokens: Vec::new(),
         drifted: Vec::new(),
         unchanged: 0,
         digest: String::new(),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::expect::Expect;
 use super::parts::{ApiVersion, KeySink, Lifecycle, ObjectMeta};
 use super::preset::PresetAccess;
+use crate::resource::{Renew, Retire};
 
 /// An access key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -66,12 +67,37 @@ pub struct TokenSpec {
     /// Where the key goes.
     #[serde(default)]
     pub deliver: Vec<KeySink>,
+    /// How the key is replaced by another one from time to time.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+    /// What to do when the token is gone: issue another one `always` (the default), only if it
+    /// `lapsed`, or `never`.
+    #[serde(default)]
+    pub renew: Option<Renew>,
     /// What may be done to the token.
     #[serde(default)]
     pub lifecycle: Lifecycle,
     /// Requests that it must be able to make, and requests that it must not: checked by `validate`.
     #[serde(default)]
     pub expect: Expect,
+}
+
+/// How the key of a token is replaced: another token is issued, its key delivered, and the old one
+/// deleted.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// After which time another key is issued; left out: only by `flespi-gitops rotate`.
+    #[serde(default)]
+    #[schemars(example = "30d")]
+    pub every: Option<Ttl>,
+    /// For how long the old key stays valid once the new one is delivered everywhere.
+    #[schemars(example = "48h")]
+    pub overlap: Ttl,
+    /// What the end of the old key waits for: `overlap` (the default), until that is over, or half of
+    /// it if the old key is proven to be unused; `unused`, until it was not used for that long.
+    #[serde(default)]
+    pub retire: Option<Retire>,
 }
 
 /// What a token allows.
@@ -247,8 +273,8 @@ enum NumberOrText {
 }
 
 impl Ttl {
-    /// Reads `30d`, `12h`, `1d 12h`; a day has 24 hours.
-    fn parse(text: &str) -> Option<i64> {
+    /// Reads `30d`, `12h`, `1d 12h` as seconds; a day has 24 hours.
+    pub fn parse(text: &str) -> Option<i64> {
         let span: jiff::Span = text.parse().ok()?;
         let duration: SignedDuration =
             span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;

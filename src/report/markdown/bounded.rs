@@ -5,18 +5,18 @@
 
 /// What begins, what it holds, and how it ends.
 #[derive(Debug)]
-pub(super) struct Part {
-    pub(super) open: String,
+pub(in crate::report) struct Part {
+    pub(in crate::report) open: String,
     /// Whole lines each.
-    pub(super) items: Vec<String>,
-    pub(super) close: String,
+    pub(in crate::report) items: Vec<String>,
+    pub(in crate::report) close: String,
     /// How the line begins that says how much was left out.
-    pub(super) more: &'static str,
+    pub(in crate::report) more: &'static str,
 }
 
 /// Text in the making.
 #[derive(Debug)]
-pub(super) struct Bounded {
+pub(in crate::report) struct Bounded {
     text: String,
     limit: usize,
 }
@@ -26,17 +26,17 @@ const MORE: usize = 40;
 
 impl Bounded {
     /// Nothing yet, and never more than `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in crate::report) fn new(limit: usize) -> Self {
         Self { text: String::new(), limit }
     }
 
     /// How many bytes can be added.
-    pub(super) fn room(&self) -> usize {
+    pub(in crate::report) fn room(&self) -> usize {
         self.limit.saturating_sub(self.text.len())
     }
 
     /// Adds `text` if it fits; says whether it did.
-    pub(super) fn add(&mut self, text: &str) -> bool {
+    pub(in crate::report) fn add(&mut self, text: &str) -> bool {
         let fits = text.len() <= self.room();
         if fits {
             self.text.push_str(text);
@@ -45,7 +45,7 @@ impl Bounded {
     }
 
     /// Adds as many items of `part` as fit into `share` bytes, and says how many were left out.
-    pub(super) fn add_part(&mut self, part: &Part, share: usize) -> usize {
+    pub(in crate::report) fn add_part(&mut self, part: &Part, share: usize) -> usize {
         let Part { open, items, close, more } = part;
         let share = share.min(self.room());
         let frame = open.len() + close.len();
@@ -74,7 +74,7 @@ impl Bounded {
     }
 
     /// All of it, and `end`, for which the caller has kept room.
-    pub(super) fn finish(mut self, end: &str) -> String {
+    pub(in crate::report) fn finish(mut self, end: &str) -> String {
         self.text.push_str(end);
         self.text
     }

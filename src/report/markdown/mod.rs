@@ -12,7 +12,7 @@ mod findings;
 mod plan;
 mod run;
 
-use bounded::Bounded;
+pub(super) use bounded::{Bounded, Part};
 pub use findings::findings_markdown;
 pub use plan::plan_markdown;
 pub use run::run_markdown;
@@ -27,7 +27,7 @@ pub const MARKDOWN_DEFAULT: usize = 60_000;
 const PROSE: usize = 500;
 
 /// The comment by which a pipeline finds its own: the first line, always in the same words.
-fn marker(what: &str, stack: &str) -> String {
+pub(super) fn marker(what: &str, stack: &str) -> String {
     format!("<!-- flespi-gitops {what} {} -->\n", tame(stack))
 }
 
@@ -38,11 +38,11 @@ fn tame(stack: &str) -> String {
 }
 
 /// The same for people.
-fn named(stack: &str) -> String {
+pub(super) fn named(stack: &str) -> String {
     super::escape::markdown_code(&tame(stack))
 }
 
 /// A part of several lines that stands on its own.
-fn list(title: &str, items: Vec<String>) -> bounded::Part {
-    bounded::Part { open: format!("**{title}**\n\n"), items, close: "\n".to_owned(), more: "- " }
+pub(super) fn list(title: &str, items: Vec<String>) -> Part {
+    Part { open: format!("**{title}**\n\n"), items, close: "\n".to_owned(), more: "- " }
 }

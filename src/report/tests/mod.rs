@@ -26,6 +26,7 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
         unknown: Vec::new(),
         notes: Vec::new(),
         drifted: Vec::new(),
+        tokens: Vec::new(),
         unchanged: 12,
         digest: "0123456789abcdef".repeat(4),
     }

@@ -116,7 +116,7 @@ fn a_lone_token_that_passes_the_limit_is_answered_429_and_then_blocked() {
     assert_eq!([info(&mut bench, &key).status, info(&mut bench, &key).status], [200, 200]);
     let refused = info(&mut bench, &key);
     assert_eq!(refused.status, 429);
-    assert_eq!(refused.headers, [("retry-after", "60".to_owned())]);
+    assert!(refused.headers.contains(&("retry-after", "60".to_owned())));
     assert_eq!(info(&mut bench, &key).status, 403);
     bench.wait(60);
     assert_eq!(info(&mut bench, &key).status, 200);
@@ -134,7 +134,7 @@ fn overuse_without_blocking_is_429_until_the_minute_is_over() {
         bench.wait(20);
         let refused = info(&mut bench, &key);
         assert_eq!(refused.status, 429);
-        assert_eq!(refused.headers, [("retry-after", "40".to_owned())]);
+        assert!(refused.headers.contains(&("retry-after", "40".to_owned())));
         assert_eq!(info(&mut bench, &key).status, 429);
         bench.wait(40);
         assert_eq!(info(&mut bench, &key).status, 200);

@@ -162,7 +162,8 @@ fn a_submodule_answers_its_own_methods_only() {
     let mut bench = Bench::new();
     let id = device(&mut bench, "d");
     let refused = bench.delete(&format!("/gw/devices/{id}/logs"));
-    assert_eq!((refused.status, &refused.headers[..]), (405, &[("allow", "GET".to_owned())][..]));
+    assert_eq!(refused.status, 405);
+    assert!(refused.headers.contains(&("allow", "GET".to_owned())));
     assert_eq!(bench.get(&format!("/gw/devices/{id}/wings")).status, 404);
     assert_eq!(bench.get("/gw/devices/1/messages").status, 404);
     let telemetry = bench.get(&format!("/gw/devices/{id}/telemetry"));

@@ -217,7 +217,7 @@ impl<N: Narrator> Daemon<'_, N> {
         stop: &watch::Receiver<bool>,
     ) -> Result<Prepared, Hindrance> {
         let mut stop = stop.clone();
-        let policy = Policy { prune: self.options.prune };
+        let policy = Policy { prune: self.options.prune, ..Policy::default() };
         let desired = &self.in_force.desired;
         tokio::select! {
             prepared = reconcile::prepare(desired, client, self.platform.signer, policy, Programs::Run) => {

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 pub mod listening;
+pub mod pass;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -289,6 +290,18 @@ impl World {
     pub fn outbox(&self) -> Vec<Value> {
         let (_, answer) = self.call("GET", "/_sandbox/outbox", None, None, None);
         answer["result"].as_array().unwrap().clone()
+    }
+
+    /// Moves the platform's clock.
+    pub fn advance(&self, seconds: i64) {
+        let body = Value::from_iter([("advance", seconds)]);
+        let (status, answer) = self.call("POST", "/_sandbox/clock", None, None, Some(&body));
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// Waits for something in the runtime of the platform.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
     }
 
     /// Sets what goes wrong.

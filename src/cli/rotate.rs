@@ -1,0 +1,84 @@
+//! `flespi-gitops rotate`.
+
+use std::path::PathBuf;
+
+use super::apply;
+use super::exit::Exit;
+use super::gate::GateArgs;
+use super::output::Output;
+use super::plan::seconds;
+use super::session;
+use super::settings::Common;
+use crate::diagnostic::suggest::nearest;
+use crate::resource::{Address, Kind, Order};
+
+/// Replace the keys of tokens now: issue a new one, deliver it, and delete the old one after the
+/// overlap.
+///
+/// Only the named tokens are looked at. The first run issues and delivers the next generation; the
+/// old key stays valid for the overlap, and the first `apply`, `watch` or `rotate` after that deletes
+/// it. A token that is being rotated already is not issued again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops rotate token/acme/backend
+  flespi-gitops rotate token/acme/backend --overlap 2h --yes
+  flespi-gitops rotate token/acme/backend --now                # everybody has the new key: end the overlap
+  flespi-gitops rotate token/acme/backend --now --compromised  # the key has leaked: no old key survives")]
+pub(super) struct Args {
+    /// Addresses of tokens, `token/<path>/<name>`.
+    #[arg(value_name = "ADDRESS", required = true)]
+    addresses: Vec<Address>,
+
+    /// Files and folders of manifests; `-` is the standard input.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    manifests: Vec<PathBuf>,
+
+    /// Leave no overlap: the old key is deleted as soon as the new one is in every sink.
+    #[arg(long)]
+    now: bool,
+
+    /// The key is in wrong hands: issue a new one in any case, and delete all that there are.
+    #[arg(long, requires = "now")]
+    compromised: bool,
+
+    /// How long the old key stays valid, for tokens whose manifest does not say it.
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = seconds)]
+    overlap: i64,
+
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+
+    /// Approve what a guard refuses, for the plan of this digest and no other.
+    #[arg(long, value_name = "DIGEST")]
+    approve: Option<String>,
+
+    #[command(flatten)]
+    gate: GateArgs,
+}
+
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+    let mut desired = match session::load(&args.manifests, &[], common, output) {
+        Ok(load) => load.desired,
+        Err(exit) => return exit,
+    };
+    for address in &args.addresses {
+        let known = || desired.objects.keys().filter(|known| known.kind == Kind::Token);
+        if address.kind != Kind::Token {
+            output.error(&format!("{address} is no token, and only tokens have keys"));
+            return Exit::Usage;
+        }
+        if !desired.objects.contains_key(address) {
+            let names: Vec<String> = known().map(ToString::to_string).collect();
+            let similar = nearest(&address.to_string(), names.iter().map(String::as_str));
+            let help = similar.map(|name| format!("\n  help: did you mean {name}?"));
+            output.error(&format!("no manifest declares {address}{}", help.unwrap_or_default()));
+            return Exit::Usage;
+        }
+    }
+    let order = Order { at_once: args.now, compromised: args.compromised, overlap: args.overlap };
+    desired.orders = args.addresses.iter().map(|address| (address.clone(), order)).collect();
+    let consent = apply::Args::consent(args.yes, args.approve.clone(), args.gate.clone());
+    apply::run_ordered(desired, &consent, common, output).await
+}

@@ -1,0 +1,74 @@
+//! `flespi-gitops status`.
+
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::plan::{Expiring, json};
+use super::session::{self, Session};
+use super::settings::{Common, Format};
+use crate::observe::Programs;
+use crate::plan::Policy;
+use crate::reconcile;
+use crate::report::{status, status_markdown, status_text};
+use crate::resource::AddressPattern;
+
+/// Tell what is in sync, what drifted, and which tokens run out when; never writes.
+///
+/// Exit codes: 0 the state is known, whatever it is; 3 the manifests are invalid; 4 the platform
+/// could not be read well enough to tell; 5 with --expiring-within, a token ends within that time.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops status examples/fleet --platform sandbox
+  flespi-gitops status accounts/ --expiring-within 14d    # in CI: exit 5 if a token ends soon
+  flespi-gitops status accounts/ --format json | jq '.tokens[] | select(.is_due)'")]
+pub(super) struct Args {
+    /// Files and folders of manifests; `-` is the standard input.
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+
+    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
+    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<AddressPattern>,
+
+    #[command(flatten)]
+    expiring: Expiring,
+}
+
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+    let load = match session::load(&args.paths, &args.exclude, common, output) {
+        Ok(load) => load,
+        Err(exit) => return exit,
+    };
+    let session = match Session::open(common, output).await {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let policy = Policy { horizon: args.expiring.horizon(), ..Policy::default() };
+    let (client, signer) = (&session.client, &session.signer);
+    let prepared = reconcile::prepare(&load.desired, client, signer, policy, Programs::Leave).await;
+    session.close(output).await;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            session::explain(&error, common, output);
+            return Exit::Unknown;
+        }
+    };
+    let status = status(&prepared.plan, prepared.calls);
+    match common.format {
+        // The other two forms are for findings alone.
+        Format::Text | Format::Short | Format::Sarif => {
+            output.result(&status_text(&status, output.width()));
+        }
+        Format::Json => output.result(&json(&status)),
+        Format::Markdown => output.result(&status_markdown(&status, common.markdown_limit)),
+    }
+    output.say(&format!("{} API calls", prepared.calls));
+    if !prepared.plan.unknown.is_empty() {
+        return Exit::Unknown;
+    }
+    args.expiring.verdict(&prepared.plan, output).unwrap_or(Exit::Done)
+}

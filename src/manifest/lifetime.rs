@@ -1,0 +1,128 @@
+//! Checks of the time of a token: bounds that mean nothing, and rotations that cannot work.
+
+use super::model::TokenManifest;
+use super::parse::Document;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::resource::Right;
+use crate::rights::duration_words;
+use crate::source::Target;
+
+/// The longest `ttl` that is known to be accepted (fact sheet 5.3, assumption 15), in seconds.
+const LONGEST_TTL: i64 = 365 * 86_400;
+
+/// Checks everything about the time of one token that needs no other manifest. `now` is in unix
+/// seconds.
+pub(super) fn check(
+    document: &Document,
+    manifest: &TokenManifest,
+    now: i64,
+    diagnostics: &mut Diagnostics,
+) {
+    let spec = &manifest.spec;
+    let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
+    let expire = spec.expire.map_or(0, |expire| expire.0);
+    if expire != 0 && expire <= now && ttl != 0 {
+        diagnostics.push(
+            Diagnostic::warning(
+                Code::ExpirePassed,
+                "`expire` has passed, and the token lives by its `ttl` alone",
+            )
+            .at(document.span("/spec/expire", Target::Value), "")
+            .help("a token is valid while either holds; take `expire` out, or choose a later time")
+            .pointer("/spec/expire"),
+        );
+    }
+    if ttl > LONGEST_TTL {
+        diagnostics.push(
+            Diagnostic::warning(
+                Code::TtlTooLong,
+                format!(
+                    "`ttl` is {}, and more than a year unused is as good as no end",
+                    duration_words(ttl)
+                ),
+            )
+            .at(document.span("/spec/ttl", Target::Value), "")
+            .help("the platform is known to accept up to `365d`; `expire` ends a token in any case")
+            .pointer("/spec/ttl"),
+        );
+    }
+    rotation(document, manifest, ttl, diagnostics);
+}
+
+fn rotation(
+    document: &Document,
+    manifest: &TokenManifest,
+    ttl: i64,
+    diagnostics: &mut Diagnostics,
+) {
+    let spec = &manifest.spec;
+    let Some(rotation) = &spec.rotation else { return };
+    let (every, overlap) = (rotation.every.map(|every| every.0), rotation.overlap.0);
+    let mut push = |finding: Diagnostic, at: &str, target: Target, help: &str| {
+        diagnostics.push(finding.at(document.span(at, target), "").help(help).pointer(at));
+    };
+    if spec.deliver.is_empty() {
+        push(
+            Diagnostic::error(
+                Code::RotationWithoutSink,
+                "the key is to be replaced, and no sink would get the next one",
+            ),
+            "/spec/rotation",
+            Target::Key,
+            "write where it goes, such as `deliver: [{file: out/key}]`",
+        );
+    }
+    let missing = [(Right::Create, "create"), (Right::Delete, "delete")]
+        .into_iter()
+        .find(|it| spec.lifecycle.manage.as_ref().is_some_and(|rights| !rights.contains(&it.0)));
+    if let Some((_, right)) = missing {
+        push(
+            Diagnostic::error(
+                Code::RotationWithoutRight,
+                format!("the key is to be replaced, and `manage` does not allow to {right}"),
+            ),
+            "/spec/lifecycle/manage",
+            Target::Value,
+            "a new token is created for the next key and the old one deleted; `protect: true` is no \
+             hindrance to that",
+        );
+    }
+    match every {
+        Some(0) => push(
+            Diagnostic::error(Code::InvalidValue, "`every: 0` would replace the key in every run"),
+            "/spec/rotation/every",
+            Target::Value,
+            "leave `every` out to have the key replaced by `flespi-gitops rotate` alone",
+        ),
+        Some(every) if overlap >= every => push(
+            Diagnostic::error(
+                Code::RotationOverlap,
+                format!(
+                    "the overlap of {} is not shorter than the {} between two rotations",
+                    duration_words(overlap),
+                    duration_words(every)
+                ),
+            ),
+            "/spec/rotation/overlap",
+            Target::Value,
+            "the old key has to be gone before the next rotation begins",
+        ),
+        _ => {}
+    }
+    if ttl != 0 && ttl < overlap {
+        push(
+            Diagnostic::warning(
+                Code::RotationTtl,
+                format!(
+                    "a key that nobody uses ends after {}, before the overlap of {} is over",
+                    duration_words(ttl),
+                    duration_words(overlap)
+                ),
+            ),
+            "/spec/ttl",
+            Target::Value,
+            "who looks for the new key more rarely than that may find neither; choose a `ttl` longer \
+             than the overlap",
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! What the platform still tells of tokens that are gone, and of keys that did not arrive.
+//!
+//! Asked only when a first plan has a use for it: a run that finds everything in place asks nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::api::{Deletion, Reader};
+use crate::resource::{Address, Lifetime, Mark, Signer};
+use crate::secret::Sink;
+
+/// Our own pruning is told from the deletions of others by what the caller calls itself.
+const OWN_APP: &str = "flespi-gitops/";
+
+/// The most accounts whose logs are read only to tell why something is not there.
+const MOST_ACCOUNTS: usize = 20;
+
+/// What became of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Its time was over.
+    Lapsed {
+        /// When, in unix seconds.
+        at: i64,
+        /// Which one of its address it was.
+        generation: u32,
+        /// Its last known bounds in words.
+        why: String,
+    },
+    /// Somebody deleted it.
+    Deleted {
+        /// When, in unix seconds.
+        at: i64,
+        /// Which one of its address it was.
+        generation: u32,
+        /// The token that did.
+        by: Option<i64>,
+        /// What the caller called itself.
+        app: Option<String>,
+    },
+    /// We deleted it, since no manifest named it.
+    Taken {
+        /// Which one of its address it was.
+        generation: u32,
+    },
+    /// The log could not be read.
+    Unread(String),
+}
+
+/// Whether the key of a token that was issued before can still be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyState {
+    /// The platform gives it, or one of its sinks holds it.
+    There,
+    /// Nobody has it.
+    Lost,
+    /// That could not be told.
+    Unknown(String),
+}
+
+/// What a first plan has to know.
+#[derive(Debug, Clone, Default)]
+pub struct Questions {
+    /// Tokens that it would make, and the accounts that would hold them.
+    pub absent: Vec<(Address, i64)>,
+    /// Of these, where the answer decides whether anything is made at all.
+    pub matters: BTreeSet<Address>,
+    /// Tokens that were issued and not delivered, with their sinks.
+    pub undelivered: Vec<(i64, Vec<Sink>)>,
+}
+
+impl Questions {
+    /// Whether there is nothing to ask.
+    pub fn is_empty(&self) -> bool {
+        self.absent.is_empty() && self.undelivered.is_empty()
+    }
+}
+
+/// What became of `absent` tokens of `stack`, as far as the logs of their accounts say it.
+pub(super) async fn fates(
+    reader: &Reader,
+    signer: &Signer,
+    stack: &str,
+    own_account: i64,
+    questions: &Questions,
+) -> BTreeMap<Address, Fate> {
+    let mut by_account: BTreeMap<i64, Vec<&Address>> = BTreeMap::new();
+    for (address, owner) in &questions.absent {
+        by_account.entry(*owner).or_default().push(address);
+    }
+    let mut fates = BTreeMap::new();
+    let mut left = MOST_ACCOUNTS;
+    for (owner, addresses) in by_account {
+        let matters = addresses.iter().any(|address| questions.matters.contains(*address));
+        if left == 0 && !matters {
+            continue;
+        }
+        left = left.saturating_sub(1);
+        let header = (owner != own_account).then_some(owner);
+        match reader.deleted_tokens(header).await {
+            Ok(deletions) => {
+                let marked = deletions.iter().filter_map(|deletion| {
+                    Some((mark_of(deletion, signer, owner, stack)?, deletion))
+                });
+                let marked: Vec<(Mark, &Deletion)> = marked.collect();
+                for address in addresses {
+                    let of_it = marked.iter().filter(|(mark, _)| mark.address == *address);
+                    // What was deleted as superseded is not what is missed now.
+                    let last = of_it.max_by_key(|(mark, deletion)| (mark.number(), deletion.at));
+                    fates.extend(last.map(|(mark, it)| (address.clone(), fate(mark, it))));
+                }
+            }
+            Err(error) => {
+                tracing::info!(account = owner, "the log could not be read: {error}");
+                for address in addresses {
+                    fates.insert(address.clone(), Fate::Unread(error.to_string()));
+                }
+            }
+        }
+    }
+    fates
+}
+
+fn mark_of(deletion: &Deletion, signer: &Signer, owner: i64, stack: &str) -> Option<Mark> {
+    let metadata = deletion.old.get("metadata").and_then(Value::as_object)?;
+    let mark = Mark::read(metadata).ok().flatten()?;
+    let is_of_use = !mark.bootstrap && !mark.retired;
+    let is_ours = mark.stack == stack && is_of_use && signer.verify(owner, metadata).is_ok();
+    is_ours.then_some(mark)
+}
+
+fn fate(mark: &Mark, deletion: &Deletion) -> Fate {
+    let generation = mark.number();
+    let Deletion { at, old, by, app } = deletion;
+    let lifetime = Lifetime::of(old);
+    let is_over = lifetime.is_some_and(|lifetime| lifetime.ends <= *at);
+    if is_over || by.is_none() {
+        let why = lifetime.map_or_else(|| "no bounds are known".to_owned(), |it| it.words(*at));
+        return Fate::Lapsed { at: *at, generation, why };
+    }
+    match app {
+        Some(app) if app.starts_with(OWN_APP) => Fate::Taken { generation },
+        _ => Fate::Deleted { at: *at, generation, by: *by, app: app.clone() },
+    }
+}
+
+/// Whether the keys of tokens that were issued and not delivered can still be had.
+pub(super) async fn keys(
+    reader: &Reader,
+    undelivered: &[(i64, Vec<Sink>)],
+) -> BTreeMap<i64, KeyState> {
+    let ids: Vec<i64> = undelivered.iter().map(|(id, _)| *id).collect();
+    let given = reader.keys(&ids).await;
+    let mut states = BTreeMap::new();
+    for (id, sinks) in undelivered {
+        let state = match &given {
+            Ok(keys) if keys.contains_key(id) => KeyState::There,
+            Ok(_) => held(reader, *id, sinks).await,
+            Err(error) => KeyState::Unknown(error.to_string()),
+        };
+        states.insert(*id, state);
+    }
+    states
+}
+
+/// Whether a sink holds the key of token `id`; the platform tells whose key it is.
+async fn held(reader: &Reader, id: i64, sinks: &[Sink]) -> KeyState {
+    for sink in sinks {
+        let held = match sink.read().await {
+            Ok(held) => held.secret(),
+            Err(error) => return KeyState::Unknown(error.to_string()),
+        };
+        // What cannot be opened is of no use for the other sinks.
+        let Some(key) = held else { continue };
+        match reader.token_of(&key).await {
+            Ok(Some(token)) if token == id => return KeyState::There,
+            Ok(_) => {}
+            Err(error) => return KeyState::Unknown(error.to_string()),
+        }
+    }
+    KeyState::Lost
+}

@@ -1,0 +1,241 @@
+//! Until when the declared tokens live, and what comes next for each of them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::bind::{Binding, Bindings, How};
+use super::generations;
+use super::rotate;
+use crate::observe::{Actual, Object};
+use crate::resource::{Address, At, Bound, Desired, Kind, Lifetime, Span};
+
+/// How far ahead a plan looks unless told otherwise: two weeks, in seconds.
+pub const HORIZON: i64 = 14 * 86_400;
+
+/// Which part a token has in its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It is the one.
+    Current,
+    /// It is the next one, and its key is not in every sink yet.
+    Undelivered,
+    /// It was the one, and ends soon.
+    Retiring,
+    /// No manifest names it; it signs our calls.
+    Own,
+}
+
+/// What is known of the time of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TokenTime {
+    /// Its address; null for our own token if no manifest names it.
+    pub address: Option<Address>,
+    /// Its id.
+    pub id_on_platform: i64,
+    /// Which one of its address it is, from 1 on.
+    pub generation: u32,
+    /// Which part it has.
+    pub role: Role,
+    /// Whether it may do everything.
+    pub is_master: bool,
+    /// When it ends if nobody uses it, RFC 3339; null if that cannot be told.
+    pub ends: Option<String>,
+    /// Seconds until then.
+    pub seconds_left: Option<i64>,
+    /// What decides that.
+    pub bound: Option<Bound>,
+    /// Whether it ends then in any case, used or not.
+    pub is_certain: bool,
+    /// When it was used last, RFC 3339; null: never, or not known.
+    pub last_used: Option<String>,
+    /// When its successor is due, RFC 3339; null: not by schedule.
+    pub rotates: Option<String>,
+    /// When it is deleted since its successor is there, RFC 3339; null: it is not, or that waits for
+    /// something without a time.
+    pub retires: Option<String>,
+    /// Whether it ends within the horizon and somebody should know.
+    pub is_due: bool,
+    /// All of it in words.
+    pub words: String,
+    /// Whether it signs our calls.
+    pub is_own: bool,
+    /// Seconds since it was used last.
+    #[serde(skip)]
+    pub seconds_unused: Option<i64>,
+    /// Seconds until its successor is due.
+    #[serde(skip)]
+    pub seconds_to_rotation: Option<i64>,
+    /// Seconds until it is deleted.
+    #[serde(skip)]
+    pub seconds_to_deletion: Option<i64>,
+    /// Whether something of it comes up within the horizon.
+    #[serde(skip)]
+    pub is_near: bool,
+    /// When the first of it comes, in unix seconds.
+    #[serde(skip)]
+    pub next: Option<i64>,
+}
+
+/// Something that comes up by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Forecast<'a> {
+    /// The token; null for our own if no manifest names it.
+    pub address: Option<&'a Address>,
+    /// Its id.
+    pub id_on_platform: i64,
+    /// Whether it ends although somebody may still need it.
+    pub is_due: bool,
+    /// What, when and why.
+    pub words: &'a str,
+}
+
+/// What is known of every declared token that is there, and of our own; what comes first, first.
+pub(super) fn tokens(
+    desired: &Desired,
+    actual: &Actual,
+    bindings: &Bindings<'_>,
+    horizon: i64,
+) -> Vec<TokenTime> {
+    let watch = Watch { desired, actual, horizon };
+    let mut tokens: BTreeMap<i64, TokenTime> = BTreeMap::new();
+    let declared = desired.objects.iter().filter(|(address, _)| address.kind == Kind::Token);
+    for (address, _) in declared.filter(|(address, _)| desired.is_meant(address)) {
+        let Some(Binding::Found(token, how)) = bindings.get(address) else { continue };
+        let older = bindings.predecessors(address);
+        // Of what is only referred to, generations are none of our business.
+        let is_undelivered = *how != How::Observed && watch.is_undelivered(address, token);
+        let role = if is_undelivered { Role::Undelivered } else { Role::Current };
+        tokens.insert(token.id, watch.token(Some(address), token, role, None));
+        for old in older {
+            let role = if is_undelivered { Role::Current } else { Role::Retiring };
+            tokens.insert(old.id, watch.token(Some(address), old, role, Some(token)));
+        }
+    }
+    if let Some(own) = actual.get(Kind::Token, actual.identity.token)
+        && desired.orders.is_empty()
+    {
+        tokens.entry(own.id).or_insert_with(|| watch.token(None, own, Role::Own, None));
+    }
+    let mut tokens: Vec<TokenTime> = tokens.into_values().collect();
+    tokens.sort_by_key(|token| (token.next.unwrap_or(i64::MAX), token.address.clone()));
+    tokens
+}
+
+struct Watch<'a> {
+    desired: &'a Desired,
+    actual: &'a Actual,
+    horizon: i64,
+}
+
+impl Watch<'_> {
+    fn is_undelivered(&self, address: &Address, token: &Object) -> bool {
+        let declared = self.desired.objects.get(address);
+        declared
+            .is_some_and(|declared| rotate::is_undelivered(declared, token, &self.desired.stack))
+    }
+
+    fn token(
+        &self,
+        address: Option<&Address>,
+        token: &Object,
+        role: Role,
+        successor: Option<&Object>,
+    ) -> TokenTime {
+        let now = self.actual.now;
+        let lifetime = Lifetime::of(&token.fields);
+        let declared = address.and_then(|address| self.desired.objects.get(address));
+        let rotates = declared.filter(|_| role == Role::Current && successor.is_none());
+        let rotates = rotates.and_then(|declared| rotate::due_at(declared, token));
+        let retires = match (declared, successor) {
+            (Some(declared), Some(successor)) if role == Role::Retiring => {
+                rotate::retires_at(declared, token, successor, &self.desired.stack, now)
+            }
+            _ => None,
+        };
+        let generation = generations::number(token, &self.desired.stack);
+        let mut words: Vec<String> = Vec::new();
+        if token.id == self.actual.identity.token {
+            words.push("signs this very run".to_owned());
+        }
+        match role {
+            Role::Undelivered => {
+                words.push(format!("generation {generation} is not in every sink yet"));
+            }
+            Role::Retiring => {
+                let end = match retires {
+                    Some(at) if at <= now => "is to be deleted".to_owned(),
+                    Some(at) => format!("is deleted in {}", Span(at - now)),
+                    None => "is deleted once it is no longer used".to_owned(),
+                };
+                words.push(format!("generation {generation} {end}, as its successor is delivered"));
+            }
+            Role::Current | Role::Own => {}
+        }
+        words.extend(lifetime.map(|lifetime| lifetime.words(now)));
+        if let Some(at) = rotates {
+            words.push(match at - now {
+                ..=0 => "its rotation is due".to_owned(),
+                left => format!("is rotated in {}", Span(left)),
+            });
+        }
+        // Of what goes in any case its own end is no news.
+        let is_watched = role != Role::Retiring && lifetime.is_some();
+        let ends = lifetime.map(|lifetime| lifetime.ends);
+        // Who does not use a key for so long gets the next one before this one ends.
+        let is_replaced = lifetime.is_some_and(|it| {
+            it.bound == Bound::Ttl && rotates.is_some_and(|rotates| rotates < it.ends)
+        });
+        let is_watched = is_watched && !is_replaced;
+        let is_due = is_watched && lifetime.is_some_and(|it| it.is_due(now, self.horizon));
+        let by_plan = rotates.or(retires).is_some_and(|at| at.saturating_sub(now) <= self.horizon);
+        let next = match role {
+            Role::Retiring => retires,
+            _ => ends.into_iter().chain(rotates).min(),
+        };
+        TokenTime {
+            address: address.cloned(),
+            id_on_platform: token.id,
+            generation,
+            role,
+            is_master: is_master(token),
+            ends: ends.map(|at| At(at).to_string()),
+            seconds_left: ends.map(|at| at.saturating_sub(now)),
+            bound: lifetime.map(|lifetime| lifetime.bound),
+            is_certain: lifetime.is_some_and(|lifetime| lifetime.is_certain()),
+            last_used: lifetime.and_then(|it| it.last_used).map(|at| At(at).to_string()),
+            rotates: rotates.map(|at| At(at).to_string()),
+            retires: retires.map(|at| At(at).to_string()),
+            is_due,
+            words: words.join("; "),
+            is_own: token.id == self.actual.identity.token,
+            seconds_unused: lifetime.and_then(|it| it.last_used).map(|at| now.saturating_sub(at)),
+            seconds_to_rotation: rotates.map(|at| at.saturating_sub(now)),
+            seconds_to_deletion: retires.map(|at| at.saturating_sub(now)),
+            is_near: is_due || by_plan || role == Role::Undelivered,
+            next,
+        }
+    }
+}
+
+/// Whether a token may do everything, the platform API included.
+fn is_master(token: &Object) -> bool {
+    const MASTER: i64 = 1;
+    let access = token.fields.get("access").and_then(|access| access.get("type"));
+    access.and_then(Value::as_i64) == Some(MASTER)
+}
+
+/// What of it comes up within the horizon, soonest first.
+pub(super) fn forecasts(tokens: &[TokenTime]) -> Vec<Forecast<'_>> {
+    let near = tokens.iter().filter(|token| token.is_near);
+    near.map(|token| Forecast {
+        address: token.address.as_ref(),
+        id_on_platform: token.id_on_platform,
+        is_due: token.is_due,
+        words: &token.words,
+    })
+    .collect()
+}

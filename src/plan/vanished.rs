@@ -1,0 +1,132 @@
+//! A declared token that is not there: was it never made, or what became of it, and is another one
+//! issued?
+
+use super::declared::Context;
+use super::step::Draft;
+use crate::observe::{Fate, SinkState};
+use crate::resource::{At, Generation, Issued, Kind, Renew};
+
+/// What to do about a declared token that is not there.
+pub(super) struct Reissue {
+    /// Which generation the next one is; none for the first.
+    pub(super) generation: Option<Generation>,
+    /// What became of the one before, and by which rule there is another one; for the reason.
+    pub(super) words: Option<String>,
+}
+
+/// Decides about the declared object, which is not there; none if nothing is to be made, which is
+/// then told in `draft`.
+pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue> {
+    let declared = context.declared;
+    let first = Reissue { generation: None, words: None };
+    if declared.address.kind != Kind::Token {
+        return Some(first);
+    }
+    let holds_key = match context.secrets.sinks.get(&declared.address) {
+        Some(SinkState::Filled) => true,
+        Some(SinkState::Empty(empty)) => empty.len() < declared.deliver.len(),
+        Some(SinkState::Unknown(_)) | None => false,
+    };
+    let generation = if holds_key { after(1) } else { None };
+    // A first plan makes it, which is what has the question asked.
+    let Some(fates) = &context.actual.fates else { return Some(Reissue { generation, ..first }) };
+    let fate = fates.get(&declared.address);
+    let told = match fate {
+        Some(fate @ (Fate::Lapsed { .. } | Fate::Deleted { .. })) => words(fate),
+        _ if holds_key => {
+            "one was there before, since a sink holds a key, and what became of it is \
+                           not known"
+                .to_owned()
+        }
+        Some(Fate::Unread(reason)) if declared.renew != Renew::Always => {
+            format!("whether one was there before could not be read: {reason}")
+        }
+        Some(Fate::Unread(_) | Fate::Taken { .. }) | None => {
+            return Some(Reissue { generation: next(fate), ..first });
+        }
+    };
+    let is_allowed = match declared.renew {
+        Renew::Always => true,
+        Renew::Lapsed => matches!(fate, Some(Fate::Lapsed { .. } | Fate::Taken { .. })),
+        Renew::Never => matches!(fate, Some(Fate::Taken { .. })),
+    };
+    let rule = rule(declared.renew);
+    if !is_allowed {
+        context.block(
+            draft,
+            format!(
+                "{told}; `renew: {rule}` issues no other one: take the manifest away, or write \
+                 `renew: always`"
+            ),
+        );
+        return None;
+    }
+    let generation = next(fate).or_else(|| after(1));
+    Some(Reissue {
+        generation,
+        words: Some(format!("{told}; another one is issued (renew: {rule})")),
+    })
+}
+
+/// Whether a token that lies in the recycle bin may come back, and what became of it, to go with the
+/// reason; none if it may not, which is then told in `draft`.
+pub(super) fn may_return(context: &Context<'_>, draft: &mut Draft) -> Option<String> {
+    let declared = context.declared;
+    let fate = context.actual.fates.as_ref().and_then(|fates| fates.get(&declared.address));
+    let Some(fate @ Fate::Deleted { .. }) = fate else { return Some(String::new()) };
+    let words = words(fate);
+    if declared.renew == Renew::Always {
+        return Some(format!("; {words}"));
+    }
+    context.block(
+        draft,
+        format!(
+            "{words}; `renew: {}` does not bring it back: take the manifest away, or write `renew: \
+             always`",
+            rule(declared.renew)
+        ),
+    );
+    None
+}
+
+/// What became of a token.
+fn words(fate: &Fate) -> String {
+    match fate {
+        Fate::Lapsed { at, why, .. } => format!("the one before lapsed {} ({why})", At(*at)),
+        Fate::Deleted { at, by, app, .. } => {
+            let by = by.map_or_else(|| "somebody".to_owned(), |id| format!("token {id}"));
+            let app = app.as_ref().map(|app| format!(", {app:?}")).unwrap_or_default();
+            format!("the one before was deleted by {by}{app} {}", At(*at))
+        }
+        Fate::Taken { .. } => "the one before was pruned".to_owned(),
+        Fate::Unread(reason) => format!("what became of it could not be read: {reason}"),
+    }
+}
+
+fn rule(renew: Renew) -> &'static str {
+    match renew {
+        Renew::Always => "always",
+        Renew::Lapsed => "lapsed",
+        Renew::Never => "never",
+    }
+}
+
+/// The generation after the one whose fate is known.
+fn next(fate: Option<&Fate>) -> Option<Generation> {
+    match fate? {
+        Fate::Lapsed { generation, .. }
+        | Fate::Deleted { generation, .. }
+        | Fate::Taken { generation } => after(*generation),
+        Fate::Unread(_) => None,
+    }
+}
+
+/// Sinks may hold the key of the token that is gone, so the mark has to tell when they hold the next.
+fn after(number: u32) -> Option<Generation> {
+    Some(Generation {
+        number: number.saturating_add(1),
+        issued: Issued::Vanished,
+        overlap: 0,
+        delivered: None,
+    })
+}
