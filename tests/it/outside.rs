@@ -49,6 +49,24 @@ fn a_daemon_tells_how_it_is_and_looks_again_when_asked_to() {
 }
 
 #[test]
+fn the_time_that_a_token_has_left_is_told_to_people_and_to_machines() {
+    let world = World::new();
+    let token = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: feed}\nspec: {ttl: 1h, access: standard}\n";
+    world.write("manifests/token.yaml", token);
+    let daemon = Daemon::start(&world, &[]);
+    daemon.wait("in sync", |status| status["state"] == "idle");
+    daemon.ask("POST", "/wake", &[("x-flespi-gitops", "wake")]);
+    daemon.wait("looked again", |status| status["passes"][1].is_object());
+    let metrics = daemon.get("/metrics");
+    let name = "flespi_gitops_token_remaining_seconds{address=\"token/feed\"} ";
+    let left = metrics.lines().find_map(|line| line.strip_prefix(name)).expect(&metrics);
+    let left: f64 = left.parse().unwrap();
+    assert!((3_000.0..=3_600.0).contains(&left), "{left}");
+    let view: Value = serde_json::from_str(&daemon.get("/view")).unwrap();
+    assert_eq!(view["tokens"][0][0], "token/feed");
+}
+
+#[test]
 fn calls_in_the_metrics_are_those_that_the_platform_saw() {
     let world = World::new();
     world.write("manifests/limit.yaml", LIMIT);
