@@ -3,7 +3,8 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use flespi_gitops::sandbox::Options;
+use serde_json::{Value, json};
 
 use crate::support::World;
 
@@ -12,6 +13,18 @@ apiVersion: flespi-gitops/v1
 kind: Limit
 metadata: {name: starter}
 spec: {devices_count: 10}
+";
+
+/// An account with a token in it.
+const TENANT: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Subaccount
+metadata: {name: acme}
+---
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: app, account: acme}
+spec: {ttl: 1h, access: standard}
 ";
 
 struct Daemon(Child);
@@ -47,6 +60,20 @@ fn wait_for_devices(world: &World, devices: i64) -> Duration {
     }
 }
 
+/// Waits until the platform has an item of this name; its id.
+fn wait_for(world: &World, collection: &str, field: &str, name: &str) -> Value {
+    let began = Instant::now();
+    loop {
+        let path = format!("/platform/{collection}/all?fields=id,{field}");
+        let items = world.api("GET", &path, None);
+        if let Some(item) = items.iter().find(|item| item[field] == name) {
+            return item["id"].clone();
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{items:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn a_saved_edit_reaches_the_platform_and_an_invalid_one_does_not() {
     let world = World::new();
@@ -70,6 +97,23 @@ fn drift_is_healed_on_the_interval() {
     let id = world.item("limits", "name", "starter")["id"].clone();
     world.api("PUT", &format!("/platform/limits/{id}"), Some(&json!({"devices_count": 99})));
     wait_for_devices(&world, 10);
+}
+
+#[test]
+fn what_a_restored_account_holds_is_not_left_to_the_next_interval() {
+    let mut options = Options::default();
+    options.assumptions.set("restored-branch=bare").unwrap();
+    let world = World::with(options);
+    world.write("manifests/tenant.yaml", TENANT);
+    let _daemon = Daemon::start(&world, &["--interval", "1h"]);
+    let account = wait_for(&world, "subaccounts", "name", "acme");
+    let token = wait_for(&world, "tokens", "info", "app");
+    world.api("DELETE", &format!("/platform/subaccounts/{account}"), None);
+    // One more file is what makes the daemon look; the token comes back without a further reason.
+    world.write("manifests/limit.yaml", LIMIT);
+    wait_for_devices(&world, 10);
+    assert_eq!(wait_for(&world, "tokens", "info", "app"), token);
+    assert_eq!(wait_for(&world, "subaccounts", "name", "acme"), account);
 }
 
 #[cfg(unix)]

@@ -474,6 +474,10 @@ impl<N: Narrator> Daemon<'_, N> {
     fn schedule(&mut self, came: &Came) {
         let now = Instant::now();
         self.interval_due = now + self.backoff.jittered(self.options.interval);
+        // What came back from the recycle bin is compared at once.
+        if came.report.as_ref().is_some_and(Report::brought_back) {
+            self.interval_due = now;
+        }
         let is_absent = matches!(came.outcome, PassOutcome::Unreadable | PassOutcome::Standby);
         if is_absent {
             self.absences += 1;
