@@ -39,14 +39,15 @@ pub const RESTORABLE: [Kind; 2] = [Kind::Subaccount, Kind::Token];
 /// Section 7: how long the recycle bin keeps what was deleted, in days (documented).
 pub const DAYS_IN_BIN: u32 = 30;
 
-/// 41: which tokens were deleted is read from the log of an account. Event codes and the members of
+/// 41: which objects were deleted is read from the log of an account. Event codes and the members of
 /// a record are not all known: a deletion is a record with `old` and without `new`, as clients of
 /// the log take it; who made it is its `token_id`, and the platform itself has none.
-pub const TOKEN_LOG_FILTER: &str = "origin_type=33";
+/// They are told apart by `origin_type`, which has the numbers of the recycle bin.
+pub const LOG_KIND_FIELD: &str = "origin_type";
 
 /// 41: how many records of a log one answer may hold is unknown, as is how far it goes back. What
 /// the log does not say counts as not known, never as not happened.
-pub const TOKEN_LOG_RECORDS: usize = 1_000;
+pub const DELETIONS_IN_LOG: usize = 1_000;
 
 /// 12: tokens of other types than standard, master and ACL are the platform's own.
 pub const TOKEN_TYPES: [i64; 3] = [0, 1, 2];

@@ -94,13 +94,17 @@ impl Reader {
         self.client.now()
     }
 
-    /// The tokens that were deleted in the account `owner`, newest first, as far as the log of the
+    /// The objects of `kind` that were deleted in the account `owner`, newest first, as far as the log of the
     /// account goes back; `None` is our own account.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn deleted_tokens(&self, owner: Option<i64>) -> Result<Vec<Deletion>, ApiError> {
-        let answer = self.client.send(&request::token_log(owner)).await?;
+    pub async fn deletions(
+        &self,
+        kind: Kind,
+        owner: Option<i64>,
+    ) -> Result<Vec<Deletion>, ApiError> {
+        let answer = self.client.send(&request::kind_log(kind, owner)).await?;
         Ok(answer.items.into_iter().filter_map(Deletion::of).collect())
     }
 

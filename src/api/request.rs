@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::assumptions::{
-    KEY_FIELD, LIMIT_TYPE, LOG_RECORDS, SUBACCOUNT_TYPE, TOKEN_LOG_FILTER, TOKEN_LOG_RECORDS,
+    DELETIONS_IN_LOG, KEY_FIELD, LIMIT_TYPE, LOG_KIND_FIELD, LOG_RECORDS, SUBACCOUNT_TYPE,
     TOKEN_TYPE,
 };
 use crate::resource::{Kind, quota};
@@ -128,7 +128,7 @@ pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Requ
 
 /// One page of what was deleted from an account (`None`: our own) and can still come back.
 pub fn list_deleted(kind: Kind, account: Option<i64>, limit: usize, offset: usize) -> Request {
-    let number = deleted_type(kind);
+    let number = platform_type(kind);
     let path = format!(
         "/platform/deleted/type={number}?fields=id,item_id,data&limit={limit}&offset={offset}"
     );
@@ -142,7 +142,7 @@ pub fn restore(account: Option<i64>, records: &[i64]) -> Request {
 }
 
 /// The number that the platform has for a kind (fact sheet, 9.3).
-fn deleted_type(kind: Kind) -> u8 {
+fn platform_type(kind: Kind) -> u8 {
     match kind {
         Kind::Limit => LIMIT_TYPE,
         Kind::Subaccount => SUBACCOUNT_TYPE,
@@ -170,9 +170,10 @@ pub fn logs(kind: Kind, id: i64) -> Request {
     Request::new(Method::Get, format!("/platform/{collection}/{id}/logs?data={data}"))
 }
 
-/// What happened to the tokens of the account `owner`, newest first; `None` is our own.
-pub fn token_log(owner: Option<i64>) -> Request {
-    let query = json!({"count": TOKEN_LOG_RECORDS, "reverse": true, "filter": TOKEN_LOG_FILTER});
+/// What happened to the objects of `kind` of the account `owner`, newest first; `None` is our own.
+pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
+    let filter = format!("{LOG_KIND_FIELD}={}", platform_type(kind));
+    let query = json!({"count": DELETIONS_IN_LOG, "reverse": true, "filter": filter});
     let path = format!("/platform/customer/logs?data={}", encode(&query.to_string()));
     Request { cid: owner, ..Request::new(Method::Get, path) }
 }
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_log_is_asked_for_with_an_encoded_document() {
-        let request = token_log(Some(7));
+        let request = kind_log(Kind::Token, Some(7));
         let expected = "GET /platform/customer/logs?data=%7B%22count%22%3A1000%2C%22filter%22%3A%22\
                         origin_type%3D33%22%2C%22reverse%22%3Atrue%7D";
         assert_eq!((line(&request).as_str(), request.cid), (expected, Some(7)));

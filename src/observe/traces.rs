@@ -1,4 +1,4 @@
-//! What the platform still tells of tokens that are gone, and of keys that did not arrive.
+//! What the platform still tells of objects that are gone, and of keys that did not arrive.
 //!
 //! Asked only when a first plan has a use for it: a run that finds everything in place asks nothing.
 
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::api::{Deletion, Reader};
-use crate::resource::{Address, Lifetime, Mark, Signer};
+use crate::resource::{Address, Kind, Lifetime, Mark, Signer};
 use crate::secret::Sink;
 
 /// Our own pruning is told from the deletions of others by what the caller calls itself.
@@ -16,7 +16,7 @@ const OWN_APP: &str = "flespi-gitops/";
 /// The most accounts whose logs are read only to tell why something is not there.
 const MOST_ACCOUNTS: usize = 20;
 
-/// What became of a token.
+/// What became of a token, or of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// Its time was over.
@@ -62,7 +62,7 @@ pub enum KeyState {
 /// What a first plan has to know.
 #[derive(Debug, Clone, Default)]
 pub struct Questions {
-    /// Tokens that it would make, and the accounts that would hold them.
+    /// Tokens and subaccounts that it would make, and the accounts that would hold them.
     pub absent: Vec<(Address, i64)>,
     /// Of these, where the answer decides whether anything is made at all.
     pub matters: BTreeSet<Address>,
@@ -77,7 +77,7 @@ impl Questions {
     }
 }
 
-/// What became of `absent` tokens of `stack`, as far as the logs of their accounts say it.
+/// What became of `absent` objects of `stack`, as far as the logs of their accounts say it.
 pub(super) async fn fates(
     reader: &Reader,
     signer: &Signer,
@@ -85,20 +85,20 @@ pub(super) async fn fates(
     own_account: i64,
     questions: &Questions,
 ) -> BTreeMap<Address, Fate> {
-    let mut by_account: BTreeMap<i64, Vec<&Address>> = BTreeMap::new();
+    let mut by_account: BTreeMap<(i64, Kind), Vec<&Address>> = BTreeMap::new();
     for (address, owner) in &questions.absent {
-        by_account.entry(*owner).or_default().push(address);
+        by_account.entry((*owner, address.kind)).or_default().push(address);
     }
     let mut fates = BTreeMap::new();
     let mut left = MOST_ACCOUNTS;
-    for (owner, addresses) in by_account {
+    for ((owner, kind), addresses) in by_account {
         let matters = addresses.iter().any(|address| questions.matters.contains(*address));
         if left == 0 && !matters {
             continue;
         }
         left = left.saturating_sub(1);
         let header = (owner != own_account).then_some(owner);
-        match reader.deleted_tokens(header).await {
+        match reader.deletions(kind, header).await {
             Ok(deletions) => {
                 let marked = deletions.iter().filter_map(|deletion| {
                     Some((mark_of(deletion, signer, owner, stack)?, deletion))

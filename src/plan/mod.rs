@@ -47,7 +47,7 @@ use bind::Binding;
 
 use crate::api::assumptions::RESTORABLE;
 use crate::observe::{Actual, Bins, Details, Questions, Secrets};
-use crate::resource::{Desired, Kind, Phase, Renew};
+use crate::resource::{Desired, Kind, Renew};
 
 /// What a person allowed for this pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -128,15 +128,15 @@ pub fn absences(desired: &Desired, actual: &Actual) -> BTreeSet<(i64, Kind)> {
     places
 }
 
-/// What has to be found out before a first plan can be relied on: what became of tokens that it
-/// would make, and whether the keys of tokens that were issued before can still be had.
+/// What has to be found out before a first plan can be relied on: what became of tokens and
+/// subaccounts that it would make, and whether the keys of tokens that were issued before can still be had.
 pub fn questions(plan: &Plan, desired: &Desired) -> Questions {
     let mut questions = Questions::default();
     for step in &plan.steps {
         match &step.effect {
             Effect::Create(effect)
-                if effect.kind == Kind::Token
-                    && step.id == StepId::of(Phase::Token, &step.address) =>
+                if RESTORABLE.contains(&effect.kind)
+                    && step.id == StepId::of(effect.kind.phase(), &step.address) =>
             {
                 questions.absent.extend(effect.owner.map(|owner| (step.address.clone(), owner)));
             }

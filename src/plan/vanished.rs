@@ -1,4 +1,4 @@
-//! A declared token that is not there: was it never made, or what became of it, and is another one
+//! A declared object that is not there: was it never made, or what became of it, and is another one
 //! issued?
 
 use super::declared::Context;
@@ -20,7 +20,7 @@ pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue>
     let declared = context.declared;
     let first = Reissue { generation: None, words: None };
     if declared.address.kind != Kind::Token {
-        return Some(first);
+        return Some(Reissue { words: former_account(context), ..first });
     }
     let holds_key = match context.secrets.sinks.get(&declared.address) {
         Some(SinkState::Filled) => true,
@@ -66,6 +66,23 @@ pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue>
         generation,
         words: Some(format!("{told}; another one is issued (renew: {rule})")),
     })
+}
+
+/// What a new account will not have, if there was one before.
+fn former_account(context: &Context<'_>) -> Option<String> {
+    let fate = context.actual.fates.as_ref()?.get(&context.declared.address)?;
+    let why = match context.declared.may_be_restored() {
+        true => "cannot be brought back",
+        false => "is not brought back, as `lifecycle.restore` says",
+    };
+    match fate {
+        Fate::Unread(_) => None,
+        Fate::Lapsed { .. } | Fate::Deleted { .. } | Fate::Taken { .. } => Some(format!(
+            "{} and {why}: its devices and whatever else it held are lost, and \
+             the new one is empty",
+            words(fate)
+        )),
+    }
 }
 
 /// Whether a token that lies in the recycle bin may come back, and what became of it, to go with the

@@ -128,6 +128,8 @@ fn after_thirty_one_days_a_deleted_subaccount_is_made_anew() {
     advance(&world, 31 * DAY);
     let plan = world.plan(&["."]);
     assert_eq!(actions(&plan), ["create subaccount/acme"]);
+    let reason = plan["steps"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("its devices and whatever else it held are lost"), "{reason}");
     world.apply(&["."]);
     assert_ne!(id(&world, "subaccounts", "name", "acme"), before);
 }
