@@ -64,6 +64,8 @@ struct Ways {
     prune: bool,
     first_pass: FirstPass,
     contest_window: Duration,
+    /// Text of `manifests/a.yaml` that is replaced after the first set was read and before the daemon begins.
+    between: Option<(&'static str, &'static str)>,
 }
 
 impl Default for Ways {
@@ -73,6 +75,7 @@ impl Default for Ways {
             prune: false,
             first_pass: FirstPass::Apply,
             contest_window: Duration::from_secs(3600),
+            between: None,
         }
     }
 }
@@ -115,7 +118,8 @@ impl<'w> Running<'w> {
                 .unwrap();
             runtime.block_on(async {
                 let paths = roots.clone();
-                let load = Box::new(move || manifest::load(&paths, 0));
+                let read = paths.clone();
+                let load = Box::new(move || manifest::load(&read, 0));
                 let files = Files::watch(roots, Patience::default(), load).unwrap();
                 let mut settled = files.settled();
                 let first = settled
@@ -126,6 +130,12 @@ impl<'w> Running<'w> {
                     .clone();
                 let Reading::Good(load) = first else { panic!("{first:?}") };
                 let in_force = InForce::of(&load, &load.desired.stack);
+                if let Some((from, to)) = ways.between {
+                    let path = paths[0].join("a.yaml");
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    std::fs::write(&path, text.replace(from, to)).unwrap();
+                    settled.wait_for(|settled| settled.status.generation == 2).await.unwrap();
+                }
                 let (signer, run) = (Signer::default(), RunId::new());
                 let leases = FileLeases::new(&state);
                 let gate = Gate { leases: &leases, platform: "sandbox".to_owned() };
@@ -561,4 +571,12 @@ fn a_token_is_shown_with_the_time_at_which_it_ends() {
     let status = daemon.pass();
     let ends = object(&status, "token/t").ends_at.unwrap();
     assert_eq!(ends.as_second(), 4_102_444_800, "the later of its two ends");
+}
+
+#[test]
+fn a_change_between_the_first_reading_and_the_first_pass_is_not_lost() {
+    let world = world_of(&[("a", "")]);
+    let daemon = Running::start(&world, Ways { between: Some(("10", "20")), ..Ways::default() });
+    daemon.until("applied", |_| daemon.devices("a") == Some(20));
+    assert!(daemon.now().totals.passes.values().sum::<u64>() <= 2);
 }

@@ -9,14 +9,14 @@ pub enum Held {
     Nothing,
     /// This secret.
     Secret(SecretString),
-    /// A secret that we cannot open; this is its [print](crate::secret::print).
+    /// A secret that we cannot open; this is its [keyed print](crate::secret::print).
     Print(String),
     /// The sink takes secrets and gives none back.
     Untold,
 }
 
 impl Held {
-    /// Whether it is the secret of this [print](crate::secret::print); `None` if that cannot be told.
+    /// Whether it is the secret of this [keyed print](crate::secret::print); `None` if that cannot be told.
     pub fn is(&self, wanted: &str) -> Option<bool> {
         match self {
             Self::Nothing => Some(false),

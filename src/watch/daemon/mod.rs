@@ -22,7 +22,7 @@ use super::backoff::Backoff;
 use super::contest::Contests;
 use super::culprit::Culprits;
 use super::files::{Files, Reading, Settled};
-use super::status::{FindingStatus, GoodSet, Sender, State, Status};
+use super::status::{FilesStatus, FindingStatus, GoodSet, Sender, State, Status};
 use super::trigger::{Trigger, Woken};
 use crate::api::Client;
 use crate::diagnostic::Severity;
@@ -118,6 +118,8 @@ pub struct Daemon<'a, N> {
     platform: Platform<'a>,
     files: Files,
     settled: watch::Receiver<Settled>,
+    /// The settled set that was taken last, by its number.
+    taken: u64,
     woken: Woken,
     options: Options,
     narrator: N,
@@ -150,13 +152,16 @@ impl<'a, N: Narrator> Daemon<'a, N> {
         let mut first =
             Status::starting(run.to_string(), stack, platform.gate.platform.clone(), seconds);
         first.started = (options.clock)();
-        let mut settled = files.settled();
-        first.files = settled.borrow_and_update().status.clone();
+        // Not taken yet: there may be another set by now than the one to begin with.
+        let settled = files.settled();
+        // Trouble is told when the set is taken.
+        first.files = FilesStatus { trouble: None, ..settled.borrow().status.clone() };
         let board = Board::new(first, status, Arc::clone(&options.clock));
         let mut daemon = Self {
             platform,
             files,
             settled,
+            taken: 0,
             woken,
             backoff: Backoff::new(options.seed),
             contests: Contests::new(options.contest_window),
@@ -266,7 +271,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             self.narrator.complain(&format!("watching the manifests: {trouble}"));
         }
         // A look that found nothing new.
-        if before.generation == files.generation {
+        if std::mem::replace(&mut self.taken, files.generation) == files.generation {
             return false;
         }
         if !matches!(settled.reading, Reading::Unknown) && self.board.clear(State::RootUnknown) {
