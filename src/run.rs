@@ -9,24 +9,32 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Names a run: the time at which it began and a few random characters, `20261121-233344-k3f9`.
-/// Sorted as text, runs are in the order in which they began.
+/// Names a run: the time at which it began, its thousandths in two characters, and a few random ones,
+/// `20261121-233344-k3f9m`. Sorted as text, runs are in the order in which they began.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(transparent)]
 pub struct RunId(String);
 
-/// Without those that are mistaken for each other when read aloud.
+/// Without those that are mistaken for each other when read aloud; in the order of text.
 const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
 
 impl RunId {
     /// A new name for a run that begins now.
     pub fn new() -> Self {
-        let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+        Self::at(jiff::Timestamp::now())
+    }
+
+    fn at(time: jiff::Timestamp) -> Self {
+        let letter = |place: usize| char::from(LETTERS[place % LETTERS.len()]);
+        let second = time.strftime("%Y%m%d-%H%M%S");
+        let thousandths = usize::try_from(time.subsec_millisecond()).unwrap_or_default();
+        let fine = thousandths * LETTERS.len().pow(2) / 1_000;
+        let fine = [letter(fine / LETTERS.len()), letter(fine)];
         let mut chance = rand::rng();
-        let tail = (0..4).map(|_| char::from(LETTERS[chance.random_range(0..LETTERS.len())]));
-        Self(format!("{now}-{}", tail.collect::<String>()))
+        let tail = (0..3).map(|_| letter(chance.random_range(0..LETTERS.len())));
+        Self(format!("{second}-{}", fine.into_iter().chain(tail).collect::<String>()))
     }
 
     /// The name of a further pass of this run; the first pass has that of the run.
@@ -85,6 +93,17 @@ pub(crate) fn span(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_of_one_second_are_in_order_too() {
+        let at = |milliseconds: i64| {
+            RunId::at(jiff::Timestamp::from_millisecond(1_795_300_000_000 + milliseconds).unwrap())
+        };
+        for milliseconds in (0_i64..3_000).step_by(7) {
+            let (earlier, later) = (at(milliseconds), at(milliseconds + 3));
+            assert!(earlier < later, "{earlier} {later}");
+        }
+    }
 
     #[test]
     fn a_name_fits_the_platforms_trace_header_and_reads_back() {

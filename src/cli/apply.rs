@@ -268,6 +268,7 @@ async fn pass(
     output: &Output,
 ) -> Result<Report, Exit> {
     let run = session.run.pass(number);
+    let who = (command(&task.desired), &run);
     let fences = session.gate.fences().await;
     let mut prepared = prepare(task, session, common, output).await?;
     if number == 1 || !prepared.plan.is_converged() {
@@ -278,7 +279,7 @@ async fn pass(
         return Ok(refuse(&prepared, session, why, output));
     }
     if prepared.plan.steps.is_empty() {
-        return Ok(carry_out_and_record(&prepared, args, &run, session, stop, output).await);
+        return Ok(carry_out_and_record(&prepared, args, who, session, stop, output).await);
     }
     let asked = Instant::now();
     if !args.yes
@@ -287,7 +288,6 @@ async fn pass(
         return Ok(refuse(&prepared, session, vec![why.to_owned()], output));
     }
     let whose = (&*task.desired.stack, prepared.own_account);
-    let who = ("apply", &session.run);
     let lease = session.gate.pass(whose, who, &args.gate, output).await?;
     // Another run wrote since we looked, or somebody thought for long, who agrees to what was
     // shown and not to what has become of it.
@@ -308,7 +308,7 @@ async fn pass(
         prepared = again;
     }
     let stop = either(stop, lease.lost());
-    Ok(carry_out_and_record(&prepared, args, &run, session, stop, output).await)
+    Ok(carry_out_and_record(&prepared, args, who, session, stop, output).await)
 }
 
 fn show(prepared: &Prepared, common: &Common, output: &Output) {
@@ -320,17 +320,22 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
 async fn carry_out_and_record(
     prepared: &Prepared,
     args: &Args,
-    run: &RunId,
+    (command, run): (&'static str, &RunId),
     session: &Session,
     stop: watch::Receiver<bool>,
     output: &Output,
 ) -> Report {
     let report = carry_out(prepared, session, args.on_error.into(), stop, output).await;
     let source = args.plan.as_ref().map_or(args.paths.as_slice(), std::slice::from_ref);
-    let whose = ("apply", "command", run);
+    let whose = (command, "command", run);
     let made = (&prepared.plan, &report);
     session.recorder.keep(whose, (source, prepared.own_account), made, output);
     report
+}
+
+/// What the lock and the history call a run.
+fn command(desired: &Desired) -> &'static str {
+    if desired.orders.is_empty() { "apply" } else { "rotate" }
 }
 
 /// The shortest part of a digest that may stand for it: 48 bits, which nobody hits by chance.

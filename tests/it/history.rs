@@ -141,3 +141,19 @@ fn a_full_disk_under_lock_and_history_fails_no_apply() {
         .collect();
     assert!(files.len() == 1 && files[0].ends_with(".json"), "{files:?}");
 }
+
+#[test]
+fn a_rotation_is_called_one_in_lock_and_history() {
+    let world = World::new();
+    world.write(
+        "m/token.yaml",
+        "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: feed}\n\
+         spec: {ttl: 30d, access: standard, deliver: [{file: ../key}]}\n",
+    );
+    world.apply(&["m"]);
+    world.run(&["rotate", "token/feed", "--manifests", "m", "--yes"]).expect(0);
+    let record = world.run(&["history", "show", "last", "--format", "json"]).expect(0).json();
+    assert_eq!(record["command"], "rotate");
+    let locks = world.run(&["lock", "show", "--format", "json"]).expect(0).json();
+    assert_eq!(locks["locks"][0]["holder"]["command"], "rotate");
+}
