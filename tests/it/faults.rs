@@ -86,11 +86,38 @@ fn a_collection_that_cannot_be_read_whole_is_unknown_and_not_empty() {
         ("a wrong total", json!({"wrong_count": {"by": 1}})),
         ("lost rows", json!("lost_rows")),
         ("half an answer", json!({"truncate": {"keep": 30}})),
+        ("another form", json!("wrong_shape")),
+        ("no JSON at all", json!("wrong_json")),
+        ("429 to the end", json!({"answer": {"status": 429, "retry_after": 0}})),
     ] {
         let world = fleet();
         world.apply(&["fleet"]);
         world.faults(&json!({"rules":
             [{"method": "GET", "path": "/platform/tokens/*", "effect": effect}]}));
+        world.empty_journal();
+        let run = world.run(&["apply", "fleet", "--yes", "--prune", "--format", "json"]).expect(4);
+        assert_eq!(run.json()["unknown"][0]["kind"], "token", "{what}");
+        assert_eq!(world.writes().len(), 0, "{what}");
+    }
+}
+
+#[test]
+fn a_page_that_does_not_come_leaves_the_whole_collection_unknown() {
+    let world = fleet();
+    world.apply(&["fleet"]);
+    let body: Vec<_> =
+        (0..1_001).map(|_| json!({"info": "filler", "ttl": 3600, "access": {"type": 0}})).collect();
+    world.api("POST", "/platform/tokens", Some(&json!(body)));
+    let page = |more: serde_json::Value| {
+        let mut rule = json!({"method": "GET", "path": "/platform/tokens/*"});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"rules": [rule]})
+    };
+    for (what, rule) in [
+        ("a refused page", page(json!({"skip": 1, "effect": {"answer": {"status": 403}}}))),
+        ("an empty page", page(json!({"effect": {"lost_pages": {"after": 1000}}}))),
+    ] {
+        world.faults(&rule);
         world.empty_journal();
         let run = world.run(&["apply", "fleet", "--yes", "--prune", "--format", "json"]).expect(4);
         assert_eq!(run.json()["unknown"][0]["kind"], "token", "{what}");
