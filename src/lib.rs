@@ -32,6 +32,9 @@
 //! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs`, `manifest/acl.rs` |
 //! | how an object is recognised | `plan/bind.rs` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
+//! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
+//! | how one key follows the other | [`resource::Rotation`], `plan/rotate.rs`, `apply/rotate.rs` |
+//! | what is done about a token that is gone | `observe/traces.rs`, `plan/vanished.rs` |
 //! | what a token can do | [`rights`] |
 //! | what counts as different | [`resource::canonical`], `plan/diff.rs` |
 //! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |

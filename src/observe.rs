@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 pub use bins::{Bins, Buried, bins};
 
 use crate::api::{ApiError, Identity, ListError, Reader};
-use crate::resource::{Address, Desired, Kind, Mark, MarkProblem, Signer};
+use crate::resource::{Address, Desired, Kind, Lifetime, Mark, MarkProblem, Signer};
 use crate::secret::{SecretString, Source, fingerprint};
 
 /// What the platform reports.
@@ -62,12 +62,9 @@ impl Object {
         self.fields.get(self.kind.label_field()).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// When a token ends if nobody uses it from now on, in unix seconds: it lives for as long as either of its bounds holds.
+    /// When a token ends if nobody uses it from now on, in unix seconds.
     pub fn ends_at(&self) -> Option<i64> {
-        let number = |name: &str| self.fields.get(name).and_then(Value::as_i64).filter(|n| *n > 0);
-        let used = number("accessed").or_else(|| number("created"));
-        let unused = number("ttl").zip(used).map(|(ttl, used)| used.saturating_add(ttl));
-        number("expire").max(unused)
+        Lifetime::of(&self.fields).map(|lifetime| lifetime.ends)
     }
 
     /// The object's mark, if it has a whole one of `stack`.

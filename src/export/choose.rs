@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Addresses, Key, Options, Others, Unsayable};
 use crate::observe::{Actual, Object};
-use crate::resource::{Address, Kind, MAX_ACCOUNT_LEVELS};
+use crate::resource::{Address, Kind, MAX_ACCOUNT_LEVELS, Mark};
 
 /// Types of tokens that people make: standard, master and by list. Those of other types are the
 /// platform's own (assumption 12).
@@ -94,6 +94,9 @@ fn alone(object: &Object, address: &Address, actual: &Actual, options: &Options)
             "what belongs to other stacks",
         ),
         Ok(Some(mark)) if mark.address == *address => Treatment::Managed,
+        Ok(Some(mark)) if is_superseded(object, mark, actual) => {
+            Treatment::LeftOut("keys whose successors are written")
+        }
         Ok(Some(mark)) => Treatment::Commented(format!(
             "it carries the mark of {}, which it is not",
             mark.address
@@ -101,6 +104,16 @@ fn alone(object: &Object, address: &Address, actual: &Actual, options: &Options)
         Ok(None) if options.unmanaged == Others::Include => Treatment::Managed,
         Ok(None) => others(options.unmanaged, "nobody marked it".to_owned(), "what nobody marked"),
     }
+}
+
+/// Whether a later generation of the same token is there.
+fn is_superseded(object: &Object, mark: &Mark, actual: &Actual) -> bool {
+    let is_later = |other: &Object| {
+        other
+            .mark_of(&mark.stack)
+            .is_some_and(|it| it.address == mark.address && it.number() > mark.number())
+    };
+    object.kind == Kind::Token && actual.owned_by(object.owner).any(is_later)
 }
 
 /// Why a token is none that a manifest should name, if so.

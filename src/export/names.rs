@@ -5,12 +5,13 @@
 //! named after the name that people see; where several would be called the same, the one with the
 //! lowest id is, and the others add their ids, so that a new namesake never renames an old one.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Addresses;
 use super::slug::slug;
 use crate::observe::{Actual, Object};
-use crate::resource::{AccountPath, Address, Kind};
+use crate::resource::{AccountPath, Address, Kind, Mark};
 
 /// The longest name that a manifest may have. A mark may claim anything.
 const LONGEST: usize = 100;
@@ -76,8 +77,12 @@ fn names<'a>(
 ) -> Vec<(&'a Object, String)> {
     let mut taken = BTreeSet::new();
     let mut named = BTreeMap::new();
-    // Ids ascend in what was observed, so the older of two namesakes comes first.
-    for object in objects {
+    // Ids ascend in what was observed, so the older of two namesakes comes first; of several
+    // generations of a token the newest is the one.
+    let mut newest_first = objects.to_vec();
+    let number = |object: &Object| object.mark_of(stack).map_or(1, Mark::number);
+    newest_first.sort_by_key(|object| Reverse(number(object)));
+    for object in newest_first {
         let by_mark = object
             .mark_of(stack)
             .filter(|mark| mark.address.kind == kind && mark.address.account == *path)

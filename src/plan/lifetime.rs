@@ -1,6 +1,6 @@
 //! Until when the declared tokens live, and what comes next for each of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::bind::{Binding, Bindings, How};
 use super::generations;
 use super::rotate;
+use super::step::{Draft, Effect, Step};
 use crate::observe::{Actual, Object};
 use crate::resource::{Address, At, Bound, Desired, Kind, Lifetime, Span};
 
@@ -226,6 +227,20 @@ fn is_master(token: &Object) -> bool {
     const MASTER: i64 = 1;
     let access = token.fields.get("access").and_then(|access| access.get("type"));
     access.and_then(Value::as_i64) == Some(MASTER)
+}
+
+/// What a step of the plan deletes comes up no more.
+pub(super) fn leave_out_what_goes(draft: &mut Draft) {
+    let Draft { steps, tokens, .. } = draft;
+    let goes = |step: &Step| match &step.effect {
+        Effect::Retire(token) => Some(token.id),
+        _ => None,
+    };
+    let going: BTreeSet<i64> = steps.iter().filter_map(goes).collect();
+    for token in tokens.iter_mut().filter(|token| going.contains(&token.id_on_platform)) {
+        token.is_near = false;
+        token.is_due = false;
+    }
 }
 
 /// What of it comes up within the horizon, soonest first.

@@ -89,6 +89,7 @@ pub fn plan(
         prune::steps(desired, actual, &bindings, policy, &mut draft);
     }
     draft.tokens = lifetime::tokens(desired, actual, &bindings, policy.horizon);
+    lifetime::leave_out_what_goes(&mut draft);
     guard::refuse(desired, actual, &details.contents, &bindings, &mut draft);
     for kind in Kind::ALL {
         if let Some(reason) = actual.unknown.get(&kind) {

@@ -423,3 +423,37 @@ fn a_key_that_was_replaced_never_comes_back_from_the_recycle_bin() {
     assert_eq!(numbers(&world), [3]);
     assert!(!works(&world, &first) && works(&world, &key(&world)));
 }
+
+#[test]
+fn an_export_in_the_middle_of_an_overlap_has_the_newest_generation() {
+    let world = rotated(TOKEN);
+    world.run(&["rotate", "token/app", "--yes"]).expect(0);
+    let (newest, _) = generations(&world)[1];
+    let text = world.run(&["export"]).expect(0).stdout;
+    assert!(text.contains(&format!("name: app\n  id: {newest}\n")), "{text}");
+    assert!(text.contains("Left out: keys whose successors are written"), "{text}");
+}
+
+#[test]
+fn the_daemon_rotates_on_its_interval() {
+    let world = rotated(TOKEN);
+    world.advance(30 * DAY);
+    let mut child = world
+        .command(&["watch", ".", "--interval", "1s"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let reached = |expected: &[u32]| {
+        (0..1_500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            numbers(&world) == expected
+        })
+    };
+    let is_issued = reached(&[1, 2]);
+    world.advance(3 * DAY);
+    let is_retired = reached(&[2]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(is_issued && is_retired, "{:?}", numbers(&world));
+}
