@@ -53,12 +53,13 @@ sed -n '/^```yaml/,/^```/p' examples/deploy/README.md | sed '/^```/d' >"$work/ru
 
 # The daemon itself, on the embedded platform.
 cp -r examples/fleet "$work/fleet"
+: >"$work/log"
 (cd "$work" && exec env -u FLESPI_TOKEN "$program" watch fleet --platform sandbox --listen 127.0.0.1:0 >/dev/null 2>"$work/log") &
 daemon=$!
 trap 'kill "$daemon" 2>/dev/null || true; rm -rf "$work"' EXIT
 for _ in $(seq 150); do
   page="$(sed -n 's|^the page is at \(http://.*\)/$|\1|p' "$work/log")"
-  if [ -n "$page" ] && [ "$(curl -s -o /dev/null -w '%{http_code}' "$page/readyz")" = 200 ]; then break; fi
+  if [ -n "$page" ] && curl -sf -o /dev/null "$page/readyz"; then break; fi
   sleep 0.2
 done
 curl -sf "$page/metrics" >"$work/metrics"

@@ -13,6 +13,7 @@ work="$(mktemp -d)"
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 
 mkdir "$work/manifests"
+: >"$work/log"
 cat >"$work/manifests/all.yaml" <<'YAML'
 apiVersion: flespi-gitops/v1
 kind: Limit
@@ -53,7 +54,7 @@ look() {
 look passing-desk 1300,900
 grep -q 'Starting\|under way' "$work/passing-desk.html"
 look passing-phone 390,844
-until [ "$(curl -s -o /dev/null -w '%{http_code}' "$page/readyz")" = 200 ]; do sleep 0.2; done
+until curl -sf -o /dev/null "$page/readyz"; do sleep 0.2; done
 
 as_root=(-s -H "authorization: FlespiToken $FLESPI_TOKEN")
 id="$(curl "${as_root[@]}" "$url/platform/limits/all?fields=id" | sed 's/.*"id":\([0-9]*\).*/\1/')"
