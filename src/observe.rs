@@ -5,6 +5,7 @@
 //! accounts.
 
 mod bins;
+mod secrets;
 mod traces;
 
 pub use traces::{Fate, KeyState, Questions};
@@ -15,10 +16,10 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 pub use bins::{Bins, Buried, bins};
+pub use secrets::{KeyAt, Password, Programs, Secrets, SinkState, secrets};
 
 use crate::api::{ApiError, Identity, ListError, Reader};
-use crate::resource::{Address, Desired, Kind, Lifetime, Mark, MarkProblem, Signer};
-use crate::secret::{SecretString, Source, fingerprint};
+use crate::resource::{Address, Kind, Lifetime, Mark, MarkProblem, Signer};
 
 /// What the platform reports.
 #[derive(Debug, Clone)]
@@ -238,124 +239,4 @@ pub struct Details {
     pub bins: Bins,
     /// What accounts hold that a first plan puts at risk.
     pub contents: Contents,
-}
-
-/// What is known of the secrets that the manifests mention, without the secrets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Secrets {
-    /// For every declared password, how it compares with the one that was last set.
-    pub passwords: BTreeMap<Address, Password>,
-    /// For every declared token with sinks, how they are filled.
-    pub sinks: BTreeMap<Address, SinkState>,
-    /// For tokens that were issued and not delivered, whether their keys can still be had.
-    pub keys: BTreeMap<i64, KeyState>,
-}
-
-/// How a declared password compares with the one that was last set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Password {
-    /// None was set by us yet.
-    NeverSet,
-    /// It is the one that was last set.
-    Unchanged,
-    /// It is another one.
-    Changed,
-    /// The source could not be asked.
-    Unknown(String),
-}
-
-/// How the sinks of a token are filled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkState {
-    /// Every sink holds something.
-    Filled,
-    /// These sinks are empty.
-    Empty(Vec<String>),
-    /// Whether they hold something could not be told.
-    Unknown(String),
-}
-
-/// Whether programs that manifests name may be run to get a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Programs {
-    /// They may: `apply` and `watch`.
-    Run,
-    /// They may not: `plan` executes nothing that comes from a repository.
-    Leave,
-}
-
-/// Compares the declared secrets with what marks and sinks tell of them.
-pub async fn secrets(desired: &Desired, actual: &Actual, programs: Programs) -> Secrets {
-    let mut secrets = Secrets::default();
-    let mut comparisons = JoinSet::new();
-    for (address, declared) in &desired.objects {
-        if let Some(source) = declared.credentials.as_ref().and_then(|c| c.password.clone()) {
-            let known = last_fingerprint(actual, &desired.stack, declared);
-            let address = address.clone();
-            comparisons.spawn(async move { (address, compare(&source, known, programs).await) });
-        }
-        if !declared.deliver.is_empty() {
-            let mut empty = Vec::new();
-            let mut trouble = None;
-            for sink in &declared.deliver {
-                match sink.read().await {
-                    Ok(held) if held.is_nothing() => empty.push(sink.to_string()),
-                    Ok(_) => {}
-                    Err(error) => trouble = Some(error.to_string()),
-                }
-            }
-            let state = match (trouble, empty.is_empty()) {
-                (Some(trouble), _) => SinkState::Unknown(trouble),
-                (None, true) => SinkState::Filled,
-                (None, false) => SinkState::Empty(empty),
-            };
-            secrets.sinks.insert(address.clone(), state);
-        }
-    }
-    while let Some(joined) = comparisons.join_next().await {
-        if let Ok((address, state)) = joined {
-            secrets.passwords.insert(address, state);
-        }
-    }
-    secrets
-}
-
-fn last_fingerprint(
-    actual: &Actual,
-    stack: &str,
-    declared: &crate::resource::Declared,
-) -> Option<String> {
-    let is_it = |object: &&Object| {
-        object.mark_of(stack).is_some_and(|mark| {
-            mark.address == declared.address || Some(&mark.address) == declared.moved_from.as_ref()
-        })
-    };
-    let object = actual.of_kind(Kind::Subaccount).find(is_it)?;
-    object.mark_of(stack)?.password.clone()
-}
-
-async fn compare(source: &Source, known: Option<String>, programs: Programs) -> Password {
-    let Some(known) = known else {
-        return Password::NeverSet;
-    };
-    if programs == Programs::Leave && !source.is_passive() {
-        return Password::Unknown(format!("{source} is not run by a plan"));
-    }
-    match source.read().await {
-        Err(error) => Password::Unknown(error.to_string()),
-        Ok(None) => Password::Unknown(format!(
-            "{source}: what was made is gone from its sink, and a lost file makes no new password"
-        )),
-        Ok(Some(secret)) => match hash_matches(known, secret).await {
-            true => Password::Unchanged,
-            false => Password::Changed,
-        },
-    }
-}
-
-/// The hash is slow on purpose, so it is computed where it holds up nobody.
-async fn hash_matches(known: String, secret: SecretString) -> bool {
-    tokio::task::spawn_blocking(move || fingerprint::matches(&known, &secret))
-        .await
-        .unwrap_or(false)
 }

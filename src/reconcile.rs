@@ -8,9 +8,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::api::{Client, Reader, Writer};
 use crate::apply::{Apply, Event, OnError, Report, apply};
-use crate::observe::{self, Actual, Details, ObserveError, Programs};
+use crate::observe::{self, Actual, Details, KeyState, ObserveError, Programs, Secrets, SinkState};
 use crate::plan::{Plan, Policy, absences, accounts_at_risk, plan, questions};
-use crate::resource::{Address, Desired, Signer};
+use crate::resource::{Address, Desired, KeyNote, Kind, Signer};
+use crate::secret::Spool;
 
 /// A plan and what it was made of.
 #[derive(Debug)]
@@ -45,11 +46,15 @@ pub async fn prepare(
     signer: &Signer,
     policy: Policy,
     programs: Programs,
+    spool: &Spool,
 ) -> Result<Prepared, ObserveError> {
     let reader = Reader::new(client.clone());
     let before = calls(&reader);
     let mut actual = observe::platform(&reader, signer).await?;
-    let mut secrets = observe::secrets(desired, &actual, programs).await;
+    let mut secrets = observe::secrets(desired, &actual, programs, &reader, spool).await;
+    if programs == Programs::Run {
+        sweep(&actual, &secrets, spool).await;
+    }
     let mut details = Details::default();
     let absences = absences(desired, &actual);
     if !absences.is_empty() {
@@ -61,6 +66,11 @@ pub async fn prepare(
     if !open.is_empty() {
         let stack = &desired.stack;
         observe::answer(&reader, signer, stack, &open, &mut actual, &mut secrets).await;
+        for (id, state) in secrets.keys.iter_mut().filter(|(_, state)| **state == KeyState::Lost) {
+            if matches!(spool.get(*id).await, Ok(Some(_))) {
+                *state = KeyState::There;
+            }
+        }
         made = plan(desired, &actual, &secrets, &details, policy);
     }
     let at_risk = accounts_at_risk(&made, &actual);
@@ -75,6 +85,23 @@ pub async fn prepare(
     });
     let found = marked.collect();
     Ok(Prepared { plan: made, own_account: actual.identity.account, found, calls })
+}
+
+/// Takes keys out of the spool that a run has delivered which ended before it could do so itself.
+async fn sweep(actual: &Actual, secrets: &Secrets, spool: &Spool) {
+    let delivered = |id: &i64| {
+        let token = actual.get(Kind::Token, *id);
+        let mark = token.and_then(|token| token.mark.as_ref().ok()?.as_ref());
+        mark.is_some_and(|mark| {
+            matches!(mark.key, Some(KeyNote::Delivered { .. }))
+                && !matches!(secrets.sinks.get(&mark.address), Some(SinkState::Lacking { .. }))
+        })
+    };
+    for id in spool.ids().await.unwrap_or_default().into_iter().filter(delivered) {
+        if let Err(error) = spool.remove(id).await {
+            tracing::warn!(token = id, "{error}");
+        }
+    }
 }
 
 /// Reads the platform and nothing else; with the number of API calls that it took.
@@ -95,6 +122,7 @@ pub async fn carry_out(
     prepared: &Prepared,
     client: &Client,
     signer: &Signer,
+    spool: &Spool,
     on_error: OnError,
     stop: watch::Receiver<bool>,
     events: mpsc::UnboundedSender<Event>,
@@ -105,6 +133,7 @@ pub async fn carry_out(
         plan,
         writer: &writer,
         signer,
+        spool,
         own_account: *own_account,
         on_error,
         stop,

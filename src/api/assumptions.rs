@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::resource::Kind;
+use crate::secret::PasswordForm;
 
 /// 2.2: the longest selector is unknown. Ids have up to ten digits, so a list of this many stays
 /// below 2,200 characters, which every HTTP server on the way takes.
@@ -51,6 +52,10 @@ pub const DELETIONS_IN_LOG: usize = 1_000;
 
 /// 12: tokens of other types than standard, master and ACL are the platform's own.
 pub const TOKEN_TYPES: [i64; 3] = [0, 1, 2];
+
+/// 31: whether a log-in page sends a password in clear or as its SHA-512 is unknown. Manifests choose with
+/// `password_form`; this is what they get otherwise.
+pub const PASSWORD_FORM: PasswordForm = PasswordForm::Clear;
 
 /// 34: without `Retry-After`, waits start here and double.
 pub const FIRST_BACKOFF: Duration = Duration::from_millis(500);

@@ -304,11 +304,27 @@ impl fmt::Display for Complaint {
         // Its form is unknown (assumption 2): it is shown, never read.
         if !self.schema_hint.is_null() {
             let hint = self.schema_hint.to_string();
+            // A key that is cut off is still most of a key.
+            let hint = if holds_key(&hint) { UNSHOWN.to_owned() } else { hint };
             let short: String = hint.chars().take(300).collect();
             write!(formatter, "; hint: {short}")?;
         }
         Ok(())
     }
+}
+
+/// What stands for words of the platform that repeat a key.
+const UNSHOWN: &str = "(words that hold a key are not shown)";
+
+/// Whether a text holds something of the form of a token's key: ours, or one that was just made.
+fn holds_key(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(crate::source::hidden::is_token_key)
+}
+
+/// All that the platform complains of, in its own words unless they repeat a key.
+fn words(complaints: &[Complaint]) -> Vec<String> {
+    let shown = |words: String| if holds_key(&words) { UNSHOWN.to_owned() } else { words };
+    complaints.iter().map(|complaint| shown(complaint.to_string())).collect()
 }
 
 /// A successful status with anything but the documented envelope is an answer that was lost.
@@ -324,7 +340,7 @@ fn decode(request: &Request, body: &[u8]) -> Result<Answer, ApiError> {
     };
     let complaints = match request.is_secret() {
         true => Vec::new(),
-        false => envelope.errors.iter().map(ToString::to_string).collect(),
+        false => words(&envelope.errors),
     };
     let total = envelope.pagination.and_then(|pagination| pagination.count);
     Ok(Answer { items, complaints, total })
@@ -341,10 +357,7 @@ fn object(value: Value) -> Option<Map<String, Value>> {
 fn refusal(request: &Request, status: StatusCode, class: Class, body: &[u8]) -> String {
     let number = status.as_u16();
     let envelope = serde_json::from_slice::<Envelope>(body).ok();
-    let words = envelope
-        .map(|envelope| envelope.errors.iter().map(ToString::to_string).collect::<Vec<_>>())
-        .unwrap_or_default()
-        .join("; ");
+    let words = envelope.map(|envelope| words(&envelope.errors)).unwrap_or_default().join("; ");
     match class {
         // The header of the call is a secret, and an echo of it must not be shown.
         Class::Unauthorized if words.contains("unauthorized location") => {

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::create::deliver;
+use super::courier::{Courier, Parcel};
 use super::job::{Done, Failure, Results};
 use crate::api::{ApiError, Writer};
+use crate::plan::Delivery;
 use crate::resource::Kind;
-use crate::secret::Sink;
 
 /// What is done to every id of a call.
 #[derive(Clone, Copy)]
@@ -99,24 +99,21 @@ pub(super) async fn assign(
     }
 }
 
-/// Sets fields of a token, if there are any, and stores its key where it is missing.
+/// Sets fields of a token, if there are any, and delivers its key to where it is missing.
 pub(super) async fn update_and_deliver(
-    writer: &Writer,
-    id: i64,
+    courier: &Courier,
+    parcel: Parcel,
     body: Option<&Value>,
-    sinks: &[Sink],
+    delivery: &Delivery,
 ) -> Result<Done, Failure> {
-    let mut done = Done::with_id(id);
+    let mut parcel = parcel;
     if let Some(body) = body {
-        writer.update(Kind::Token, &[id], body.clone()).await?;
-        done.metadata = body.get("metadata").and_then(Value::as_object).cloned();
-    }
-    let mut empty = Vec::new();
-    for sink in sinks {
-        if sink.read().await.map_or(true, |held| held.is_nothing()) {
-            empty.push(sink.clone());
+        courier.writer.update(Kind::Token, &[parcel.id], body.clone()).await?;
+        if let Some(metadata) = body.get("metadata").and_then(Value::as_object) {
+            parcel.metadata.clone_from(metadata);
         }
     }
-    deliver(writer, id, None, &empty).await?;
-    Ok(done)
+    let id = parcel.id;
+    let metadata = courier.bring(parcel, None, delivery).await?;
+    Ok(Done { metadata: Some(metadata), ..Done::with_id(id) })
 }

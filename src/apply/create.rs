@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::courier::{Courier, Parcel};
 use super::job::{Done, Failure, Results};
 use crate::api::{Class, Created, Writer};
 use crate::resource::{Address, Kind, Mark};
@@ -70,67 +71,40 @@ pub(super) async fn create(
         .collect()
 }
 
-/// Makes one token and delivers its key.
+/// Makes one token and delivers its key. The token `instead_of`, whose key nobody ever got, is deleted first.
 pub(super) async fn create_token(
-    writer: &Writer,
+    courier: &Courier,
     own_account: i64,
     owner: i64,
     item: &NewItem,
     sinks: &[Sink],
+    instead_of: Option<i64>,
 ) -> Result<Done, Failure> {
-    for sink in sinks {
-        // A key that cannot be stored is better not made.
-        sink.probe().await.map_err(|error| Failure::new(describe(&error)))?;
+    courier.expect(sinks)?;
+    let writer = &courier.writer;
+    if let Some(lost) = instead_of {
+        writer.delete(Kind::Token, &[lost]).await?;
     }
     let items = std::slice::from_ref(item);
     let (mut found, failures, attempts) =
         make(writer, Kind::Token, own_account, owner, items).await;
-    let Some(Found { item, key }) = found.remove(&0) else {
+    let Some(Found { item: made, key }) = found.remove(&0) else {
         return Err(failures.get(&0).cloned().unwrap_or_else(|| {
             Failure::new("the platform did not create it and did not say why")
         }));
     };
-    let done = done(&item, attempts);
+    let mut done = done(&made, attempts);
     let Some(id) = done.id else {
         return Err(Failure::new("the new token has no id"));
     };
-    deliver(writer, id, key, sinks).await.map_err(|failure| Failure { id: Some(id), ..failure })?;
-    Ok(done)
-}
-
-/// Stores the key of token `id` in every sink; a key that is not at hand is asked for.
-pub(super) async fn deliver(
-    writer: &Writer,
-    id: i64,
-    key: Option<SecretString>,
-    sinks: &[Sink],
-) -> Result<(), Failure> {
     if sinks.is_empty() {
-        return Ok(());
+        return Ok(done);
     }
-    let key = match key {
-        Some(key) => key,
-        None => writer.reader().keys(&[id]).await?.remove(&id).ok_or_else(|| {
-            Failure::new(format!(
-                "the key of token {id} was not delivered and the platform does not give it again; \
-                 delete the token and apply to have a new one made"
-            ))
-        })?,
-    };
-    let mut troubles = Vec::new();
-    for sink in sinks {
-        if let Err(error) = sink.deliver(&key).await {
-            troubles.push(describe(&error));
-        }
-    }
-    match troubles.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::new(format!(
-            "the token is there and its key was not delivered everywhere: {}; the next run tries \
-             again",
-            troubles.join("; ")
-        ))),
-    }
+    let written = item.body.get("metadata").and_then(Value::as_object);
+    let metadata = done.metadata.clone().or_else(|| written.cloned()).unwrap_or_default();
+    let parcel = Parcel { id, owner, metadata };
+    done.metadata = Some(courier.bring_new(parcel, key, sinks).await?);
+    Ok(done)
 }
 
 /// An error with its causes, on one line.

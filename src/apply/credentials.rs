@@ -13,7 +13,7 @@ use super::create::describe;
 use super::job::{Done, Failure};
 use crate::api::Writer;
 use crate::resource::{Address, Kind, Mark, Signer};
-use crate::secret::{SecretString, Source, fingerprint, generate};
+use crate::secret::{PasswordForm, SecretString, Source, fingerprint, generate, print};
 
 /// How long the bootstrap token outlives its last use, in seconds, should nobody delete it.
 const BOOTSTRAP_TTL_SECONDS: i64 = 300;
@@ -38,13 +38,14 @@ pub(super) struct CredentialsJob {
     pub(super) metadata: Map<String, Value>,
     pub(super) email: Option<String>,
     pub(super) password: Option<Source>,
+    pub(super) form: PasswordForm,
 }
 
 /// Sets what is to be set.
 pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, Failure> {
     // Asked before anything is changed: a password that cannot be had needs no token.
     let password = match &job.password {
-        Some(source) => Some(password(source).await?),
+        Some(source) => Some(job.form.of(&password(source).await?)),
         None => None,
     };
     let (token, key) = bootstrap(writer, job).await?;
@@ -100,15 +101,18 @@ async fn set_with(
 /// between finds it again.
 async fn password(source: &Source) -> Result<SecretString, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(describe(error));
-    if let Some(secret) = source.read().await.map_err(|error| failed(&error))? {
-        return Ok(secret);
-    }
+    let known = source.read().await.map_err(|error| failed(&error))?;
     let Source::Generate { length, deliver } = source else {
-        return Err(Failure::new(format!("{source} gives nothing")));
+        return known.ok_or_else(|| Failure::new(format!("{source} gives nothing")));
     };
-    let secret = generate(*length);
+    // Either made now, or by a run that could not bring it everywhere.
+    let secret = known.unwrap_or_else(|| generate(*length));
+    let print = print::of(&secret);
     for sink in deliver {
-        sink.deliver(&secret).await.map_err(|error| failed(&error))?;
+        let is_there = sink.read().await.is_ok_and(|held| held.is(&print) == Some(true));
+        if !is_there {
+            sink.deliver(&secret).await.map_err(|error| failed(&error))?;
+        }
     }
     Ok(secret)
 }

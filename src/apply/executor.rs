@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::courier::{Courier, Parcel};
 use super::create::NewItem;
 use super::credentials::{self, CredentialsJob};
 use super::event::Event;
@@ -14,14 +15,13 @@ use super::job::{Done, Failure, Job, Results, Work};
 use super::ledger::{Learnt, Ledger, Made, marked};
 use super::report::{Report, StepOutcome};
 use super::restore::{self, Record};
-use super::rotate::Delivery;
 use super::scheduler::Scheduler;
 use super::{batch, create, rotate};
 use crate::api::Writer;
-use crate::api::assumptions::{IDS_PER_CALL, ITEMS_PER_POST, TOKENS_PER_POST};
+use crate::api::assumptions::{IDS_PER_CALL, ITEMS_PER_POST, PASSWORD_FORM, TOKENS_PER_POST};
 use crate::plan::{CreateEffect, Effect, Pending, Plan, Retirement, Step, UpdateEffect};
 use crate::resource::{Address, Kind, Signer};
-use crate::secret::Sink;
+use crate::secret::Spool;
 
 /// Jobs under way at once; each may make a few calls in a row.
 const JOBS_AT_ONCE: usize = 8;
@@ -44,6 +44,8 @@ pub struct Apply<'a> {
     pub writer: &'a Writer,
     /// Signs marks.
     pub signer: &'a Signer,
+    /// Keeps keys that could not be delivered.
+    pub spool: &'a Spool,
     /// Id of our own account.
     pub own_account: i64,
     /// What a failure means for the rest.
@@ -58,6 +60,8 @@ pub struct Apply<'a> {
 pub async fn apply(apply: Apply<'_>) -> Report {
     let began = Instant::now();
     let plan = apply.plan;
+    let Apply { writer, spool, signer, .. } = &apply;
+    let courier = Courier::new((*writer).clone(), (*spool).clone(), (*signer).clone(), plan).await;
     let mut run = Run {
         scheduler: Scheduler::new(plan),
         ledger: Ledger::new(plan),
@@ -82,8 +86,8 @@ pub async fn apply(apply: Apply<'_>) -> Report {
                     run.tell(Event::Started(plan.steps[*at].id.clone()));
                 }
                 let steps = job.steps.clone();
-                let (writer, own) = (run.apply.writer.clone(), run.apply.own_account);
-                let task = running.spawn(async move { work(&writer, own, job).await });
+                let (courier, own) = (courier.clone(), run.apply.own_account);
+                let task = running.spawn(async move { work(&courier, own, job).await });
                 started.insert(task.id(), steps);
             }
         }
@@ -223,14 +227,15 @@ impl<'a> Run<'a> {
                         metadata,
                         email: effect.email.clone(),
                         password: effect.password.clone(),
+                        form: effect.form.unwrap_or(PASSWORD_FORM),
                     };
                     let work = Work::Credentials(Box::new(job));
                     self.queue.push_back(Job { steps: vec![at], work });
                 }
                 Effect::HandOver(effect) => {
-                    let delivery = self.delivery(effect.owner, &effect.deliver);
                     let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
-                    let work = Work::HandOver { id: effect.id, metadata, delivery };
+                    let parcel = Parcel { id: effect.id, owner: effect.owner, metadata };
+                    let work = Work::HandOver { parcel, sinks: effect.deliver.clone() };
                     self.queue.push_back(Job { steps: vec![at], work });
                 }
                 Effect::Delete { kind, .. } => deletions.entry(*kind).or_default().push(at),
@@ -310,29 +315,23 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn delivery(&self, owner: i64, sinks: &[Sink]) -> Delivery {
-        Delivery { owner, signer: self.apply.signer.clone(), sinks: sinks.to_vec() }
-    }
-
     fn create_jobs(&mut self, kind: Kind, owner: i64, steps: &[usize]) {
         let size = if kind == Kind::Token { TOKENS_PER_POST } else { ITEMS_PER_POST };
         for chunk in steps.chunks(size) {
             let mut items: Vec<NewItem> = Vec::with_capacity(chunk.len());
             let mut sinks = Vec::new();
-            let mut notes_delivery = false;
+            let mut instead_of = None;
             for at in chunk {
                 if let Effect::Create(effect) = &self.step(*at).effect {
                     items.push(self.new_item(*at, effect, owner));
-                    notes_delivery |= effect.notes_delivery;
                     sinks.extend(effect.deliver.iter().cloned());
+                    instead_of = effect.instead_of;
                 }
             }
             let work = match (kind, items.len()) {
-                (Kind::Token, 1) if notes_delivery => {
-                    let delivery = self.delivery(owner, &sinks);
-                    Work::Issue { item: items.remove(0), delivery }
+                (Kind::Token, 1) => {
+                    Work::CreateToken { owner, item: items.remove(0), sinks, instead_of }
                 }
-                (Kind::Token, 1) => Work::CreateToken { owner, item: items.remove(0), sinks },
                 _ => Work::Create { kind, owner, items },
             };
             self.queue.push_back(Job { steps: chunk.to_vec(), work });
@@ -340,8 +339,9 @@ impl<'a> Run<'a> {
     }
 
     fn update_alone(&self, at: usize, effect: &UpdateEffect) -> Job {
-        let UpdateEffect { kind, id, fields, metadata, metadata_set, mark, refresh, deliver } =
-            effect;
+        let UpdateEffect {
+            kind, id, fields, metadata, metadata_set, mark, refresh, deliver, ..
+        } = effect;
         let mut body: Map<String, Value> = fields.clone();
         if let Some(edit) = mark.as_ref().or(refresh.as_ref().filter(|_| !fields.is_empty())) {
             let mut metadata = self.learnt.metadata(*kind, *id, metadata);
@@ -352,13 +352,17 @@ impl<'a> Run<'a> {
             );
         }
         let body = (!body.is_empty()).then_some(Value::Object(body));
-        let work = match (deliver.is_empty(), body) {
-            (true, body) => Work::Update {
+        let work = match (deliver, body) {
+            (None, body) => Work::Update {
                 kind: *kind,
                 ids: vec![*id],
                 body: body.unwrap_or_else(|| Value::Object(Map::new())),
             },
-            (false, body) => Work::Deliver { id: *id, body, sinks: deliver.clone() },
+            (Some(delivery), body) => {
+                let metadata = self.learnt.metadata(*kind, *id, metadata);
+                let parcel = Parcel { id: *id, owner: effect.owner, metadata };
+                Work::Deliver { parcel, body, delivery: delivery.clone() }
+            }
         };
         Job { steps: vec![at], work }
     }
@@ -471,10 +475,11 @@ impl<'a> Run<'a> {
 
 /// Whether an update may share its call: its body is the same for all.
 fn travels_with_others(effect: &UpdateEffect) -> bool {
-    effect.mark.is_none() && effect.metadata_set.is_empty() && effect.deliver.is_empty()
+    effect.mark.is_none() && effect.metadata_set.is_empty() && effect.deliver.is_none()
 }
 
-async fn work(writer: &Writer, own_account: i64, job: Job) -> (Vec<usize>, Results) {
+async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Results) {
+    let writer = &courier.writer;
     let Job { steps, work } = job;
     let results = match &work {
         Work::Create { kind, owner, items } => {
@@ -483,19 +488,17 @@ async fn work(writer: &Writer, own_account: i64, job: Job) -> (Vec<usize>, Resul
         Work::Restore { kind, owner, buried } => {
             restore::restore(writer, *kind, own_account, *owner, buried).await
         }
-        Work::CreateToken { owner, item, sinks } => {
-            vec![create::create_token(writer, own_account, *owner, item, sinks).await]
+        Work::CreateToken { owner, item, sinks, instead_of } => {
+            vec![create::create_token(courier, own_account, *owner, item, sinks, *instead_of).await]
         }
-        Work::Issue { item, delivery } => {
-            vec![rotate::issue(writer, own_account, item, delivery).await]
-        }
-        Work::HandOver { id, metadata, delivery } => {
-            vec![rotate::hand_over(writer, *id, metadata.clone(), delivery).await]
+        Work::HandOver { parcel, sinks } => {
+            vec![rotate::hand_over(courier, parcel.clone(), sinks).await]
         }
         Work::Retire { token, signer } => vec![rotate::retire(writer, token, signer).await],
         Work::Update { kind, ids, body } => batch::update(writer, *kind, ids, body).await,
-        Work::Deliver { id, body, sinks } => {
-            vec![batch::update_and_deliver(writer, *id, body.as_ref(), sinks).await]
+        Work::Deliver { parcel, body, delivery } => {
+            let body = body.as_ref();
+            vec![batch::update_and_deliver(courier, parcel.clone(), body, delivery).await]
         }
         Work::Assign { ids, limit_id, metadata } => {
             batch::assign(writer, ids, *limit_id, metadata.as_ref()).await

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::courier::Parcel;
 use super::create::NewItem;
 use super::credentials::CredentialsJob;
 use super::restore::Record;
-use super::rotate::Delivery;
-use crate::plan::Retirement;
+use crate::plan::{Delivery, Retirement};
 use crate::resource::{Kind, Signer};
 use crate::secret::Sink;
 
@@ -24,18 +24,16 @@ pub(super) enum Work {
     Create { kind: Kind, owner: i64, items: Vec<NewItem> },
     /// Bring items of one kind back into one account.
     Restore { kind: Kind, owner: i64, buried: Vec<Record> },
-    /// Make one token and deliver its key.
-    CreateToken { owner: i64, item: NewItem, sinks: Vec<Sink> },
-    /// Make one token of a later generation, deliver its key and note that.
-    Issue { item: NewItem, delivery: Delivery },
+    /// Make one token, in the place of another one if there is one, and deliver its key.
+    CreateToken { owner: i64, item: NewItem, sinks: Vec<Sink>, instead_of: Option<i64> },
     /// Deliver the key of a token that was issued before, and note that.
-    HandOver { id: i64, metadata: Map<String, Value>, delivery: Delivery },
+    HandOver { parcel: Parcel, sinks: Vec<Sink> },
     /// Say in the mark of a token that its successor has taken its place, and delete it.
     Retire { token: Box<Retirement>, signer: Signer },
     /// Set the same fields on all ids.
     Update { kind: Kind, ids: Vec<i64>, body: Value },
-    /// Read the key of an existing token and deliver it, after setting fields if there are any.
-    Deliver { id: i64, body: Option<Value>, sinks: Vec<Sink> },
+    /// Deliver the key of an existing token, after setting fields if there are any.
+    Deliver { parcel: Parcel, body: Option<Value>, delivery: Delivery },
     /// Give subaccounts a limit, and verify that they have it.
     Assign { ids: Vec<i64>, limit_id: i64, metadata: Option<Map<String, Value>> },
     /// Set e-mail or password of a subaccount.

@@ -11,6 +11,7 @@
 //! as *not started*. Every planned step ends in exactly one outcome.
 
 mod batch;
+mod courier;
 mod create;
 mod credentials;
 mod event;

@@ -75,6 +75,13 @@ pub struct StepReport {
     pub id_on_platform: Option<i64>,
 }
 
+impl StepReport {
+    /// Whether the object is there although the step failed.
+    fn is_half_done(&self) -> bool {
+        self.outcome == StepOutcome::Failed && self.id_on_platform.is_some()
+    }
+}
+
 /// What became of a plan.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -152,6 +159,8 @@ impl Report {
             (0, _) if in_the_way => Outcome::Refused,
             (0, _) => Outcome::Unchanged,
             (planned, applied) if planned == applied && !in_the_way => Outcome::Applied,
+            // Something is on the platform that was not there before, and not all that belongs to it.
+            (_, 0) if self.steps.iter().any(StepReport::is_half_done) => Outcome::Partial,
             (_, 0) if failed > 0 => Outcome::Failed,
             _ => Outcome::Partial,
         }

@@ -1,62 +1,37 @@
 //! Bringing the key of a later generation to its sinks, and noting in its mark that it is there.
 //!
-//! The note is written last: whoever finds it may rely on every sink holding the key, and whoever
-//! does not find it delivers again.
+//! The courier writes the note last: whoever finds it may rely on every sink holding the key, and
+//! whoever does not find it delivers again.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::create::{self, NewItem};
+use super::courier::{Courier, Parcel};
 use super::job::{Done, Failure};
 use crate::api::{Class, Writer};
-use crate::plan::Retirement;
+use crate::observe::KeyAt;
+use crate::plan::{Delivery, Retirement};
 use crate::resource::{Kind, Mark, Signer};
 use crate::secret::{Held, SecretString, Sink};
 
-/// The key of a later generation on its way.
-#[derive(Debug)]
-pub(super) struct Delivery {
-    /// The account that holds the token.
-    pub(super) owner: i64,
-    /// Signs the mark.
-    pub(super) signer: Signer,
-    /// Where the key goes.
-    pub(super) sinks: Vec<Sink>,
-}
-
-/// Makes the token, delivers its key, and notes that.
-pub(super) async fn issue(
-    writer: &Writer,
-    own_account: i64,
-    item: &NewItem,
-    delivery: &Delivery,
-) -> Result<Done, Failure> {
-    let Delivery { owner, signer: _, sinks } = delivery;
-    let done = create::create_token(writer, own_account, *owner, item, sinks).await?;
-    let (Some(id), Some(metadata)) = (done.id, done.metadata.clone()) else {
-        return Ok(done);
-    };
-    let metadata = note(writer, id, metadata, delivery).await?;
-    Ok(Done { metadata: Some(metadata), ..done })
-}
-
 /// Delivers the key of a token that was issued before, and notes that.
 pub(super) async fn hand_over(
-    writer: &Writer,
-    id: i64,
-    metadata: Map<String, Value>,
-    delivery: &Delivery,
+    courier: &Courier,
+    parcel: Parcel,
+    sinks: &[Sink],
 ) -> Result<Done, Failure> {
-    let key = find(writer, id, &delivery.sinks).await?;
-    create::deliver(writer, id, key, &delivery.sinks)
-        .await
-        .map_err(|failure| Failure { id: Some(id), ..failure })?;
-    let metadata = note(writer, id, metadata, delivery).await?;
+    let id = parcel.id;
+    let key = find(courier, id, sinks).await?;
+    let delivery = Delivery { all: sinks.to_vec(), lacking: sinks.to_vec(), from: KeyAt::Platform };
+    let metadata = courier.bring(parcel, key, &delivery).await?;
     Ok(Done { metadata: Some(metadata), ..Done::with_id(id) })
 }
 
-/// The key, from the platform or from a sink that got it before the run was interrupted.
-async fn find(writer: &Writer, id: i64, sinks: &[Sink]) -> Result<Option<SecretString>, Failure> {
-    let reader = writer.reader();
+/// The key, from the spool, from the platform, or from a sink that got it before the run was interrupted.
+async fn find(courier: &Courier, id: i64, sinks: &[Sink]) -> Result<Option<SecretString>, Failure> {
+    if let Some(key) = courier.spooled(id).await {
+        return Ok(Some(key));
+    }
+    let reader = courier.writer.reader();
     if let Some(key) = reader.keys(&[id]).await?.remove(&id) {
         return Ok(Some(key));
     }
@@ -94,28 +69,4 @@ pub(super) async fn retire(
     }
     writer.delete(Kind::Token, &[*id]).await?;
     Ok(Done::with_id(*id))
-}
-
-/// Writes into the mark when the key was delivered.
-async fn note(
-    writer: &Writer,
-    id: i64,
-    mut metadata: Map<String, Value>,
-    delivery: &Delivery,
-) -> Result<Map<String, Value>, Failure> {
-    let mark = Mark::read(&metadata).ok().flatten();
-    let Some(mut mark) = mark else { return Ok(metadata) };
-    let Some(generation) = &mut mark.generation else { return Ok(metadata) };
-    generation.delivered = Some(writer.reader().now());
-    mark.write(&mut metadata);
-    delivery.signer.sign(delivery.owner, &mut metadata);
-    let body = json!({ "metadata": metadata });
-    writer.update(Kind::Token, &[id], body).await.map_err(|error| Failure {
-        id: Some(id),
-        what: format!(
-            "the key is delivered, and that could not be noted: {error}; the next run does it"
-        ),
-        attempts: error.attempts,
-    })?;
-    Ok(metadata)
 }

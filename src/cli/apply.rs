@@ -184,8 +184,8 @@ async fn prepare(
     output: &Output,
 ) -> Result<Prepared, Exit> {
     let Task { desired, policy, programs, sealed } = task;
-    let prepared =
-        reconcile::prepare(desired, &session.client, &session.signer, *policy, *programs).await;
+    let Session { client, signer, spool, .. } = session;
+    let prepared = reconcile::prepare(desired, client, signer, *policy, *programs, spool).await;
     let prepared = prepared.map_err(|error| {
         session::explain(&error, common, output);
         Exit::Unknown
@@ -384,8 +384,8 @@ pub(super) async fn carry_out(
             }
         }
     };
-    let doing =
-        reconcile::carry_out(prepared, &session.client, &session.signer, on_error, stop, sender);
+    let Session { client, signer, spool, .. } = session;
+    let doing = reconcile::carry_out(prepared, client, signer, spool, on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     report
 }

@@ -104,6 +104,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         &session.signer,
         policy,
         Programs::Leave,
+        &session.spool,
     )
     .await;
     session.close(output).await;

@@ -17,13 +17,16 @@ use crate::report::findings_markdown;
 use crate::resource::{AddressPattern, Signer, is_valid_name};
 use crate::run::RunId;
 use crate::sandbox::{self, Sandbox};
-use crate::secret::SecretString;
+use crate::secret::{ExposeSecret, SecretString, Spool};
 
 /// Where the embedded platform keeps its state unless told otherwise.
 const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
 
 /// Where locks and history are if there is neither a home nor an option.
 const HOMELESS_FOLDER: &str = ".flespi-gitops/state";
+
+/// The shortest key of a spool: letters and digits of this length are 190 bits.
+const SPOOL_KEY_LENGTH: usize = 32;
 
 /// How long one try of a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -115,6 +118,8 @@ pub(super) fn stack_of(load: &Load, common: &Common, output: &Output) -> Result<
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) signer: Signer,
+    /// Keeps keys that could not be delivered.
+    pub(super) spool: Spool,
     pub(super) run: RunId,
     /// Keeps others from writing at the same time.
     pub(super) gate: Gate,
@@ -139,10 +144,11 @@ impl Session {
         let run = RunId::new();
         let (state, name) = (state_folder(common), platform_name(common, &platform));
         let (gate, recorder) = (Gate::new(&state, &name), Recorder::new(&state, &name));
+        let spool = spool(common, name, output)?;
         let trace = Some(run.as_str().to_owned());
         let settings = Settings { platform, timeout: CALL_TIMEOUT, trace };
         match Client::new(&settings, &token) {
-            Ok(client) => Ok(Self { client, signer, run, gate, recorder, sandbox }),
+            Ok(client) => Ok(Self { client, signer, spool, run, gate, recorder, sandbox }),
             Err(error) => {
                 output.failure(&error, Some("a token is 64 letters and digits"));
                 Err(Exit::Unknown)
@@ -175,6 +181,27 @@ fn signer(common: &Common, output: &Output) -> Result<Signer, Exit> {
         output.error(&format!("{}: {error}", file.display()));
         Exit::Usage
     })
+}
+
+fn spool(common: &Common, platform: String, output: &Output) -> Result<Spool, Exit> {
+    if common.no_spool {
+        return Ok(Spool::none());
+    }
+    let key = match &common.spool_key_file {
+        Some(file) => {
+            let key = read_secret("spool key file", file, output).map_err(|()| Exit::Usage)?;
+            if key.expose_secret().len() < SPOOL_KEY_LENGTH {
+                output.error(&format!(
+                    "{}: a key has at least {SPOOL_KEY_LENGTH} characters",
+                    file.display()
+                ));
+                return Err(Exit::Usage);
+            }
+            Some(key)
+        }
+        None => None,
+    };
+    Ok(Spool::new(state_folder(common).join("spool"), platform, key))
 }
 
 /// `sandbox` and `sandbox:DIR` mean the embedded platform.

@@ -30,6 +30,15 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_MARK_KEY_FILE")]
     pub(super) mark_key_file: Option<PathBuf>,
 
+    /// File with a secret that seals keys which wait to be delivered; without it one is made beside
+    /// them, in the folder `spool` of --state-dir.
+    #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_SPOOL_KEY_FILE")]
+    pub(super) spool_key_file: Option<PathBuf>,
+
+    /// Keep no keys that could not be delivered: then only the platform can give them again.
+    #[arg(long, global = true)]
+    pub(super) no_spool: bool,
+
     /// Take over marks that are not signed at all, and sign them; for the first run with a key.
     #[arg(long, global = true, requires = "mark_key_file")]
     pub(super) trust_unsigned_marks: bool,

@@ -48,7 +48,9 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     };
     let policy = Policy { horizon: args.expiring.horizon(), ..Policy::default() };
     let (client, signer) = (&session.client, &session.signer);
-    let prepared = reconcile::prepare(&load.desired, client, signer, policy, Programs::Leave).await;
+    let spool = &session.spool;
+    let prepared =
+        reconcile::prepare(&load.desired, client, signer, policy, Programs::Leave, spool).await;
     session.close(output).await;
     let prepared = match prepared {
         Ok(prepared) => prepared,

@@ -229,6 +229,7 @@ async fn follow(
     let platform = watch::Platform {
         client: session.client.clone(),
         signer: &session.signer,
+        spool: &session.spool,
         gate,
         renew: Box::new(|| session.client_again(common, output)),
     };

@@ -121,6 +121,7 @@ codes! {
     OverlayTarget, "overlay-target", Meaning, "A patch of an overlay changes nothing that there is.";
     SeveralStacks, "several-stacks", Meaning, "A load holds more than one Stack.";
     DuplicateSink, "duplicate-sink", Meaning, "Two secrets are delivered to the same place.";
+    SinkUnreadable, "sink-unreadable", Meaning, "A generated password is delivered only to places that never give it back.";
     SeveralMarks, "several-marks", Meaning, "One object carries, or would carry, the marks of several manifests.";
 }
 

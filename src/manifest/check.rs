@@ -1,7 +1,6 @@
 //! What documents can only get wrong together, and what a schema cannot say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
 
 use super::acl;
 use super::lifetime;
@@ -10,9 +9,8 @@ use super::parse::{AnyManifest, Document};
 use super::preset;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::resource::{AccountPath, Address, Desired, Kind, MAX_ACCOUNT_LEVELS};
-use crate::secret::{Place, Sink, Source};
-use crate::source::{SourceMap, Span, Target};
+use crate::resource::{AccountPath, Address, Kind, MAX_ACCOUNT_LEVELS};
+use crate::source::{SourceMap, Target};
 
 /// 9999-12-31T23:59:59Z: later ends are milliseconds taken for seconds.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -420,77 +418,4 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
         }
         Access::Preset(access) => preset::check(document, access, expire != 0, diagnostics),
     }
-}
-
-/// Two secrets in one file would overwrite each other.
-pub(super) fn sinks(
-    desired: &Desired,
-    documents: &[Document],
-    sources: &SourceMap,
-    diagnostics: &mut Diagnostics,
-) {
-    let by_address: BTreeMap<&Address, &Document> = documents
-        .iter()
-        .rev()
-        .filter_map(|document| Some((document.address.as_ref()?, document)))
-        .collect();
-    let mut owners: BTreeMap<PathBuf, (&Address, Span)> = BTreeMap::new();
-    for (address, declared) in &desired.objects {
-        let Some(document) = by_address.get(address) else {
-            continue;
-        };
-        let password =
-            declared.credentials.as_ref().and_then(|credentials| credentials.password.as_ref());
-        let (sinks, list) = match password {
-            Some(Source::Generate { deliver, .. }) => {
-                (deliver, "/spec/credentials/password/deliver")
-            }
-            _ => (&declared.deliver, "/spec/deliver"),
-        };
-        for (index, sink) in sinks.iter().enumerate() {
-            let at = format!("{list}/{index}/file");
-            let span = document.span(&at, Target::Value);
-            let Some((first, before)) = owners.insert(plain(file_of(sink)), (address, span)) else {
-                continue;
-            };
-            let what = match first.kind {
-                Kind::Token => "the key",
-                Kind::Limit | Kind::Subaccount => "the password",
-            };
-            let from = diagnostics.len();
-            diagnostics.push(
-                Diagnostic::error(
-                    Code::DuplicateSink,
-                    format!("this file takes {what} of {first} already"),
-                )
-                .at(span, "")
-                .and(before, "here")
-                .help("one secret would overwrite the other; give each a file of its own")
-                .pointer(at),
-            );
-            document.lead_home(from, sources, diagnostics);
-        }
-    }
-}
-
-fn file_of(sink: &Sink) -> &Path {
-    let Place::File(place) = &sink.place;
-    &place.file
-}
-
-/// The path without `.` and `..`, as far as that can be told without looking at the disk.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir
-                if matches!(plain.components().next_back(), Some(Component::Normal(_))) =>
-            {
-                plain.pop();
-            }
-            _ => plain.push(part),
-        }
-    }
-    plain
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::check::Register;
 use super::model::{
-    Access, KeyForm, KeySink, LimitManifest, NamedAccess, Origin as WebOrigin, Origins, SecretSink,
+    Access, KeyForm, LimitManifest, NamedAccess, Origin as WebOrigin, Origins, SecretSink,
     SecretSource, StackSpec, SubaccountManifest, TokenManifest,
 };
 use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
@@ -16,7 +16,10 @@ use super::preset;
 use crate::resource::{
     Address, Credentials, Declared, Lifecycle, Renew, Right, Rotation, acl_entry,
 };
-use crate::secret::{FileSink, Place, Sink, Source};
+use crate::secret::{
+    AgeSink, DotenvSink, ExecSink, FileSink, JsonSink, KubernetesSink, Link, Place, Sink, Source,
+    VaultSink,
+};
 use crate::source::{Origin, SourceMap, Target};
 
 /// What `document` asks for; `None` for a Stack and for what is broken.
@@ -68,6 +71,7 @@ impl Scribe<'_> {
         let credentials = spec.credentials.as_ref().map(|credentials| Credentials {
             email: credentials.email.clone(),
             password: credentials.password.as_ref().map(|source| self.source(source)),
+            form: credentials.password_form,
         });
         let (meta, lifecycle) = (&manifest.metadata, &spec.lifecycle);
         let mut declared = self.declared(address, meta, lifecycle, fields, spec.metadata.as_ref());
@@ -101,7 +105,7 @@ impl Scribe<'_> {
             declared.field_origins.extend(entries);
         }
         declared.deliver =
-            spec.deliver.iter().map(|sink| self.key_sink(sink, &spec.access)).collect();
+            spec.deliver.iter().map(|sink| self.sink(sink, Some(&spec.access))).collect();
         declared.rotation = spec.rotation.map(|rotation| Rotation {
             every: rotation.every.map(|every| every.0),
             overlap: rotation.overlap.0,
@@ -169,28 +173,66 @@ impl Scribe<'_> {
                     true => ".".into(),
                     false => self.document.folder.clone(),
                 },
+                timeout: source.timeout,
             },
             SecretSource::Generate(source) => Source::Generate {
                 length: source.generate.length,
-                deliver: source.deliver.iter().map(|sink| self.sink(sink)).collect(),
+                deliver: source.deliver.iter().map(|sink| self.sink(sink, None)).collect(),
             },
         }
     }
 
-    fn sink(&self, sink: &SecretSink) -> Sink {
-        match sink {
-            SecretSink::File(sink) => self.file(&sink.file).into(),
-        }
-    }
-
-    fn key_sink(&self, sink: &KeySink, access: &Access) -> Sink {
-        let KeySink::File(sink) = sink;
-        let link = (sink.form == KeyForm::Link).then(|| preset::link(access));
-        Sink { place: self.file(&sink.file), link }
-    }
-
-    fn file(&self, path: &Path) -> Place {
-        Place::File(FileSink { file: self.path(path) })
+    /// Where a secret goes; the link of a key is made for the `access` of its token.
+    fn sink(&self, sink: &SecretSink, access: Option<&Access>) -> Sink {
+        let place = match sink {
+            SecretSink::File(sink) => {
+                Place::File(FileSink { file: self.path(&sink.file), allow: sink.allow.clone() })
+            }
+            SecretSink::Dotenv(sink) => Place::Dotenv(DotenvSink {
+                dotenv: self.path(&sink.dotenv),
+                key: sink.key.clone(),
+                allow: sink.allow.clone(),
+            }),
+            SecretSink::Json(sink) => Place::Json(JsonSink {
+                json: self.path(&sink.json),
+                pointer: sink.pointer.clone(),
+                allow: sink.allow.clone(),
+            }),
+            SecretSink::Age(sink) => Place::Age(AgeSink {
+                age: self.path(&sink.age),
+                recipients: sink.recipients.clone(),
+            }),
+            SecretSink::Exec(sink) => Place::Exec(ExecSink {
+                command: sink.exec.clone(),
+                read: sink.read.clone(),
+                timeout: sink.timeout,
+                folder: self.document.folder.clone(),
+                address: self.document.address.as_ref().map(Address::to_string).unwrap_or_default(),
+            }),
+            SecretSink::Vault(sink) => Place::Vault(VaultSink {
+                path: sink.vault.clone(),
+                key: sink.key.clone(),
+                mount: sink.mount.clone(),
+                address: sink.address.clone(),
+                namespace: sink.namespace.clone(),
+                token_file: sink.token_file.as_deref().map(|file| self.path(file)),
+                ca_file: sink.ca_file.as_deref().map(|file| self.path(file)),
+            }),
+            SecretSink::Kubernetes(sink) => Place::Kubernetes(KubernetesSink {
+                secret: sink.kubernetes.clone(),
+                key: sink.key.clone(),
+                namespace: sink.namespace.clone(),
+                server: sink.server.clone(),
+                token_file: sink.token_file.as_deref().map(|file| self.path(file)),
+                ca_file: sink.ca_file.as_deref().map(|file| self.path(file)),
+            }),
+        };
+        let link = (sink.form() == KeyForm::Link).then(|| match access {
+            Some(access) => preset::link(access),
+            // That a password has no link is told where sinks are checked.
+            None => Link::new("", ""),
+        });
+        Sink { place, link }
     }
 
     fn path(&self, path: &Path) -> std::path::PathBuf {

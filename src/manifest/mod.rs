@@ -19,6 +19,7 @@ pub mod preset;
 mod repair;
 pub mod schema;
 mod show;
+mod sinks;
 #[cfg(test)]
 mod tests;
 mod traps;
@@ -136,7 +137,7 @@ fn finish(mut load: Load, found: Vec<Found>, paths: &[PathBuf], options: &Option
             load.desired.objects.entry(declared.address.clone()).or_insert(declared);
         }
     }
-    check::sinks(&load.desired, &documents, &load.sources, &mut load.diagnostics);
+    sinks::check(&load.desired, &documents, &load.sources, &mut load.diagnostics);
     // A form that is no pattern was told by the schema.
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
     let view = view::View::new(&load.desired, stack, &documents, &load.sources);

@@ -41,6 +41,7 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
         (_, "exec") => {
             "the program and each of its arguments are items of a list; no shell splits them"
         }
+        ("recipients", _) => "a public key of age begins with `age1`; `age-keygen -y` prints it",
         ("ips", _) => {
             "write an address with `*` or `?` for what varies, such as `10.100.15.*`; the platform \
              knows neither host names nor prefix lengths"

@@ -475,7 +475,7 @@ fn paths_start_from_the_folder_of_the_manifest() {
     std::fs::write(&file, token("access: standard\ndeliver: [{file: out/key}]")).unwrap();
     let load = load(&[folder.path().to_owned()], NOW);
     let file = folder.path().join("out/key");
-    let wanted = [Sink::from(Place::File(FileSink { file }))];
+    let wanted = [Sink::from(Place::File(FileSink { file, allow: Vec::new() }))];
     assert_eq!(declared(&load, "token/t").deliver, wanted);
 }
 
@@ -494,4 +494,34 @@ fn what_is_right_is_loaded_beside_what_is_wrong() {
     assert!(load.diagnostics.has_errors());
     assert_eq!(addresses(&load), ["limit/a", "limit/c"]);
     assert_eq!(load.manifests, 3);
+}
+
+#[test]
+fn a_key_can_go_to_every_kind_of_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.yaml");
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let sinks = [
+        "{file: out/key, allow: [world-readable, tracked]}",
+        "{dotenv: out/.env, key: FLESPI_TOKEN}",
+        "{dotenv: out/.env, key: FLESPI_LINK, as: link}",
+        "{json: out/a.json, pointer: /flespi/token}",
+        &format!("{{age: out/key.age, recipients: [{recipient}]}}"),
+        "{exec: [pass, insert, -m, flespi], read: [pass, show, flespi], timeout: 10}",
+        "{vault: flespi/app, key: token}",
+        "{kubernetes: flespi-keys, key: app, namespace: ops}",
+    ];
+    let spec = format!("access: standard\ndeliver: [{}]", sinks.join(", "));
+    std::fs::write(&file, token(&spec)).unwrap();
+    let load = load(&[file], NOW);
+    assert!(load.diagnostics.is_empty(), "{:?}", load.diagnostics);
+    let told: Vec<String> =
+        declared(&load, "token/t").deliver.iter().map(ToString::to_string).collect();
+    let told = told.join("; ").replace(&folder.path().display().to_string(), ".");
+    assert_eq!(
+        told,
+        "file ./out/key; FLESPI_TOKEN in ./out/.env; FLESPI_LINK in ./out/.env (as link); \
+         /flespi/token in ./out/a.json; age file ./out/key.age; program `pass`; \
+         token in vault secret/flespi/app; app in Kubernetes Secret ops/flespi-keys"
+    );
 }

@@ -110,6 +110,7 @@ pub(super) fn steps(
         metadata: object.map(|object| object.metadata.clone()).unwrap_or_default(),
         email,
         password,
+        form: wanted.form,
     };
     let effect = Effect::Credentials(Box::new(effect));
     let mut step = context.step(Phase::Credentials, Action::Update, effect);

@@ -10,16 +10,17 @@ use super::diff::{self, LIMIT_FIELD, limit_value};
 use super::generations;
 use super::rotate;
 use super::step::{
-    Action, Blocked, Cause, Change, Disputed, Draft, Effect, MarkEdit, Refusal, Step, StepId,
-    UpdateEffect,
+    Action, Blocked, Cause, Change, Delivery, Disputed, Draft, Effect, MarkEdit, Refusal, Step,
+    StepId, UpdateEffect,
 };
 use super::vanished::{self, Reissue};
 use crate::api::assumptions::DAYS_IN_BIN;
-use crate::observe::{Actual, Buried, Object, Secrets, SinkState};
+use crate::observe::{Actual, Buried, KeyAt, Object, Secrets, SinkState};
 use crate::resource::canonical::canonical;
 use crate::resource::{
     Address, Applied, Declared, Desired, Drift, Kind, MARK_PREFIX, Phase, Right,
 };
+use crate::secret::Sink;
 
 /// Adds the steps of `declared` to `draft`.
 pub(super) fn steps(
@@ -182,6 +183,11 @@ impl Context<'_> {
     }
 
     fn create(&self, draft: &mut Draft) {
+        self.create_instead_of(None, draft);
+    }
+
+    /// Makes the object; in the place of a token whose key nobody ever got, if there is one.
+    fn create_instead_of(&self, lost: Option<i64>, draft: &mut Draft) {
         let declared = self.declared;
         let kind = declared.address.kind;
         let (limit_id, limit_needs) = match declared.limit.as_ref().map(|limit| self.limit(limit)) {
@@ -189,10 +195,16 @@ impl Context<'_> {
             Some(Ok(known)) => known,
             Some(Err(reason)) => return self.block(draft, reason),
         };
-        let Some(Reissue { generation, words }) = vanished::judge(self, draft) else { return };
+        // One whose key nobody ever got was not taken away from anybody.
+        let judged = match lost {
+            Some(_) => Some(Reissue { generation: None, words: None }),
+            None => vanished::judge(self, draft),
+        };
+        let Some(Reissue { generation, words }) = judged else { return };
         let mut effect = rotate::creation(self, self.owner_id(), generation);
         if let Effect::Create(effect) = &mut effect {
             effect.limit_id = limit_id;
+            effect.instead_of = lost;
         }
         let mut step = self.step(kind.phase(), Action::Create, effect);
         step.needs = self.account_needs(&declared.address.account);
@@ -204,10 +216,16 @@ impl Context<'_> {
             true => "our own account".to_owned(),
             false => format!("account {}", declared.address.account),
         };
-        step.reason = format!(
-            "{} declares it, and nothing in {account} has its mark or its name",
-            declared.whence()
-        );
+        step.reason = match lost {
+            None => format!(
+                "{} declares it, and nothing in {account} has its mark or its name",
+                declared.whence()
+            ),
+            Some(id) => format!(
+                "the run that made token {id} ended before its key was delivered, and the platform does not give it \
+                 again; nobody has the key, so a new token takes its place"
+            ),
+        };
         if let Some(words) = words {
             step.reason = format!("{}; {words}", step.reason);
         }
@@ -280,14 +298,19 @@ impl Context<'_> {
         difference.left.drain(..).for_each(|drifted| draft.leave(drifted));
         let keeps_forever = declared.lifecycle.keeps_forever();
         let protection_changed = mark.is_some_and(|mark| mark.protect != keeps_forever);
-        // A key that was never delivered goes to every sink, whatever it holds.
+        // The key of a later generation that was never delivered goes to every sink, whatever it holds.
         let is_undelivered = rotate::is_undelivered(declared, object, &self.desired.stack);
-        let deliver = if is_undelivered { None } else { self.empty_sinks(draft) };
-        if let Some(sinks) = &deliver {
+        let deliver = match self.delivery(object, draft) {
+            _ if is_undelivered => None,
+            Ok(delivery) => delivery,
+            Err(Undeliverable::Fresh) => return self.create_instead_of(Some(object.id), draft),
+            Err(Undeliverable::Lost(reason)) => return self.block(draft, reason),
+        };
+        if let Some(delivery) = &deliver {
             difference.changes.push(Change {
                 field: "deliver".to_owned(),
                 before: Value::Null,
-                after: Value::String(sinks.join(", ")),
+                after: Value::String(names(&delivery.lacking)),
                 cause: Cause::Differs,
             });
         }
@@ -330,19 +353,21 @@ impl Context<'_> {
                     true => (Some(edit), None),
                     false => (None, edited.then_some(edit)),
                 };
-                let reason = self.update_reason(object, how, protection_changed, &difference);
+                let mut reason = self.update_reason(object, how, protection_changed, &difference);
+                if let Some(delivery) = &deliver {
+                    let joint = if reason.is_empty() { "" } else { "; " };
+                    reason = format!("{reason}{joint}{}", why_delivered(delivery));
+                }
                 let effect = UpdateEffect {
                     kind,
                     id: object.id,
+                    owner: object.owner,
                     fields: difference.fields,
                     metadata: object.metadata.clone(),
                     metadata_set: difference.metadata,
                     mark,
                     refresh,
-                    deliver: match deliver {
-                        Some(_) => declared.deliver.clone(),
-                        None => Vec::new(),
-                    },
+                    deliver,
                 };
                 let mut step =
                     self.step(kind.phase(), Action::Update, Effect::Update(Box::new(effect)));
@@ -396,12 +421,13 @@ impl Context<'_> {
             Effect::Update(Box::new(UpdateEffect {
                 kind: Kind::Token,
                 id: old.id,
+                owner: old.owner,
                 fields: difference.fields.clone(),
                 metadata: old.metadata.clone(),
                 metadata_set: difference.metadata.clone(),
                 mark: Some(self.mark_edit(old)),
                 refresh: None,
-                deliver: Vec::new(),
+                deliver: None,
             })),
         );
         step.id = rotate::of_generation(&declared.address, number, "update");
@@ -479,22 +505,45 @@ impl Context<'_> {
         if protection_changed {
             reasons.push("its protection in the manifest differs from its mark".to_owned());
         }
-        if !difference.changes.is_empty() {
-            reasons.push(diff::reason(declared, &difference.changes));
+        // Where a key is missing has words of its own.
+        let changes: Vec<Change> =
+            difference.changes.iter().filter(|change| change.field != "deliver").cloned().collect();
+        if !changes.is_empty() {
+            reasons.push(diff::reason(declared, &changes));
         }
         reasons.join("; ")
     }
 
-    /// The sinks of a found token that lack its key.
-    fn empty_sinks(&self, draft: &mut Draft) -> Option<Vec<String>> {
-        match self.secrets.sinks.get(&self.declared.address)? {
-            SinkState::Filled => None,
-            SinkState::Empty(sinks) => Some(sinks.clone()),
-            SinkState::Unknown(reason) => {
-                draft.notes.push(format!("{}: {reason}", self.declared.address));
-                None
+    /// How the key of a found token gets to the sinks that lack it.
+    fn delivery(
+        &self,
+        object: &Object,
+        draft: &mut Draft,
+    ) -> Result<Option<Delivery>, Undeliverable> {
+        let declared = self.declared;
+        let (sinks, from, is_new) = match self.secrets.sinks.get(&declared.address) {
+            None | Some(SinkState::Filled) => return Ok(None),
+            Some(SinkState::Lacking { sinks, from, is_new }) => (sinks, from, *is_new),
+            Some(SinkState::Unknown(reason)) => {
+                draft.notes.push(format!("{}: {reason}", declared.address));
+                return Ok(None);
             }
+        };
+        if *from != KeyAt::Nowhere {
+            let (all, lacking) = (declared.deliver.clone(), sinks.clone());
+            return Ok(Some(Delivery { all, lacking, from: from.clone() }));
         }
+        let may_replace =
+            [Right::Create, Right::Delete].iter().all(|right| declared.lifecycle.allows(*right));
+        if is_new && may_replace {
+            return Err(Undeliverable::Fresh);
+        }
+        Err(Undeliverable::Lost(format!(
+            "the key of token {} is missing from {}, and nobody gives it again; only a new token has a key to deliver, \
+             and a lost file is no reason to take away one that may be in use",
+            object.id,
+            names(sinks)
+        )))
     }
 
     fn assign(&self, object: &Object, applied: &Applied, draft: &mut Draft) {
@@ -541,4 +590,25 @@ impl Context<'_> {
 
 fn change_of_limit(before: Value, limit: &Address, cause: Cause) -> Change {
     Change { field: LIMIT_FIELD.to_owned(), before, after: limit_value(limit), cause }
+}
+
+/// Why the key of a token cannot be delivered.
+enum Undeliverable {
+    /// Nobody ever had it, so another token will do.
+    Fresh,
+    /// Somebody may have it, but not we.
+    Lost(String),
+}
+
+fn why_delivered(delivery: &Delivery) -> String {
+    let Delivery { lacking, from, all: _ } = delivery;
+    let verb = if lacking.len() == 1 { "lacks" } else { "lack" };
+    format!(
+        "{} {verb} its key, which is read from {from}, so no new token is needed",
+        names(lacking)
+    )
+}
+
+fn names(sinks: &[Sink]) -> String {
+    sinks.iter().map(Sink::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -120,6 +120,7 @@ mod tests {
             needs: Vec::new(),
             relies_on: BTreeMap::new(),
             effect: Effect::Update(Box::new(UpdateEffect {
+                owner: 1,
                 kind: Kind::Limit,
                 id: 1,
                 fields: set,
@@ -127,7 +128,7 @@ mod tests {
                 metadata_set: Map::new(),
                 mark: None,
                 refresh: None,
-                deliver: Vec::new(),
+                deliver: None,
             })),
         }
     }

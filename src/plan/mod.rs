@@ -36,9 +36,9 @@ pub(crate) use order::rank;
 pub use rights::{RightsChange, rights_change};
 pub use seal::{SealError, Sealed, Stale};
 pub use step::{
-    Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Disputed, Drifted, Effect,
-    HandOver, MarkEdit, Pending, Plan, Prunable, Refusal, Retirement, Step, StepId, Summary,
-    Unknown, UpdateEffect,
+    Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Delivery, Disputed, Drifted,
+    Effect, HandOver, MarkEdit, Pending, Plan, Prunable, Refusal, Retirement, Step, StepId,
+    Summary, Unknown, UpdateEffect,
 };
 
 use std::collections::BTreeSet;

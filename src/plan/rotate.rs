@@ -21,7 +21,8 @@ use super::step::{
 };
 use crate::observe::{KeyState, Object};
 use crate::resource::{
-    Applied, At, Declared, Generation, Issued, Kind, Mark, Order, Phase, Retire, Right, Span,
+    Applied, At, Declared, Generation, Issued, KeyNote, Kind, Mark, Order, Phase, Retire, Right,
+    Span,
 };
 
 /// Whoever asks again so soon, in seconds, after what was asked for was done, asks for that: a run
@@ -417,6 +418,7 @@ pub(super) fn creation(
     let applied = diff::applied_fields(declared);
     mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
     mark.generation = generation;
+    mark.key = (!declared.deliver.is_empty()).then_some(KeyNote::Pending);
     mark.write(&mut metadata);
 
     let mut body: serde_json::Map<String, Value> = declared.fields.clone().into_iter().collect();
@@ -428,6 +430,6 @@ pub(super) fn creation(
         limit: declared.limit.clone(),
         limit_id: None,
         deliver: declared.deliver.clone(),
-        notes_delivery: generation.is_some() && !declared.deliver.is_empty(),
+        instead_of: None,
     }))
 }

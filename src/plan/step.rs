@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::lifetime::TokenTime;
+use crate::observe::KeyAt;
 use crate::resource::{AccountPath, Address, Drift, Kind, Phase};
-use crate::secret::{Sink, Source};
+use crate::secret::{PasswordForm, Sink, Source};
 use crate::source::Origin;
 
 /// Everything that would be done, and everything that would not and why.
@@ -259,8 +260,19 @@ pub struct CreateEffect {
     pub limit_id: Option<i64>,
     /// Where the key of a token goes.
     pub deliver: Vec<Sink>,
-    /// Whether the mark is to say when the key was delivered.
-    pub notes_delivery: bool,
+    /// A token that is deleted first: the new one takes its place, since nobody ever got its key.
+    pub instead_of: Option<i64>,
+}
+
+/// How the key of an existing token gets to where it belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Every sink of the token.
+    pub all: Vec<Sink>,
+    /// Those that lack the key.
+    pub lacking: Vec<Sink>,
+    /// Where the key is to be had.
+    pub from: KeyAt,
 }
 
 /// How an object is changed.
@@ -270,6 +282,8 @@ pub struct UpdateEffect {
     pub kind: Kind,
     /// Its id.
     pub id: i64,
+    /// The account that holds it.
+    pub owner: i64,
     /// The fields to set, `metadata` aside.
     pub fields: Map<String, Value>,
     /// The metadata as it was observed, foreign keys included.
@@ -281,8 +295,8 @@ pub struct UpdateEffect {
     /// What to note in the mark if the call is made for this object alone. One call for many
     /// objects is worth more than telling later whether a person or a manifest changed a field.
     pub refresh: Option<MarkEdit>,
-    /// Sinks of a token that lack its key.
-    pub deliver: Vec<Sink>,
+    /// How the key of a token gets to sinks that lack it.
+    pub deliver: Option<Delivery>,
 }
 
 /// How a mark changes; what is not named here stays.
@@ -319,6 +333,8 @@ pub struct CredentialsEffect {
     pub email: Option<String>,
     /// Where the password to set comes from.
     pub password: Option<Source>,
+    /// In what form the password is sent.
+    pub form: Option<PasswordForm>,
 }
 
 /// Something that is asked for and will not be done.

@@ -24,7 +24,7 @@ pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue>
     }
     let holds_key = match context.secrets.sinks.get(&declared.address) {
         Some(SinkState::Filled) => true,
-        Some(SinkState::Empty(empty)) => empty.len() < declared.deliver.len(),
+        Some(SinkState::Lacking { sinks, .. }) => sinks.len() < declared.deliver.len(),
         Some(SinkState::Unknown(_)) | None => false,
     };
     let generation = if holds_key { after(1) } else { None };

@@ -4,7 +4,7 @@
 //! All values are strings under keys that begin with [`PREFIX`]. Foreign keys are none of our
 //! business and are always preserved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -23,6 +23,7 @@ pub(super) const SIGNATURE: &str = "flespi-gitops/signature";
 pub(super) const ROLE: &str = "flespi-gitops/role";
 const MOVED_FROM: &str = "flespi-gitops/moved-from";
 const PASSWORD: &str = "flespi-gitops/password";
+const KEY: &str = "flespi-gitops/key";
 const EMAIL_REQUESTED: &str = "flespi-gitops/email-requested";
 pub(super) const GENERATION: &str = "flespi-gitops/generation";
 const ISSUED: &str = "flespi-gitops/issued";
@@ -56,6 +57,47 @@ pub struct Mark {
     pub email_requested: Option<String>,
     /// Which generation a token is; none for the first.
     pub generation: Option<Generation>,
+    /// What became of the key of a token; `None` if we never had to do with it.
+    pub key: Option<KeyNote>,
+}
+
+/// What became of the key of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyNote {
+    /// It is on its way: nobody has it yet for certain.
+    Pending,
+    /// It is in every sink.
+    Delivered {
+        /// Its [print](crate::secret::print).
+        print: String,
+        /// Digests of those sinks that cannot tell what they hold.
+        untold: BTreeSet<String>,
+    },
+}
+
+impl KeyNote {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        match words.next()? {
+            "pending" => Some(Self::Pending),
+            print => Some(Self::Delivered {
+                print: print.to_owned(),
+                untold: words.map(str::to_owned).collect(),
+            }),
+        }
+    }
+}
+
+impl std::fmt::Display for KeyNote {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pending => formatter.write_str("pending"),
+            Self::Delivered { print, untold } => {
+                formatter.write_str(print)?;
+                untold.iter().try_for_each(|sink| write!(formatter, " {sink}"))
+            }
+        }
+    }
 }
 
 /// Why something that looks like a mark is none.
@@ -89,6 +131,7 @@ impl Mark {
             password: None,
             email_requested: None,
             generation: None,
+            key: None,
         }
     }
 
@@ -121,6 +164,7 @@ impl Mark {
             password: text(PASSWORD),
             email_requested: text(EMAIL_REQUESTED),
             generation: generation(metadata),
+            key: text(KEY).and_then(|text| KeyNote::parse(&text)),
         }))
     }
 
@@ -137,6 +181,7 @@ impl Mark {
             password,
             email_requested,
             generation,
+            key,
         } = self;
         metadata.retain(|key, _| !key.starts_with(PREFIX));
         let mut set = |key: &str, value: Option<String>| {
@@ -157,6 +202,7 @@ impl Mark {
         set(MOVED_FROM, moved_from.as_ref().map(Address::to_string));
         set(PASSWORD, password.clone());
         set(EMAIL_REQUESTED, email_requested.clone());
+        set(KEY, key.as_ref().map(KeyNote::to_string));
         let Some(Generation { number, issued, overlap, delivered }) = generation else { return };
         set(GENERATION, Some(number.to_string()));
         set(ISSUED, Some(issued.to_string()));
@@ -247,6 +293,8 @@ mod tests {
             overlap: 172_800,
             delivered: Some(1_767_225_600),
         });
+        let untold = ["a".to_owned(), "b".to_owned()].into();
+        mark.key = Some(KeyNote::Delivered { print: "0123".to_owned(), untold });
         mark.write(&mut metadata);
         assert_eq!(Mark::read(&metadata), Ok(Some(mark)));
         assert_eq!(metadata["sys_user_config"], json!({"title": "ACME"}));

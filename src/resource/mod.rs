@@ -23,7 +23,7 @@ pub use address::{Address, InvalidAddress};
 pub use guards::Guards;
 pub use kind::{Kind, Phase};
 pub use lifetime::{At, Bound, Lifetime, Span};
-pub use mark::{Applied, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
+pub use mark::{Applied, KeyNote, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
 pub use pattern::{AddressPattern, InvalidPattern};
 pub use rotation::{Generation, Issued, Order, Renew, Retire, Rotation};
 
@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::secret::{Sink, Source};
+use crate::secret::{PasswordForm, Sink, Source};
 use crate::source::Origin;
 
 /// Everything that a load of manifests asks for, checked and in canonical form.
@@ -156,6 +156,9 @@ pub struct Credentials {
     pub email: Option<String>,
     /// Where the password comes from.
     pub password: Option<Source>,
+    /// In what form it is sent; left out: as the platform most probably takes it.
+    #[serde(default)]
+    pub form: Option<PasswordForm>,
 }
 
 /// A right that a manifest grants to the reconciler over one object.

@@ -100,8 +100,8 @@ assumptions! {
         "With which status is an x-flespi-cid answered that is outside the branch?";
     AUTH_CID = 30 "auth-cid" ["ignore"]
         "Do the /auth paths honour x-flespi-cid?";
-    PASSWORD_FORM = 31 "password-form" ["any"]
-        "Is a password sent in clear or hashed by the client? (Whatever was set is what logs in.)";
+    PASSWORD_FORM = 31 "password-form" ["any", "sha512"]
+        "Is a password sent in clear or hashed by the client? (Whatever was set is what logs in; `sha512` takes nothing else than 128 hexadecimal digits.)";
     EMAIL_CHANGE = 32 "email-change" ["confirm", "immediate"]
         "Does a new e-mail address wait for the code that was sent to it?";
     LOGIN_RESULT = 33 "login-result" ["token", "key"]

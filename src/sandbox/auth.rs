@@ -9,7 +9,8 @@ use super::{
     access, admission,
     answer::{Answer, Refusal},
     assumptions::{
-        EMAIL_CHANGE, LOGIN_REFUSED, LOGIN_RESULT, PASSWORD_ACCESS, SESSION_TTL, SHARED_EMAIL,
+        EMAIL_CHANGE, LOGIN_REFUSED, LOGIN_RESULT, PASSWORD_ACCESS, PASSWORD_FORM, SESSION_TTL,
+        SHARED_EMAIL,
     },
     catalog::Kind,
     item::{Fields, Item},
@@ -128,6 +129,10 @@ fn set_password(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusa
         return Err(
             Refusal::bad("\"confirmation\" differs from \"password\"").with_field("confirmation")
         );
+    }
+    let is_hash = password.len() == 128 && password.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_hash && world.assumptions.is(&PASSWORD_FORM, "sha512") {
+        return Err(Refusal::bad("\"password\" must be a SHA-512 hash").with_field("password"));
     }
     let hash = secret::hash(password, call.entropy)
         .ok_or_else(|| Refusal::bad("the password cannot be used"))?;

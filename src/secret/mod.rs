@@ -4,15 +4,27 @@
 //! opened in exactly three places: the request that carries it, the sink that stores it, and the
 //! slow hash that recognises it.
 
+mod disk;
+mod fault;
 pub mod fingerprint;
+mod form;
 mod generate;
 mod link;
 pub mod print;
+mod program;
 mod sink;
 mod source;
+mod spool;
+mod tracked;
 
-pub use generate::{MIN_LENGTH, generate};
+pub use form::PasswordForm;
+pub use generate::{MIN_LENGTH, generate, strength};
 pub use link::Link;
+pub use program::ProgramError;
 pub use secrecy::{ExposeSecret, SecretString};
-pub use sink::{FileSink, Held, Place, Sink, SinkError};
+pub use sink::{
+    AgeSink, Allowance, DotenvSink, ExecSink, FileSink, Held, JsonSink, KubernetesSink, Place,
+    Sink, SinkError, VaultSink, public_key,
+};
 pub use source::{Source, SourceError};
+pub use spool::{Spool, SpoolError};

@@ -1,19 +1,16 @@
 //! Secret sources: where a password comes from.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 
-use super::SecretString;
+use super::program::{self, Program, ProgramError};
 use super::sink::{Sink, SinkError};
+use super::{SecretString, strength};
 
 /// A source's answer may be this long, in bytes; more is a mistake (a whole log file, a loop).
-const MAX_BYTES: u64 = 64 * 1024;
-
-/// How long a program may take to print a secret.
-const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_BYTES: u64 = program::MAX_BYTES as u64;
 
 /// Where a secret comes from.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -29,8 +26,10 @@ pub enum Source {
         command: Vec<String>,
         /// Where it runs: the folder of the manifest.
         folder: PathBuf,
+        /// How long it may take, in seconds.
+        timeout: u64,
     },
-    /// Made once and delivered to sinks, of which the first is also where it is read again.
+    /// Made once and delivered to sinks, from which it is also read again.
     Generate {
         /// Number of characters.
         length: u16,
@@ -53,28 +52,9 @@ pub enum SourceError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The program could not be run or waited for.
-    #[error("the program `{program}` could not be run")]
-    Exec {
-        /// The program.
-        program: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The program ended with a failure.
-    #[error("the program `{program}` ended with {status}")]
-    ExecFailed {
-        /// The program.
-        program: String,
-        /// How it ended.
-        status: std::process::ExitStatus,
-    },
-    /// The program took too long.
-    #[error("the program `{program}` printed no secret within {} s", EXEC_TIMEOUT.as_secs())]
-    ExecTimeout {
-        /// The program.
-        program: String,
-    },
+    /// What became of the program.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// More bytes than any secret has.
     #[error("{0} gives more than {MAX_BYTES} bytes")]
     TooLong(String),
@@ -98,7 +78,9 @@ impl std::fmt::Display for Source {
                 let program = command.first().map_or("", String::as_str);
                 write!(formatter, "the program `{program}`")
             }
-            Self::Generate { length, .. } => write!(formatter, "{length} generated characters"),
+            Self::Generate { length, .. } => {
+                write!(formatter, "{length} generated characters, {} bits", strength(*length))
+            }
         }
     }
 }
@@ -107,7 +89,13 @@ impl Source {
     /// Whether asking the source has no effect of its own, so that planning may ask it. Programs
     /// are only run by an apply: a plan executes nothing that comes from a repository.
     pub fn is_passive(&self) -> bool {
-        !matches!(self, Self::Exec { .. })
+        match self {
+            Self::Exec { .. } => false,
+            Self::Env(_) | Self::File(_) => true,
+            Self::Generate { deliver, .. } => {
+                !deliver.iter().any(|sink| sink.runs_program() && sink.gives_back())
+            }
+        }
     }
 
     /// The secret as it is now; `None` for a generated one that was not made yet.
@@ -122,53 +110,35 @@ impl Source {
             },
             Self::File(path) => {
                 let failed = |source| SourceError::File { path: path.clone(), source };
+                // Opening a pipe waits for its writer, who may never come.
+                let metadata = tokio::fs::metadata(path).await.map_err(failed)?;
+                if !metadata.is_file() {
+                    return Err(failed(std::io::Error::other("it is no regular file")));
+                }
                 let file = tokio::fs::File::open(path).await.map_err(failed)?;
                 let mut bytes = Vec::new();
                 file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await.map_err(failed)?;
                 self.secret(bytes).map(Some)
             }
-            Self::Exec { command, folder } => self.run(command, folder).await.map(Some),
-            Self::Generate { deliver, .. } => match deliver.first() {
-                Some(sink) => Ok(sink.read().await?.secret()),
-                None => Ok(None),
-            },
-        }
-    }
-
-    async fn run(
-        &self,
-        command: &[String],
-        folder: &std::path::Path,
-    ) -> Result<SecretString, SourceError> {
-        let Some((program, arguments)) = command.split_first() else {
-            return Err(SourceError::Empty(self.to_string()));
-        };
-        let failed = |source| SourceError::Exec { program: program.clone(), source };
-        let mut child = tokio::process::Command::new(program)
-            .args(arguments)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
-        let output = child.stdout.take();
-        let finish = async {
-            let mut bytes = Vec::new();
-            if let Some(output) = output {
-                output.take(MAX_BYTES + 1).read_to_end(&mut bytes).await?;
+            Self::Exec { command, folder, timeout } => {
+                let program = Program {
+                    command,
+                    folder,
+                    patience: Duration::from_secs(*timeout),
+                    environment: &[],
+                    input: None,
+                };
+                self.secret(program.run().await?).map(Some)
             }
-            Ok((bytes, child.wait().await?))
-        };
-        let (bytes, status) = tokio::time::timeout(EXEC_TIMEOUT, finish)
-            .await
-            .map_err(|_| SourceError::ExecTimeout { program: program.clone() })?
-            .map_err(failed)?;
-        if !status.success() && bytes.len() as u64 <= MAX_BYTES {
-            return Err(SourceError::ExecFailed { program: program.clone(), status });
+            Self::Generate { deliver, .. } => {
+                for sink in deliver.iter().filter(|sink| sink.gives_back()) {
+                    if let Some(secret) = sink.read().await?.secret() {
+                        return Ok(Some(secret));
+                    }
+                }
+                Ok(None)
+            }
         }
-        self.secret(bytes)
     }
 
     fn secret(&self, bytes: Vec<u8>) -> Result<SecretString, SourceError> {
@@ -195,6 +165,7 @@ mod tests {
         Source::Exec {
             command: command.iter().map(|&part| part.to_owned()).collect(),
             folder: std::env::temp_dir(),
+            timeout: 30,
         }
     }
 
@@ -221,6 +192,45 @@ mod tests {
         assert!(endless.contains("more than 65536 bytes"), "{endless}");
         let absent = exec(&["/nowhere/program"]).read().await.unwrap_err().to_string();
         assert!(absent.contains("/nowhere/program"), "{absent}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_program_that_runs_for_ever_is_killed_with_everything_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let command = ["sh", "-c", "sleep 600 & echo $! >child; wait"].map(str::to_owned).to_vec();
+        let source = Source::Exec { command, folder: folder.path().to_owned(), timeout: 1 };
+        let error = source.read().await.unwrap_err().to_string();
+        assert!(error.contains("`sh` did not end within 1 s"), "{error}");
+        let child = std::fs::read_to_string(folder.path().join("child")).unwrap();
+        let status = format!("/proc/{}/stat", child.trim());
+        // A process that was killed may be a zombie until somebody waits for it.
+        for _ in 0..500 {
+            match std::fs::read_to_string(&status) {
+                Ok(stat) if !stat.contains(") Z ") => {
+                    tokio::time::sleep(Duration::from_millis(10)).await
+                }
+                _ => return,
+            }
+        }
+        panic!("the child of the program is still there");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn nobody_waits_for_who_still_holds_the_output_of_a_program_that_has_ended() {
+        let source = exec(&["sh", "-c", "sleep 25 & printf secret"]);
+        let secret = source.read().await.unwrap().unwrap();
+        assert_eq!(secret.expose_secret(), "secret");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_pipe_is_no_file_with_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(matches!(Source::File(pipe).read().await, Err(SourceError::File { .. })));
     }
 
     #[tokio::test]

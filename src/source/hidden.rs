@@ -48,7 +48,7 @@ pub(super) fn hidden(text: &str) -> Vec<Range<usize>> {
             if length > 0 {
                 found.push(at + start..at + start + length);
             }
-            if !in_flow && !rest.starts_with(['{', '[']) {
+            if !in_flow && !rest.starts_with('{') {
                 below = Some(indent);
             }
             from = start + length;
@@ -117,8 +117,12 @@ fn names_variable(rest: &str) -> bool {
 
 /// How much of a line belongs to the value that it begins with; nothing of a collection, which says where a secret is.
 fn value_length(rest: &str, in_flow: bool) -> usize {
-    if rest.starts_with(['{', '[', '#', '|', '>']) {
+    if rest.starts_with(['{', '#', '|', '>']) {
         return 0;
+    }
+    // No secret is a list; what was meant may well be the secret itself.
+    if rest.starts_with('[') {
+        return rest.trim_end().len();
     }
     match rest.strip_prefix(['"', '\'']) {
         Some(quoted) if in_flow => {
@@ -176,6 +180,8 @@ mod tests {
             ("password: a\n  b\nx: 1", "password: *\n  *\nx: 1"),
             ("password: \"never closed\nx: 1", "password: *\nx: 1"),
             ("- password: !x a", "- password: *"),
+            ("password: [hunter2\nx: 1", "password: *\nx: 1"),
+            ("{password: [hunter2], x: 1}", "{password: *"),
             ("password: {env: hunter2!}", "password: {env: *}"),
             ("ключ: {password: é}", "ключ: {password: *}"),
         ] {

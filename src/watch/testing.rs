@@ -26,6 +26,7 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
         needs: Vec::new(),
         relies_on: BTreeMap::new(),
         effect: Effect::Update(Box::new(UpdateEffect {
+            owner: 1,
             kind: address.kind,
             id: 1,
             fields: Map::new(),
@@ -33,7 +34,7 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
             metadata_set: Map::new(),
             mark: None,
             refresh: None,
-            deliver: Vec::new(),
+            deliver: None,
         })),
         address,
     };

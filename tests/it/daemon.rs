@@ -17,6 +17,7 @@ use flespi_gitops::plan::Plan;
 use flespi_gitops::resource::{Address, Signer};
 use flespi_gitops::run::RunId;
 use flespi_gitops::sandbox::Options;
+use flespi_gitops::secret::Spool;
 use flespi_gitops::watch::files::{Files, Patience, Reading};
 use flespi_gitops::watch::status::{ObjectState, ObjectStatus, PassOutcome, State, Status};
 use flespi_gitops::watch::{
@@ -139,7 +140,9 @@ impl<'w> Running<'w> {
                 let (signer, run) = (Signer::default(), RunId::new());
                 let leases = FileLeases::new(&state);
                 let gate = Gate { leases: &leases, platform: "sandbox".to_owned() };
-                let platform = Platform { client, signer: &signer, gate, renew: Box::new(|| None) };
+                let spool = Spool::none();
+                let renew = Box::new(|| None);
+                let platform = Platform { client, signer: &signer, spool: &spool, gate, renew };
                 let daemon =
                     Daemon::new(platform, &run, files, in_force, woken, sender, options, Silent);
                 daemon.run(stopped).await;

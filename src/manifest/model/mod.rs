@@ -9,6 +9,7 @@ mod limit;
 mod parts;
 mod policies;
 mod preset;
+mod sink;
 mod stack;
 mod subaccount;
 mod template;
@@ -17,11 +18,12 @@ mod token;
 pub use composition::{Defaults, Overlay, Patch};
 pub use expect::{Expect, Expectation, ExpectedRequest};
 pub use limit::{LimitManifest, LimitSpec};
-pub use parts::{ApiVersion, KeyForm, KeySink, Lifecycle, ObjectMeta, SecretSink, SecretSource};
+pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource};
 pub use policies::{
     Exception, Level, Names, NeverAllowed, NoUnlimited, Policies, RuleName, TtlAtMost,
 };
 pub use preset::{DeviceData, PanelLevel, PresetAccess, PresetName};
+pub use sink::{KeyForm, SecretSink};
 pub use stack::{DeletesOf, Guards, StackManifest, StackSpec};
 pub use subaccount::{Credentials, LimitRef, SubaccountManifest, SubaccountSpec};
 pub use template::{

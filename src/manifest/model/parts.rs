@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::sink::{SecretSink, default_timeout};
 use crate::resource::{Drift, Right};
 
 /// The version of the manifest language.
@@ -97,7 +98,7 @@ pub struct FileSource {
     pub file: PathBuf,
 }
 
-/// What a program prints on its standard output within 30 seconds.
+/// What a program prints on its standard output.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecSource {
@@ -105,6 +106,10 @@ pub struct ExecSource {
     /// only.
     #[schemars(length(min = 1))]
     pub exec: Vec<String>,
+    /// How long it may take, in seconds.
+    #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1, max = 600))]
+    pub timeout: u64,
 }
 
 /// A secret that we make.
@@ -113,7 +118,7 @@ pub struct ExecSource {
 pub struct GenerateSource {
     /// How strong it is.
     pub generate: Generate,
-    /// Where it goes; it is read again from the first of these.
+    /// Where it goes, and from where it is read again.
     #[schemars(length(min = 1))]
     pub deliver: Vec<SecretSink>,
 }
@@ -122,7 +127,7 @@ pub struct GenerateSource {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Generate {
-    /// Number of characters of `[A-Za-z0-9]`; each adds 5.95 bits.
+    /// Number of characters of `[A-Za-z0-9]`; each adds 5.95 bits, so 32 are 190 bits.
     #[serde(default = "default_length")]
     #[schemars(range(min = 16, max = 256))]
     pub length: u16,
@@ -130,53 +135,4 @@ pub struct Generate {
 
 fn default_length() -> u16 {
     32
-}
-
-/// Where a secret goes. Paths are relative to the manifest.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum SecretSink {
-    /// A file of its own that only its owner can read (mode 0600).
-    File(FileSink),
-}
-
-/// A file of its own.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FileSink {
-    /// The file, relative to the manifest; missing folders are made.
-    #[schemars(with = "String", length(min = 1))]
-    pub file: PathBuf,
-}
-
-/// Where the key of a token goes. Paths are relative to the manifest.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum KeySink {
-    /// A file of its own that only its owner can read (mode 0600).
-    File(KeyFileSink),
-}
-
-/// A file of its own for a key, or for the link that holds it.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KeyFileSink {
-    /// The file, relative to the manifest; missing folders are made.
-    #[schemars(with = "String", length(min = 1), example = "out/key")]
-    pub file: PathBuf,
-    /// The key itself, or the link with which the token is shared.
-    #[serde(rename = "as", default)]
-    pub form: KeyForm,
-}
-
-/// In what form a key is delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum KeyForm {
-    /// The key itself.
-    #[default]
-    Key,
-    /// The link that opens what the token is for: that of its preset, otherwise that of the flespi panel. It holds the
-    /// key, so it is as secret as the key.
-    Link,
 }

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::secret::PasswordForm;
+
 use super::parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource};
 
 /// An account below another one.
@@ -85,4 +87,8 @@ pub struct Credentials {
     /// Where the password comes from.
     #[serde(default)]
     pub password: Option<SecretSource>,
+    /// In what form the password is sent. Whether the platform's own log-in page sends it in clear or hashed is not
+    /// documented: try `clear`, which is the default, and if nobody can log in, `sha512`.
+    #[serde(default)]
+    pub password_form: Option<PasswordForm>,
 }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::expect::Expect;
-use super::parts::{ApiVersion, KeySink, Lifecycle, ObjectMeta};
+use super::parts::{ApiVersion, Lifecycle, ObjectMeta};
 use super::preset::PresetAccess;
+use super::sink::SecretSink;
 use crate::resource::{Renew, Retire};
 
 /// An access key.
@@ -66,7 +67,7 @@ pub struct TokenSpec {
     pub metadata: Option<Map<String, Value>>,
     /// Where the key goes.
     #[serde(default)]
-    pub deliver: Vec<KeySink>,
+    pub deliver: Vec<SecretSink>,
     /// How the key is replaced by another one from time to time.
     #[serde(default)]
     pub rotation: Option<Rotation>,

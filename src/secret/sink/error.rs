@@ -21,6 +21,12 @@ pub(super) enum Trouble {
     /// What the system said.
     #[error(transparent)]
     System(#[from] std::io::Error),
+    /// What we, or the store, have against it.
+    #[error("{0}")]
+    Refused(String),
+    /// What became of a program.
+    #[error(transparent)]
+    Program(#[from] crate::secret::program::ProgramError),
     /// The store did not come to an end.
     #[error("it did not answer within {0} s")]
     Late(u64),

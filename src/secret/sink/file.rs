@@ -1,51 +1,107 @@
-//! A file of its own, readable by its owner alone.
+//! A file of its own, and what holds for every file that takes secrets.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Trouble;
-use crate::secret::{ExposeSecret, SecretString};
+use crate::secret::{ExposeSecret, SecretString, disk, tracked};
 
 /// A file of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct FileSink {
     /// The file.
     pub file: PathBuf,
+    /// What is taken although it is no good place for a secret.
+    #[serde(default)]
+    pub allow: Vec<Allowance>,
+}
+
+/// What makes a file a bad place for a secret, and is refused unless somebody allowed it.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allowance {
+    /// The file is there already, and everybody on the machine can read it.
+    WorldReadable,
+    /// Everybody on the machine can put another file in its place.
+    WorldWritable,
+    /// The file is tracked by the git work tree that it lies in, so the next commit would hold the secret.
+    Tracked,
 }
 
 impl FileSink {
     pub(super) fn read(&self) -> Result<Option<SecretString>, Trouble> {
-        match std::fs::read_to_string(&self.file) {
-            Ok(text) => {
-                let text = text.trim_end();
-                Ok((!text.is_empty()).then(|| SecretString::from(text)))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let Some(text) = disk::read(&self.file)? else { return Ok(None) };
+        let text = text.expose_secret().trim_end();
+        Ok((!text.is_empty()).then(|| SecretString::from(text)))
     }
 
     pub(super) fn probe(&self) -> Result<(), Trouble> {
-        let folder = parent(&self.file);
-        std::fs::create_dir_all(folder)?;
-        tempfile::NamedTempFile::new_in(folder)?;
-        Ok(())
+        probe(&self.file, &self.allow)
     }
 
-    /// The file appears whole or not at all: temporary file, fsync, rename, fsync of the folder.
     pub(super) fn write(&self, secret: &SecretString) -> Result<(), Trouble> {
-        let folder = parent(&self.file);
-        std::fs::create_dir_all(folder)?;
-        // Temporary files are made with mode 0600, which the rename keeps.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(secret.expose_secret().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(&self.file).map_err(|error| error.error)?;
-        Ok(std::fs::File::open(folder)?.sync_all()?)
+        refuse(&self.file, &self.allow)?;
+        let line = SecretString::from(format!("{}\n", secret.expose_secret()));
+        disk::replace(&self.file, |_| Ok(line))
     }
 }
 
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Whether `path` is a good place, and could be written.
+pub(super) fn probe(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
+    refuse(path, allow)?;
+    Ok(disk::probe(path)?)
+}
+
+/// Refuses a place where others would find the secret.
+pub(super) fn refuse(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
+    let bad = |what: Allowance| !allow.contains(&what);
+    if bad(Allowance::Tracked) {
+        let why = |error| {
+            let what = "whether git tracks it could not be told, which `allow: [tracked]` takes";
+            Trouble::Refused(format!("{what}: {error}"))
+        };
+        if tracked::is_tracked(path).map_err(why)? {
+            return Err(Trouble::Refused(
+                "git tracks it, so the next commit would hold the secret; take it out with `git rm --cached`, deliver \
+                 to another file, or say `allow: [tracked]`"
+                    .to_owned(),
+            ));
+        }
+    }
+    let there = disk::existing(path)?;
+    let folder = disk::folder_of(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let mode = there.map_or(0, |metadata| metadata.mode());
+        if mode & 0o004 != 0 && bad(Allowance::WorldReadable) {
+            return Err(Trouble::Refused(format!(
+                "everybody on this machine can read it (mode {:04o}); take that away with `chmod o-r`, or say \
+                 `allow: [world-readable]`",
+                mode & 0o7777
+            )));
+        }
+        let mode = std::fs::metadata(folder)?.mode();
+        // With the sticky bit, as /tmp has it, nobody replaces what is another's.
+        if mode & 0o1002 == 0o002 && bad(Allowance::WorldWritable) {
+            return Err(Trouble::Refused(format!(
+                "everybody on this machine can write in its folder (mode {:04o}); take that away with `chmod o-w`, or \
+                 say `allow: [world-writable]`",
+                mode & 0o7777
+            )));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (there, folder);
+    Ok(())
 }

@@ -4,20 +4,35 @@
 //! and knows three verbs: [`Sink::read`] tells what it holds, [`Sink::probe`] whether it would take a secret, and
 //! [`Sink::deliver`] stores one and reads it back. Each kind of place has a room of its own beside this file.
 
+mod age;
+mod dotenv;
 mod error;
+mod exec;
 mod file;
 mod held;
+mod http;
+mod json;
+mod kubernetes;
+mod vault;
 
 use std::time::Duration;
 
+pub use age::{AgeSink, public_key};
+pub use dotenv::DotenvSink;
 pub use error::SinkError;
-pub use file::FileSink;
+pub use exec::ExecSink;
+pub use file::{Allowance, FileSink};
 pub use held::Held;
+pub use json::JsonSink;
+pub use kubernetes::KubernetesSink;
+pub use vault::VaultSink;
+
+use sha2::{Digest, Sha256};
 
 use super::{Link, SecretString};
 use error::Trouble;
 
-/// No sink may take longer for one thing.
+/// No sink may take longer for one thing, unless it says so itself.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a secret is delivered, and in what form.
@@ -36,6 +51,18 @@ pub struct Sink {
 pub enum Place {
     /// A file of its own, readable by its owner alone.
     File(FileSink),
+    /// A variable in a file of variables.
+    Dotenv(DotenvSink),
+    /// A text in a JSON file.
+    Json(JsonSink),
+    /// A file encrypted to recipients.
+    Age(AgeSink),
+    /// Whatever a program stores it in.
+    Exec(ExecSink),
+    /// A key of a secret in Vault or OpenBao.
+    Vault(VaultSink),
+    /// A key of a Secret in Kubernetes.
+    Kubernetes(KubernetesSink),
 }
 
 impl std::fmt::Display for Sink {
@@ -52,6 +79,20 @@ impl std::fmt::Display for Place {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(place) => write!(formatter, "file {}", place.file.display()),
+            Self::Dotenv(place) => write!(formatter, "{} in {}", place.key, place.dotenv.display()),
+            Self::Json(place) => write!(formatter, "{} in {}", place.pointer, place.json.display()),
+            Self::Age(place) => write!(formatter, "age file {}", place.age.display()),
+            Self::Exec(place) => {
+                write!(formatter, "program `{}`", place.command.first().map_or("", String::as_str))
+            }
+            Self::Vault(place) => {
+                write!(formatter, "{} in vault {}/{}", place.key, place.mount, place.path)
+            }
+            Self::Kubernetes(place) => {
+                let namespace = place.namespace.iter().map(|namespace| format!("{namespace}/"));
+                let namespace: String = namespace.collect();
+                write!(formatter, "{} in Kubernetes Secret {namespace}{}", place.key, place.secret)
+            }
         }
     }
 }
@@ -78,6 +119,29 @@ impl Sink {
         })
     }
 
+    /// Whether asking the sink what it holds runs a program: a plan executes nothing that comes from a repository.
+    pub fn runs_program(&self) -> bool {
+        matches!(self.place, Place::Exec(_))
+    }
+
+    /// A digest by which a mark remembers that this sink was served, if asking the sink itself takes a program.
+    pub fn untold_as(&self) -> Option<String> {
+        let Place::Exec(place) = &self.place else { return None };
+        let link = self.link.as_ref().map(Link::to_string);
+        let words = place.command.iter().map(String::as_str).chain(link.as_deref());
+        let digest = Sha256::digest(words.collect::<Vec<_>>().join("\0").as_bytes());
+        Some(digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Whether the sink ever gives back what it was given.
+    pub fn gives_back(&self) -> bool {
+        match &self.place {
+            Place::Age(_) => false,
+            Place::Exec(place) => place.read.is_some(),
+            _ => true,
+        }
+    }
+
     /// Proves that the sink will take a secret, without giving it one.
     ///
     /// # Errors
@@ -95,7 +159,7 @@ impl Sink {
             Some(link) => link.with(secret),
             None => secret.clone(),
         };
-        self.in_time("written", self.place.write(&text)).await?;
+        self.in_time("written", self.place.write(&text, secret)).await?;
         match self.read().await?.may_be(secret) {
             true => Ok(()),
             false => Err(SinkError::new(self, "read back as it was written", Trouble::Differs)),
@@ -107,8 +171,13 @@ impl Sink {
         verb: &'static str,
         work: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, SinkError> {
-        let late = |_| Err(Trouble::Late(PATIENCE.as_secs()));
-        let outcome = tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(late);
+        // A program is bounded by its own time, and told by its name.
+        let patience = match &self.place {
+            Place::Exec(place) => place.patience() + PATIENCE,
+            _ => PATIENCE,
+        };
+        let late = |_| Err(Trouble::Late(patience.as_secs()));
+        let outcome = tokio::time::timeout(patience, work).await.unwrap_or_else(late);
         outcome.map_err(|trouble| SinkError::new(self, verb, trouble))
     }
 }
@@ -117,21 +186,43 @@ impl Place {
     async fn read(&self) -> Result<Held, Trouble> {
         match self {
             Self::File(place) => on_disk(place, FileSink::read).await.map(held),
+            Self::Dotenv(place) => on_disk(place, DotenvSink::read).await.map(held),
+            Self::Json(place) => on_disk(place, JsonSink::read).await.map(held),
+            Self::Age(place) => on_disk(place, AgeSink::read).await,
+            Self::Exec(place) => place.read().await,
+            Self::Vault(place) => place.read().await,
+            Self::Kubernetes(place) => place.read().await,
         }
     }
 
     async fn probe(&self) -> Result<(), Trouble> {
         match self {
             Self::File(place) => on_disk(place, FileSink::probe).await,
+            Self::Dotenv(place) => on_disk(place, DotenvSink::probe).await,
+            Self::Json(place) => on_disk(place, JsonSink::probe).await,
+            Self::Age(place) => on_disk(place, AgeSink::probe).await,
+            Self::Exec(place) => on_disk(place, ExecSink::probe).await,
+            Self::Vault(place) => place.probe().await,
+            Self::Kubernetes(place) => place.probe().await,
         }
     }
 
-    async fn write(&self, text: &SecretString) -> Result<(), Trouble> {
+    /// Stores `text`, which is `secret` itself or a link around it.
+    async fn write(&self, text: &SecretString, secret: &SecretString) -> Result<(), Trouble> {
+        let copy = text.clone();
         match self {
-            Self::File(place) => {
-                let text = text.clone();
-                on_disk(place, move |place: &FileSink| place.write(&text)).await
+            Self::File(place) => on_disk(place, move |place: &FileSink| place.write(&copy)).await,
+            Self::Dotenv(place) => {
+                on_disk(place, move |place: &DotenvSink| place.write(&copy)).await
             }
+            Self::Json(place) => on_disk(place, move |place: &JsonSink| place.write(&copy)).await,
+            Self::Age(place) => {
+                let secret = secret.clone();
+                on_disk(place, move |place: &AgeSink| place.write(&copy, &secret)).await
+            }
+            Self::Exec(place) => place.write(text).await,
+            Self::Vault(place) => place.write(text).await,
+            Self::Kubernetes(place) => place.write(text).await,
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::lock::Leases;
 use crate::manifest::Load;
 use crate::resource::{Desired, Signer};
 use crate::run::RunId;
+use crate::secret::Spool;
 
 /// A look at all files before a pass takes no longer, or the pass goes ahead with the set in force.
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
@@ -83,6 +84,8 @@ pub struct Platform<'a> {
     pub client: Client,
     /// Signs marks.
     pub signer: &'a Signer,
+    /// Keeps keys that could not be delivered.
+    pub spool: &'a Spool,
     /// Who else may write.
     pub gate: Gate<'a>,
     /// Gives a new client when the platform no longer takes the token: it may have been replaced where it came from.

@@ -220,7 +220,9 @@ impl<N: Narrator> Daemon<'_, N> {
         let policy = Policy { prune: self.options.prune, ..Policy::default() };
         let desired = &self.in_force.desired;
         tokio::select! {
-            prepared = reconcile::prepare(desired, client, self.platform.signer, policy, Programs::Run) => {
+            prepared = reconcile::prepare(
+                desired, client, self.platform.signer, policy, Programs::Run, self.platform.spool
+            ) => {
                 prepared.map_err(Hindrance::Away)
             }
             () = stopped(&mut stop) => Err(Hindrance::Stopped),
@@ -322,6 +324,7 @@ impl<N: Narrator> Daemon<'_, N> {
             prepared,
             client,
             self.platform.signer,
+            self.platform.spool,
             OnError::Finish,
             stop,
             sender,

@@ -1,11 +1,15 @@
 //! A sandbox of its own for every test, and the real program run against it.
 
+pub mod canary;
+pub mod kubernetes;
 #[cfg(unix)]
 pub mod listening;
 pub mod pass;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use flespi_gitops::sandbox::{Options, Sandbox};
 use flespi_gitops::secret::ExposeSecret;
@@ -18,6 +22,8 @@ pub struct World {
     sandbox: Option<Sandbox>,
     folder: tempfile::TempDir,
     http: reqwest::Client,
+    /// Secrets that nobody would find by looking at the platform.
+    secrets: Mutex<BTreeSet<String>>,
 }
 
 /// What a run of the program gave.
@@ -84,7 +90,8 @@ impl World {
         let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
         let http = runtime.block_on(async { reqwest::Client::new() });
         let folder = tempfile::tempdir().unwrap();
-        Self { runtime, sandbox: Some(sandbox), folder, http }
+        let secrets = Mutex::default();
+        Self { runtime, sandbox: Some(sandbox), folder, http, secrets }
     }
 
     pub fn sandbox(&self) -> &Sandbox {
@@ -106,7 +113,33 @@ impl World {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
+        if path.file_name().is_some_and(|name| name == "password") {
+            self.keep_secret(text.trim());
+        }
         path
+    }
+
+    /// Has the outputs of all runs searched for `secret`.
+    pub fn keep_secret(&self, secret: &str) {
+        self.secrets.lock().unwrap().insert(secret.to_owned());
+    }
+
+    /// Where anything that was said so far holds a secret. Nobody is asked a second time about the same.
+    pub fn told_secrets(&self) -> Vec<String> {
+        let said = canary::heard(self.sandbox().url());
+        if said.is_empty() {
+            return Vec::new();
+        }
+        let mut secrets = self.secrets.lock().unwrap().clone();
+        let (_, state) = self.call("GET", "/_sandbox/state", None, None, None);
+        canary::keys(&state, &mut secrets);
+        secrets.insert(self.token());
+        // What was delivered, generated passwords among it.
+        for entry in walkdir::WalkDir::new(self.path().join("out")).into_iter().flatten() {
+            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            secrets.extend(text.lines().map(|line| line.trim().to_owned()));
+        }
+        canary::search(&said, &secrets)
     }
 
     /// Replaces `from`, which must be there, in a file.
@@ -147,6 +180,8 @@ impl World {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("FLESPI_PLATFORM", self.sandbox().url())
             .env("FLESPI_TOKEN", self.token())
+            // What is said is searched for secrets, so it had better be much.
+            .env("FLESPI_GITOPS_LOG", "trace")
             .stdin(Stdio::null());
         command
     }
@@ -313,6 +348,10 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let told = self.told_secrets();
+            assert!(told.is_empty(), "the program told secrets: {told:#?}");
+        }
         if let Some(sandbox) = self.sandbox.take() {
             let _ = self.runtime.block_on(sandbox.stop());
         }
@@ -322,9 +361,8 @@ impl Drop for World {
 /// Runs a command to its end.
 pub fn run(mut command: Command) -> Run {
     let output = command.output().unwrap();
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    canary::hear(&command, format!("{stdout}\n{stderr}"));
+    Run { code: output.status.code().unwrap_or(-1), stdout, stderr }
 }

@@ -9,7 +9,7 @@ use flespi_gitops::observe::Programs;
 use flespi_gitops::plan::{Plan, Policy};
 use flespi_gitops::reconcile::{carry_out, prepare};
 use flespi_gitops::resource::{Desired, Signer};
-use flespi_gitops::secret::SecretString;
+use flespi_gitops::secret::{SecretString, Spool};
 use tokio::sync::{mpsc, watch};
 
 use super::World;
@@ -36,15 +36,24 @@ impl<'a> Passes<'a> {
     /// Plans and carries it out.
     pub fn pass(&self) -> (Plan, Report) {
         self.world.block_on(async {
-            let signer = Signer::default();
+            let (signer, spool) = (Signer::default(), Spool::none());
             let policy = Policy::default();
-            let prepared = prepare(&self.desired, &self.client, &signer, policy, Programs::Run);
+            let prepared =
+                prepare(&self.desired, &self.client, &signer, policy, Programs::Run, &spool);
             let prepared = prepared.await.unwrap();
             assert_eq!(prepared.plan.refusals, []);
             let (_stop, stopped) = watch::channel(false);
             let (events, _) = mpsc::unbounded_channel();
-            let report =
-                carry_out(&prepared, &self.client, &signer, OnError::Finish, stopped, events).await;
+            let report = carry_out(
+                &prepared,
+                &self.client,
+                &signer,
+                &spool,
+                OnError::Finish,
+                stopped,
+                events,
+            )
+            .await;
             (prepared.plan, report)
         })
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::secret::{ExposeSecret, FileSink, Link, Place, SecretString, Sink};
 
 fn sink(file: PathBuf) -> Sink {
-    Sink::from(Place::File(FileSink { file }))
+    Sink::from(Place::File(FileSink { file, allow: Vec::new() }))
 }
 
 async fn read(sink: &Sink) -> Option<String> {

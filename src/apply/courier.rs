@@ -1,0 +1,206 @@
+//! The courier: brings the key of a token to every place where it belongs, and loses none on the way.
+//!
+//! A new key is kept in the spool before anything else is done with it. When every sink has it, that is noted in the
+//! token's mark, and only then the spool forgets it. So wherever a run ends, the next one sees from the mark that a key
+//! is on its way, and finds it in the spool or, where that is gone, on the platform.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::create::describe;
+use super::job::Failure;
+use crate::api::Writer;
+use crate::observe::KeyAt;
+use crate::plan::{Delivery, Effect, Plan};
+use crate::resource::{KeyNote, Kind, Mark, Signer};
+use crate::secret::{SecretString, Sink, Spool, print};
+
+/// Sinks that are asked at once.
+const PROBES_AT_ONCE: usize = 8;
+
+/// Brings keys to sinks.
+#[derive(Debug, Clone)]
+pub(super) struct Courier {
+    pub(super) writer: Writer,
+    spool: Spool,
+    signer: Signer,
+    /// What would keep new keys from where they belong: by sink, and the spool's own trouble.
+    refused: Arc<(BTreeMap<Sink, String>, Option<String>)>,
+}
+
+/// A token whose key is to be brought somewhere.
+#[derive(Debug, Clone)]
+pub(super) struct Parcel {
+    /// Id of the token.
+    pub(super) id: i64,
+    /// The account that holds it.
+    pub(super) owner: i64,
+    /// Its newest metadata.
+    pub(super) metadata: Map<String, Value>,
+}
+
+impl Courier {
+    /// A courier for `plan`, who asks the spool and every sink of every new token whether they would take a key.
+    pub(super) async fn new(writer: Writer, spool: Spool, signer: Signer, plan: &Plan) -> Self {
+        let new = plan.steps.iter().filter_map(|step| match &step.effect {
+            Effect::Create(effect) => Some(&effect.deliver),
+            _ => None,
+        });
+        let sinks: BTreeSet<Sink> = new.flatten().cloned().collect();
+        let mut trouble = None;
+        if !sinks.is_empty()
+            && let Err(error) = spool.probe().await
+        {
+            trouble = Some(format!(
+                "{}; no token is made whose key could get lost; --state-dir names another place, --no-spool does \
+                 without",
+                describe(&error)
+            ));
+        }
+        let permits = Arc::new(Semaphore::new(PROBES_AT_ONCE));
+        let mut probes = JoinSet::new();
+        for sink in sinks {
+            let permits = Arc::clone(&permits);
+            probes.spawn(async move {
+                // Never closed, so acquiring fails only if it were.
+                let _permit = permits.acquire().await.ok();
+                let answer = sink.probe().await;
+                (sink, answer)
+            });
+        }
+        let mut refused = BTreeMap::new();
+        while let Some(probed) = probes.join_next().await {
+            if let Ok((sink, Err(error))) = probed {
+                refused.insert(sink, describe(&error));
+            }
+        }
+        Self { writer, spool, signer, refused: Arc::new((refused, trouble)) }
+    }
+
+    /// Whether all of `sinks` would take a key. One that cannot be stored is better not made.
+    pub(super) fn expect(&self, sinks: &[Sink]) -> Result<(), Failure> {
+        let (refused, trouble) = &*self.refused;
+        let of_sinks = sinks.iter().filter_map(|sink| refused.get(sink));
+        let of_spool = trouble.iter().filter(|_| !sinks.is_empty());
+        let words: Vec<&str> = of_sinks.chain(of_spool).map(String::as_str).collect();
+        if words.is_empty() { Ok(()) } else { Err(Failure::new(words.join("; "))) }
+    }
+
+    /// Brings the key of a new token to all of `sinks`. Gives the metadata that the token has then.
+    pub(super) async fn bring_new(
+        &self,
+        parcel: Parcel,
+        key: Option<SecretString>,
+        sinks: &[Sink],
+    ) -> Result<Map<String, Value>, Failure> {
+        let from = if key.is_some() { KeyAt::Spool } else { KeyAt::Platform };
+        let delivery = Delivery { all: sinks.to_vec(), lacking: sinks.to_vec(), from };
+        if let Some(key) = &key {
+            // If this fails after all, the sinks are all there is, and they are tried in any case.
+            if let Err(error) = self.spool.put(parcel.id, key).await {
+                tracing::warn!(token = parcel.id, "{}", describe(&error));
+            }
+        }
+        self.bring(parcel, key, &delivery).await
+    }
+
+    /// Brings the key of an existing token to the sinks that lack it. Gives the metadata that the token has then.
+    pub(super) async fn bring(
+        &self,
+        parcel: Parcel,
+        key: Option<SecretString>,
+        delivery: &Delivery,
+    ) -> Result<Map<String, Value>, Failure> {
+        let id = parcel.id;
+        let undelivered = |what: String| Failure { id: Some(id), ..Failure::new(what) };
+        let key = match key {
+            Some(key) => key,
+            None => {
+                self.fetch(id, &delivery.from).await.map_err(|failure| undelivered(failure.what))?
+            }
+        };
+        let mut troubles = Vec::new();
+        for sink in &delivery.lacking {
+            if let Err(error) = sink.deliver(&key).await {
+                troubles.push(describe(&error));
+            }
+        }
+        if !troubles.is_empty() {
+            // Whatever the key was read from may be gone by the next run.
+            let kept = match self.spool.put(id, &key).await {
+                Ok(()) if self.spool.is_used() => "the key is kept in the spool",
+                _ => "the key is read from the platform again",
+            };
+            return Err(undelivered(format!(
+                "undelivered: token {id} is there, and its key is not everywhere it belongs: {}; {kept}, and the next \
+                 run tries again",
+                troubles.join("; ")
+            )));
+        }
+        let metadata = self.note(parcel, &key, &delivery.all).await.map_err(|failure| {
+            undelivered(format!(
+                "the key of token {id} is delivered, and that could not be noted in its mark: {}; the next run does it",
+                failure.what
+            ))
+        })?;
+        // One that stays is overwritten or taken away by a later run, and does no harm.
+        if let Err(error) = self.spool.remove(id).await {
+            tracing::warn!(token = id, "{}", describe(&error));
+        }
+        Ok(metadata)
+    }
+
+    /// The key of token `id`, if it is in the spool.
+    pub(super) async fn spooled(&self, id: i64) -> Option<SecretString> {
+        self.spool.get(id).await.unwrap_or_else(|error| {
+            tracing::warn!(token = id, "{}", describe(&error));
+            None
+        })
+    }
+
+    /// Gets the key from where it was seen or, failing that, from wherever it still is.
+    async fn fetch(&self, id: i64, from: &KeyAt) -> Result<SecretString, Failure> {
+        if let KeyAt::Sink(sink) = from
+            && let Some(key) = sink.read().await.ok().and_then(crate::secret::Held::secret)
+        {
+            return Ok(key);
+        }
+        if let Some(key) = self.spooled(id).await {
+            return Ok(key);
+        }
+        self.writer.reader().keys(&[id]).await?.remove(&id).ok_or_else(|| {
+            Failure::new(format!(
+                "undelivered: the key of token {id} is in no place of ours, and the platform does not give it again"
+            ))
+        })
+    }
+
+    /// Notes in the mark that every sink has the key.
+    async fn note(
+        &self,
+        parcel: Parcel,
+        key: &SecretString,
+        sinks: &[Sink],
+    ) -> Result<Map<String, Value>, Failure> {
+        let Parcel { id, owner, mut metadata } = parcel;
+        let Some(mut mark) = Mark::read(&metadata).ok().flatten() else { return Ok(metadata) };
+        let untold = sinks.iter().filter_map(Sink::untold_as).collect();
+        let note = Some(KeyNote::Delivered { print: print::of(key), untold });
+        let is_open = mark.generation.is_some_and(|generation| generation.delivered.is_none());
+        if mark.key == note && !is_open {
+            return Ok(metadata);
+        }
+        mark.key = note;
+        if let Some(generation) = mark.generation.as_mut().filter(|_| is_open) {
+            generation.delivered = Some(self.writer.reader().now());
+        }
+        mark.write(&mut metadata);
+        self.signer.sign(owner, &mut metadata);
+        self.writer.update(Kind::Token, &[id], json!({ "metadata": metadata })).await?;
+        Ok(metadata)
+    }
+}

@@ -1,0 +1,217 @@
+//! Where secrets are delivered: no two to one place, and nothing that cannot work.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::parse::Document;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::resource::{Address, Desired, Kind};
+use crate::secret::{Place, Sink, Source, public_key};
+use crate::source::{SourceMap, Span, Target};
+
+/// What a secret is delivered into: something whole, or a part of something that several share.
+struct Slot {
+    whole: String,
+    /// The kind of the thing, and the part of it; `None`: the whole of it.
+    part: Option<(&'static str, String)>,
+    /// The field that names it.
+    field: &'static str,
+}
+
+/// Somebody who is there already.
+struct Tenant<'a> {
+    address: &'a Address,
+    span: Span,
+    part: Option<(&'static str, String)>,
+}
+
+/// Looks at every sink of every object.
+pub(super) fn check(
+    desired: &Desired,
+    documents: &[Document],
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) {
+    let by_address: BTreeMap<&Address, &Document> = documents
+        .iter()
+        .rev()
+        .filter_map(|document| Some((document.address.as_ref()?, document)))
+        .collect();
+    let mut tenants: BTreeMap<String, Vec<Tenant<'_>>> = BTreeMap::new();
+    for (address, declared) in &desired.objects {
+        let Some(document) = by_address.get(address) else {
+            continue;
+        };
+        let from = diagnostics.len();
+        let password =
+            declared.credentials.as_ref().and_then(|credentials| credentials.password.as_ref());
+        let (sinks, list) = match password {
+            Some(Source::Generate { deliver, .. }) => {
+                let list = "/spec/credentials/password/deliver";
+                password_sinks(document, deliver, list, diagnostics);
+                (deliver, list)
+            }
+            _ => (&declared.deliver, "/spec/deliver"),
+        };
+        for (index, sink) in sinks.iter().enumerate() {
+            let at = format!("{list}/{index}");
+            recipients(document, sink, &at, diagnostics);
+            let Some(slot) = slot(sink) else { continue };
+            let pointer = format!("{at}/{}", slot.field);
+            let span = document.span(&pointer, Target::Value);
+            let there = tenants.entry(slot.whole).or_default();
+            match there.iter().find(|tenant| excludes(&tenant.part, &slot.part)) {
+                Some(tenant) => {
+                    let finding = clash(tenant, &slot.part, span, pointer);
+                    diagnostics.push(finding);
+                }
+                None => there.push(Tenant { address, span, part: slot.part }),
+            }
+        }
+        document.lead_home(from, sources, diagnostics);
+    }
+}
+
+/// A generated password is read again from where it was delivered, and has no link.
+fn password_sinks(document: &Document, sinks: &[Sink], list: &str, diagnostics: &mut Diagnostics) {
+    if !sinks.is_empty() && !sinks.iter().any(Sink::gives_back) {
+        diagnostics.push(
+            Diagnostic::error(
+                Code::SinkUnreadable,
+                "a generated password has to be delivered to at least one place that gives it back",
+            )
+            .at(document.span(list, Target::Value), "these only take it")
+            .help("add `- file: out/password`, or a `read` to the program")
+            .pointer(list.to_owned()),
+        );
+    }
+    for (index, _) in sinks.iter().enumerate().filter(|(_, sink)| sink.link.is_some()) {
+        let at = format!("{list}/{index}/as");
+        diagnostics.push(
+            Diagnostic::error(
+                Code::InvalidValue,
+                "a password has no link, only the key of a token has",
+            )
+            .at(document.span(&at, Target::Value), "")
+            .help("take `as` away")
+            .pointer(at),
+        );
+    }
+}
+
+/// The schema knows the form of a recipient, and not its check sum.
+fn recipients(document: &Document, sink: &Sink, at: &str, diagnostics: &mut Diagnostics) {
+    let Place::Age(place) = &sink.place else { return };
+    for (index, _) in
+        place.recipients.iter().enumerate().filter(|(_, recipient)| public_key(recipient).is_none())
+    {
+        let pointer = format!("{at}/recipients/{index}");
+        diagnostics.push(
+            Diagnostic::error(
+                Code::InvalidValue,
+                "this is no public key of age: its check sum does not fit",
+            )
+            .at(document.span(&pointer, Target::Value), "")
+            .help("copy the whole line that `age-keygen -y` prints")
+            .pointer(pointer),
+        );
+    }
+}
+
+fn excludes(a: &Option<(&'static str, String)>, b: &Option<(&'static str, String)>) -> bool {
+    match (a, b) {
+        // Two kinds of content in one thing destroy each other.
+        (Some((kind, a)), Some((other, b))) => kind != other || a == b,
+        _ => true,
+    }
+}
+
+fn clash(
+    tenant: &Tenant<'_>,
+    part: &Option<(&'static str, String)>,
+    span: Span,
+    pointer: String,
+) -> Diagnostic {
+    let what = match tenant.address.kind {
+        Kind::Token => "the key",
+        Kind::Limit | Kind::Subaccount => "the password",
+    };
+    let place = match (part, &tenant.part) {
+        (Some((kind, _)), Some((other, _))) if kind == other => "place",
+        _ => "file",
+    };
+    Diagnostic::error(
+        Code::DuplicateSink,
+        format!("this {place} takes {what} of {} already", tenant.address),
+    )
+    .at(span, "")
+    .and(tenant.span, "here")
+    .help(match place {
+        "file" => "one secret would overwrite the other; give each a file of its own",
+        _ => "one secret would overwrite the other; give each a key of its own",
+    })
+    .pointer(pointer)
+}
+
+/// What a sink writes to; `None` if only the sink itself knows.
+fn slot(sink: &Sink) -> Option<Slot> {
+    let file = |path: &Path| plain(path).display().to_string();
+    Some(match &sink.place {
+        Place::File(place) => Slot { whole: file(&place.file), part: None, field: "file" },
+        Place::Age(place) => Slot { whole: file(&place.age), part: None, field: "age" },
+        Place::Dotenv(place) => Slot {
+            whole: file(&place.dotenv),
+            part: Some(("dotenv", place.key.clone())),
+            field: "key",
+        },
+        Place::Json(place) => Slot {
+            whole: file(&place.json),
+            part: Some(("json", place.pointer.clone())),
+            field: "pointer",
+        },
+        Place::Vault(place) => {
+            let of = |text: &Option<String>| text.clone().unwrap_or_default();
+            let (mount, path) = (place.mount.trim_matches('/'), place.path.trim_matches('/'));
+            Slot {
+                whole: format!(
+                    "vault {} {} {mount}/{path}",
+                    of(&place.address),
+                    of(&place.namespace)
+                ),
+                part: Some(("vault", place.key.clone())),
+                field: "key",
+            }
+        }
+        Place::Kubernetes(place) => {
+            let of = |text: &Option<String>| text.clone().unwrap_or_default();
+            Slot {
+                whole: format!(
+                    "kubernetes {} {} {}",
+                    of(&place.server),
+                    of(&place.namespace),
+                    place.secret
+                ),
+                part: Some(("kubernetes", place.key.clone())),
+                field: "key",
+            }
+        }
+        Place::Exec(_) => return None,
+    })
+}
+
+/// The path without `.` and `..`, as far as that can be told without looking at the disk.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(plain.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                plain.pop();
+            }
+            _ => plain.push(part),
+        }
+    }
+    plain
+}

@@ -1,0 +1,172 @@
+//! Programs that give or take secrets: no shell, bounded in time and output, nothing of what they say is shown.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use super::{ExposeSecret, SecretString};
+
+/// What a program prints may be this long, in bytes; more is a mistake (a whole log file, a loop).
+pub(super) const MAX_BYTES: usize = 64 * 1024;
+
+/// When a program has ended, what it printed is there; somebody who still holds its output is not waited for.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Variables that no program of ours gets to see: whoever runs it has a token of ours for nothing.
+const OWN_SECRETS: [&str; 2] = ["FLESPI_TOKEN", "FLESPI_GITOPS_SPOOL_KEY"];
+
+/// A program and how it is run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Program<'a> {
+    /// The program and its arguments.
+    pub(super) command: &'a [String],
+    /// Where it runs.
+    pub(super) folder: &'a Path,
+    /// How long it may take.
+    pub(super) patience: Duration,
+    /// Further variables.
+    pub(super) environment: &'a [(&'a str, &'a str)],
+    /// What it reads from its standard input.
+    pub(super) input: Option<&'a SecretString>,
+}
+
+/// Why a program gave nothing. The text names the program, never what it said: that could be the secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// There is no program.
+    #[error("no program is named")]
+    Nameless,
+    /// It could not be run or waited for.
+    #[error("the program `{program}` could not be run")]
+    Run {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It ended with a failure.
+    #[error("the program `{program}` ended with {status}")]
+    Failed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// It took too long and was killed.
+    #[error("the program `{program}` did not end within {seconds} s and was killed")]
+    Late {
+        /// The program.
+        program: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// It printed more than any secret has.
+    #[error("the program `{0}` gives more than {MAX_BYTES} bytes")]
+    TooLong(String),
+}
+
+/// A running program with everything that it started; killed when dropped.
+struct Group {
+    child: Child,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Whoever is still there, the program or something that it left running, goes with it.
+        #[cfg(unix)]
+        if let Some(pid) =
+            self.child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
+        {
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+impl Program<'_> {
+    /// What the program prints.
+    ///
+    /// # Errors
+    /// [`ProgramError`].
+    pub(super) async fn run(self) -> Result<Vec<u8>, ProgramError> {
+        let Some((program, arguments)) = self.command.split_first() else {
+            return Err(ProgramError::Nameless);
+        };
+        let failed = |source| ProgramError::Run { program: program.clone(), source };
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(self.folder)
+            .envs(self.environment.iter().copied())
+            .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        for name in OWN_SECRETS {
+            command.env_remove(name);
+        }
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut group = Group { child: command.spawn().map_err(failed)? };
+        let finished =
+            tokio::time::timeout(self.patience, finish(&mut group.child, self.input)).await;
+        let late =
+            || ProgramError::Late { program: program.clone(), seconds: self.patience.as_secs() };
+        let (bytes, status) = finished.map_err(|_| late())?.map_err(failed)?;
+        match status {
+            _ if bytes.len() > MAX_BYTES => Err(ProgramError::TooLong(program.clone())),
+            Some(status) if !status.success() => {
+                Err(ProgramError::Failed { program: program.clone(), status })
+            }
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// What the program prints, and how it ended; it has not, if it printed too much.
+async fn finish(
+    child: &mut Child,
+    input: Option<&SecretString>,
+) -> std::io::Result<(Vec<u8>, Option<ExitStatus>)> {
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let feed = async {
+        if let (Some(mut stdin), Some(secret)) = (stdin, input) {
+            // A program that does not want it all has its reasons, and its status tells them.
+            let _ = stdin.write_all(secret.expose_secret().as_bytes()).await;
+            let _ = stdin.shutdown().await;
+        }
+        std::future::pending::<()>().await
+    };
+    let mut bytes = Vec::new();
+    let mut output = stdout.map(|stdout| stdout.take(MAX_BYTES as u64 + 1));
+    let work = async {
+        let mut is_open = output.is_some();
+        loop {
+            let read = async {
+                match &mut output {
+                    Some(output) => output.read_buf(&mut bytes).await,
+                    None => Ok(0),
+                }
+            };
+            tokio::select! {
+                count = read, if is_open => is_open = count? > 0 && bytes.len() <= MAX_BYTES,
+                status = child.wait() => {
+                    let status = status?;
+                    if let (true, Some(output)) = (is_open, &mut output) {
+                        let _ = tokio::time::timeout(DRAIN, output.read_to_end(&mut bytes)).await;
+                    }
+                    return Ok((bytes, Some(status)));
+                }
+            }
+            if bytes.len() > MAX_BYTES {
+                return Ok((bytes, None));
+            }
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = feed => Err(std::io::Error::other("it could not be written to")),
+    }
+}

@@ -1,0 +1,120 @@
+//! What the stores that speak HTTP have in common.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, RequestBuilder, Url};
+use serde_json::Value;
+
+use super::Trouble;
+use crate::secret::{ExposeSecret, SecretString};
+
+/// How long one call may take.
+const CALL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An answer that is larger is none of a store of secrets.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// How often a change is tried that somebody else's change got in the way of.
+pub(super) const ROUNDS: u32 = 8;
+
+/// What a store answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Value,
+}
+
+/// A client that trusts the authorities of the machine, or only those in the file `ca`.
+pub(super) fn client(ca: Option<&Path>) -> Result<Client, Trouble> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")))
+        .timeout(CALL_PATIENCE)
+        // A redirect would carry the secret to wherever it points.
+        .redirect(reqwest::redirect::Policy::none());
+    if let Some(ca) = ca {
+        let bad = |what: String| {
+            Trouble::Refused(format!("the certificates in {}: {what}", ca.display()))
+        };
+        let pem = std::fs::read(ca).map_err(|error| bad(error.to_string()))?;
+        let certificates =
+            Certificate::from_pem_bundle(&pem).map_err(|error| bad(error.to_string()))?;
+        builder = builder.tls_certs_only(certificates);
+    }
+    builder.build().map_err(|error| Trouble::Refused(format!("HTTP could not start: {error}")))
+}
+
+/// The address of a store: https, or plain http on this machine.
+pub(super) fn address(text: &str) -> Result<Url, Trouble> {
+    let url: Url =
+        text.parse().map_err(|_| Trouble::Refused(format!("`{text}` is no address of a store")))?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_here => Ok(url),
+        _ => Err(Trouble::Refused(format!(
+            "`{text}`: a secret goes over https only, except to this machine"
+        ))),
+    }
+}
+
+/// `base` with further segments, each of them escaped.
+pub(super) fn join<'a>(
+    base: &Url,
+    segments: impl IntoIterator<Item = &'a str>,
+) -> Result<Url, Trouble> {
+    let mut url = base.clone();
+    url.path_segments_mut()
+        .map_err(|()| Trouble::Refused(format!("`{base}` is no address of a store")))?
+        .pop_if_empty()
+        .extend(segments);
+    Ok(url)
+}
+
+/// Sends a call and reads its answer, whatever the status.
+pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Trouble> {
+    let lost = |error: reqwest::Error| Trouble::Refused(words(&error));
+    let mut response = request.send().await.map_err(lost)?;
+    let status = response.status().as_u16();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+        if bytes.len() + chunk.len() > MAX_BYTES {
+            return Err(Trouble::Refused(format!("it answers with more than {MAX_BYTES} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+}
+
+/// The innermost cause: the outer ones repeat the address.
+fn words(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+impl Answer {
+    /// Why the store refused; its own words only as long as they repeat none of `secrets`.
+    pub(super) fn refusal(
+        &self,
+        doing: &str,
+        said: Option<String>,
+        secrets: &[&SecretString],
+    ) -> Trouble {
+        let repeats =
+            |words: &String| secrets.iter().any(|secret| words.contains(secret.expose_secret()));
+        let said = said.filter(|words| !words.is_empty() && !repeats(words));
+        let said = said.map(|words| format!(": {}", words.chars().take(300).collect::<String>()));
+        Trouble::Refused(format!(
+            "it refused {doing} with {}{}",
+            self.status,
+            said.unwrap_or_default()
+        ))
+    }
+}

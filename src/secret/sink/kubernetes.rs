@@ -1,0 +1,192 @@
+//! A key of a Secret in Kubernetes, by the API of the cluster.
+//!
+//! Inside a cluster nothing has to be said: the address comes from the environment, token, authority and namespace from
+//! the files of the service account. The role needs `get`, `create` and `patch` on secrets.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Client, Method, RequestBuilder, Url};
+use serde_json::{Value, json};
+
+use super::http::{self, Answer, ROUNDS};
+use super::{Trouble, held};
+use crate::secret::{ExposeSecret, SecretString, disk};
+
+/// Where a cluster puts what a service account needs.
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// A key of a Secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct KubernetesSink {
+    /// Name of the Secret.
+    pub secret: String,
+    /// The key in it; the others are kept.
+    pub key: String,
+    /// The namespace; left out: that of the service account.
+    pub namespace: Option<String>,
+    /// Address of the API server; left out: that of the cluster that we run in.
+    pub server: Option<String>,
+    /// A file with the token; left out: that of the service account.
+    pub token_file: Option<PathBuf>,
+    /// Certificates of the authorities to trust; left out: those of the service account.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// An API server that can be talked to.
+struct Cluster {
+    client: Client,
+    base: Url,
+    token: SecretString,
+    namespace: String,
+}
+
+/// Whether a change is made, or only asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Dry,
+    Real,
+}
+
+impl KubernetesSink {
+    pub(super) async fn read(&self) -> Result<super::Held, Trouble> {
+        let cluster = self.cluster()?;
+        let Some(there) = self.there(&cluster).await? else { return Ok(super::Held::Nothing) };
+        let text = there.get("data").and_then(|data| data.get(&self.key)).and_then(Value::as_str);
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Ok(super::Held::Nothing);
+        };
+        let bytes = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = bytes.ok_or_else(|| Trouble::Refused("what it holds is no text".to_owned()))?;
+        Ok(held((!text.is_empty()).then(|| SecretString::from(text))))
+    }
+
+    /// A dry run: the server checks everything, rights and admission included, and stores nothing.
+    pub(super) async fn probe(&self) -> Result<(), Trouble> {
+        self.change(None, Run::Dry).await
+    }
+
+    pub(super) async fn write(&self, secret: &SecretString) -> Result<(), Trouble> {
+        self.change(Some(secret), Run::Real).await
+    }
+
+    async fn change(&self, secret: Option<&SecretString>, run: Run) -> Result<(), Trouble> {
+        let cluster = self.cluster()?;
+        let data = match secret {
+            Some(secret) => json!({ &self.key: STANDARD.encode(secret.expose_secret()) }),
+            None => json!({}),
+        };
+        for _ in 0..ROUNDS {
+            let request = match self.there(&cluster).await? {
+                None => {
+                    let body = json!({
+                        "apiVersion": "v1",
+                        "kind": "Secret",
+                        "type": "Opaque",
+                        "metadata": {
+                            "name": self.secret,
+                            "labels": {"app.kubernetes.io/managed-by": "flespi-gitops"},
+                        },
+                        "data": data,
+                    });
+                    let url = self.url(&cluster, None, run)?;
+                    (Method::POST, url, "application/json", body)
+                }
+                Some(there) if there.get("immutable") == Some(&Value::Bool(true)) => {
+                    return Err(Trouble::Refused("the Secret is immutable".to_owned()));
+                }
+                Some(there) => {
+                    // Named in the patch, the version keeps us from writing over what we did not see.
+                    let version =
+                        there.get("metadata").and_then(|metadata| metadata.get("resourceVersion"));
+                    let body = json!({"metadata": {"resourceVersion": version}, "data": data});
+                    let url = self.url(&cluster, Some(&self.secret), run)?;
+                    (Method::PATCH, url, "application/merge-patch+json", body)
+                }
+            };
+            let (method, url, form, body) = request;
+            let request = cluster.client.request(method, url);
+            let answer =
+                cluster.send(request.header("content-type", form).body(body.to_string())).await?;
+            match answer.status {
+                200..300 => return Ok(()),
+                // Made, changed or gone since we looked.
+                404 | 409 => {}
+                _ => {
+                    let secrets: Vec<&SecretString> =
+                        [Some(&cluster.token), secret].into_iter().flatten().collect();
+                    return Err(refusal(&answer, "to store it", &secrets));
+                }
+            }
+        }
+        Err(Trouble::Refused(format!("somebody else changed it {ROUNDS} times meanwhile")))
+    }
+
+    async fn there(&self, cluster: &Cluster) -> Result<Option<Value>, Trouble> {
+        let mut url = self.url(cluster, Some(&self.secret), Run::Real)?;
+        url.set_query(None);
+        let answer = cluster.send(cluster.client.get(url)).await?;
+        match answer.status {
+            200 => Ok(Some(answer.body)),
+            404 => Ok(None),
+            _ => Err(refusal(&answer, "to be read", &[&cluster.token])),
+        }
+    }
+
+    fn url(&self, cluster: &Cluster, name: Option<&str>, run: Run) -> Result<Url, Trouble> {
+        let segments = ["api", "v1", "namespaces", &cluster.namespace, "secrets"];
+        let mut url = http::join(&cluster.base, segments.into_iter().chain(name))?;
+        let dry = if run == Run::Dry { "&dryRun=All" } else { "" };
+        url.set_query(Some(&format!("fieldManager=flespi-gitops{dry}")));
+        Ok(url)
+    }
+
+    fn cluster(&self) -> Result<Cluster, Trouble> {
+        let of_account = |name: &str| Path::new(ACCOUNT).join(name);
+        let server = self.server.clone().or_else(|| {
+            let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
+            let port =
+                std::env::var("KUBERNETES_SERVICE_PORT").unwrap_or_else(|_| "443".to_owned());
+            // An IPv6 address stands in brackets.
+            let host = if host.contains(':') { format!("[{host}]") } else { host };
+            Some(format!("https://{host}:{port}"))
+        });
+        let server = server.ok_or_else(|| {
+            Trouble::Refused("this is no cluster, and `server` names none".to_owned())
+        })?;
+        let file = self.token_file.clone().unwrap_or_else(|| of_account("token"));
+        let token = disk::read(&file)?.ok_or_else(|| {
+            Trouble::Refused(format!("there is no token for it in {}", file.display()))
+        })?;
+        let ca =
+            self.ca_file.clone().or_else(|| Some(of_account("ca.crt")).filter(|ca| ca.exists()));
+        let namespace = self.namespace.clone().or_else(|| {
+            let text = std::fs::read_to_string(of_account("namespace")).ok()?;
+            Some(text.trim().to_owned())
+        });
+        Ok(Cluster {
+            client: http::client(ca.as_deref())?,
+            base: http::address(&server)?,
+            token: SecretString::from(token.expose_secret().trim()),
+            namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        })
+    }
+}
+
+impl Cluster {
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, Trouble> {
+        let text = SecretString::from(format!("Bearer {}", self.token.expose_secret()));
+        let mut token =
+            reqwest::header::HeaderValue::from_str(text.expose_secret()).map_err(|_| {
+                Trouble::Refused("its token has characters that no token has".to_owned())
+            })?;
+        token.set_sensitive(true);
+        http::send(request.header("authorization", token)).await
+    }
+}
+
+fn refusal(answer: &Answer, doing: &str, secrets: &[&SecretString]) -> Trouble {
+    let said = answer.body.get("message").and_then(Value::as_str).map(str::to_owned);
+    answer.refusal(doing, said, secrets)
+}

@@ -1,0 +1,179 @@
+//! A key of a secret in Vault or OpenBao: the KV engine of version 2, by plain HTTP.
+
+use std::path::PathBuf;
+
+use reqwest::{Client, RequestBuilder, Url};
+use serde_json::{Map, Value, json};
+
+use super::http::{self, Answer, ROUNDS};
+use super::{Trouble, held};
+use crate::secret::{ExposeSecret, SecretString, disk};
+
+/// Variables that hold the address, the token and the namespace, in the order in which they are asked.
+const ADDRESS: [&str; 2] = ["VAULT_ADDR", "BAO_ADDR"];
+const TOKEN: [&str; 2] = ["VAULT_TOKEN", "BAO_TOKEN"];
+const NAMESPACE: [&str; 2] = ["VAULT_NAMESPACE", "BAO_NAMESPACE"];
+
+/// A key of a secret in a KV engine of version 2.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct VaultSink {
+    /// Path of the secret in the engine.
+    pub path: String,
+    /// The key in the secret; the others are kept.
+    pub key: String,
+    /// Where the engine is mounted.
+    pub mount: String,
+    /// Address of the store; left out: `VAULT_ADDR` or `BAO_ADDR`.
+    pub address: Option<String>,
+    /// The namespace; left out: `VAULT_NAMESPACE` or `BAO_NAMESPACE`, if set.
+    pub namespace: Option<String>,
+    /// A file with the token; left out: `VAULT_TOKEN` or `BAO_TOKEN`.
+    pub token_file: Option<PathBuf>,
+    /// Certificates of the authorities to trust, in place of those of the machine.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A store that can be talked to.
+struct Store {
+    client: Client,
+    base: Url,
+    token: SecretString,
+    namespace: Option<String>,
+}
+
+/// A secret as it is stored.
+struct Stored {
+    /// Its version; 0 before there is any.
+    version: i64,
+    data: Map<String, Value>,
+}
+
+fn variable(names: [&str; 2]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+impl VaultSink {
+    pub(super) async fn read(&self) -> Result<super::Held, Trouble> {
+        let stored = self.stored(&self.store()?).await?;
+        let value =
+            stored.data.get(&self.key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        Ok(held(value.map(SecretString::from)))
+    }
+
+    /// The store says what our token may do; nothing is written.
+    pub(super) async fn probe(&self) -> Result<(), Trouble> {
+        let store = self.store()?;
+        let stored = self.stored(&store).await?;
+        let path = format!("{}/data/{}", self.mount.trim_matches('/'), self.path.trim_matches('/'));
+        let url = http::join(&store.base, ["v1", "sys", "capabilities-self"])?;
+        let answer =
+            store.send(store.client.post(url).body(json!({"paths": [path]}).to_string())).await?;
+        if answer.status != 200 {
+            return Err(refusal(&answer, "to say what the token may do", &[&store.token]));
+        }
+        let list = answer
+            .body
+            .get("data")
+            .and_then(|data| data.get(&path))
+            .or_else(|| answer.body.get("capabilities"));
+        let list = list.and_then(Value::as_array).cloned().unwrap_or_default();
+        let has =
+            |wanted: &str| list.iter().any(|has| has.as_str() == Some(wanted) || has == "root");
+        let needed = if stored.version == 0 { "create" } else { "update" };
+        match has(needed) {
+            true => Ok(()),
+            false => Err(Trouble::Refused(format!(
+                "the token lacks the capability `{needed}` on {path}"
+            ))),
+        }
+    }
+
+    pub(super) async fn write(&self, secret: &SecretString) -> Result<(), Trouble> {
+        let store = self.store()?;
+        let url = self.url(&store)?;
+        for _ in 0..ROUNDS {
+            let Stored { version, mut data } = self.stored(&store).await?;
+            data.insert(self.key.clone(), Value::from(secret.expose_secret()));
+            // The write only counts if nobody wrote since we read: so what others wrote stays.
+            let body = json!({"options": {"cas": version}, "data": data}).to_string();
+            let answer = store.send(store.client.post(url.clone()).body(body)).await?;
+            match answer.status {
+                200 | 204 => return Ok(()),
+                400 if said(&answer).is_some_and(|words| words.contains("check-and-set")) => {}
+                _ => return Err(refusal(&answer, "to store it", &[&store.token, secret])),
+            }
+        }
+        Err(Trouble::Refused(format!("somebody else changed it {ROUNDS} times meanwhile")))
+    }
+
+    fn url(&self, store: &Store) -> Result<Url, Trouble> {
+        let (mount, path) = (self.mount.trim_matches('/'), self.path.trim_matches('/'));
+        let segments =
+            ["v1"].into_iter().chain(mount.split('/')).chain(["data"]).chain(path.split('/'));
+        http::join(&store.base, segments)
+    }
+
+    fn store(&self) -> Result<Store, Trouble> {
+        let missing = |what: &str| Trouble::Refused(what.to_owned());
+        let address = self.address.clone().or_else(|| variable(ADDRESS)).ok_or_else(|| {
+            missing("it has no address; set `address`, or VAULT_ADDR in the environment")
+        })?;
+        let token = match &self.token_file {
+            Some(file) => {
+                disk::read(file)?.map(|text| SecretString::from(text.expose_secret().trim()))
+            }
+            None => variable(TOKEN).map(SecretString::from),
+        };
+        let token = token.ok_or_else(|| {
+            missing("there is no token for it; set VAULT_TOKEN in the environment, or `token_file`")
+        })?;
+        Ok(Store {
+            client: http::client(self.ca_file.as_deref())?,
+            base: http::address(&address)?,
+            token,
+            namespace: self.namespace.clone().or_else(|| variable(NAMESPACE)),
+        })
+    }
+
+    async fn stored(&self, store: &Store) -> Result<Stored, Trouble> {
+        let answer = store.send(store.client.get(self.url(store)?)).await?;
+        let data = answer.body.get("data");
+        let version = data.and_then(|data| data.get("metadata")?.get("version")?.as_i64());
+        match (answer.status, version) {
+            // A deleted version is answered with 404 and its number, which the next one has to name.
+            (200 | 404, Some(version)) => {
+                let data = data.and_then(|data| data.get("data")?.as_object()).cloned();
+                Ok(Stored { version, data: data.unwrap_or_default() })
+            }
+            (404, None) => Ok(Stored { version: 0, data: Map::new() }),
+            (200, None) => {
+                Err(Trouble::Refused(format!("`{}` is no KV engine of version 2", self.mount)))
+            }
+            _ => Err(refusal(&answer, "to be read", &[&store.token])),
+        }
+    }
+}
+
+impl Store {
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, Trouble> {
+        let mut token = reqwest::header::HeaderValue::from_str(self.token.expose_secret())
+            .map_err(|_| {
+                Trouble::Refused("its token has characters that no token has".to_owned())
+            })?;
+        token.set_sensitive(true);
+        let mut request = request.header("x-vault-token", token);
+        if let Some(namespace) = &self.namespace {
+            request = request.header("x-vault-namespace", namespace);
+        }
+        http::send(request).await
+    }
+}
+
+fn said(answer: &Answer) -> Option<String> {
+    let errors = answer.body.get("errors")?.as_array()?;
+    Some(errors.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "))
+}
+
+fn refusal(answer: &Answer, doing: &str, secrets: &[&SecretString]) -> Trouble {
+    answer.refusal(doing, said(answer), secrets)
+}
