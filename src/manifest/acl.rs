@@ -4,20 +4,8 @@ use super::model::AclEntry;
 use super::parse::Document;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::rights::NEVER_GRANTED;
 use crate::source::Target;
-
-/// Words that begin the path of something that no access list can grant (token article).
-const PLATFORM_ITEMS: [&str; 9] = [
-    "platform",
-    "tokens",
-    "limits",
-    "subaccounts",
-    "realms",
-    "grants",
-    "webhooks",
-    "customer",
-    "billing",
-];
 
 /// Modules and item types that an access list can name, with their submodules (fact sheet, 5.4). An item without any
 /// submodules here takes every name.
@@ -66,7 +54,7 @@ pub(super) fn entry(
 ) {
     let module = entry.uri.split('/').next().unwrap_or_default();
     let uri = format!("{pointer}/uri");
-    if PLATFORM_ITEMS.contains(&module) {
+    if NEVER_GRANTED.contains(&module) {
         diagnostics.push(
             Diagnostic::error(
                 Code::AclPlatform,

@@ -8,7 +8,7 @@ use super::request::Method;
 use super::topic::{self, Filter};
 
 /// Modules that no access list can grant, and words that people write for them (token article).
-const NEVER_GRANTED: [&str; 10] = [
+pub const NEVER_GRANTED: [&str; 10] = [
     "platform",
     "auth",
     "tokens",

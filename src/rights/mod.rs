@@ -34,7 +34,7 @@ pub use bounds::Bounds;
 pub(crate) use bounds::duration as duration_words;
 pub use compare::{Comparison, Relation, compare};
 pub use decide::{Decision, Verdict, decide};
-pub use grant::{Grant, Ids, Submodules, TopicGrant};
+pub use grant::{Grant, Ids, NEVER_GRANTED, Submodules, TopicGrant};
 pub use reach::Reach;
 pub use request::{Circumstances, InvalidRequest, Method, Request, Selector, Target};
 
