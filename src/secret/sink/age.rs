@@ -2,7 +2,7 @@
 //!
 //! Only the writing half is here, made of the primitives of `ring`: we have no identity, and need none. What the file
 //! holds is told by its own header: beside the stanzas of the recipients stands one of ours, which every reader of the
-//! format skips, with the [print] of the secret and the recipients that it was encrypted to. It is
+//! format skips, with the [print](mod@print) of the secret and the recipients that it was encrypted to. It is
 //! covered by the header's MAC like the others.
 
 use std::path::PathBuf;
