@@ -9,6 +9,8 @@ mod fault;
 pub mod fingerprint;
 mod form;
 mod generate;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 mod link;
 pub mod print;
 mod program;
