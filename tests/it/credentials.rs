@@ -246,4 +246,9 @@ fn a_secret_that_is_told_is_found_by_the_search() {
     let key = key[0]["key"].as_str().unwrap();
     crate::support::canary::hear(&world.command(&[]), format!("trace: sent {key}"));
     assert_eq!(world.told_secrets().len(), 1);
+    // And for a program that nobody waits for.
+    let mut other = std::process::Command::new("echo");
+    other.arg("planted-canary").stdout(world.ear()).status().unwrap();
+    assert_eq!(world.told_secrets().len(), 1);
+    assert_eq!(world.told_secrets(), Vec::<String>::new());
 }

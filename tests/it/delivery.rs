@@ -493,8 +493,7 @@ fn a_run_that_is_killed_at_any_request_is_finished_by_the_same_command() {
             let (world, names) = twenty();
             world.faults(&json!({"rules": [{"skip": skip, "count": 1, "effect": effect}]}));
             let mut command = world.command(&["apply", ".", "--yes"]);
-            let null = std::process::Stdio::null;
-            let mut child = command.stdout(null()).stderr(null()).spawn().unwrap();
+            let mut child = command.stdout(world.ear()).stderr(world.ear()).spawn().unwrap();
             while world.journal().len() <= skip && child.try_wait().unwrap().is_none() {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }

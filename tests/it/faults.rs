@@ -1,6 +1,5 @@
 //! Trouble on the way: nothing is doubled, nothing is lost, and no failed read passes for absence.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -59,8 +58,8 @@ fn a_run_that_is_killed_anywhere_is_finished_by_the_same_command() {
         );
         let mut child = world
             .command(&["apply", "fleet", "--yes"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(world.ear())
+            .stderr(world.ear())
             .spawn()
             .unwrap();
         // The request that hangs is in the journal once it arrived.

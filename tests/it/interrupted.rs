@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use flespi_gitops::sandbox::Options;
@@ -84,7 +84,7 @@ fn a_daemon_that_was_stopped_goes_on_where_it_was() {
 fn while_somebody_else_writes_the_daemon_stands_by_and_says_for_whom() {
     let world = slow();
     let mut apply = world.command(&["apply", "manifests", "--yes"]);
-    let mut apply = apply.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut apply = apply.stdout(world.ear()).stderr(world.ear()).spawn().unwrap();
     wait_for_writes(&world);
     let pid = apply.id().to_string();
     assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());

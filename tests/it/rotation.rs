@@ -1,6 +1,5 @@
 //! Keys are replaced without anybody being refused, and never for a wrong reason (R12).
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use flespi_gitops::sandbox::{Assumptions, Options};
@@ -288,12 +287,8 @@ fn a_rotation_that_is_killed_anywhere_is_finished_and_issues_nothing_twice() {
             world.faults(&json!({"rules": [{"method": method, "path": path,
                 "effect": {"delay": {"milliseconds": 60_000}}}]}));
             world.empty_journal();
-            let mut child = world
-                .command(arguments)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+            let mut child =
+                world.command(arguments).stdout(world.ear()).stderr(world.ear()).spawn().unwrap();
             let arrived = (0..1_000).any(|_| {
                 std::thread::sleep(Duration::from_millis(10));
                 world.writes().iter().any(|request| request.method == method)
@@ -440,8 +435,8 @@ fn the_daemon_rotates_on_its_interval() {
     world.advance(30 * DAY);
     let mut child = world
         .command(&["watch", ".", "--interval", "1s"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stdout(world.ear())
+        .stderr(world.ear())
         .spawn()
         .unwrap();
     let reached = |expected: &[u32]| {

@@ -21,9 +21,13 @@ const SHORTEST: usize = 8;
 pub fn hear(command: &Command, said: String) {
     let platform = command.get_envs().find(|(name, _)| *name == "FLESPI_PLATFORM");
     if let Some((_, Some(platform))) = platform {
-        let platform = platform.to_string_lossy().into_owned();
-        HEARD.lock().unwrap().entry(platform).or_default().push(said);
+        hear_about(&platform.to_string_lossy(), said);
     }
+}
+
+/// Keeps what was said about `platform` until that ends.
+pub fn hear_about(platform: &str, said: String) {
+    HEARD.lock().unwrap().entry(platform.to_owned()).or_default().push(said);
 }
 
 /// All that was said about `platform`.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::World;
+use super::{World, canary};
 
 /// A busy machine may take so long for what takes a moment.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,6 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Daemon {
     pub process: Child,
     address: String,
+    platform: String,
 }
 
 impl Daemon {
@@ -28,11 +29,14 @@ impl Daemon {
         all.extend(arguments);
         let mut command = world.command(&all);
         command.envs(environment.iter().copied());
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut process = command.stdout(world.ear()).stderr(Stdio::piped()).spawn().unwrap();
+        let platform = world.sandbox().url().to_owned();
+        let about = platform.clone();
+        let mut lines = BufReader::new(process.stderr.take().unwrap())
+            .lines()
+            .map_while(Result::ok)
+            .inspect(move |line| canary::hear_about(&about, line.clone()));
         let address = lines
-            .by_ref()
-            .map(Result::unwrap)
             .find_map(|line| {
                 let rest = line.strip_prefix("the page is at http://")?;
                 Some(rest.trim_end_matches('/').to_owned())
@@ -40,7 +44,7 @@ impl Daemon {
             .expect("it says where it listens");
         // What nobody reads would fill the pipe and stop the daemon.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address }
+        Self { process, address, platform }
     }
 
     /// Status and body of the answer to a request with these headers beside `Host`.
@@ -55,6 +59,7 @@ impl Daemon {
         stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
+        canary::hear_about(&self.platform, answer.clone());
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head[9..12].parse().unwrap(), body.to_owned())
     }

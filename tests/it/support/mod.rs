@@ -24,6 +24,8 @@ pub struct World {
     http: reqwest::Client,
     /// Secrets that nobody would find by looking at the platform.
     secrets: Mutex<BTreeSet<String>>,
+    /// What programs said that nobody waited for.
+    ears: tempfile::TempDir,
 }
 
 /// What a run of the program gave.
@@ -90,8 +92,8 @@ impl World {
         let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
         let http = runtime.block_on(async { reqwest::Client::new() });
         let folder = tempfile::tempdir().unwrap();
-        let secrets = Mutex::default();
-        Self { runtime, sandbox: Some(sandbox), folder, http, secrets }
+        let (secrets, ears) = (Mutex::default(), tempfile::tempdir().unwrap());
+        Self { runtime, sandbox: Some(sandbox), folder, http, secrets, ears }
     }
 
     pub fn sandbox(&self) -> &Sandbox {
@@ -124,9 +126,21 @@ impl World {
         self.secrets.lock().unwrap().insert(secret.to_owned());
     }
 
+    /// An ear for a program that nobody waits for: what it says is searched like everything else.
+    pub fn ear(&self) -> Stdio {
+        let (file, _) = tempfile::NamedTempFile::new_in(self.ears.path()).unwrap().keep().unwrap();
+        file.into()
+    }
+
     /// Where anything that was said so far holds a secret. Nobody is asked a second time about the same.
     pub fn told_secrets(&self) -> Vec<String> {
-        let said = canary::heard(self.sandbox().url());
+        let mut said = canary::heard(self.sandbox().url());
+        for ear in std::fs::read_dir(self.ears.path()).unwrap() {
+            let path = ear.unwrap().path();
+            let heard = std::fs::read(&path).unwrap();
+            std::fs::write(path, "").unwrap();
+            said.push(String::from_utf8_lossy(&heard).into_owned());
+        }
         if said.is_empty() {
             return Vec::new();
         }
