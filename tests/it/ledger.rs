@@ -104,7 +104,7 @@ fn an_interrupt_drains_what_is_in_flight_and_reports_the_rest() {
     }
     let id = child.id().to_string();
     std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = world.end_of(child);
     assert_eq!(output.status.code(), Some(6), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     adds_up(&report);

@@ -71,7 +71,7 @@ fn of_two_applies_at_once_one_writes_and_the_other_finds_it_done() {
         .collect();
     let mut nothing_to_do = 0;
     for run in runs {
-        let output = run.wait_with_output().unwrap();
+        let output = world.end_of(run);
         let (stdout, stderr) =
             (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
@@ -123,7 +123,7 @@ fn a_holder_that_goes_on_finishes_what_it_began() {
     std::thread::sleep(Duration::from_millis(500));
     signal(&holder, "-CONT");
     for run in [holder, waiting] {
-        let output = run.wait_with_output().unwrap();
+        let output = world.end_of(run);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{text}");
     }
@@ -143,7 +143,7 @@ fn another_stack_is_none_of_our_business() {
     world.apply(&["other", "--stack", "other", "--lock-timeout", "0"]);
     assert_eq!(locks(&world).len(), 2);
     signal(&holder, "-CONT");
-    holder.wait_with_output().unwrap();
+    world.end_of(holder);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use flespi_gitops::sandbox::Options;
 use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::{World, canary};
 
 const LIMIT: &str = "\
 apiVersion: flespi-gitops/v1
@@ -297,6 +297,7 @@ mod signals_and_leaks {
         let mut seen = BTreeMap::new();
         for line in lines {
             let line = line.unwrap();
+            canary::hear_about(world.sandbox().url(), line.clone());
             let entry: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
             let message = entry["fields"]["message"].as_str().unwrap_or_default().to_owned();
             let run = entry["span"]["run"].as_str().unwrap_or_default().to_owned();

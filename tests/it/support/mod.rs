@@ -132,6 +132,16 @@ impl World {
         file.into()
     }
 
+    /// Waits for the end of a program whose outputs are pipes, and has them searched, too.
+    pub fn end_of(&self, child: std::process::Child) -> std::process::Output {
+        let output = child.wait_with_output().unwrap();
+        for said in [&output.stdout, &output.stderr] {
+            let said = String::from_utf8_lossy(said).into_owned();
+            canary::hear_about(self.sandbox().url(), said);
+        }
+        output
+    }
+
     /// Where anything that was said so far holds a secret. Nobody is asked a second time about the same.
     pub fn told_secrets(&self) -> Vec<String> {
         let mut said = canary::heard(self.sandbox().url());
