@@ -5,21 +5,29 @@
 //! accounts.
 
 mod bins;
+mod changes;
+mod consistency;
+mod questions;
 mod secrets;
 mod traces;
 
-pub use traces::{Fate, KeyState, Questions};
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-pub use bins::{Bins, Buried, bins};
-pub use secrets::{KeyAt, Password, Programs, Secrets, SinkState, secrets};
+pub use bins::Buried;
+pub use changes::{LastWriter, Moved};
+pub use questions::{Answers, Counters, Missed, PasswordQuestion, Questions, SinkQuestion};
+pub use secrets::{KeyAt, Password, SinkState};
+pub use traces::{Fate, KeyState};
 
-use crate::api::{ApiError, Identity, ListError, Reader};
-use crate::resource::{Address, Kind, Lifetime, Mark, MarkProblem, Signer};
+use crate::api::{ApiError, Identity, ListError, PlatformTime, Reader};
+use crate::resource::{Kind, Lifetime, Mark, MarkProblem, Signer};
+use crate::secret::{Spool, Trust};
+
+/// What our calls begin to call themselves with: our own doing is told by it from that of others.
+const OWN_APP: &str = "flespi-gitops/";
 
 /// What the platform reports.
 #[derive(Debug, Clone)]
@@ -31,11 +39,21 @@ pub struct Actual {
     by_owner: BTreeMap<i64, Vec<(Kind, i64)>>,
     /// The kinds that could not be read, and why. Nothing is known of their objects.
     pub unknown: BTreeMap<Kind, String>,
-    /// What time it is on the platform, in unix seconds.
-    pub now: i64,
-    /// What became of declared tokens that are not there, as far as their accounts say it; none as
-    /// long as nobody asked.
-    pub fates: Option<BTreeMap<Address, Fate>>,
+    /// What time it is on the platform.
+    pub time: PlatformTime,
+    /// What a person should know about the reading itself.
+    pub notes: Vec<String>,
+}
+
+/// How many objects of the stack there were when somebody looked last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The account that they were below of.
+    pub account: i64,
+    /// How many of each kind.
+    pub objects: BTreeMap<Kind, usize>,
+    /// The run that saw them.
+    pub run: String,
 }
 
 /// One object on the platform.
@@ -80,7 +98,9 @@ impl Object {
             _ => Map::new(),
         };
         let mark = match Mark::read(&metadata) {
-            Ok(Some(mark)) => signer.verify(owner, &metadata).map(|()| Some(mark)),
+            Ok(Some(mark)) => {
+                signer.verify(owner, &metadata).and_then(|()| mark.fits(kind)).map(|()| Some(mark))
+            }
             other => other,
         };
         let wants_signature = matches!(mark, Ok(Some(_))) && signer.wants_signature(&metadata);
@@ -100,14 +120,24 @@ pub enum ObserveError {
     /// Only a master token may use the platform API.
     #[error("the token has access type {0}, and only a master token (type 1) may manage accounts")]
     NotMaster(i64),
+    /// Planning asked and asked; a mistake of ours.
+    #[error("planning did not settle within {0} rounds; please report this bug")]
+    Unsettled(usize),
 }
 
 /// Reads everything below our account.
 ///
 /// # Errors
 /// [`ObserveError`] when not even our own identity is known. What can be read in part is no error
-/// but an [`Actual`] that says what is unknown.
-pub async fn platform(reader: &Reader, signer: &Signer) -> Result<Actual, ObserveError> {
+/// but an [`Actual`] that says what is unknown. `seen` is what was there before: a collection that
+/// lost all of it is read twice.
+pub async fn platform(
+    reader: &Reader,
+    signer: &Signer,
+    stack: &str,
+    seen: Option<&Seen>,
+) -> Result<Actual, ObserveError> {
+    reader.begin();
     let identity = reader.identity().await.map_err(ObserveError::Identity)?;
     let identity = identity.ok_or(ObserveError::Unidentified)?;
     if identity.access_type != 1 {
@@ -118,8 +148,8 @@ pub async fn platform(reader: &Reader, signer: &Signer) -> Result<Actual, Observ
         objects: BTreeMap::new(),
         by_owner: BTreeMap::new(),
         unknown: BTreeMap::new(),
-        now: reader.now(),
-        fates: None,
+        time: reader.time(),
+        notes: Vec::new(),
     };
     let mut readings = JoinSet::new();
     for kind in Kind::ALL {
@@ -137,6 +167,11 @@ pub async fn platform(reader: &Reader, signer: &Signer) -> Result<Actual, Observ
             Some(outcome) => actual.add(kind, outcome, signer),
             None => actual.add_unknown(kind, "reading was interrupted".to_owned()),
         }
+    }
+    consistency::check(reader, signer, stack, seen, &mut actual).await;
+    actual.time = reader.time();
+    if let Some(doubt) = &actual.time.doubt {
+        tracing::warn!("{doubt}");
     }
     Ok(actual)
 }
@@ -169,8 +204,11 @@ impl Actual {
         }
     }
 
+    /// Nothing is known of `kind`, whatever was read of it.
     fn add_unknown(&mut self, kind: Kind, reason: String) {
         tracing::warn!(collection = kind.collection(), "could not be read: {reason}");
+        self.objects.retain(|(known, _), _| *known != kind);
+        self.by_owner.values_mut().for_each(|held| held.retain(|(known, _)| *known != kind));
         self.unknown.insert(kind, reason);
     }
 
@@ -191,52 +229,51 @@ impl Actual {
     }
 }
 
-/// Answers what a first plan has to know.
-pub async fn answer(
-    reader: &Reader,
-    signer: &Signer,
-    stack: &str,
-    questions: &Questions,
-    actual: &mut Actual,
-    secrets: &mut Secrets,
-) {
-    let own = actual.identity.account;
-    actual.fates = Some(traces::fates(reader, signer, stack, own, questions).await);
-    if !questions.undelivered.is_empty() {
-        secrets.keys = traces::keys(reader, &questions.undelivered).await;
-    }
+/// What questions are answered with.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// Reads from the platform.
+    pub reader: &'a Reader,
+    /// Verifies marks.
+    pub signer: &'a Signer,
+    /// The stack that asks.
+    pub stack: &'a str,
+    /// The account of our token.
+    pub own_account: i64,
+    /// Keys that wait to be delivered.
+    pub spool: &'a Spool,
+    /// What may be looked at.
+    pub trust: &'a Trust,
 }
 
-/// What accounts hold of kinds that we do not manage, as far as the platform said it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents(BTreeMap<i64, BTreeMap<String, u64>>);
-
-impl Contents {
-    /// What the account holds; `None` if that is not known.
-    pub fn get(&self, account: i64) -> Option<&BTreeMap<String, u64>> {
-        self.0.get(&account)
-    }
+/// Answers everything that a plan has to know. What cannot be found out is an answer too.
+pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
+    let Sources { reader, signer, stack, own_account, spool, trust } = sources;
+    let Questions { bins, fates, passwords, sinks, keys, contents, writers } = questions;
+    let (bins, fates, passwords, sinks, keys, contents, writers) = tokio::join!(
+        bins::bins(reader, &bins, own_account, signer),
+        traces::fates(reader, signer, stack, own_account, &fates),
+        secrets::passwords(passwords, trust),
+        secrets::sink_states(sinks, trust, reader, spool),
+        traces::keys(reader, &keys, trust, spool),
+        counters(reader, contents.into_iter().collect()),
+        changes::writers(reader, &writers),
+    );
+    let overwritten = BTreeSet::new();
+    Answers { bins, fates, passwords, sinks, keys, contents, writers, overwritten }
 }
 
 /// Asks the platform what `accounts` hold. An account of which it does not say so stays unknown.
-pub async fn contents(reader: &Reader, accounts: &[i64]) -> Contents {
-    if accounts.is_empty() {
-        return Contents::default();
-    }
-    match reader.counters(accounts).await {
-        Ok(counters) => Contents(counters),
-        Err(error) => {
-            tracing::warn!("what accounts hold could not be read: {error}");
-            Contents::default()
+async fn counters(reader: &Reader, accounts: Vec<i64>) -> BTreeMap<i64, Option<Counters>> {
+    let mut known: BTreeMap<i64, Option<Counters>> =
+        accounts.iter().map(|account| (*account, None)).collect();
+    match reader.counters(&accounts).await {
+        Ok(counters) => {
+            for (account, counters) in counters {
+                known.insert(account, Some(counters));
+            }
         }
+        Err(error) => tracing::warn!("what accounts hold could not be read: {error}"),
     }
-}
-
-/// What the platform is asked for only if something makes it worth a call.
-#[derive(Debug, Clone, Default)]
-pub struct Details {
-    /// The recycle bins of accounts in which something is missed.
-    pub bins: Bins,
-    /// What accounts hold that a first plan puts at risk.
-    pub contents: Contents,
+    known
 }

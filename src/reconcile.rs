@@ -2,23 +2,44 @@
 //!
 //! Every command that touches the platform goes through here; there is no second path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::{mpsc, watch};
 
 use crate::api::{Client, Reader, Writer};
-use crate::apply::{Apply, Event, OnError, Report, apply};
-use crate::observe::{self, Actual, Details, KeyState, ObserveError, Programs, Secrets, SinkState};
-use crate::plan::{Plan, Policy, absences, accounts_at_risk, plan, questions};
+use crate::apply::{Apply, Event, OnError, Report, StepOutcome, apply};
+use crate::observe::{self, Actual, Answers, ObserveError, Seen, Sources};
+use crate::plan::{Action, Plan, Policy, plan};
 use crate::resource::{Address, Desired, KeyNote, Kind, Signer};
-use crate::secret::Spool;
+use crate::secret::{Spool, Trust};
+
+/// How often planning may end with questions. Each kind of question is asked once, and they build on each other no deeper
+/// than recycle bin, log, sinks, key, contents.
+const MOST_ROUNDS: usize = 12;
+
+/// What a pass works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Talks to the platform.
+    pub client: &'a Client,
+    /// Signs and verifies marks.
+    pub signer: &'a Signer,
+    /// Keeps keys that could not be delivered.
+    pub spool: &'a Spool,
+    /// Whether the manifests were reviewed.
+    pub trust: &'a Trust,
+    /// What was there when somebody looked last.
+    pub seen: Option<&'a Seen>,
+    /// Tokens whose keys an earlier pass of this run may have overwritten in their sinks.
+    pub overwritten: Option<&'a BTreeSet<Address>>,
+}
 
 /// A plan and what it was made of.
 #[derive(Debug)]
 pub struct Prepared {
     /// The plan.
     pub plan: Plan,
-    /// Id of our own account.
+    /// Id of the root account.
     pub own_account: i64,
     /// What carries the mark of the stack.
     pub found: BTreeMap<Address, Found>,
@@ -35,6 +56,26 @@ pub struct Found {
     pub ends_at: Option<i64>,
 }
 
+impl Prepared {
+    /// How many objects of the stack there are now, after what `report` says was done.
+    pub fn seen(&self, report: Option<&Report>, run: &str) -> Seen {
+        let mut objects: BTreeMap<Kind, usize> = BTreeMap::new();
+        for address in self.found.keys() {
+            *objects.entry(address.kind).or_default() += 1;
+        }
+        let steps = report.map(|report| report.steps.as_slice()).unwrap_or_default();
+        for step in steps.iter().filter(|step| step.outcome == StepOutcome::Applied) {
+            let count = objects.entry(step.address.kind).or_default();
+            match step.action {
+                Action::Create | Action::Restore => *count += 1,
+                Action::Delete => *count = count.saturating_sub(1),
+                Action::Update | Action::Assign => {}
+            }
+        }
+        Seen { account: self.own_account, objects, run: run.to_owned() }
+    }
+}
+
 /// Reads the platform and plans. Changes nothing.
 ///
 /// # Errors
@@ -42,41 +83,21 @@ pub struct Found {
 /// the plan.
 pub async fn prepare(
     desired: &Desired,
-    client: &Client,
-    signer: &Signer,
+    context: Context<'_>,
     policy: Policy,
-    programs: Programs,
-    spool: &Spool,
 ) -> Result<Prepared, ObserveError> {
+    let Context { client, signer, spool, trust, seen, overwritten } = context;
     let reader = Reader::new(client.clone());
     let before = calls(&reader);
-    let mut actual = observe::platform(&reader, signer).await?;
-    let mut secrets = observe::secrets(desired, &actual, programs, &reader, spool).await;
-    if programs == Programs::Run {
-        sweep(&actual, &secrets, spool).await;
-    }
-    let mut details = Details::default();
-    let absences = absences(desired, &actual);
-    if !absences.is_empty() {
-        let own_account = actual.identity.account;
-        details.bins = observe::bins(&reader, absences, own_account, signer).await;
-    }
-    let mut made = plan(desired, &actual, &secrets, &details, policy);
-    let open = questions(&made, desired);
-    if !open.is_empty() {
-        let stack = &desired.stack;
-        observe::answer(&reader, signer, stack, &open, &mut actual, &mut secrets).await;
-        for (id, state) in secrets.keys.iter_mut().filter(|(_, state)| **state == KeyState::Lost) {
-            if matches!(spool.get(*id).await, Ok(Some(_))) {
-                *state = KeyState::There;
-            }
-        }
-        made = plan(desired, &actual, &secrets, &details, policy);
-    }
-    let at_risk = accounts_at_risk(&made, &actual);
-    if !at_risk.is_empty() {
-        details.contents = observe::contents(&reader, &at_risk).await;
-        made = plan(desired, &actual, &secrets, &details, policy);
+    let actual = observe::platform(&reader, signer, &desired.stack, seen).await?;
+    let own_account = actual.identity.account;
+    let sources =
+        Sources { reader: &reader, signer, stack: &desired.stack, own_account, spool, trust };
+    let known =
+        Answers { overwritten: overwritten.cloned().unwrap_or_default(), ..Answers::default() };
+    let (plan, answers) = settle(desired, &actual, known, policy, sources).await?;
+    if matches!(trust, Trust::Reviewed) {
+        sweep(&actual, &answers, spool).await;
     }
     let calls = calls(&reader) - before;
     let marked = actual.objects.values().filter_map(|object| {
@@ -84,17 +105,35 @@ pub async fn prepare(
         Some((object.mark_of(&desired.stack)?.address.clone(), found))
     });
     let found = marked.collect();
-    Ok(Prepared { plan: made, own_account: actual.identity.account, found, calls })
+    Ok(Prepared { plan, own_account, found, calls })
+}
+
+/// Plans, finds out what the plan has to know, and plans again, until there is no question left.
+async fn settle(
+    desired: &Desired,
+    actual: &Actual,
+    mut answers: Answers,
+    policy: Policy,
+    sources: Sources<'_>,
+) -> Result<(Plan, Answers), ObserveError> {
+    for _ in 0..MOST_ROUNDS {
+        match plan(desired, actual, &answers, policy) {
+            Ok(plan) => return Ok((plan, answers)),
+            Err(questions) => answers.extend(observe::answer(*questions, sources).await),
+        }
+    }
+    Err(ObserveError::Unsettled(MOST_ROUNDS))
 }
 
 /// Takes keys out of the spool that a run has delivered which ended before it could do so itself.
-async fn sweep(actual: &Actual, secrets: &Secrets, spool: &Spool) {
+async fn sweep(actual: &Actual, answers: &Answers, spool: &Spool) {
     let delivered = |id: &i64| {
         let token = actual.get(Kind::Token, *id);
         let mark = token.and_then(|token| token.mark.as_ref().ok()?.as_ref());
         mark.is_some_and(|mark| {
+            let state = answers.sinks.get(&mark.address);
             matches!(mark.key, Some(KeyNote::Delivered { .. }))
-                && !matches!(secrets.sinks.get(&mark.address), Some(SinkState::Lacking { .. }))
+                && state.is_none_or(|state| state.lacking.is_empty())
         })
     };
     for id in spool.ids().await.unwrap_or_default().into_iter().filter(delivered) {
@@ -111,7 +150,7 @@ async fn sweep(actual: &Actual, secrets: &Secrets, spool: &Spool) {
 pub async fn observe(client: &Client, signer: &Signer) -> Result<(Actual, u64), ObserveError> {
     let reader = Reader::new(client.clone());
     let before = calls(&reader);
-    let mut actual = observe::platform(&reader, signer).await?;
+    let mut actual = observe::platform(&reader, signer, "", None).await?;
     // Whoever only looks signs nothing.
     actual.objects.values_mut().for_each(|object| object.wants_signature = false);
     Ok((actual, calls(&reader) - before))
@@ -120,20 +159,18 @@ pub async fn observe(client: &Client, signer: &Signer) -> Result<(Actual, u64), 
 /// Carries out a plan.
 pub async fn carry_out(
     prepared: &Prepared,
-    client: &Client,
-    signer: &Signer,
-    spool: &Spool,
+    context: Context<'_>,
     on_error: OnError,
     stop: watch::Receiver<bool>,
     events: mpsc::UnboundedSender<Event>,
 ) -> Report {
-    let writer = Writer::new(client.clone());
+    let writer = Writer::new(context.client.clone());
     let Prepared { plan, own_account, found: _, calls: _ } = prepared;
     apply(Apply {
         plan,
         writer: &writer,
-        signer,
-        spool,
+        signer: context.signer,
+        spool: context.spool,
         own_account: *own_account,
         on_error,
         stop,

@@ -73,3 +73,18 @@ pub const LOG_AFTER: &str = "new";
 
 /// How many records of an object's log are looked through for the one that explains a change.
 pub const LOG_RECORDS: usize = 50;
+
+/// 32: for how long the link in a mail about a new address is good is unknown. After a week, in seconds, it is requested
+/// again.
+pub const EMAIL_LINK_SECONDS: i64 = 7 * 86_400;
+
+/// Answers of one pass agree on the time when they are no further apart than this, in seconds: headers have whole seconds,
+/// and a slow answer is a few of them old.
+pub const CLOCKS_AGREE_WITHIN: u64 = 60;
+
+/// The furthest that the platform's clock can be from this machine's, in seconds, before nothing that depends on the time
+/// is issued or deleted. A machine that keeps its time is within seconds; one that does not rotates keys too early.
+pub const CLOCKS_DIFFER_AT_MOST: u64 = 3_600;
+
+/// The header in which a sandbox says how many seconds its clock was moved on purpose. The platform has no such header.
+pub const SANDBOX_CLOCK: &str = "x-sandbox-clock";

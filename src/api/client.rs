@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
-use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
-use serde::Deserialize;
-use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::clock::Clock;
+use super::answer::{self, Answer};
+use super::assumptions::SANDBOX_CLOCK;
+use super::clock::{Clock, PlatformTime};
 use super::error::{ApiError, Class};
 use super::request::{Method, Request};
 use super::retry::{self, Next};
@@ -23,9 +22,10 @@ use crate::secret::{ExposeSecret, SecretString};
 /// a pass short without looking like an attack.
 const CONCURRENCY: usize = 8;
 
-/// An answer that is larger than this is not an answer of the platform: a full page of limits
-/// with all quotas is about 2 MB.
-const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// The largest answer that is read, in bytes. A full page of limits with all quotas is about 2 MB; decoded, an answer
+/// takes up to ten times its size, and eight may be under way. Pages that are larger for their `metadata` are asked for
+/// again in smaller pieces.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// How a client behaves.
 #[derive(Debug, Clone)]
@@ -54,17 +54,6 @@ impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Client({})", self.platform)
     }
-}
-
-/// What the platform answered.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// The items of `result`.
-    pub items: Vec<Map<String, Value>>,
-    /// What the platform complains of beside the result, in words.
-    pub complaints: Vec<String>,
-    /// `pagination.count`: how many items there are on all pages.
-    pub total: Option<u64>,
 }
 
 /// Why a client could not be made.
@@ -129,9 +118,14 @@ impl Client {
         &self.stats
     }
 
-    /// What time it is on the platform, in unix seconds, as its last answer told.
-    pub fn now(&self) -> i64 {
-        self.clock.now()
+    /// What time it is on the platform, as far as its answers agree.
+    pub fn time(&self) -> PlatformTime {
+        self.clock.time()
+    }
+
+    /// Forgets what earlier answers said of the time.
+    pub fn forget_time(&self) {
+        self.clock.forget();
     }
 
     /// Sends `request`, again where that is safe, and waits for the answer.
@@ -171,17 +165,21 @@ impl Client {
         let response = self.dispatch(request).await?;
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
-        date.into_iter().for_each(|date| self.clock.heard(date));
+        let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        let date = header(DATE.as_str());
+        let moved = header(SANDBOX_CLOCK).and_then(|seconds| seconds.parse().ok());
         let body = read_body(request, response).await;
         tracing::debug!(status = status.as_u16(), cid = request.cid, "{request:?}");
-        if status.is_success() {
-            return decode(request, &body?);
+        if !status.is_success() {
+            let error = answer::refusal(request, status, body.as_deref().unwrap_or_default());
+            return Err(ApiError { retry_after, ..error });
         }
-        let class = class_of(status);
-        let what = refusal(request, status, class, body.as_deref().unwrap_or_default());
-        let status = status.as_u16();
-        Err(ApiError { retry_after, status, ..ApiError::new(request, class, what) })
+        let answer = answer::decode(request, status, &body?)?;
+        // Only an answer that is one tells the time: gateways have clocks of their own.
+        if let Some(date) = date {
+            self.clock.heard(&date, moved.unwrap_or(0));
+        }
+        Ok(answer)
     }
 
     async fn dispatch(&self, request: &Request) -> Result<reqwest::Response, ApiError> {
@@ -226,11 +224,18 @@ fn authorization(token: &SecretString) -> Result<HeaderValue, ClientError> {
 
 async fn read_body(request: &Request, response: reqwest::Response) -> Result<Vec<u8>, ApiError> {
     let lost = |what: String| ApiError::new(request, Class::Lost, what);
+    let too_large = || {
+        let what = format!("the answer has more than {MAX_ANSWER_BYTES} bytes");
+        ApiError::new(request, Class::TooLarge, what)
+    };
     let mut response = response;
+    if response.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {
+        return Err(too_large());
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| lost(transport_words(&error)))? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(lost(format!("the answer is larger than {MAX_ANSWER_BYTES} bytes")));
+            return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
@@ -251,123 +256,4 @@ fn transport_words(error: &reqwest::Error) -> String {
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {
     value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
-}
-
-fn class_of(status: StatusCode) -> Class {
-    match status.as_u16() {
-        401 => Class::Unauthorized,
-        403 => Class::Forbidden,
-        404 => Class::NotFound,
-        429 => Class::RateLimited,
-        400..500 => Class::Rejected,
-        _ => Class::Server,
-    }
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    result: Option<Value>,
-    #[serde(default)]
-    errors: Vec<Complaint>,
-    pagination: Option<Pagination>,
-}
-
-#[derive(Deserialize)]
-struct Pagination {
-    count: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Complaint {
-    #[serde(default)]
-    reason: Value,
-    #[serde(default)]
-    code: Value,
-    #[serde(default)]
-    id: Value,
-    #[serde(default)]
-    schema_hint: Value,
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            Value::String(reason) => formatter.write_str(reason)?,
-            other => write!(formatter, "{other}")?,
-        }
-        if !self.code.is_null() {
-            write!(formatter, " (code {})", self.code)?;
-        }
-        if !self.id.is_null() {
-            write!(formatter, " (id {})", self.id)?;
-        }
-        // Its form is unknown (assumption 2): it is shown, never read.
-        if !self.schema_hint.is_null() {
-            let hint = self.schema_hint.to_string();
-            // A key that is cut off is still most of a key.
-            let hint = if holds_key(&hint) { UNSHOWN.to_owned() } else { hint };
-            let short: String = hint.chars().take(300).collect();
-            write!(formatter, "; hint: {short}")?;
-        }
-        Ok(())
-    }
-}
-
-/// What stands for words of the platform that repeat a key.
-const UNSHOWN: &str = "(words that hold a key are not shown)";
-
-/// Whether a text holds something of the form of a token's key: ours, or one that was just made.
-fn holds_key(text: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).any(crate::source::hidden::is_token_key)
-}
-
-/// All that the platform complains of, in its own words unless they repeat a key.
-fn words(complaints: &[Complaint]) -> Vec<String> {
-    let shown = |words: String| if holds_key(&words) { UNSHOWN.to_owned() } else { words };
-    complaints.iter().map(|complaint| shown(complaint.to_string())).collect()
-}
-
-/// A successful status with anything but the documented envelope is an answer that was lost.
-fn decode(request: &Request, body: &[u8]) -> Result<Answer, ApiError> {
-    let lost = |what: &str| ApiError::new(request, Class::Lost, what);
-    let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|_| lost("the answer is not whole or not JSON"))?;
-    let items = match envelope.result {
-        Some(Value::Array(items)) => items.into_iter().filter_map(object).collect(),
-        // What `/auth` calls answer is not documented, and nothing of it is needed.
-        Some(_) => Vec::new(),
-        None => return Err(lost("the answer has no `result`")),
-    };
-    let complaints = match request.is_secret() {
-        true => Vec::new(),
-        false => words(&envelope.errors),
-    };
-    let total = envelope.pagination.and_then(|pagination| pagination.count);
-    Ok(Answer { items, complaints, total })
-}
-
-fn object(value: Value) -> Option<Map<String, Value>> {
-    match value {
-        Value::Object(object) => Some(object),
-        _ => None,
-    }
-}
-
-/// The platform's words, unless they could repeat a secret of the request.
-fn refusal(request: &Request, status: StatusCode, class: Class, body: &[u8]) -> String {
-    let number = status.as_u16();
-    let envelope = serde_json::from_slice::<Envelope>(body).ok();
-    let words = envelope.map(|envelope| words(&envelope.errors)).unwrap_or_default().join("; ");
-    match class {
-        // The header of the call is a secret, and an echo of it must not be shown.
-        Class::Unauthorized if words.contains("unauthorized location") => {
-            format!("{number}: the token may not be used from this address (its `ips`)")
-        }
-        Class::Unauthorized => format!("{number}: the token is not valid or has expired"),
-        _ if request.is_secret() => format!(
-            "{number}: refused (the platform's words are not shown, they could repeat the secret)"
-        ),
-        _ if words.is_empty() => format!("{number}"),
-        _ => format!("{number}: {words}"),
-    }
 }

@@ -23,6 +23,8 @@ pub enum Class {
     Unreachable,
     /// The call went out and no whole answer came back: it may have been carried out.
     Lost,
+    /// The answer is larger than any that is read; the call was carried out.
+    TooLarge,
 }
 
 /// A call that failed.
@@ -61,6 +63,6 @@ impl ApiError {
 
     /// Whether the call may have been carried out although it failed.
     pub fn may_have_committed(&self) -> bool {
-        matches!(self.class, Class::Server | Class::Lost)
+        matches!(self.class, Class::Server | Class::Lost | Class::TooLarge)
     }
 }

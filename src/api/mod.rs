@@ -4,6 +4,7 @@
 //! anything. Requests are built as plain values ([`request`]), sent by one function ([`client`]),
 //! and repeated by a pure policy ([`retry`]).
 
+mod answer;
 pub mod assumptions;
 pub mod client;
 mod clock;
@@ -15,9 +16,11 @@ pub mod retry;
 mod stats;
 mod write;
 
+pub use answer::Answer;
 pub use client::{Client, Settings};
+pub use clock::PlatformTime;
 pub use error::{ApiError, Class};
 pub use log::Deletion;
-pub use read::{Identity, ListError, Reader};
+pub use read::{Identity, Items, ListError, Reader};
 pub use stats::{CallCount, Stats};
 pub use write::{Created, Writer};

@@ -1,12 +1,14 @@
 //! Reading: whole collections or a reason why not, never a part that passes for the whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
+use super::answer::Answer;
 use super::assumptions::{IDS_PER_CALL, KEY_FIELD, PAGE_SIZE};
-use super::client::{Answer, Client};
+use super::client::Client;
+use super::clock::PlatformTime;
 use super::error::{ApiError, Class};
 use super::log::Deletion;
 use super::request::{self, Request};
@@ -17,8 +19,14 @@ use crate::secret::SecretString;
 /// subaccounts.
 const MAX_PAGES: usize = 1_000;
 
+/// The most pages where the platform gives less than it is asked for: a million objects, a hundred at a time.
+const MAX_CUT_PAGES: usize = 10_000;
+
 /// How often a collection is read when it changes under our hands.
 const MAX_READINGS: usize = 3;
+
+/// Pages of this many items are asked for when full ones are too large to be read.
+const SMALL_PAGE: usize = 50;
 
 /// Reads from the platform and cannot change it.
 #[derive(Debug, Clone)]
@@ -53,11 +61,21 @@ pub enum ListError {
         /// The platform's own count.
         total: u64,
     },
-    /// The platform did not say how many items there are, so absence cannot be told.
-    #[error("{collection}: the answer does not say how many items there are")]
-    Uncounted {
+    /// The platform complains of something beside the list, so it may not be all there is.
+    #[error("{collection}: the platform complains: {words}")]
+    Complaint {
         /// The collection.
         collection: &'static str,
+        /// What it says.
+        words: String,
+    },
+    /// The answer holds something else than a list of objects.
+    #[error("{collection}: {what}")]
+    Odd {
+        /// The collection.
+        collection: &'static str,
+        /// What is odd.
+        what: &'static str,
     },
     /// More pages than any plan of the platform allows.
     #[error("{collection}: {total} items are more than are ever read")]
@@ -75,7 +93,8 @@ pub enum ListError {
     },
 }
 
-type Items = BTreeMap<i64, Map<String, Value>>;
+/// Items by their ids.
+pub type Items = BTreeMap<i64, Map<String, Value>>;
 
 impl Reader {
     /// Reads with `client`.
@@ -88,10 +107,14 @@ impl Reader {
         self.client.stats()
     }
 
-    /// What time it is on the platform, in unix seconds: as its last answer told, and this machine's
-    /// own time before there was one.
-    pub fn now(&self) -> i64 {
-        self.client.now()
+    /// What time it is on the platform, as far as its answers agree; this machine's own time before there are any.
+    pub fn time(&self) -> PlatformTime {
+        self.client.time()
+    }
+
+    /// Begins a pass: what earlier answers said of the time counts no longer.
+    pub fn begin(&self) {
+        self.client.forget_time();
     }
 
     /// The objects of `kind` that were deleted in the account `owner`, newest first, as far as the log of the
@@ -143,13 +166,23 @@ impl Reader {
     /// Every object of `kind` in our account and below it, by id.
     ///
     /// The pages after the first travel together. The collection counts as read only if as many
-    /// distinct items came as the platform itself counts; a collection that changes while it is
+    /// distinct items came as the platform itself counts or, where it counts nothing, if it was asked
+    /// again from where its answers end and had nothing more; a collection that changes while it is
     /// read is read again.
     ///
     /// # Errors
     /// [`ListError`]: then nothing is known of the collection, not even that it is empty.
     pub async fn list(&self, kind: Kind) -> Result<Items, ListError> {
-        let page = |offset| request::list_page(kind, PAGE_SIZE, offset);
+        let page = |limit, offset| request::list_page(kind, limit, offset);
+        self.list_pages(kind.collection(), page).await
+    }
+
+    /// Ids, owners, marks and assignments of every object of `kind` in our account and below it.
+    ///
+    /// # Errors
+    /// [`ListError`].
+    pub async fn list_marks(&self, kind: Kind) -> Result<Items, ListError> {
+        let page = |limit, offset| request::list_marks(kind, limit, offset);
         self.list_pages(kind.collection(), page).await
     }
 
@@ -158,8 +191,55 @@ impl Reader {
     /// # Errors
     /// [`ListError`].
     pub async fn list_account(&self, kind: Kind, owner: i64) -> Result<Items, ListError> {
-        let page = |offset| request::list_account(kind, owner, PAGE_SIZE, offset);
+        let page = |limit, offset| request::list_account(kind, owner, limit, offset);
         self.list_pages(kind.collection(), page).await
+    }
+
+    /// Some fields of the items with these ids; those that are not there are left out.
+    ///
+    /// # Errors
+    /// [`ApiError`] when that cannot be told.
+    pub async fn items(
+        &self,
+        kind: Kind,
+        ids: &[i64],
+        fields: &BTreeSet<&str>,
+    ) -> Result<Items, ApiError> {
+        self.by_ids(ids, |chunk| request::some_fields(kind, chunk, fields)).await
+    }
+
+    /// Which of `ids` the platform has, whatever its lists say.
+    ///
+    /// # Errors
+    /// [`ApiError`] when that cannot be told.
+    pub async fn known(&self, kind: Kind, ids: &BTreeSet<i64>) -> Result<BTreeSet<i64>, ApiError> {
+        let ids: Vec<i64> = ids.iter().copied().collect();
+        let items = self.by_ids(&ids, |chunk| request::by_id(kind, chunk)).await?;
+        Ok(items.into_keys().collect())
+    }
+
+    async fn by_ids(
+        &self,
+        ids: &[i64],
+        request: impl Fn(&[i64]) -> Request,
+    ) -> Result<Items, ApiError> {
+        let mut items = Items::new();
+        let mut chunks: Vec<&[i64]> = ids.chunks(IDS_PER_CALL).collect();
+        while let Some(chunk) = chunks.pop() {
+            match self.client.send(&request(chunk)).await {
+                Ok(answer) => {
+                    let with_id = answer.items.into_iter();
+                    items
+                        .extend(with_id.filter_map(|item| Some((item.get("id")?.as_i64()?, item))));
+                }
+                // One that is not there, or not for us, may have kept the others from being told.
+                Err(error) if matches!(error.class, Class::NotFound | Class::Forbidden) => {
+                    chunks.extend(chunk.chunks(1).filter(|_| chunk.len() > 1));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(items)
     }
 
     /// The keys of `tokens`, of those that the platform gives (assumption 11).
@@ -212,7 +292,7 @@ impl Reader {
     /// # Errors
     /// [`ListError`]: then nothing is known of the bin, not even that it is empty.
     pub async fn buried(&self, account: Option<i64>, kind: Kind) -> Result<Items, ListError> {
-        let page = |offset| request::list_deleted(kind, account, PAGE_SIZE, offset);
+        let page = |limit, offset| request::list_deleted(kind, account, limit, offset);
         let mut records = self.list_pages("deleted", page).await?;
         for record in records.values_mut() {
             if let Some(Value::Object(former)) = record.get_mut("data") {
@@ -233,12 +313,18 @@ impl Reader {
     async fn list_pages(
         &self,
         collection: &'static str,
-        page: impl Fn(usize) -> Request,
+        page: impl Fn(usize, usize) -> Request,
     ) -> Result<Items, ListError> {
+        let mut size = PAGE_SIZE;
         let mut reading = 1;
         loop {
-            match self.list_once(collection, &page).await {
+            match self.list_once(collection, size, &page).await {
                 Err(ListError::Incomplete { .. }) if reading < MAX_READINGS => reading += 1,
+                Err(ListError::Api(error))
+                    if error.class == Class::TooLarge && size > SMALL_PAGE =>
+                {
+                    size = SMALL_PAGE;
+                }
                 outcome => return outcome,
             }
         }
@@ -247,21 +333,38 @@ impl Reader {
     async fn list_once(
         &self,
         collection: &'static str,
-        page: &impl Fn(usize) -> Request,
+        size: usize,
+        page: &impl Fn(usize, usize) -> Request,
     ) -> Result<Items, ListError> {
-        let first = self.client.send(&page(0)).await?;
-        let total = first.total.ok_or(ListError::Uncounted { collection })?;
-        let pages = usize::try_from(total).unwrap_or(usize::MAX).div_ceil(PAGE_SIZE);
-        if pages > MAX_PAGES {
+        let first = self.client.send(&page(size, 0)).await?;
+        // Servers may give less than they are asked for, and then do so for each page.
+        let stride = first.items.len().max(1);
+        let mut items = Items::new();
+        let total = collect(collection, first, &mut items)?;
+        match total {
+            Some(total) => self.rest(collection, total, (size, stride), page, items).await,
+            None => self.until_nothing_is_new(collection, size, page, items).await,
+        }
+    }
+
+    /// The other pages of a collection of which the platform says how many items it has.
+    async fn rest(
+        &self,
+        collection: &'static str,
+        total: u64,
+        (size, stride): (usize, usize),
+        page: &impl Fn(usize, usize) -> Request,
+        mut items: Items,
+    ) -> Result<Items, ListError> {
+        let count = usize::try_from(total).unwrap_or(usize::MAX);
+        if count > MAX_PAGES * PAGE_SIZE || count.div_ceil(stride) > MAX_CUT_PAGES {
             return Err(ListError::TooMany { collection, total });
         }
         let mut others = JoinSet::new();
-        for number in 1..pages {
-            let (client, request) = (self.client.clone(), page(number * PAGE_SIZE));
+        for offset in (stride..count).step_by(stride) {
+            let (client, request) = (self.client.clone(), page(size, offset));
             others.spawn(async move { client.send(&request).await });
         }
-        let mut items = Items::new();
-        collect(collection, first, &mut items)?;
         while let Some(joined) = others.join_next().await {
             // A task that panicked or was cancelled is a page that did not come.
             let Ok(answer) = joined else { continue };
@@ -272,6 +375,29 @@ impl Reader {
         }
         Ok(items)
     }
+
+    /// The other pages of a collection of which the platform does not say how many items it has: it is asked again from
+    /// where its answers end, until an answer brings nothing new (assumption 10; `limit` itself may be ignored).
+    async fn until_nothing_is_new(
+        &self,
+        collection: &'static str,
+        size: usize,
+        page: &impl Fn(usize, usize) -> Request,
+        mut items: Items,
+    ) -> Result<Items, ListError> {
+        for _ in 0..MAX_PAGES {
+            let known = items.len();
+            if known == 0 {
+                return Ok(items);
+            }
+            let next = self.client.send(&page(size, known)).await?;
+            collect(collection, next, &mut items)?;
+            if items.len() == known {
+                return Ok(items);
+            }
+        }
+        Err(ListError::TooMany { collection, total: items.len() as u64 })
+    }
 }
 
 /// Of an account's many counters, those that count items, but not ours, which are known one by one
@@ -281,13 +407,23 @@ fn is_foreign_count(name: &str) -> bool {
         && !Kind::ALL.iter().any(|kind| name.strip_suffix("_count") == Some(kind.collection()))
 }
 
-fn collect(collection: &'static str, answer: Answer, items: &mut Items) -> Result<(), ListError> {
-    for complaint in &answer.complaints {
-        tracing::warn!(collection, "the platform complains: {complaint}");
+/// Takes in the rows of a page; gives how many items the platform counts. A page that is anything but a plain list tells
+/// nothing of what is not in it.
+fn collect(
+    collection: &'static str,
+    answer: Answer,
+    items: &mut Items,
+) -> Result<Option<u64>, ListError> {
+    let Answer { items: rows, complaints, total, oddity } = answer;
+    if let Some(what) = oddity {
+        return Err(ListError::Odd { collection, what });
     }
-    for item in answer.items {
+    if !complaints.is_empty() {
+        return Err(ListError::Complaint { collection, words: complaints.join("; ") });
+    }
+    for item in rows {
         let id = item.get("id").and_then(Value::as_i64);
         items.insert(id.ok_or(ListError::Nameless { collection })?, item);
     }
-    Ok(())
+    Ok(total)
 }

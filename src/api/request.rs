@@ -1,8 +1,9 @@
 //! Requests as plain values: building one has no effect and needs no network.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::assumptions::{
     DELETIONS_IN_LOG, KEY_FIELD, LIMIT_TYPE, LOG_KIND_FIELD, LOG_RECORDS, SUBACCOUNT_TYPE,
@@ -116,6 +117,13 @@ pub fn list_page(kind: Kind, limit: usize, offset: usize) -> Request {
     Request::new(Method::Get, path)
 }
 
+/// One page of a whole branch, as far as marks and assignments need it.
+pub fn list_marks(kind: Kind, limit: usize, offset: usize) -> Request {
+    let (collection, fields) = (kind.collection(), created_fields(kind));
+    let path = format!("/platform/{collection}/all?fields={fields}&limit={limit}&offset={offset}");
+    Request::new(Method::Get, path)
+}
+
 /// What one account holds of a kind, as far as marks and assignments need it.
 pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Request {
     let collection = kind.collection();
@@ -124,6 +132,19 @@ pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Requ
         "/platform/{collection}/all,cid={owner}?fields={fields}&limit={limit}&offset={offset}"
     );
     Request::new(Method::Get, path)
+}
+
+/// Some fields of some items, by their ids.
+pub fn some_fields(kind: Kind, ids: &[i64], fields: &BTreeSet<&str>) -> Request {
+    let (collection, ids) = (kind.collection(), join(ids));
+    let fields = answered_fields(kind, fields.iter().copied());
+    Request::new(Method::Get, format!("/platform/{collection}/{ids}?fields={fields}"))
+}
+
+/// Whether some items are there, by their ids.
+pub fn by_id(kind: Kind, ids: &[i64]) -> Request {
+    let (collection, ids) = (kind.collection(), join(ids));
+    Request::new(Method::Get, format!("/platform/{collection}/{ids}?fields=id"))
 }
 
 /// One page of what was deleted from an account (`None`: our own) and can still come back.
@@ -180,10 +201,11 @@ pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
 
 /// Creates items in the account `owner`; `None` is our own.
 pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Value>) -> Request {
-    let fields = match kind {
-        Kind::Token => format!("{},{KEY_FIELD}", created_fields(kind)),
-        Kind::Limit | Kind::Subaccount => created_fields(kind).to_owned(),
-    };
+    let written = items.iter().filter_map(Value::as_object).flat_map(Map::keys);
+    let mut fields = answered_fields(kind, written.map(String::as_str));
+    if kind == Kind::Token {
+        fields = format!("{fields},{KEY_FIELD}");
+    }
     let path = format!("/platform/{}?fields={fields}", kind.collection());
     Request {
         cid: owner,
@@ -193,10 +215,10 @@ pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Value>) -> Request {
 }
 
 /// Sets fields on every item of `ids`.
-pub fn update(kind: Kind, ids: &[i64], body: Value) -> Request {
-    let fields = created_fields(kind);
+pub fn update(kind: Kind, ids: &[i64], body: &Map<String, Value>) -> Request {
+    let fields = answered_fields(kind, body.keys().map(String::as_str));
     let path = format!("/platform/{}/{}?fields={fields}", kind.collection(), join(ids));
-    Request { body: Body::Json(body), ..Request::new(Method::Put, path) }
+    Request { body: Body::Json(Value::Object(body.clone())), ..Request::new(Method::Put, path) }
 }
 
 /// Deletes every item of `ids`.
@@ -236,12 +258,20 @@ fn fields(kind: Kind) -> Vec<&'static str> {
     }
 }
 
-/// What is asked of a write, to find out which item became what.
+/// What tells which item is which, and what a write may have brought about beside what it set.
 fn created_fields(kind: Kind) -> &'static str {
     match kind {
         Kind::Limit | Kind::Token => "id,cid,metadata",
-        Kind::Subaccount => "id,cid,limit_id,metadata",
+        Kind::Subaccount => "id,cid,limit_id,email,metadata",
     }
+}
+
+/// What a write is asked to answer: which item it is, and all that was written, so that it can be compared.
+fn answered_fields<'a>(kind: Kind, written: impl Iterator<Item = &'a str>) -> String {
+    let always = created_fields(kind);
+    let known: BTreeSet<&str> = always.split(',').collect();
+    let written: BTreeSet<&str> = written.collect();
+    written.difference(&known).fold(always.to_owned(), |fields, field| format!("{fields},{field}"))
 }
 
 /// Text as it may stand in a query.
@@ -282,7 +312,10 @@ mod tests {
     #[test]
     fn a_creation_names_its_owner_in_the_header_and_asks_for_the_mark_back() {
         let request = create(Kind::Subaccount, Some(7), vec![json!({"name": "a"})]);
-        assert_eq!(line(&request), "POST /platform/subaccounts?fields=id,cid,limit_id,metadata");
+        assert_eq!(
+            line(&request),
+            "POST /platform/subaccounts?fields=id,cid,limit_id,email,metadata,name"
+        );
         assert_eq!(request.cid, Some(7));
     }
 
@@ -301,7 +334,7 @@ mod tests {
                 line(&delete(kind, &[3, 5])),
                 format!("DELETE /platform/{}/3,5", kind.collection())
             );
-            assert!(!update(kind, &[3], json!({})).path.contains("all"));
+            assert!(!update(kind, &[3], &Map::new()).path.contains("all"));
         }
     }
 

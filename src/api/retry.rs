@@ -33,7 +33,11 @@ pub fn next(
     let worth_trying = match class {
         Class::RateLimited | Class::Unreachable => true,
         Class::Server | Class::Lost => idempotent,
-        Class::Unauthorized | Class::Forbidden | Class::NotFound | Class::Rejected => false,
+        Class::Unauthorized
+        | Class::Forbidden
+        | Class::NotFound
+        | Class::Rejected
+        | Class::TooLarge => false,
     };
     if !worth_trying || attempt >= MAX_ATTEMPTS {
         return Next::GiveUp;

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::client::{Answer, Client};
+use super::answer::Answer;
+use super::client::Client;
 use super::error::{ApiError, Class};
 use super::read::Reader;
 use super::request;
@@ -54,19 +55,25 @@ impl Writer {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn update(&self, kind: Kind, ids: &[i64], body: Value) -> Result<Answer, ApiError> {
+    pub async fn update(
+        &self,
+        kind: Kind,
+        ids: &[i64],
+        body: &Map<String, Value>,
+    ) -> Result<Answer, ApiError> {
         self.client.send(&request::update(kind, ids, body)).await
     }
 
-    /// Deletes `ids`. What is gone already counts as deleted.
+    /// Deletes `ids`. What is gone already counts as deleted. Gives what the platform complains of: then some may still
+    /// be there.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn delete(&self, kind: Kind, ids: &[i64]) -> Result<(), ApiError> {
+    pub async fn delete(&self, kind: Kind, ids: &[i64]) -> Result<Vec<String>, ApiError> {
         match self.client.send(&request::delete(kind, ids)).await {
-            Ok(_) => Ok(()),
+            Ok(answer) => Ok(answer.complaints),
             // Of several ids one may be gone and the others not; then the caller asks one by one.
-            Err(error) if error.class == Class::NotFound && ids.len() == 1 => Ok(()),
+            Err(error) if error.class == Class::NotFound && ids.len() == 1 => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }

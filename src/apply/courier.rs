@@ -7,17 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::create::describe;
 use super::job::Failure;
-use crate::api::Writer;
+use super::set;
+use crate::api::{PlatformTime, Writer};
 use crate::observe::KeyAt;
 use crate::plan::{Delivery, Effect, Plan};
 use crate::resource::{KeyNote, Kind, Mark, Signer};
-use crate::secret::{SecretString, Sink, Spool, print};
+use crate::secret::{SecretString, Sink, Spool, error_chain, print};
 
 /// Sinks that are asked at once.
 const PROBES_AT_ONCE: usize = 8;
@@ -58,7 +58,7 @@ impl Courier {
             trouble = Some(format!(
                 "{}; no token is made whose key could get lost; --state-dir names another place, --no-spool does \
                  without",
-                describe(&error)
+                error_chain(&error)
             ));
         }
         let permits = Arc::new(Semaphore::new(PROBES_AT_ONCE));
@@ -75,7 +75,7 @@ impl Courier {
         let mut refused = BTreeMap::new();
         while let Some(probed) = probes.join_next().await {
             if let Ok((sink, Err(error))) = probed {
-                refused.insert(sink, describe(&error));
+                refused.insert(sink, error_chain(&error));
             }
         }
         Self { writer, spool, signer, refused: Arc::new((refused, trouble)) }
@@ -102,7 +102,7 @@ impl Courier {
         if let Some(key) = &key {
             // If this fails after all, the sinks are all there is, and they are tried in any case.
             if let Err(error) = self.spool.put(parcel.id, key).await {
-                tracing::warn!(token = parcel.id, "{}", describe(&error));
+                tracing::warn!(token = parcel.id, "{}", error_chain(&error));
             }
         }
         self.bring(parcel, key, &delivery).await
@@ -126,7 +126,7 @@ impl Courier {
         let mut troubles = Vec::new();
         for sink in &delivery.lacking {
             if let Err(error) = sink.deliver(&key).await {
-                troubles.push(describe(&error));
+                troubles.push(error_chain(&error));
             }
         }
         if !troubles.is_empty() {
@@ -149,7 +149,7 @@ impl Courier {
         })?;
         // One that stays is overwritten or taken away by a later run, and does no harm.
         if let Err(error) = self.spool.remove(id).await {
-            tracing::warn!(token = id, "{}", describe(&error));
+            tracing::warn!(token = id, "{}", error_chain(&error));
         }
         Ok(metadata)
     }
@@ -157,7 +157,7 @@ impl Courier {
     /// The key of token `id`, if it is in the spool.
     pub(super) async fn spooled(&self, id: i64) -> Option<SecretString> {
         self.spool.get(id).await.unwrap_or_else(|error| {
-            tracing::warn!(token = id, "{}", describe(&error));
+            tracing::warn!(token = id, "{}", error_chain(&error));
             None
         })
     }
@@ -188,19 +188,20 @@ impl Courier {
     ) -> Result<Map<String, Value>, Failure> {
         let Parcel { id, owner, mut metadata } = parcel;
         let Some(mut mark) = Mark::read(&metadata).ok().flatten() else { return Ok(metadata) };
-        let untold = sinks.iter().filter_map(Sink::untold_as).collect();
-        let note = Some(KeyNote::Delivered { print: print::of(key), untold });
+        let served = sinks.iter().map(Sink::served_as).collect();
+        let note = Some(KeyNote::Delivered { print: print::of(key), served });
         let is_open = mark.generation.is_some_and(|generation| generation.delivered.is_none());
         if mark.key == note && !is_open {
             return Ok(metadata);
         }
         mark.key = note;
         if let Some(generation) = mark.generation.as_mut().filter(|_| is_open) {
-            generation.delivered = Some(self.writer.reader().now());
+            // Where the time is doubted the later one counts, so that the key before is never cut off early.
+            let PlatformTime { now, here, doubt } = self.writer.reader().time();
+            generation.delivered = Some(if doubt.is_some() { now.max(here) } else { now });
         }
         mark.write(&mut metadata);
         self.signer.sign(owner, &mut metadata);
-        self.writer.update(Kind::Token, &[id], json!({ "metadata": metadata })).await?;
-        Ok(metadata)
+        set::set_metadata(&self.writer, Kind::Token, id, metadata).await
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::courier::{Courier, Parcel};
 use super::job::{Done, Failure, Results};
+use super::set;
 use crate::api::{Class, Created, Writer};
 use crate::resource::{Address, Kind, Mark};
 use crate::secret::{SecretString, Sink};
@@ -27,10 +28,17 @@ const SETTLING: Duration = Duration::from_millis(500);
 pub(super) struct NewItem {
     pub(super) address: Address,
     pub(super) stack: String,
-    pub(super) body: Value,
+    pub(super) body: Map<String, Value>,
 }
 
 impl NewItem {
+    /// What the item has to have once it is made. Which limit an account has is a step of its own.
+    fn verified(&self) -> Map<String, Value> {
+        let mut body = self.body.clone();
+        body.remove("limit_id");
+        body
+    }
+
     /// Whether `item` carries the mark that this one was given, of the same generation.
     fn is(&self, item: &Map<String, Value>) -> bool {
         let mark_of = |metadata: Option<&Value>| {
@@ -59,16 +67,30 @@ pub(super) async fn create(
     items: &[NewItem],
 ) -> Results {
     let (found, failures, attempts) = make(writer, kind, own_account, owner, items).await;
-    let found: BTreeMap<usize, Found> = found;
-    (0..items.len())
-        .map(|index| match found.get(&index) {
-            Some(Found { item, .. }) => Ok(done(item, attempts)),
-            None => Err(failures.get(&index).cloned().unwrap_or_else(|| Failure {
-                attempts,
-                ..Failure::new("the platform did not create it and did not say why")
-            })),
-        })
-        .collect()
+    let mut made: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut given = BTreeMap::new();
+    for (index, Found { item, .. }) in found {
+        if let Some(id) = item.get("id").and_then(Value::as_i64) {
+            made.insert(id, index);
+            given.insert(id, item);
+        }
+    }
+    let bodies: BTreeMap<i64, Map<String, Value>> =
+        made.iter().map(|(id, index)| (*id, items[*index].verified())).collect();
+    let written: Vec<_> = bodies.iter().map(|(id, body)| (*id, body)).collect();
+    let verified = set::verify(&writer.reader(), kind, &written, given).await;
+    let mut results: BTreeMap<usize, Result<Done, Failure>> = failures
+        .into_iter()
+        .map(|(index, failure)| (index, Err(failure)))
+        .chain(verified.into_iter().filter_map(|(id, result)| {
+            Some((*made.get(&id)?, result.map(|done| Done { attempts, ..done })))
+        }))
+        .collect();
+    let silent = || Failure {
+        attempts,
+        ..Failure::new("the platform did not create it and did not say why")
+    };
+    (0..items.len()).map(|index| results.remove(&index).unwrap_or_else(|| Err(silent()))).collect()
 }
 
 /// Makes one token and delivers its key. The token `instead_of`, whose key nobody ever got, is deleted first.
@@ -93,29 +115,28 @@ pub(super) async fn create_token(
             Failure::new("the platform did not create it and did not say why")
         }));
     };
-    let mut done = done(&made, attempts);
-    let Some(id) = done.id else {
+    let Some(id) = made.get("id").and_then(Value::as_i64) else {
         return Err(Failure::new("the new token has no id"));
     };
-    if sinks.is_empty() {
-        return Ok(done);
+    let metadata = made.get("metadata").or_else(|| item.body.get("metadata"));
+    let metadata = metadata.and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut done = Done { metadata: Some(metadata.clone()), attempts, ..Done::with_id(id) };
+    // The key comes first: whatever else is wrong with the token can be told of one that nobody has lost.
+    if !sinks.is_empty() {
+        let parcel = Parcel { id, owner, metadata };
+        done.metadata = Some(courier.bring_new(parcel, key, sinks).await?);
     }
-    let written = item.body.get("metadata").and_then(Value::as_object);
-    let metadata = done.metadata.clone().or_else(|| written.cloned()).unwrap_or_default();
-    let parcel = Parcel { id, owner, metadata };
-    done.metadata = Some(courier.bring_new(parcel, key, sinks).await?);
-    Ok(done)
-}
-
-/// An error with its causes, on one line.
-pub(super) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
+    // What its metadata say was read back by whoever wrote them last.
+    let mut body = item.verified();
+    if !sinks.is_empty() {
+        body.remove("metadata");
     }
-    text
+    let given = BTreeMap::from([(id, made)]);
+    let mut verified = set::verify(&writer.reader(), Kind::Token, &[(id, &body)], given).await;
+    match verified.remove(&id) {
+        Some(Err(failure)) => Err(failure),
+        Some(Ok(_)) | None => Ok(done),
+    }
 }
 
 type Made = (BTreeMap<usize, Found>, BTreeMap<usize, Failure>, u32);
@@ -136,7 +157,8 @@ async fn make(
 
     while !missing.is_empty() && attempts < ROUNDS {
         attempts += 1;
-        let bodies = missing.iter().map(|index| items[*index].body.clone()).collect();
+        let bodies =
+            missing.iter().map(|index| Value::Object(items[*index].body.clone())).collect();
         let (is_final, words) = match writer.create(kind, header, bodies).await {
             Ok((created, complaints)) => {
                 take(created, items, &mut missing, &mut found);
@@ -204,15 +226,5 @@ fn take(
         if let Some(position) = position {
             found.insert(missing.remove(position), Found { item, key });
         }
-    }
-}
-
-fn done(item: &Map<String, Value>, attempts: u32) -> Done {
-    Done {
-        id: item.get("id").and_then(Value::as_i64),
-        limit_id: item.get("limit_id").and_then(Value::as_i64),
-        metadata: item.get("metadata").and_then(Value::as_object).cloned(),
-        pending: None,
-        attempts,
     }
 }

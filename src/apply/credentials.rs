@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::create::describe;
 use super::job::{Done, Failure};
-use crate::api::Writer;
-use crate::resource::{Address, Kind, Mark, Signer};
-use crate::secret::{PasswordForm, SecretString, Source, fingerprint, generate, print};
+use super::set;
+use crate::api::{ApiError, Class, Writer};
+use crate::plan::{EMAIL_FIELD, canonical_email};
+use crate::resource::{Address, EmailRequest, Kind, Mark, Signer};
+use crate::secret::{
+    PasswordForm, SecretString, Source, error_chain, fingerprint, generate, print,
+};
 
 /// How long the bootstrap token outlives its last use, in seconds, should nobody delete it.
 const BOOTSTRAP_TTL_SECONDS: i64 = 300;
@@ -37,6 +40,8 @@ pub(super) struct CredentialsJob {
     /// Its newest metadata.
     pub(super) metadata: Map<String, Value>,
     pub(super) email: Option<String>,
+    /// The address that the account has; empty: none.
+    pub(super) email_before: String,
     pub(super) password: Option<Source>,
     pub(super) form: PasswordForm,
 }
@@ -68,39 +73,84 @@ async fn set_with(
     key: &SecretString,
     password: Option<SecretString>,
 ) -> Result<Done, Failure> {
-    let mut metadata = job.metadata.clone();
-    let known = Mark::read(&metadata).ok().flatten().filter(|mark| mark.stack == job.stack);
+    let known = Mark::read(&job.metadata).ok().flatten().filter(|mark| mark.stack == job.stack);
     let mut mark = known.unwrap_or_else(|| Mark::new(&job.stack, job.address.clone()));
     if let Some(password) = password {
         let copy = password.clone();
         let hash = tokio::task::spawn_blocking(move || fingerprint::of(&copy)).await;
         let hash = hash.ok().flatten();
-        writer.set_password(key, password).await?;
+        writer.set_password(key, password).await.map_err(|error| refused(error, job.form))?;
         mark.password = hash;
     }
-    let mut pending = None;
     if let Some(email) = &job.email {
         writer.request_email(key, email).await?;
-        mark.email_requested = Some(email.clone());
-        pending = Some(format!(
-            "e-mail {email} was asked for and waits until the link in the platform's mail is \
-             followed"
-        ));
+        mark.email_requested = Some(EmailRequest {
+            address: email.clone(),
+            at: writer.reader().time().now,
+            before: job.email_before.clone(),
+        });
+        mark.applied.note(EMAIL_FIELD, &canonical_email(email));
     }
+    let account = note(writer, job, &mark).await?;
+    let metadata = account.get("metadata").and_then(Value::as_object).cloned();
+    let done = Done { metadata, ..Done::with_id(job.id) };
+    let Some(email) = &job.email else { return Ok(done) };
+    let has = account.get("email").and_then(Value::as_str).unwrap_or_default();
+    if !has.eq_ignore_ascii_case(email) {
+        let pending = Some(format!(
+            "e-mail {email} was requested and takes effect when the link in the platform's mail is \
+             opened"
+        ));
+        return Ok(Done { pending, ..done });
+    }
+    // It took effect at once, so there is no request to remember.
+    mark.email_requested = None;
+    let account = note(writer, job, &mark).await?;
+    let metadata = account.get("metadata").and_then(Value::as_object).cloned();
+    Ok(Done { metadata, ..done })
+}
+
+/// Why a password was not taken. The platform's words are hidden, so what it may want is said instead.
+fn refused(error: ApiError, form: PasswordForm) -> Failure {
+    let is_refused = error.class == Class::Rejected;
+    let failure = Failure::from(error);
+    if !is_refused {
+        return failure;
+    }
+    let help = match form {
+        PasswordForm::Clear => {
+            "the platform may want a longer password, or its hash: then write `password_form: sha512` beside it"
+        }
+        PasswordForm::Sha512 => {
+            "the platform may want the password itself: then leave `password_form` out"
+        }
+    };
+    Failure { what: format!("{}; {help}", failure.what), ..failure }
+}
+
+/// Writes the mark into the account's metadata; gives the account's fields as they are then.
+async fn note(
+    writer: &Writer,
+    job: &CredentialsJob,
+    mark: &Mark,
+) -> Result<Map<String, Value>, Failure> {
+    let mut metadata = job.metadata.clone();
     mark.write(&mut metadata);
     job.signer.sign(job.owner, &mut metadata);
-    let body = json!({ "metadata": metadata });
-    writer.update(Kind::Subaccount, &[job.id], body).await.map_err(|error| Failure {
-        what: format!("the credentials are set, and that could not be noted in the mark: {error}"),
-        ..error.into()
-    })?;
-    Ok(Done { metadata: Some(metadata), pending, ..Done::with_id(job.id) })
+    let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
+    set::set_one(writer, Kind::Subaccount, job.id, &body).await.map_err(|failure| Failure {
+        what: format!(
+            "the credentials are set, and that could not be noted in the mark: {}",
+            failure.what
+        ),
+        ..failure
+    })
 }
 
 /// The password to set. A generated one is stored before it is set, so that a run that ends in
 /// between finds it again.
 async fn password(source: &Source) -> Result<SecretString, Failure> {
-    let failed = |error: &dyn std::error::Error| Failure::new(describe(error));
+    let failed = |error: &dyn std::error::Error| Failure::new(error_chain(error));
     let known = source.read().await.map_err(|error| failed(&error))?;
     let Source::Generate { length, deliver } = source else {
         return known.ok_or_else(|| Failure::new(format!("{source} gives nothing")));

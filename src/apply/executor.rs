@@ -1,25 +1,23 @@
 //! Runs what the scheduler says may begin: bounded concurrency, grouped calls, graceful stop.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::bundle::{Bundle, Bundler};
 use super::courier::{Courier, Parcel};
-use super::create::NewItem;
-use super::credentials::{self, CredentialsJob};
+use super::doubles::{self, MadeHere, TakenBack};
 use super::event::Event;
 use super::job::{Done, Failure, Job, Results, Work};
-use super::ledger::{Learnt, Ledger, Made, marked};
+use super::ledger::{Learnt, Ledger, Made};
 use super::report::{Report, StepOutcome};
-use super::restore::{self, Record};
 use super::scheduler::Scheduler;
-use super::{batch, create, rotate};
+use super::{create, credentials, restore, rotate, set};
 use crate::api::Writer;
-use crate::api::assumptions::{IDS_PER_CALL, ITEMS_PER_POST, PASSWORD_FORM, TOKENS_PER_POST};
-use crate::plan::{CreateEffect, Effect, Pending, Plan, Retirement, Step, UpdateEffect};
+use crate::plan::{CreateEffect, Delivery, Effect, Pending, Plan, Step};
 use crate::resource::{Address, Kind, Signer};
 use crate::secret::Spool;
 
@@ -68,50 +66,53 @@ pub async fn apply(apply: Apply<'_>) -> Report {
         learnt: Learnt::default(),
         pending: plan.pending.clone(),
         queue: VecDeque::new(),
+        busy: BTreeSet::new(),
         has_failed: false,
         apply,
     };
     let mut running: JoinSet<(Vec<usize>, Results)> = JoinSet::new();
-    let mut started = BTreeMap::new();
+    let mut started: BTreeMap<_, Started> = BTreeMap::new();
     loop {
         let is_stopped =
             *run.apply.stop.borrow() || (run.has_failed && run.apply.on_error == OnError::Stop);
         if !is_stopped {
             run.enqueue_ready();
             while running.len() < JOBS_AT_ONCE {
-                let Some(job) = run.queue.pop_front() else {
+                let Some(job) = run.next_job() else {
                     break;
                 };
-                for at in &job.steps {
-                    run.tell(Event::Started(plan.steps[*at].id.clone()));
-                }
-                let steps = job.steps.clone();
+                let begun = Started { steps: job.steps.clone(), objects: job.objects.clone() };
                 let (courier, own) = (courier.clone(), run.apply.own_account);
                 let task = running.spawn(async move { work(&courier, own, job).await });
-                started.insert(task.id(), steps);
+                started.insert(task.id(), begun);
             }
         }
         let Some(joined) = running.join_next_with_id().await else {
             break;
         };
+        let id = joined.as_ref().map_or_else(|error| error.id(), |(id, _)| *id);
+        let Started { steps, objects } = started.remove(&id).unwrap_or_default();
+        run.busy.retain(|object| !objects.contains(object));
         match joined {
-            Ok((task, (steps, results))) => {
-                started.remove(&task);
+            Ok((_, (steps, results))) => {
                 for (at, result) in steps.into_iter().zip(results) {
                     run.settle(at, result);
                 }
             }
             // A job that panicked is a job whose steps failed; the rest of the run goes on.
-            Err(error) => {
-                for at in started.remove(&error.id()).unwrap_or_default() {
-                    run.settle(at, Err(Failure::new("it stopped by an internal error")));
+            Err(_) => {
+                for at in steps {
+                    run.settle(at, Err(Failure::new("panicked; please report this bug")));
                 }
             }
         }
     }
+    let (taken_back, notes) = run.take_back().await;
     Report {
         digest: plan.digest.clone(),
         refused: Vec::new(),
+        taken_back,
+        notes,
         steps: run.ledger.entries,
         blocked: plan.blocked.clone(),
         pending: run.pending,
@@ -122,13 +123,22 @@ pub async fn apply(apply: Apply<'_>) -> Report {
     }
 }
 
+/// What a running job is about.
+#[derive(Default)]
+struct Started {
+    steps: Vec<usize>,
+    objects: Vec<(Kind, i64)>,
+}
+
 struct Run<'a> {
     apply: Apply<'a>,
     scheduler: Scheduler,
     ledger: Ledger,
     learnt: Learnt,
     pending: Vec<Pending>,
-    queue: VecDeque<Job>,
+    queue: VecDeque<Bundle<'a>>,
+    /// Objects that a running job writes to.
+    busy: BTreeSet<(Kind, i64)>,
     has_failed: bool,
 }
 
@@ -154,7 +164,12 @@ impl<'a> Run<'a> {
                 let done = Done { id, limit_id: None, metadata: None, pending: None, attempts: 1 };
                 self.settle(*at, Ok(done));
             }
-            self.group(rest);
+            let bundler = self.bundler();
+            let (bundles, stuck) = bundler.bundle(&rest);
+            self.queue.extend(bundles);
+            for (at, reason) in stuck {
+                self.settle(at, Err(Failure::new(reason)));
+            }
         }
     }
 
@@ -173,240 +188,42 @@ impl<'a> Run<'a> {
         wanted.is_some() && wanted == has
     }
 
-    /// Groups steps that can travel together into jobs, in the plan's order.
-    fn group(&mut self, ready: Vec<usize>) {
-        let mut creations: BTreeMap<(Kind, i64), Vec<usize>> = BTreeMap::new();
-        let mut returns: BTreeMap<(Kind, i64), Vec<(usize, Record)>> = BTreeMap::new();
-        let mut updates: BTreeMap<(Kind, String), Vec<usize>> = BTreeMap::new();
-        let mut assigns: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
-        let mut deletions: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
-        for at in ready {
-            match &self.step(at).effect {
-                Effect::Create(effect) => match self.owner(at, effect) {
-                    Some(owner) => creations.entry((effect.kind, owner)).or_default().push(at),
-                    None => self.fail_now(at, "the account that it belongs to is not there"),
-                },
-                Effect::Restore { kind, record, id, owner } => {
-                    let record = Record { record: *record, id: *id };
-                    returns.entry((*kind, *owner)).or_default().push((at, record));
-                }
-                Effect::Update(effect) if travels_with_others(effect) => {
-                    let body = Value::Object(effect.fields.clone()).to_string();
-                    updates.entry((effect.kind, body)).or_default().push(at);
-                }
-                Effect::Update(effect) => {
-                    let job = self.update_alone(at, effect);
-                    self.queue.push_back(job);
-                }
-                Effect::VerifyLimit { limit, limit_id }
-                | Effect::AssignLimit { limit, limit_id, .. } => {
-                    match limit_id.or_else(|| self.learnt.id(limit)) {
-                        Some(limit_id) => assigns.entry(limit_id).or_default().push(at),
-                        None => self.fail_now(at, "the limit is not there"),
-                    }
-                }
-                Effect::Credentials(effect) => {
-                    let address = self.step(at).address.clone();
-                    let Some(id) = effect.id.or_else(|| self.learnt.id(&address)) else {
-                        self.fail_now(at, "the subaccount is not there");
-                        continue;
-                    };
-                    let metadata = self.learnt.metadata(Kind::Subaccount, id, &effect.metadata);
-                    let above = Address::of_account(&address.account);
-                    let made = above.and_then(|account| self.learnt.id(&account));
-                    let Some(owner) = effect.owner.or(made) else {
-                        self.fail_now(at, "the account that it belongs to is not there");
-                        continue;
-                    };
-                    let job = CredentialsJob {
-                        owner,
-                        signer: self.apply.signer.clone(),
-                        stack: effect.stack.clone(),
-                        address,
-                        id,
-                        metadata,
-                        email: effect.email.clone(),
-                        password: effect.password.clone(),
-                        form: effect.form.unwrap_or(PASSWORD_FORM),
-                    };
-                    let work = Work::Credentials(Box::new(job));
-                    self.queue.push_back(Job { steps: vec![at], work });
-                }
-                Effect::HandOver(effect) => {
-                    let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
-                    let parcel = Parcel { id: effect.id, owner: effect.owner, metadata };
-                    let work = Work::HandOver { parcel, sinks: effect.deliver.clone() };
-                    self.queue.push_back(Job { steps: vec![at], work });
-                }
-                Effect::Delete { kind, .. } => deletions.entry(*kind).or_default().push(at),
-                Effect::Retire(effect) => {
-                    let signer = self.apply.signer.clone();
-                    let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
-                    let token = Retirement { metadata, ..(**effect).clone() };
-                    let work = Work::Retire { token: Box::new(token), signer };
-                    self.queue.push_back(Job { steps: vec![at], work });
-                }
-            }
-        }
-        for ((kind, owner), steps) in creations {
-            self.create_jobs(kind, owner, &steps);
-        }
-        for ((kind, owner), records) in returns {
-            for chunk in records.chunks(IDS_PER_CALL) {
-                let (steps, buried) = chunk.iter().copied().unzip();
-                self.queue.push_back(Job { steps, work: Work::Restore { kind, owner, buried } });
-            }
-        }
-        for ((kind, _), steps) in updates {
-            self.update_jobs(kind, &steps);
-        }
-        for (limit_id, steps) in assigns {
-            self.assign_jobs(limit_id, &steps);
-        }
-        for (kind, steps) in deletions {
-            for chunk in steps.chunks(IDS_PER_CALL) {
-                let ids = chunk.iter().filter_map(|at| self.object_id(*at)).collect();
-                let work = Work::Delete { kind, ids };
-                self.queue.push_back(Job { steps: chunk.to_vec(), work });
-            }
-        }
+    fn bundler(&self) -> Bundler<'a, '_> {
+        Bundler { plan: self.apply.plan, learnt: &self.learnt, signer: self.apply.signer }
     }
 
-    fn owner(&self, at: usize, effect: &CreateEffect) -> Option<i64> {
-        effect.owner.or_else(|| {
-            let account = Address::of_account(&self.step(at).address.account)?;
-            self.learnt.id(&account)
-        })
+    /// The next job whose objects nobody writes to at the moment: two writes at a time to one object would lose one of
+    /// them.
+    fn next_job(&mut self) -> Option<Job> {
+        let is_free =
+            |bundle: &Bundle<'_>| bundle.objects.iter().all(|object| !self.busy.contains(object));
+        let position = self.queue.iter().position(is_free)?;
+        let bundle = self.queue.remove(position)?;
+        let job = self.bundler().job(bundle);
+        self.busy.extend(job.objects.iter().copied());
+        for at in &job.steps {
+            self.tell(Event::Started(self.step(*at).id.clone()));
+        }
+        Some(job)
     }
 
-    /// The id of the object that a step is about.
-    fn object_id(&self, at: usize) -> Option<i64> {
-        match &self.step(at).effect {
-            Effect::Update(effect) => Some(effect.id),
-            Effect::Restore { id, .. }
-            | Effect::AssignLimit { id, .. }
-            | Effect::Delete { id, .. } => Some(*id),
-            Effect::HandOver(effect) => Some(effect.id),
-            Effect::Retire(effect) => Some(effect.id),
-            Effect::VerifyLimit { .. } | Effect::Create(_) => {
-                self.learnt.id(&self.step(at).address)
+    /// Looks again for what this run made, in case somebody else made it at the same time.
+    async fn take_back(&self) -> (Vec<TakenBack>, Vec<String>) {
+        let made: Vec<MadeHere> = self.learnt.all_made().collect();
+        if made.is_empty() {
+            return (Vec::new(), Vec::new());
+        }
+        let Apply { writer, signer, plan, .. } = &self.apply;
+        match doubles::take_back(writer, signer, &plan.stack, &made).await {
+            Ok(taken_back) => (taken_back, Vec::new()),
+            Err(error) => {
+                let note = format!(
+                    "whether another run created the same at the same time could not be read: {error}"
+                );
+                tracing::warn!("{note}");
+                (Vec::new(), vec![note])
             }
-            Effect::Credentials(effect) => {
-                effect.id.or_else(|| self.learnt.id(&self.step(at).address))
-            }
         }
-    }
-
-    fn new_item(&self, at: usize, effect: &CreateEffect, owner: i64) -> NewItem {
-        let mut body = effect.body.clone();
-        let limit_id = effect
-            .limit_id
-            .or_else(|| effect.limit.as_ref().and_then(|limit| self.learnt.id(limit)));
-        if let Some(limit_id) = limit_id {
-            body.insert("limit_id".to_owned(), Value::from(limit_id));
-        }
-        if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
-            self.apply.signer.sign(owner, metadata);
-        }
-        NewItem {
-            address: self.step(at).address.clone(),
-            stack: self.apply.plan.stack.clone(),
-            body: Value::Object(body),
-        }
-    }
-
-    fn create_jobs(&mut self, kind: Kind, owner: i64, steps: &[usize]) {
-        let size = if kind == Kind::Token { TOKENS_PER_POST } else { ITEMS_PER_POST };
-        for chunk in steps.chunks(size) {
-            let mut items: Vec<NewItem> = Vec::with_capacity(chunk.len());
-            let mut sinks = Vec::new();
-            let mut instead_of = None;
-            for at in chunk {
-                if let Effect::Create(effect) = &self.step(*at).effect {
-                    items.push(self.new_item(*at, effect, owner));
-                    sinks.extend(effect.deliver.iter().cloned());
-                    instead_of = effect.instead_of;
-                }
-            }
-            let work = match (kind, items.len()) {
-                (Kind::Token, 1) => {
-                    Work::CreateToken { owner, item: items.remove(0), sinks, instead_of }
-                }
-                _ => Work::Create { kind, owner, items },
-            };
-            self.queue.push_back(Job { steps: chunk.to_vec(), work });
-        }
-    }
-
-    fn update_alone(&self, at: usize, effect: &UpdateEffect) -> Job {
-        let UpdateEffect {
-            kind, id, fields, metadata, metadata_set, mark, refresh, deliver, ..
-        } = effect;
-        let mut body: Map<String, Value> = fields.clone();
-        if let Some(edit) = mark.as_ref().or(refresh.as_ref().filter(|_| !fields.is_empty())) {
-            let mut metadata = self.learnt.metadata(*kind, *id, metadata);
-            metadata.extend(metadata_set.clone());
-            body.insert(
-                "metadata".to_owned(),
-                Value::Object(marked(metadata, edit, self.apply.signer)),
-            );
-        }
-        let body = (!body.is_empty()).then_some(Value::Object(body));
-        let work = match (deliver, body) {
-            (None, body) => Work::Update {
-                kind: *kind,
-                ids: vec![*id],
-                body: body.unwrap_or_else(|| Value::Object(Map::new())),
-            },
-            (Some(delivery), body) => {
-                let metadata = self.learnt.metadata(*kind, *id, metadata);
-                let parcel = Parcel { id: *id, owner: effect.owner, metadata };
-                Work::Deliver { parcel, body, delivery: delivery.clone() }
-            }
-        };
-        Job { steps: vec![at], work }
-    }
-
-    fn update_jobs(&mut self, kind: Kind, steps: &[usize]) {
-        if let [at] = steps {
-            if let Effect::Update(effect) = &self.step(*at).effect {
-                let job = self.update_alone(*at, effect);
-                self.queue.push_back(job);
-            }
-            return;
-        }
-        for chunk in steps.chunks(IDS_PER_CALL) {
-            let ids = chunk.iter().filter_map(|at| self.object_id(*at)).collect();
-            let body = chunk.first().and_then(|at| match &self.step(*at).effect {
-                Effect::Update(effect) => Some(Value::Object(effect.fields.clone())),
-                _ => None,
-            });
-            let Some(body) = body else { continue };
-            let work = Work::Update { kind, ids, body };
-            self.queue.push_back(Job { steps: chunk.to_vec(), work });
-        }
-    }
-
-    fn assign_jobs(&mut self, limit_id: i64, steps: &[usize]) {
-        for chunk in steps.chunks(IDS_PER_CALL) {
-            let ids: Vec<i64> = chunk.iter().filter_map(|at| self.object_id(*at)).collect();
-            let metadata = match (chunk, ids.as_slice()) {
-                ([at], [id]) => match &self.step(*at).effect {
-                    Effect::AssignLimit { refresh, .. } => {
-                        let known = self.learnt.metadata(Kind::Subaccount, *id, &refresh.base);
-                        Some(marked(known, refresh, self.apply.signer))
-                    }
-                    _ => None,
-                },
-                _ => None,
-            };
-            let work = Work::Assign { ids, limit_id, metadata };
-            self.queue.push_back(Job { steps: chunk.to_vec(), work });
-        }
-    }
-
-    fn fail_now(&mut self, at: usize, what: &str) {
-        self.settle(at, Err(Failure::new(what)));
     }
 
     fn settle(&mut self, at: usize, result: Result<Done, Failure>) {
@@ -423,6 +240,10 @@ impl<'a> Run<'a> {
             }
             Err(Failure { what, attempts, id }) => {
                 self.has_failed = true;
+                if let (Some(id), Effect::Create(effect)) = (id, &step.effect) {
+                    let owner = self.owner_of(step, effect);
+                    self.learnt.note_half_made(step.address.kind, id, owner);
+                }
                 self.enter(at, StepOutcome::Failed, attempts, Some(what), id);
                 for (blocked, because_of) in self.scheduler.failed(at) {
                     let what = format!("blocked because of {because_of}");
@@ -430,6 +251,11 @@ impl<'a> Run<'a> {
                 }
             }
         }
+    }
+
+    /// The account in which a creation made its object.
+    fn owner_of(&self, step: &Step, effect: &CreateEffect) -> Option<i64> {
+        effect.owner.or_else(|| self.learnt.id(&Address::of_account(&step.address.account)?))
     }
 
     fn learn(
@@ -444,10 +270,11 @@ impl<'a> Run<'a> {
             (Effect::Create(effect), metadata) => {
                 let written = effect.body.get("metadata").and_then(Value::as_object).cloned();
                 let metadata = metadata.or(written).unwrap_or_default();
-                self.learnt.note_made(step.address.clone(), Made { id, limit_id }, metadata);
+                let owner = self.owner_of(step, effect);
+                self.learnt.note_made(step.address.clone(), Made { id, limit_id, owner }, metadata);
             }
             (Effect::Restore { .. }, metadata) => {
-                let made = Made { id, limit_id };
+                let made = Made { id, limit_id, owner: None };
                 self.learnt.note_made(step.address.clone(), made, metadata.unwrap_or_default());
             }
             (_, Some(metadata)) => self.learnt.note_metadata(step.address.kind, id, metadata),
@@ -473,14 +300,9 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether an update may share its call: its body is the same for all.
-fn travels_with_others(effect: &UpdateEffect) -> bool {
-    effect.mark.is_none() && effect.metadata_set.is_empty() && effect.deliver.is_none()
-}
-
 async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Results) {
     let writer = &courier.writer;
-    let Job { steps, work } = job;
+    let Job { steps, objects: _, work } = job;
     let results = match &work {
         Work::Create { kind, owner, items } => {
             create::create(writer, *kind, own_account, *owner, items).await
@@ -495,16 +317,30 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
             vec![rotate::hand_over(courier, parcel.clone(), sinks).await]
         }
         Work::Retire { token, signer } => vec![rotate::retire(writer, token, signer).await],
-        Work::Update { kind, ids, body } => batch::update(writer, *kind, ids, body).await,
+        Work::Update { kind, ids, body } => set::set(writer, *kind, ids, body).await,
         Work::Deliver { parcel, body, delivery } => {
-            let body = body.as_ref();
-            vec![batch::update_and_deliver(courier, parcel.clone(), body, delivery).await]
-        }
-        Work::Assign { ids, limit_id, metadata } => {
-            batch::assign(writer, ids, *limit_id, metadata.as_ref()).await
+            vec![set_and_deliver(courier, parcel.clone(), body, delivery).await]
         }
         Work::Credentials(job) => vec![credentials::set(writer, job).await],
-        Work::Delete { kind, ids } => batch::delete(writer, *kind, ids).await,
+        Work::Delete { kind, ids } => set::delete(writer, *kind, ids).await,
     };
     (steps, results)
+}
+
+/// Sets fields of a token, if there are any, and delivers its key to where it is missing.
+async fn set_and_deliver(
+    courier: &Courier,
+    mut parcel: Parcel,
+    body: &Map<String, Value>,
+    delivery: &Delivery,
+) -> Result<Done, Failure> {
+    let id = parcel.id;
+    if !body.is_empty() {
+        let item = set::set_one(&courier.writer, Kind::Token, id, body).await?;
+        if let Some(metadata) = item.get("metadata").and_then(Value::as_object) {
+            parcel.metadata.clone_from(metadata);
+        }
+    }
+    let metadata = courier.bring(parcel, None, delivery).await?;
+    Ok(Done { metadata: Some(metadata), ..Done::with_id(id) })
 }

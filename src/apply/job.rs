@@ -14,6 +14,8 @@ use crate::secret::Sink;
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) steps: Vec<usize>,
+    /// The objects that it writes to, as far as they exist.
+    pub(super) objects: Vec<(Kind, i64)>,
     pub(super) work: Work,
 }
 
@@ -25,17 +27,15 @@ pub(super) enum Work {
     /// Bring items of one kind back into one account.
     Restore { kind: Kind, owner: i64, buried: Vec<Record> },
     /// Make one token, in the place of another one if there is one, and deliver its key.
-    CreateToken { owner: i64, item: NewItem, sinks: Vec<Sink>, instead_of: Option<i64> },
+    CreateToken { owner: i64, item: Box<NewItem>, sinks: Vec<Sink>, instead_of: Option<i64> },
     /// Deliver the key of a token that was issued before, and note that.
     HandOver { parcel: Parcel, sinks: Vec<Sink> },
     /// Say in the mark of a token that its successor has taken its place, and delete it.
     Retire { token: Box<Retirement>, signer: Signer },
     /// Set the same fields on all ids.
-    Update { kind: Kind, ids: Vec<i64>, body: Value },
+    Update { kind: Kind, ids: Vec<i64>, body: Map<String, Value> },
     /// Deliver the key of an existing token, after setting fields if there are any.
-    Deliver { parcel: Parcel, body: Option<Value>, delivery: Delivery },
-    /// Give subaccounts a limit, and verify that they have it.
-    Assign { ids: Vec<i64>, limit_id: i64, metadata: Option<Map<String, Value>> },
+    Deliver { parcel: Parcel, body: Map<String, Value>, delivery: Delivery },
     /// Set e-mail or password of a subaccount.
     Credentials(Box<CredentialsJob>),
     /// Delete all ids.
@@ -75,6 +75,11 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), attempts: 1, id: None }
+    }
+
+    /// The object is there, and not as it was to be.
+    pub(super) fn of_object(id: i64, what: impl Into<String>) -> Self {
+        Self { id: Some(id), ..Self::new(what) }
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::plan::{MarkEdit, Plan};
+use super::doubles::MadeHere;
+use crate::plan::{EMAIL_FIELD, MarkEdit, Plan};
 use crate::resource::{Address, Applied, Kind, Mark, Signer};
 
 /// An object that this run made.
@@ -13,6 +14,8 @@ pub(super) struct Made {
     pub(super) id: i64,
     /// The limit that the platform says it has, if it is a subaccount.
     pub(super) limit_id: Option<i64>,
+    /// The account that holds it; none if it was there before, in the recycle bin.
+    pub(super) owner: Option<i64>,
 }
 
 /// Ids of objects that this run made, and metadata that this run wrote.
@@ -20,6 +23,8 @@ pub(super) struct Made {
 pub(super) struct Learnt {
     made: BTreeMap<Address, Made>,
     metadata: BTreeMap<(Kind, i64), Map<String, Value>>,
+    /// Objects that are there and are not what they were to be.
+    half_made: Vec<MadeHere>,
 }
 
 impl Learnt {
@@ -34,6 +39,18 @@ impl Learnt {
     pub(super) fn note_made(&mut self, address: Address, made: Made, metadata: Map<String, Value>) {
         self.metadata.insert((address.kind, made.id), metadata);
         self.made.insert(address, made);
+    }
+
+    /// Everything that this run created.
+    pub(super) fn all_made(&self) -> impl Iterator<Item = MadeHere> + '_ {
+        let made = self.made.iter().filter_map(|(address, made)| {
+            Some(MadeHere { kind: address.kind, id: made.id, owner: made.owner? })
+        });
+        made.chain(self.half_made.iter().cloned())
+    }
+
+    pub(super) fn note_half_made(&mut self, kind: Kind, id: i64, owner: Option<i64>) {
+        self.half_made.extend(owner.map(|owner| MadeHere { kind, id, owner }));
     }
 
     pub(super) fn note_metadata(&mut self, kind: Kind, id: i64, metadata: Map<String, Value>) {
@@ -57,13 +74,24 @@ pub(super) fn marked(
     edit: &MarkEdit,
     signer: &Signer,
 ) -> Map<String, Value> {
-    let MarkEdit { owner, stack, address, moved_from, protect, applied, base: _ } = edit;
+    let MarkEdit { owner, stack, address, moved_from, protect, applied, email, key, base: _ } =
+        edit;
     let known = Mark::read(&metadata).ok().flatten().filter(|mark| mark.stack == *stack);
     let mut mark = known.unwrap_or_else(|| Mark::new(stack, address.clone()));
     mark.address = address.clone();
     mark.moved_from.clone_from(moved_from);
     mark.protect = *protect;
-    mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
+    let before = std::mem::replace(
+        &mut mark.applied,
+        Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value))),
+    );
+    match email {
+        Some(email) => mark.applied.note(EMAIL_FIELD, email),
+        None => mark.applied.keep(&before, EMAIL_FIELD),
+    }
+    if let Some(key) = key {
+        mark.key = Some(key.clone());
+    }
     mark.write(&mut metadata);
     signer.sign(*owner, &mut metadata);
     metadata

@@ -10,10 +10,11 @@
 //! because of what. Stopping means: begin nothing new, finish what is in flight, report the rest
 //! as *not started*. Every planned step ends in exactly one outcome.
 
-mod batch;
+mod bundle;
 mod courier;
 mod create;
 mod credentials;
+mod doubles;
 mod event;
 mod executor;
 mod job;
@@ -22,7 +23,9 @@ mod report;
 mod restore;
 mod rotate;
 mod scheduler;
+mod set;
 
+pub use doubles::TakenBack;
 pub use event::Event;
 pub use executor::{Apply, OnError, apply};
 pub use report::{

@@ -1,14 +1,16 @@
 //! The ledger of a run as a value, and as JSON (`schemas/report.schema.json`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::doubles::TakenBack;
 use super::ledger::Ledger;
 use crate::api::CallCount;
 use crate::plan::{Action, Blocked, Pending, Plan, StepId, Unknown};
-use crate::resource::{Address, Phase};
+use crate::resource::{Address, Kind, Phase};
 
 /// How a run ended, as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +91,10 @@ pub struct Report {
     pub digest: String,
     /// Why nothing, or nothing more, was begun: guards without approval, no consent.
     pub refused: Vec<String>,
+    /// What this run created and took back, since another run created the same before.
+    pub taken_back: Vec<TakenBack>,
+    /// What a person should know about the run as a whole.
+    pub notes: Vec<String>,
     /// One entry for every planned step, in the plan's order.
     pub steps: Vec<StepReport>,
     /// What was asked for and never planned.
@@ -126,6 +132,8 @@ impl Report {
         Self {
             digest: plan.digest.clone(),
             refused,
+            taken_back: Vec::new(),
+            notes: Vec::new(),
             steps: Ledger::new(plan).entries,
             blocked: plan.blocked.clone(),
             pending: plan.pending.clone(),
@@ -172,15 +180,44 @@ impl Report {
         latest.any(|step| step.action == Action::Restore && step.outcome == StepOutcome::Applied)
     }
 
+    /// Whether a further pass has to compare what came back, or what another run made.
+    pub fn calls_for_another_pass(&self) -> bool {
+        self.brought_back() || self.taken_back.iter().any(|taken| taken.left.is_none())
+    }
+
+    /// The tokens that this run created although another run had, and took back again: their keys are where those of the
+    /// other run's belong.
+    pub fn overwritten(&self) -> BTreeSet<Address> {
+        let is_taken_back = |address: &Address| {
+            self.taken_back.iter().filter(|taken| taken.left.is_none()).any(|taken| {
+                let account = taken.address.as_account();
+                taken.address == *address
+                    || account.is_some_and(|account| account.contains(&address.account))
+            })
+        };
+        let latest = self.steps.iter().skip(self.compared);
+        let tokens =
+            latest.filter(|step| step.address.kind == Kind::Token && step.action == Action::Create);
+        tokens.map(|step| step.address.clone()).filter(is_taken_back).collect()
+    }
+
     /// This run and the pass that followed it, as one.
     #[must_use]
     pub fn followed_by(mut self, next: Self) -> Self {
         let compared = self.steps.len();
         self.steps.extend(next.steps);
         // What was in the way and what things cost is what the latest pass says of the whole.
-        let Self { refused, blocked, pending, unknown, calls, .. } = next;
+        let Self { refused, blocked, pending, unknown, calls, taken_back, notes, .. } = next;
         let duration = self.duration + next.duration;
-        Self { refused, blocked, pending, unknown, calls, duration, compared, ..self }
+        self.notes.extend(notes);
+        self.notes.extend(self.taken_back.drain(..).map(|taken| taken.to_string()));
+        Self { refused, blocked, pending, unknown, calls, duration, compared, taken_back, ..self }
+    }
+
+    /// All that a person should know about the run as a whole.
+    pub fn all_notes(&self) -> impl Iterator<Item = String> + '_ {
+        let taken_back = self.taken_back.iter().map(ToString::to_string);
+        self.notes.iter().cloned().chain(taken_back)
     }
 
     /// Calls that changed something, or tried to.
@@ -198,6 +235,8 @@ impl Report {
         let Self {
             digest,
             refused,
+            taken_back: _,
+            notes: _,
             steps,
             blocked,
             pending,
@@ -216,6 +255,7 @@ impl Report {
             blocked,
             pending,
             unknown,
+            notes: self.all_notes().collect(),
             api: ApiUse {
                 calls: self.total_calls(),
                 retries: calls.iter().map(|count| count.retries).sum(),
@@ -247,6 +287,8 @@ pub struct ReportDocument<'a> {
     pub pending: &'a [Pending],
     /// What could not be read.
     pub unknown: &'a [Unknown],
+    /// What a person should know about the run as a whole.
+    pub notes: Vec<String>,
     /// What the run cost.
     pub api: ApiUse<'a>,
     /// How long it took, in milliseconds.

@@ -3,10 +3,11 @@
 //! The courier writes the note last: whoever finds it may rely on every sink holding the key, and
 //! whoever does not find it delivers again.
 
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use super::courier::{Courier, Parcel};
 use super::job::{Done, Failure};
+use super::set;
 use crate::api::{Class, Writer};
 use crate::observe::KeyAt;
 use crate::plan::{Delivery, Retirement};
@@ -60,13 +61,13 @@ pub(super) async fn retire(
     let mut metadata = metadata.clone();
     mark.write(&mut metadata);
     signer.sign(*owner, &mut metadata);
-    let body = json!({ "metadata": metadata });
-    match writer.update(Kind::Token, &[*id], body).await {
+    let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
+    match writer.update(Kind::Token, &[*id], &body).await {
         Ok(_) => {}
         // Gone is what it is to be.
         Err(error) if error.class == Class::NotFound => return Ok(Done::with_id(*id)),
         Err(error) => return Err(error.into()),
     }
-    writer.delete(Kind::Token, &[*id]).await?;
-    Ok(Done::with_id(*id))
+    let mut results = set::delete(writer, Kind::Token, &[*id]).await;
+    results.pop().unwrap_or_else(|| Ok(Done::with_id(*id)))
 }

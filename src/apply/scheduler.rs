@@ -168,7 +168,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::Effect;
+    use crate::plan::{Effect, Holding};
     use crate::resource::{Address, Kind};
 
     /// A step of which only what the scheduler looks at means anything.
@@ -187,6 +187,7 @@ mod tests {
             source: None,
             changes: Vec::new(),
             needs: needs.iter().map(|need| StepId((*need).to_owned())).collect(),
+            holds: Holding::default(),
             relies_on: BTreeMap::new(),
             effect: Effect::Delete { kind, id: 1 },
         }

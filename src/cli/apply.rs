@@ -1,5 +1,6 @@
 //! `flespi-gitops apply`.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -17,13 +18,12 @@ use super::stop::stoppable;
 use crate::api::assumptions::OBSERVATION_STAYS_FRESH;
 use crate::apply::{OnError, Outcome, Report};
 use crate::lock::either;
-use crate::observe::Programs;
 use crate::plan::{Plan, Policy, Sealed, Stale};
-use crate::reconcile::{self, Prepared};
+use crate::reconcile::{self, Context, Prepared};
 use crate::report::{Progress, plan_text, run_markdown, run_text};
-use crate::resource::AddressPattern;
-use crate::resource::Desired;
+use crate::resource::{Address, AddressPattern, Desired};
 use crate::run::RunId;
+use crate::secret::Trust;
 
 /// Make the platform what the manifests say.
 ///
@@ -92,7 +92,7 @@ impl From<OnErrorArg> for OnError {
 struct Task {
     desired: Desired,
     policy: Policy,
-    programs: Programs,
+    trust: Trust,
     /// The reviewed plan, beyond which nothing is done.
     sealed: Option<Sealed>,
 }
@@ -128,7 +128,7 @@ pub(super) async fn run_ordered(
     output: &Output,
 ) -> Exit {
     let policy = Policy::default();
-    let task = Task { desired, policy, programs: Programs::Run, sealed: None };
+    let task = Task { desired, policy, trust: Trust::Reviewed, sealed: None };
     run_task(args, task, common, output).await
 }
 
@@ -156,7 +156,7 @@ fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
     let Some(file) = &args.plan else {
         let desired = session::load(&args.paths, &args.exclude, common, output)?.desired;
         let policy = Policy { prune: args.prune, ..Policy::default() };
-        return Ok(Task { desired, policy, programs: Programs::Run, sealed: None });
+        return Ok(Task { desired, policy, trust: Trust::Reviewed, sealed: None });
     };
     let text = std::fs::read_to_string(file).map_err(|error| {
         output.error(&format!("the plan {} could not be read: {error}", file.display()));
@@ -167,25 +167,26 @@ fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
         output.failure(&error, Some("make a new one with `plan --out FILE`"));
         Exit::Refused
     })?;
-    Ok(Task {
-        desired: sealed.desired().clone(),
-        policy: sealed.policy(),
-        // The same eyes as those of `plan`, or the two could not be compared.
-        programs: Programs::Leave,
-        sealed: Some(sealed),
-    })
+    let mut desired = sealed.desired().clone();
+    if let Some(stores) = session::stores(common, output)? {
+        desired.name_stores(&stores);
+    }
+    let (policy, trust) = (sealed.policy(), sealed.trust());
+    Ok(Task { desired, policy, trust, sealed: Some(sealed) })
 }
 
 /// Plans, or finds what of a reviewed plan is still to be done.
 async fn prepare(
-    task: &Task,
+    here: Here<'_>,
     session: &Session,
     common: &Common,
     output: &Output,
 ) -> Result<Prepared, Exit> {
-    let Task { desired, policy, programs, sealed } = task;
-    let Session { client, signer, spool, .. } = session;
-    let prepared = reconcile::prepare(desired, client, signer, *policy, *programs, spool).await;
+    let Task { desired, policy, trust, sealed } = here.task;
+    let seen = session.recorder.seen(&desired.stack);
+    let context =
+        Context { overwritten: Some(here.overwritten), ..session.context(trust, seen.as_ref()) };
+    let prepared = reconcile::prepare(desired, context, *policy).await;
     let prepared = prepared.map_err(|error| {
         session::explain(&error, common, output);
         Exit::Unknown
@@ -215,8 +216,8 @@ async fn prepare(
     }
 }
 
-/// Applies, and once more as long as something comes back from the recycle bin: only then can be
-/// told what it holds. A reviewed plan ends where its review ended.
+/// Applies, and once more as long as something comes back from the recycle bin, or another run made the same at the same
+/// time: only then can be told what is there. A reviewed plan ends where its review ended.
 async fn passes(
     args: &Args,
     task: &Task,
@@ -230,15 +231,19 @@ async fn passes(
     loop {
         number += 1;
         let before = whole.take();
-        let latest = pass(args, task, number, session, stop.clone(), common, output).await;
+        let overwritten = before.as_ref().map(Report::overwritten).unwrap_or_default();
+        let here = Here { task, number, overwritten: &overwritten };
+        let latest = pass(args, here, session, stop.clone(), common, output).await;
         let (report, exit) = match (before, latest) {
             (None, Err(exit)) => return exit,
             (Some(before), Err(exit)) => (before, Some(exit)),
             (None, Ok(report)) => (report, None),
             (Some(before), Ok(report)) => (before.followed_by(report), None),
         };
-        let goes_on =
-            exit.is_none() && report.brought_back() && task.sealed.is_none() && !*stop.borrow();
+        let goes_on = exit.is_none()
+            && report.calls_for_another_pass()
+            && task.sealed.is_none()
+            && !*stop.borrow();
         if goes_on {
             whole = Some(report);
             continue;
@@ -258,19 +263,29 @@ async fn passes(
     }
 }
 
+/// A pass of several.
+#[derive(Clone, Copy)]
+struct Here<'a> {
+    task: &'a Task,
+    /// From 1 on.
+    number: usize,
+    /// Tokens whose keys the pass before may have overwritten.
+    overwritten: &'a BTreeSet<Address>,
+}
+
 async fn pass(
     args: &Args,
-    task: &Task,
-    number: usize,
+    here: Here<'_>,
     session: &Session,
     stop: watch::Receiver<bool>,
     common: &Common,
     output: &Output,
 ) -> Result<Report, Exit> {
+    let Here { task, number, .. } = here;
     let run = session.run.pass(number);
     let who = (command(&task.desired), &run);
     let fences = session.gate.fences().await;
-    let mut prepared = prepare(task, session, common, output).await?;
+    let mut prepared = prepare(here, session, common, output).await?;
     if number == 1 || !prepared.plan.is_converged() {
         show(&prepared, common, output);
     }
@@ -292,7 +307,7 @@ async fn pass(
     // Another run wrote since we looked, or somebody thought for long, who agrees to what was
     // shown and not to what has become of it.
     if !lease.follows(&fences) || (!args.yes && asked.elapsed() > OBSERVATION_STAYS_FRESH) {
-        let again = prepare(task, session, common, output).await?;
+        let again = prepare(here, session, common, output).await?;
         if again.plan.digest != prepared.plan.digest {
             if !args.yes {
                 let why = "the platform changed meanwhile; look at the new plan".to_owned();
@@ -328,8 +343,7 @@ async fn carry_out_and_record(
     let report = carry_out(prepared, session, args.on_error.into(), stop, output).await;
     let source = args.plan.as_ref().map_or(args.paths.as_slice(), std::slice::from_ref);
     let whose = (command, "command", run);
-    let made = (&prepared.plan, &report);
-    session.recorder.keep(whose, (source, prepared.own_account), made, output);
+    session.recorder.keep(whose, source, (prepared, &report), output);
     report
 }
 
@@ -384,8 +398,8 @@ pub(super) async fn carry_out(
             }
         }
     };
-    let Session { client, signer, spool, .. } = session;
-    let doing = reconcile::carry_out(prepared, client, signer, spool, on_error, stop, sender);
+    let context = session.context(&Trust::Reviewed, None);
+    let doing = reconcile::carry_out(prepared, context, on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     report
 }

@@ -188,7 +188,7 @@ async fn live(
 ) -> Result<Explanation, Exit> {
     let session = Session::open(common, output).await?;
     let reader = Reader::new(session.client.clone());
-    let actual = observe::platform(&reader, &session.signer).await;
+    let actual = observe::platform(&reader, &session.signer, "", None).await;
     session.close(output).await;
     let actual = actual.map_err(|error| {
         session::explain(&error, common, output);

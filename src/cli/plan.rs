@@ -8,12 +8,12 @@ use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
 use crate::manifest::model::Ttl;
-use crate::observe::Programs;
 use crate::plan::{self, HORIZON, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
 use crate::report::{plan_html, plan_markdown, plan_text};
 use crate::resource::AddressPattern;
 use crate::resource::{Desired, Span};
+use crate::secret::Trust;
 
 /// Read the platform and show what an apply would change; never writes.
 #[derive(Debug, clap::Args)]
@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Exit with 2 if there are changes.
+    /// Exit with 2 if there are changes, and with 5 if an object is blocked or disputed.
     #[arg(long)]
     detailed_exitcode: bool,
 
@@ -98,15 +98,10 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune, horizon: args.expiring.horizon() };
-    let prepared = reconcile::prepare(
-        &load.desired,
-        &session.client,
-        &session.signer,
-        policy,
-        Programs::Leave,
-        &session.spool,
-    )
-    .await;
+    let trust = Trust::unreviewed(&args.paths);
+    let seen = session.recorder.seen(&load.desired.stack);
+    let context = session.context(&trust, seen.as_ref());
+    let prepared = reconcile::prepare(&load.desired, context, policy).await;
     session.close(output).await;
     match prepared {
         Ok(prepared) => {
@@ -118,7 +113,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
                 return Exit::Failed;
             }
             if let Some(file) = &args.out
-                && let Err(exit) = save(file, &prepared, &load.desired, policy, output)
+                && let Err(exit) = save(file, &prepared, &load.desired, (policy, &trust), output)
             {
                 return exit;
             }
@@ -150,10 +145,10 @@ fn save(
     file: &Path,
     prepared: &Prepared,
     desired: &Desired,
-    policy: Policy,
+    (policy, trust): (Policy, &Trust),
     output: &Output,
 ) -> Result<(), Exit> {
-    let sealed = Sealed::new(&prepared.plan, desired, prepared.own_account, policy);
+    let sealed = Sealed::new(&prepared.plan, desired, prepared.own_account, policy, trust);
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let write = || {
         let mut temporary = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
@@ -183,7 +178,10 @@ fn exit_of(plan: &plan::Plan, args: &Args, output: &Output) -> Exit {
     if !plan.unknown.is_empty() {
         return Exit::Unknown;
     }
-    let has_changes = args.detailed_exitcode && !plan.steps.is_empty();
-    let otherwise = if has_changes { Exit::Changes } else { Exit::Done };
+    let otherwise = match () {
+        () if args.detailed_exitcode && plan.is_in_the_way() => Exit::Refused,
+        () if args.detailed_exitcode && !plan.steps.is_empty() => Exit::Changes,
+        () => Exit::Done,
+    };
     args.expiring.verdict(plan, output).unwrap_or(otherwise)
 }

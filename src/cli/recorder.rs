@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::output::Output;
 use crate::apply::Report;
-use crate::history::{Actor, History, RunFacts, commit_of, record};
-use crate::plan::Plan;
+use crate::history::{Actor, History, Record, RunFacts, commit_of, record};
+use crate::observe::Seen;
+use crate::reconcile::Prepared;
 use crate::run::{RunId, this_host};
 
 /// The user, under the names that pipelines and shells give to it.
 const USER_VARIABLES: [&str; 4] = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME"];
+
+/// So many records that cannot be read are passed over to find one that can.
+const MOST_UNREADABLE: usize = 10;
 
 /// Writes records of runs on one platform.
 #[derive(Debug)]
@@ -23,15 +27,25 @@ impl Recorder {
         Self { history: History::new(state), platform: platform.to_owned() }
     }
 
+    /// What the last run that is remembered saw of `stack`.
+    pub(super) fn seen(&self, stack: &str) -> Option<Seen> {
+        let is_of_it = |record: &Record| record.stack == stack && record.platform == self.platform;
+        // A record that cannot be read says nothing, and hides none.
+        let last = self.history.last(MOST_UNREADABLE, is_of_it).ok()?;
+        let Record { account, objects, run, .. } = last.into_iter().find_map(|(_, it)| it.ok())?;
+        Some(Seen { account, objects, run: run.to_string() })
+    }
+
     /// Remembers the run of `command` that carried out `plan` with manifests from `paths`; nothing
     /// if there was nothing to do.
     pub(super) fn keep(
         &self,
         (command, trigger, run): (&'static str, &str, &RunId),
-        (paths, account): (&[PathBuf], i64),
-        (plan, report): (&Plan, &Report),
+        paths: &[PathBuf],
+        (prepared, report): (&Prepared, &Report),
         output: &Output,
     ) {
+        let plan = &prepared.plan;
         if plan.steps.is_empty() {
             return;
         }
@@ -43,7 +57,8 @@ impl Recorder {
             actor: actor(),
             commit: paths.iter().find_map(|path| commit_of(path)),
             platform: self.platform.clone(),
-            account,
+            account: prepared.own_account,
+            objects: prepared.seen(Some(report), run.as_str()).objects,
             began: now.checked_sub(report.duration).unwrap_or(now),
         };
         if let Err(error) = self.history.keep(&record(facts, plan, report)) {

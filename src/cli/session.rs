@@ -10,14 +10,16 @@ use super::output::Output;
 use super::recorder::Recorder;
 use super::settings::{Common, Format, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
 use crate::api::{ApiError, Class, Client, Settings};
+use crate::diagnostic::Code;
 use crate::diagnostic::render::{self, Color};
 use crate::manifest::{self, Load};
-use crate::observe::ObserveError;
+use crate::observe::{ObserveError, Seen};
+use crate::reconcile::Context;
 use crate::report::findings_markdown;
 use crate::resource::{AddressPattern, Signer, is_valid_name};
 use crate::run::RunId;
 use crate::sandbox::{self, Sandbox};
-use crate::secret::{ExposeSecret, SecretString, Spool};
+use crate::secret::{ExposeSecret, SecretString, Spool, Stores, Trust};
 
 /// Where the embedded platform keeps its state unless told otherwise.
 const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
@@ -38,7 +40,10 @@ pub(super) fn load(
     common: &Common,
     output: &Output,
 ) -> Result<Load, Exit> {
-    let mut load = manifest::load_with(paths, &options(common));
+    let stores = stores(common, output)?;
+    let options = manifest::Options { stores: stores.as_ref(), ..options(common) };
+    let mut load = manifest::load_with(paths, &options);
+    leave_time_to_the_platform(&mut load);
     if !load.diagnostics.is_empty() {
         show_diagnostics(&load, common, output);
     }
@@ -50,9 +55,29 @@ pub(super) fn load(
     Ok(load)
 }
 
+/// What has expired is decided by the platform's clock: one token whose `expire` has passed is no reason to do nothing
+/// about all the rest.
+pub(super) fn leave_time_to_the_platform(load: &mut Load) {
+    load.diagnostics.soften(Code::TokenExpired);
+}
+
 /// How manifests are loaded for a run.
 pub(super) fn options(common: &Common) -> manifest::Options<'_> {
-    manifest::Options { now: unix_now(), overlay: common.overlay.as_deref(), expanded: false }
+    manifest::Options {
+        now: unix_now(),
+        overlay: common.overlay.as_deref(),
+        expanded: false,
+        stores: None,
+    }
+}
+
+/// The stores that the operator describes.
+pub(super) fn stores(common: &Common, output: &Output) -> Result<Option<Stores>, Exit> {
+    let Some(file) = &common.stores else { return Ok(None) };
+    Stores::read(file).map(Some).map_err(|error| {
+        output.failure(&error, None);
+        Exit::Usage
+    })
 }
 
 /// What is wrong goes to the standard error, since the result of the command is something else.
@@ -162,6 +187,12 @@ impl Session {
             return None;
         }
         self.client.signed_with(&token(common, output).ok()?).ok()
+    }
+
+    /// What a pass works with. `seen` is what was there before.
+    pub(super) fn context<'a>(&'a self, trust: &'a Trust, seen: Option<&'a Seen>) -> Context<'a> {
+        let Self { client, signer, spool, .. } = self;
+        Context { client, signer, spool, trust, seen, overwritten: None }
     }
 
     /// Lets go of the platform; the embedded one writes its state down.
@@ -319,6 +350,7 @@ pub(super) fn explain(error: &ObserveError, common: &Common, output: &Output) {
         },
         ObserveError::Unidentified => "is --platform really the platform's API?",
         ObserveError::NotMaster(_) => "create a token of the type Master and use that",
+        ObserveError::Unsettled(_) => "nothing was changed",
     };
     output.failure(error, Some(&format!("{hint} (platform: {})", common.platform)));
 }

@@ -43,6 +43,11 @@ pub(super) struct Common {
     #[arg(long, global = true, requires = "mark_key_file")]
     pub(super) trust_unsigned_marks: bool,
 
+    /// File that describes stores of secrets (name, address, credential, allowed paths), which manifests use by their
+    /// names. `plan` and `status` contact no other store that a manifest chose.
+    #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_STORES")]
+    pub(super) stores: Option<PathBuf>,
+
     /// Name of the stack that owns what is created; default: that of the Stack manifest, or
     /// `default`.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_STACK")]

@@ -7,16 +7,16 @@ use super::output::Output;
 use super::plan::{Expiring, json};
 use super::session::{self, Session};
 use super::settings::{Common, Format};
-use crate::observe::Programs;
 use crate::plan::Policy;
 use crate::reconcile;
 use crate::report::{status, status_markdown, status_text};
 use crate::resource::AddressPattern;
+use crate::secret::Trust;
 
 /// Tell what is in sync, what drifted, and which tokens run out when; never writes.
 ///
-/// Exit codes: 0 the state is known, whatever it is; 3 the manifests are invalid; 4 the platform
-/// could not be read well enough to tell; 5 with --expiring-within, a token ends within that time.
+/// Exit codes: 0 the state is known, in sync or not; 3 the manifests are invalid; 4 the platform could not be read well
+/// enough to tell; 5 an object is blocked or disputed or, with --expiring-within, a token expires within that time.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -47,10 +47,10 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { horizon: args.expiring.horizon(), ..Policy::default() };
-    let (client, signer) = (&session.client, &session.signer);
-    let spool = &session.spool;
-    let prepared =
-        reconcile::prepare(&load.desired, client, signer, policy, Programs::Leave, spool).await;
+    let trust = Trust::unreviewed(&args.paths);
+    let seen = session.recorder.seen(&load.desired.stack);
+    let context = session.context(&trust, seen.as_ref());
+    let prepared = reconcile::prepare(&load.desired, context, policy).await;
     session.close(output).await;
     let prepared = match prepared {
         Ok(prepared) => prepared,
@@ -72,5 +72,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     if !prepared.plan.unknown.is_empty() {
         return Exit::Unknown;
     }
-    args.expiring.verdict(&prepared.plan, output).unwrap_or(Exit::Done)
+    let is_well = !prepared.plan.is_in_the_way();
+    let otherwise = if is_well { Exit::Done } else { Exit::Refused };
+    args.expiring.verdict(&prepared.plan, output).unwrap_or(otherwise)
 }

@@ -22,6 +22,7 @@ use crate::plan::Plan;
 use crate::report::{plan_text, run_text};
 use crate::resource::AddressPattern;
 use crate::run::RunId;
+use crate::secret::Stores;
 use crate::watch::files::{Files, Loader, Patience, Reading, Settled};
 use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 
@@ -118,7 +119,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Some(interval) => Patience::polling(interval),
         None => Patience { quiet: args.settle, ..Patience::default() },
     };
-    let files = match Files::watch(args.paths.clone(), patience, loader(args, common)) {
+    let stores = match session::stores(common, output) {
+        Ok(stores) => stores,
+        Err(exit) => return exit,
+    };
+    let files = match Files::watch(args.paths.clone(), patience, loader(args, common, stores)) {
         Ok(files) => files,
         Err(error) => {
             output.failure(&error, None);
@@ -148,13 +153,15 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 }
 
 /// How the thread that watches files loads them.
-fn loader(args: &Args, common: &Common) -> Loader {
+fn loader(args: &Args, common: &Common, stores: Option<Stores>) -> Loader {
     let (paths, exclude) = (args.paths.clone(), args.exclude.clone());
     let overlay = common.overlay.clone();
     Box::new(move || {
         let now = session::unix_now();
-        let options = manifest::Options { now, overlay: overlay.as_deref(), expanded: false };
+        let (overlay, stores) = (overlay.as_deref(), stores.as_ref());
+        let options = manifest::Options { now, overlay, expanded: false, stores };
         let mut load = manifest::load_with(&paths, &options);
+        session::leave_time_to_the_platform(&mut load);
         load.desired.exclude(exclude.iter().cloned());
         load
     })
@@ -231,6 +238,7 @@ async fn follow(
         signer: &session.signer,
         spool: &session.spool,
         gate,
+        seen: session.recorder.seen(&in_force.desired.stack),
         renew: Box::new(|| session.client_again(common, output)),
     };
     let teller = Teller { paths: &args.paths, session, common, output };
@@ -351,8 +359,8 @@ impl Narrator for Teller<'_> {
         let Some(run) = RunId::parse(&record.run) else { return };
         self.session.recorder.keep(
             ("watch", record.trigger.as_str(), &run),
-            (self.paths, prepared.own_account),
-            (&prepared.plan, report),
+            self.paths,
+            (prepared, report),
             self.output,
         );
     }

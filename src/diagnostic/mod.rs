@@ -207,6 +207,12 @@ impl Diagnostics {
         }
     }
 
+    /// Takes what has `code` for a warning: whether it is more than that is decided elsewhere.
+    pub fn soften(&mut self, code: Code) {
+        let of_code = self.items.iter_mut().filter(|item| item.code == code);
+        of_code.for_each(|item| item.severity = Severity::Warning);
+    }
+
     /// Whether the manifests cannot be used as they are.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -124,9 +124,11 @@ impl Scribe<'_> {
         let mark = object.mark_of(&self.options.stack);
         let text =
             object.fields.get("email").and_then(Value::as_str).filter(|email| !email.is_empty());
-        let wanted = mark.and_then(|mark| mark.email_requested.as_deref());
+        let request = mark.and_then(|mark| mark.email_requested.as_ref());
+        let request = request.filter(|it| it.before.eq_ignore_ascii_case(text.unwrap_or_default()));
+        let wanted = request.map(|request| request.address.as_str());
         let has_password = mark.is_some_and(|mark| mark.password.is_some());
-        // What was asked for is what is wanted, confirmed or not.
+        // What was requested is wanted as long as nobody changed the address otherwise.
         let Some(email) = wanted.or(text) else { return };
         spec.field("credentials", json!({"email": email}));
         spec.block.comment(match has_password {

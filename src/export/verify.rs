@@ -10,7 +10,7 @@ use super::files::Layout;
 use super::{Addresses, ExportError, Key, Options, Unsayable};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest;
-use crate::observe::{Actual, Details, Secrets};
+use crate::observe::{Actual, Answers};
 use crate::plan::{self, Action, Plan, Policy};
 use crate::resource::{Address, AddressPattern, Phase};
 
@@ -54,8 +54,14 @@ pub(super) fn read_back(
         return Err(ExportError::Unreadable(error.message.clone()));
     }
     let policy = Policy { prune: true, ..Policy::default() };
-    let plan = plan::plan(&load.desired, actual, &Secrets::default(), &Details::default(), policy);
-    learn_from_plan(&plan, addresses, lessons)
+    let mut answers = Answers::default();
+    loop {
+        match plan::plan(&load.desired, actual, &answers, policy) {
+            Ok(plan) => return learn_from_plan(&plan, addresses, lessons),
+            // Secrets and recycle bins are no part of an export.
+            Err(questions) => answers.extend(questions.without_news()),
+        }
+    }
 }
 
 fn learn_from_plan(

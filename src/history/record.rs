@@ -1,5 +1,7 @@
 //! What is remembered of a run (`schemas/run.schema.json`).
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use super::commit::Commit;
 use crate::api::CallCount;
 use crate::apply::{Outcome, Report, ReportSummary, StepOutcome};
 use crate::plan::{Action, Change, Plan};
-use crate::resource::{Address, Phase};
+use crate::resource::{Address, Kind, Phase};
 use crate::run::RunId;
 
 /// The format of a record.
@@ -55,6 +57,9 @@ pub struct Record {
     pub summary: ReportSummary,
     /// The steps, in the order of the plan.
     pub steps: Vec<RecordedStep>,
+    /// How many objects of the stack there were afterwards, by kind.
+    #[serde(default)]
+    pub objects: BTreeMap<Kind, usize>,
     /// Whether the run was too large to be remembered in full: what steps changed, or the last of
     /// the steps, is left out.
     pub is_abridged: bool,
@@ -124,11 +129,14 @@ pub struct RunFacts {
     pub account: i64,
     /// When writing began.
     pub began: Timestamp,
+    /// How many objects of the stack there were afterwards, by kind.
+    pub objects: BTreeMap<Kind, usize>,
 }
 
 /// The record of a run that carried out `plan`.
 pub fn record(facts: RunFacts, plan: &Plan, report: &Report) -> Record {
-    let RunFacts { run, command, trigger, actor, commit, platform, account, began } = facts;
+    let RunFacts { run, command, trigger, actor, commit, platform, account, began, objects } =
+        facts;
     // Both are in the order of the plan.
     let steps = plan.steps.iter().zip(&report.steps).map(|(step, done)| RecordedStep {
         phase: step.phase,
@@ -157,6 +165,7 @@ pub fn record(facts: RunFacts, plan: &Plan, report: &Report) -> Record {
         outcome: report.outcome(),
         summary: report.summary(),
         steps: steps.collect(),
+        objects,
         is_abridged: false,
         api: RecordedApi {
             calls: report.total_calls(),

@@ -168,6 +168,7 @@ mod tests {
             outcome: Outcome::Applied,
             summary: ReportSummary::default(),
             steps: vec![step; steps],
+            objects: std::collections::BTreeMap::new(),
             is_abridged: false,
             api: RecordedApi { calls: 1, retries: 0, by: Vec::new() },
         }

@@ -93,8 +93,8 @@ impl FileLeases {
         let previous = read(&files.note).map(|note| note.fence);
         let note = Note {
             key: key.clone(),
-            // Whatever number was lost, the time in milliseconds is larger.
-            fence: previous.map_or_else(milliseconds, |previous| previous + 1),
+            // Whatever number was lost, the time in microseconds is larger: taking a lease takes longer than one.
+            fence: previous.map_or_else(microseconds, |previous| previous + 1),
             holder: holder.clone(),
             acquired_at: now(),
             heartbeat_at: now(),
@@ -274,8 +274,8 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-fn milliseconds() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(1)
+fn microseconds() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -347,11 +347,15 @@ mod tests {
         let files = leases.files(&key("a"));
         let fence = take(&leases, "a").await.unwrap().fence();
         let before = leases.fences().await;
-        for garbage in ["", "{", "[]", "\u{0}\u{0}\u{0}", "{\"fence\": -1}"] {
+        let mut fence = fence;
+        for garbage in ["", "{", "[]", "\u{0}\u{0}\u{0}", "{\"fence\": -1}"].repeat(20) {
+            // With a note, numbers rise by one for each lease, however little time passes.
+            fence = fence.max(take(&leases, "a").await.unwrap().fence());
             fs::write(&files.note, garbage).unwrap();
             fs::write(&files.lock, garbage).unwrap();
             let lease = take(&leases, "a").await.unwrap();
             assert!(lease.fence() > fence && !lease.follows(&before), "{garbage:?}");
+            fence = lease.fence();
         }
     }
 

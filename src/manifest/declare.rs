@@ -17,8 +17,8 @@ use crate::resource::{
     Address, Credentials, Declared, Lifecycle, Renew, Right, Rotation, acl_entry,
 };
 use crate::secret::{
-    AgeSink, DotenvSink, ExecSink, FileSink, JsonSink, KubernetesSink, Link, Place, Sink, Source,
-    VaultSink,
+    AgeSink, DotenvSink, ExecSink, FileSink, JsonSink, KubernetesSink, KubernetesStore, Link,
+    Place, Sink, Source, VaultSink, VaultStore,
 };
 use crate::source::{Origin, SourceMap, Target};
 
@@ -213,18 +213,26 @@ impl Scribe<'_> {
                 path: sink.vault.clone(),
                 key: sink.key.clone(),
                 mount: sink.mount.clone(),
-                address: sink.address.clone(),
-                namespace: sink.namespace.clone(),
-                token_file: sink.token_file.as_deref().map(|file| self.path(file)),
-                ca_file: sink.ca_file.as_deref().map(|file| self.path(file)),
+                own: VaultStore {
+                    address: sink.address.clone(),
+                    namespace: sink.namespace.clone(),
+                    token_file: sink.token_file.as_deref().map(|file| self.path(file)),
+                    ca_file: sink.ca_file.as_deref().map(|file| self.path(file)),
+                },
+                store: sink.store.clone(),
+                named: None,
             }),
             SecretSink::Kubernetes(sink) => Place::Kubernetes(KubernetesSink {
                 secret: sink.kubernetes.clone(),
                 key: sink.key.clone(),
-                namespace: sink.namespace.clone(),
-                server: sink.server.clone(),
-                token_file: sink.token_file.as_deref().map(|file| self.path(file)),
-                ca_file: sink.ca_file.as_deref().map(|file| self.path(file)),
+                own: KubernetesStore {
+                    server: sink.server.clone(),
+                    namespace: sink.namespace.clone(),
+                    token_file: sink.token_file.as_deref().map(|file| self.path(file)),
+                    ca_file: sink.ca_file.as_deref().map(|file| self.path(file)),
+                },
+                store: sink.store.clone(),
+                named: None,
             }),
         };
         let link = (sink.form() == KeyForm::Link).then(|| match access {

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostics;
 use crate::resource::Desired;
+use crate::secret::Stores;
 use crate::source::{Limits, Origin, SourceMap, decode, yaml};
 use discover::Found;
 
@@ -63,6 +64,8 @@ pub struct Options<'a> {
     pub overlay: Option<&'a str>,
     /// Whether [`Load::expanded`] is wanted.
     pub expanded: bool,
+    /// The stores of secrets that manifests may name; none: whatever they name is another run's business.
+    pub stores: Option<&'a Stores>,
 }
 
 /// Reads and checks all manifests under `paths`, without any overlay. `now` is in unix seconds.
@@ -137,7 +140,10 @@ fn finish(mut load: Load, found: Vec<Found>, paths: &[PathBuf], options: &Option
             load.desired.objects.entry(declared.address.clone()).or_insert(declared);
         }
     }
-    sinks::check(&load.desired, &documents, &load.sources, &mut load.diagnostics);
+    sinks::check(&load.desired, &documents, options.stores, &load.sources, &mut load.diagnostics);
+    if let Some(stores) = options.stores {
+        load.desired.name_stores(stores);
+    }
     // A form that is no pattern was told by the schema.
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
     let view = view::View::new(&load.desired, stack, &documents, &load.sources);

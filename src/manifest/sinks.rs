@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::parse::Document;
+use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::{Address, Desired, Kind};
-use crate::secret::{Place, Sink, Source, public_key};
+use crate::secret::{KubernetesStore, Place, Sink, Source, Stores, VaultStore, public_key};
 use crate::source::{SourceMap, Span, Target};
 
 /// What a secret is delivered into: something whole, or a part of something that several share.
@@ -29,6 +30,7 @@ struct Tenant<'a> {
 pub(super) fn check(
     desired: &Desired,
     documents: &[Document],
+    stores: Option<&Stores>,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) {
@@ -56,6 +58,7 @@ pub(super) fn check(
         for (index, sink) in sinks.iter().enumerate() {
             let at = format!("{list}/{index}");
             recipients(document, sink, &at, diagnostics);
+            store(document, sink, &at, stores, diagnostics);
             let Some(slot) = slot(sink) else { continue };
             let pointer = format!("{at}/{}", slot.field);
             let span = document.span(&pointer, Target::Value);
@@ -118,6 +121,53 @@ fn recipients(document: &Document, sink: &Sink, at: &str, diagnostics: &mut Diag
     }
 }
 
+/// A store is one that the operator names, and then all of it.
+fn store(
+    document: &Document,
+    sink: &Sink,
+    at: &str,
+    stores: Option<&Stores>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(name) = sink.store_name() else { return };
+    let own = match &sink.place {
+        Place::Vault(place) => place.own != VaultStore::default(),
+        // A namespace is part of the secret's name.
+        Place::Kubernetes(place) => {
+            let KubernetesStore { server, namespace: _, token_file, ca_file } = &place.own;
+            server.is_some() || token_file.is_some() || ca_file.is_some()
+        }
+        _ => false,
+    };
+    let pointer = format!("{at}/store");
+    let span = document.span(&pointer, Target::Value);
+    if own {
+        diagnostics.push(
+            Diagnostic::error(
+                Code::InvalidValue,
+                "a store that the operator describes cannot be described here as well",
+            )
+            .at(span, "")
+            .help("remove the address, files and namespace beside `store`, or `store` itself")
+            .pointer(pointer.clone()),
+        );
+    }
+    let Some(stores) = stores.filter(|stores| stores.get(name).is_none()) else { return };
+    let help = match nearest(name, stores.names()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("the stores are: {}", stores.names().collect::<Vec<_>>().join(", ")),
+    };
+    diagnostics.push(
+        Diagnostic::error(
+            Code::InvalidValue,
+            format!("`{name}` is not one of the stores of this run"),
+        )
+        .at(span, "")
+        .help(help)
+        .pointer(pointer),
+    );
+}
+
 fn excludes(a: &Option<(&'static str, String)>, b: &Option<(&'static str, String)>) -> bool {
     match (a, b) {
         // Two kinds of content in one thing destroy each other.
@@ -174,9 +224,10 @@ fn slot(sink: &Sink) -> Option<Slot> {
             let (mount, path) = (place.mount.trim_matches('/'), place.path.trim_matches('/'));
             Slot {
                 whole: format!(
-                    "vault {} {} {mount}/{path}",
-                    of(&place.address),
-                    of(&place.namespace)
+                    "vault {} {} {} {mount}/{path}",
+                    of(&place.store),
+                    of(&place.own.address),
+                    of(&place.own.namespace)
                 ),
                 part: Some(("vault", place.key.clone())),
                 field: "key",
@@ -186,9 +237,10 @@ fn slot(sink: &Sink) -> Option<Slot> {
             let of = |text: &Option<String>| text.clone().unwrap_or_default();
             Slot {
                 whole: format!(
-                    "kubernetes {} {} {}",
-                    of(&place.server),
-                    of(&place.namespace),
+                    "kubernetes {} {} {} {}",
+                    of(&place.store),
+                    of(&place.own.server),
+                    of(&place.own.namespace),
                     place.secret
                 ),
                 part: Some(("kubernetes", place.key.clone())),

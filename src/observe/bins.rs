@@ -1,4 +1,7 @@
 //! What was deleted and can still come back.
+//!
+//! A bin belongs to the account that held the object and is not part of any other account's answer, so that looking
+//! costs a call for each account in which something is missed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +12,6 @@ use super::Object;
 use crate::api::Reader;
 use crate::resource::{Address, Kind, Signer};
 
-/// The recycle bins that were looked into, by account and kind.
-///
-/// A bin belongs to the account that held the object and is not part of any other account's
-/// answer, so that looking costs a call for each account in which something is missed.
-#[derive(Debug, Clone, Default)]
-pub struct Bins(BTreeMap<(i64, Kind), Result<Vec<Buried>, String>>);
-
 /// An object in a recycle bin.
 #[derive(Debug, Clone)]
 pub struct Buried {
@@ -25,37 +21,21 @@ pub struct Buried {
     pub object: Object,
 }
 
-impl Bins {
-    /// What of `kind` lies in the bin of `account`, or why that is not known; `None` if nobody
-    /// looked.
-    pub fn get(&self, account: i64, kind: Kind) -> Option<&Result<Vec<Buried>, String>> {
-        self.0.get(&(account, kind))
-    }
-
-    /// The bins that could not be read, and why.
-    pub fn unknown(&self) -> impl Iterator<Item = (i64, Kind, &str)> {
-        let failed = self.0.iter().filter_map(|(place, bin)| Some((place, bin.as_ref().err()?)));
-        failed.map(|((account, kind), reason)| (*account, *kind, reason.as_str()))
-    }
-}
-
 /// Looks for objects of the given kinds in the bins of the given accounts.
-pub async fn bins(
+pub(super) async fn bins(
     reader: &Reader,
-    places: BTreeSet<(i64, Kind)>,
+    places: &BTreeSet<(i64, Kind)>,
     own_account: i64,
     signer: &Signer,
-) -> Bins {
+) -> BTreeMap<(i64, Kind), Result<Vec<Buried>, String>> {
     let mut readings = JoinSet::new();
-    for (account, kind) in &places {
+    for (account, kind) in places {
         let (reader, account, kind) = (reader.clone(), *account, *kind);
         let header = (account != own_account).then_some(account);
         readings.spawn(async move { ((account, kind), reader.buried(header, kind).await) });
     }
-    let mut bins: BTreeMap<(i64, Kind), Result<Vec<Buried>, String>> = places
-        .into_iter()
-        .map(|place| (place, Err("reading was interrupted".to_owned())))
-        .collect();
+    let interrupted = || Err("reading was interrupted".to_owned());
+    let mut bins: BTreeMap<_, _> = places.iter().map(|place| (*place, interrupted())).collect();
     while let Some(joined) = readings.join_next().await {
         let Ok(((account, kind), records)) = joined else { continue };
         let buried = records.map_err(|error| error.to_string()).and_then(|records| {
@@ -67,7 +47,7 @@ pub async fn bins(
         });
         bins.insert((account, kind), buried);
     }
-    Bins(bins)
+    bins
 }
 
 fn buried(

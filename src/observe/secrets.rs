@@ -6,62 +6,59 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use super::{Actual, KeyState, Object};
+use super::questions::{PasswordQuestion, SinkQuestion};
 use crate::api::Reader;
-use crate::api::assumptions::PASSWORD_FORM;
-use crate::resource::{Address, Declared, Desired, Kind};
-use crate::secret::{PasswordForm, SecretString, Sink, Source, Spool, fingerprint};
-
-/// What is known of the secrets that the manifests mention, without the secrets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Secrets {
-    /// For every declared password, how it compares with the one that was last set.
-    pub passwords: BTreeMap<Address, Password>,
-    /// For every declared token with sinks, how they are filled.
-    pub sinks: BTreeMap<Address, SinkState>,
-    /// For tokens that were issued and not delivered, whether their keys can still be had.
-    pub keys: BTreeMap<i64, KeyState>,
-}
+use crate::resource::{Address, KeyNote};
+use crate::secret::{SecretString, Sink, Spool, Trust, error_chain, fingerprint};
 
 /// How a declared password compares with the one that was last set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
     /// None was set by us yet.
-    NeverSet,
+    NeverSet {
+        /// Why the source gives nothing here, as far as a plan can see.
+        trouble: Option<String>,
+    },
     /// It is the one that was last set.
     Unchanged,
     /// It is another one.
     Changed,
-    /// The source could not be asked.
+    /// The source gives nothing now, so that no run could set it.
+    Unavailable(String),
+    /// How it compares could not be told.
     Unknown(String),
+    /// The source was not asked, since only a manifest chose it.
+    Hidden(String),
 }
 
 /// How the sinks of a token are filled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkState {
-    /// Every sink holds the key.
-    Filled,
-    /// Some do not.
-    Lacking {
-        /// Those that do not.
-        sinks: Vec<Sink>,
-        /// Where the key is to be had.
-        from: KeyAt,
-        /// Whether nobody ever got the key: the token was made by a run that ended before it was delivered.
-        is_new: bool,
-    },
-    /// Whether they hold something could not be told.
-    Unknown(String),
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SinkState {
+    /// Those that lack the key.
+    pub lacking: Vec<Sink>,
+    /// Where the key is to be had for them.
+    pub from: KeyAt,
+    /// Whether nobody ever got the key: the token was made by a run that ended before it was delivered.
+    pub is_new: bool,
+    /// Whether one of them was seen to hold a key.
+    pub holds_key: bool,
+    /// What the mark should say of them: all hold the key, and it does not say so of all.
+    pub unnoted: Option<KeyNote>,
+    /// Why some could not tell what they hold.
+    pub trouble: Option<String>,
+    /// Those that were not looked at, each with the reason.
+    pub hidden: Vec<(Sink, String)>,
 }
 
 /// Where the key of an existing token is to be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum KeyAt {
     /// A run that could not deliver it left it in the spool.
     Spool,
     /// Another sink of the token holds it.
     Sink(Box<Sink>),
     /// The platform gives it again.
+    #[default]
     Platform,
     /// Nobody gives it again.
     Nowhere,
@@ -78,102 +75,84 @@ impl std::fmt::Display for KeyAt {
     }
 }
 
-/// Whether programs that manifests name may be run to get a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Programs {
-    /// They may: `apply` and `watch`.
-    Run,
-    /// They may not: `plan` executes nothing that comes from a repository.
-    Leave,
-}
-
-/// Compares the declared secrets with what marks and sinks tell of them, and finds out where keys are that are not where
-/// they belong.
-pub async fn secrets(
-    desired: &Desired,
-    actual: &Actual,
-    programs: Programs,
-    reader: &Reader,
-    spool: &Spool,
-) -> Secrets {
-    let mut secrets = Secrets::default();
+/// Compares declared passwords with what marks remember of the last ones.
+pub(super) async fn passwords(
+    questions: BTreeMap<Address, PasswordQuestion>,
+    trust: &Trust,
+) -> BTreeMap<Address, Password> {
+    let interrupted = || Password::Unknown("the comparison was interrupted".to_owned());
+    let mut passwords: BTreeMap<_, _> =
+        questions.keys().map(|address| (address.clone(), interrupted())).collect();
     let mut comparisons = JoinSet::new();
-    let mut readings = JoinSet::new();
-    for (address, declared) in &desired.objects {
-        if let Some(credentials) = &declared.credentials
-            && let Some(source) = credentials.password.clone()
-        {
-            let form = credentials.form.unwrap_or(PASSWORD_FORM);
-            let known = last_fingerprint(actual, &desired.stack, declared);
-            let address = address.clone();
-            comparisons
-                .spawn(async move { (address, compare(&source, form, known, programs).await) });
-        }
-        if !declared.deliver.is_empty() {
-            let token = token_of(actual, &desired.stack, declared);
-            let note = token.and_then(|token| token.mark_of(&desired.stack)?.key.clone());
-            let (id, sinks) = (token.map(|token| token.id), declared.deliver.clone());
-            let address = address.clone();
-            readings.spawn(async move { (address, id, sinks::look(&sinks, note, programs).await) });
-        }
-    }
-    let mut lacking = Vec::new();
-    while let Some(joined) = readings.join_next().await {
-        match joined {
-            Ok((address, id, sinks::Look::Lacking(missing))) => {
-                lacking.push((address, id, missing))
-            }
-            Ok((address, _, sinks::Look::Settled(state))) => {
-                secrets.sinks.insert(address, state);
-            }
-            Err(_) => {}
-        }
-    }
-    for (address, state) in sinks::find(lacking, reader, spool).await {
-        secrets.sinks.insert(address, state);
+    for (address, question) in questions {
+        let trust = trust.clone();
+        comparisons.spawn(async move { (address, compare(question, &trust).await) });
     }
     while let Some(joined) = comparisons.join_next().await {
-        if let Ok((address, state)) = joined {
-            secrets.passwords.insert(address, state);
+        if let Ok((address, password)) = joined {
+            passwords.insert(address, password);
         }
     }
-    secrets
+    passwords
 }
 
-/// The token that a manifest describes, as far as that can be told without planning.
-fn token_of<'a>(actual: &'a Actual, stack: &str, declared: &Declared) -> Option<&'a Object> {
-    let bound = declared.bound_id.and_then(|id| actual.get(Kind::Token, id));
-    // Of several generations the newest is the one whose key is in the sinks.
-    let number = |object: &&Object| {
-        object.mark_of(stack).and_then(|mark| mark.generation).map_or(1, |it| it.number)
+/// Finds out how sinks are filled, and where keys are that are not where they belong.
+pub(super) async fn sink_states(
+    questions: BTreeMap<Address, SinkQuestion>,
+    trust: &Trust,
+    reader: &Reader,
+    spool: &Spool,
+) -> BTreeMap<Address, SinkState> {
+    let unknown = || SinkState {
+        trouble: Some("looking at its sinks was interrupted".to_owned()),
+        ..SinkState::default()
     };
-    let of_mark = actual.of_kind(Kind::Token).filter(|object| is_of(object, stack, declared));
-    of_mark.max_by_key(number).or(bound)
-}
-
-fn is_of(object: &Object, stack: &str, declared: &Declared) -> bool {
-    object.mark_of(stack).is_some_and(|mark| {
-        mark.address == declared.address || Some(&mark.address) == declared.moved_from.as_ref()
-    })
-}
-
-fn last_fingerprint(actual: &Actual, stack: &str, declared: &Declared) -> Option<String> {
-    let object = actual.of_kind(Kind::Subaccount).find(|object| is_of(object, stack, declared))?;
-    object.mark_of(stack)?.password.clone()
-}
-
-async fn compare(
-    source: &Source,
-    form: PasswordForm,
-    known: Option<String>,
-    programs: Programs,
-) -> Password {
-    let Some(known) = known else {
-        return Password::NeverSet;
-    };
-    if programs == Programs::Leave && !source.is_passive() {
-        return Password::Unknown(format!("{source} is not run by a plan"));
+    let mut states: BTreeMap<_, _> =
+        questions.keys().map(|address| (address.clone(), unknown())).collect();
+    let mut looks = JoinSet::new();
+    for (address, question) in questions {
+        let trust = trust.clone();
+        looks.spawn(async move {
+            let look = sinks::look(&question.sinks, question.note, &trust).await;
+            (address, question.id, look)
+        });
     }
+    let mut lacking = Vec::new();
+    while let Some(joined) = looks.join_next().await {
+        let Ok((address, id, look)) = joined else { continue };
+        match look.is_lacking() {
+            true => lacking.push((address, id, look)),
+            false => {
+                states.insert(address, look.state(KeyAt::Platform));
+            }
+        }
+    }
+    states.extend(sinks::find(lacking, reader, spool).await);
+    states
+}
+
+async fn compare(question: PasswordQuestion, trust: &Trust) -> Password {
+    let PasswordQuestion { source, form, known } = question;
+    if let Some(reason) = source.hidden_from(trust) {
+        return match known {
+            Some(_) => Password::Hidden(format!("{source} was not read: {reason}")),
+            None => Password::NeverSet { trouble: None },
+        };
+    }
+    let Some(known) = known else {
+        // A program is run once, when its answer is needed.
+        if !source.is_passive() {
+            return Password::NeverSet { trouble: None };
+        }
+        return match (source.read().await, trust) {
+            (Ok(_), _) => Password::NeverSet { trouble: None },
+            (Err(error), Trust::Reviewed) => Password::Unavailable(error_chain(&error)),
+            // A plan is often made where the secrets are not.
+            (Err(error), Trust::Unreviewed(_)) => {
+                Password::NeverSet { trouble: Some(error_chain(&error)) }
+            }
+        };
+    };
     match source.read().await {
         Err(error) => Password::Unknown(error.to_string()),
         Ok(None) => Password::Unknown(format!(

@@ -1,17 +1,16 @@
 //! What the platform still tells of objects that are gone, and of keys that did not arrive.
 //!
-//! Asked only when a first plan has a use for it: a run that finds everything in place asks nothing.
+//! Asked only when a plan has a use for it: a run that finds everything in place asks nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::OWN_APP;
+use super::questions::Missed;
 use crate::api::{Deletion, Reader};
 use crate::resource::{Address, Kind, Lifetime, Mark, Signer};
-use crate::secret::Sink;
-
-/// Our own pruning is told from the deletions of others by what the caller calls itself.
-const OWN_APP: &str = "flespi-gitops/";
+use crate::secret::{Sink, Spool, Trust};
 
 /// The most accounts whose logs are read only to tell why something is not there.
 const MOST_ACCOUNTS: usize = 20;
@@ -59,41 +58,23 @@ pub enum KeyState {
     Unknown(String),
 }
 
-/// What a first plan has to know.
-#[derive(Debug, Clone, Default)]
-pub struct Questions {
-    /// Tokens and subaccounts that it would make, and the accounts that would hold them.
-    pub absent: Vec<(Address, i64)>,
-    /// Of these, where the answer decides whether anything is made at all.
-    pub matters: BTreeSet<Address>,
-    /// Tokens that were issued and not delivered, with their sinks.
-    pub undelivered: Vec<(i64, Vec<Sink>)>,
-}
-
-impl Questions {
-    /// Whether there is nothing to ask.
-    pub fn is_empty(&self) -> bool {
-        self.absent.is_empty() && self.undelivered.is_empty()
-    }
-}
-
-/// What became of `absent` objects of `stack`, as far as the logs of their accounts say it.
+/// What became of objects of `stack` that are not there, as far as the logs of their accounts say it.
 pub(super) async fn fates(
     reader: &Reader,
     signer: &Signer,
     stack: &str,
     own_account: i64,
-    questions: &Questions,
-) -> BTreeMap<Address, Fate> {
+    missed: &BTreeMap<Address, Missed>,
+) -> BTreeMap<Address, Option<Fate>> {
     let mut by_account: BTreeMap<(i64, Kind), Vec<&Address>> = BTreeMap::new();
-    for (address, owner) in &questions.absent {
+    for (address, Missed { owner, .. }) in missed {
         by_account.entry((*owner, address.kind)).or_default().push(address);
     }
-    let mut fates = BTreeMap::new();
+    let mut fates: BTreeMap<_, _> = missed.keys().map(|address| (address.clone(), None)).collect();
     let mut left = MOST_ACCOUNTS;
     for ((owner, kind), addresses) in by_account {
-        let matters = addresses.iter().any(|address| questions.matters.contains(*address));
-        if left == 0 && !matters {
+        let matters = |address: &&Address| missed.get(*address).is_some_and(|it| it.matters);
+        if left == 0 && !addresses.iter().any(matters) {
             continue;
         }
         left = left.saturating_sub(1);
@@ -108,13 +89,13 @@ pub(super) async fn fates(
                     let of_it = marked.iter().filter(|(mark, _)| mark.address == *address);
                     // What was deleted as superseded is not what is missed now.
                     let last = of_it.max_by_key(|(mark, deletion)| (mark.number(), deletion.at));
-                    fates.extend(last.map(|(mark, it)| (address.clone(), fate(mark, it))));
+                    fates.insert(address.clone(), last.map(|(mark, it)| fate(mark, it)));
                 }
             }
             Err(error) => {
                 tracing::info!(account = owner, "the log could not be read: {error}");
                 for address in addresses {
-                    fates.insert(address.clone(), Fate::Unread(error.to_string()));
+                    fates.insert(address.clone(), Some(Fate::Unread(error.to_string())));
                 }
             }
         }
@@ -148,15 +129,21 @@ fn fate(mark: &Mark, deletion: &Deletion) -> Fate {
 /// Whether the keys of tokens that were issued and not delivered can still be had.
 pub(super) async fn keys(
     reader: &Reader,
-    undelivered: &[(i64, Vec<Sink>)],
+    undelivered: &BTreeMap<i64, Vec<Sink>>,
+    trust: &Trust,
+    spool: &Spool,
 ) -> BTreeMap<i64, KeyState> {
-    let ids: Vec<i64> = undelivered.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<i64> = undelivered.keys().copied().collect();
+    if ids.is_empty() {
+        return BTreeMap::new();
+    }
     let given = reader.keys(&ids).await;
     let mut states = BTreeMap::new();
     for (id, sinks) in undelivered {
         let state = match &given {
             Ok(keys) if keys.contains_key(id) => KeyState::There,
-            Ok(_) => held(reader, *id, sinks).await,
+            _ if matches!(spool.get(*id).await, Ok(Some(_))) => KeyState::There,
+            Ok(_) => held(reader, *id, sinks, trust).await,
             Err(error) => KeyState::Unknown(error.to_string()),
         };
         states.insert(*id, state);
@@ -165,8 +152,13 @@ pub(super) async fn keys(
 }
 
 /// Whether a sink holds the key of token `id`; the platform tells whose key it is.
-async fn held(reader: &Reader, id: i64, sinks: &[Sink]) -> KeyState {
+async fn held(reader: &Reader, id: i64, sinks: &[Sink], trust: &Trust) -> KeyState {
+    let mut hidden = None;
     for sink in sinks {
+        if let Some(reason) = sink.hidden_from(trust) {
+            hidden = Some(format!("{sink} was not looked at: {reason}"));
+            continue;
+        }
         let held = match sink.read().await {
             Ok(held) => held.secret(),
             Err(error) => return KeyState::Unknown(error.to_string()),
@@ -179,5 +171,5 @@ async fn held(reader: &Reader, id: i64, sinks: &[Sink]) -> KeyState {
             Err(error) => return KeyState::Unknown(error.to_string()),
         }
     }
-    KeyState::Lost
+    hidden.map_or(KeyState::Lost, KeyState::Unknown)
 }

@@ -1,8 +1,10 @@
 //! Which declared object is which object on the platform.
 //!
 //! Identity is `metadata.id` or the mark, in that order; the name that people see only serves to
-//! notice that something unmarked is in the way. Accounts are bound from the top down, so an
-//! object is only ever looked for in the account that its owner was bound to.
+//! notice that something else is in the way. Accounts are bound from the top down, so an
+//! object is only ever looked for in the account that its owner was bound to. What is sure is bound first: whatever no
+//! manifest was bound to may be what is missed elsewhere, since marks and names can be changed by whoever works in an
+//! account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +12,8 @@ use serde_json::Value;
 
 use super::generations;
 use super::index::Index;
-use crate::observe::{Actual, Bins, Buried, Object};
+use crate::api::assumptions::RESTORABLE;
+use crate::observe::{Actual, Answers, Buried, Object};
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind};
 
 /// How an object was recognised.
@@ -39,6 +42,8 @@ pub(super) enum Binding<'a> {
     Restorable(&'a Buried),
     /// It is in an account, or in one above it, that comes back first.
     Waiting(Address),
+    /// That depends on what lies in a recycle bin, into which nobody looked yet.
+    Open,
     /// It cannot be told, or must not be touched.
     Blocked(String),
     /// Marks contradict each other, and these objects are what they are about.
@@ -54,6 +59,8 @@ pub(super) struct Bindings<'a> {
     paths: BTreeMap<i64, BTreeSet<AccountPath>>,
     /// Tokens that the bound one follows, oldest first.
     predecessors: BTreeMap<&'a Address, Vec<&'a Object>>,
+    /// The recycle bins that have to be looked into before everything is bound.
+    pub(super) open_bins: BTreeSet<(i64, Kind)>,
 }
 
 impl<'a> Bindings<'a> {
@@ -61,9 +68,9 @@ impl<'a> Bindings<'a> {
         self.by_address.get(address)
     }
 
-    /// Whether marks inside the bound account may say that they are in `path`.
-    pub(super) fn is_path_of(&self, account: i64, path: &AccountPath) -> bool {
-        self.paths.get(&account).is_some_and(|paths| paths.contains(path))
+    /// Every path that marks inside a bound account may use.
+    pub(super) fn paths_of(&self, account: i64) -> Option<&BTreeSet<AccountPath>> {
+        self.paths.get(&account)
     }
 
     /// The account that a path leads to, if it is there.
@@ -97,11 +104,15 @@ impl<'a> Bindings<'a> {
 }
 
 /// Binds everything that is declared.
-pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual, bins: &'a Bins) -> Bindings<'a> {
+pub(super) fn bind<'a>(
+    desired: &'a Desired,
+    actual: &'a Actual,
+    answers: &'a Answers,
+) -> Bindings<'a> {
     let mut binder = Binder {
         desired,
         actual,
-        bins,
+        answers,
         index: Index::new(actual, &desired.stack),
         left: desired.objects.values().filter_map(|d| d.moved_from.as_ref()).collect(),
         accounts: BTreeMap::new(),
@@ -110,6 +121,7 @@ pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual, bins: &'a Bins)
             by_object: BTreeMap::new(),
             paths: BTreeMap::new(),
             predecessors: BTreeMap::new(),
+            open_bins: BTreeSet::new(),
         },
     };
     let root = Account::Is(actual.identity.account, BTreeSet::from([AccountPath::root()]));
@@ -117,16 +129,13 @@ pub(super) fn bind<'a>(desired: &'a Desired, actual: &'a Actual, bins: &'a Bins)
 
     let mut subaccounts: Vec<&Declared> =
         desired.objects.values().filter(|d| d.address.kind == Kind::Subaccount).collect();
-    subaccounts.sort_by_key(|declared| declared.address.account.depth());
-    for declared in subaccounts {
-        let binding = binder.bind_one(declared);
-        binder.note_account(declared, &binding);
-        binder.note(declared, binding);
+    let depth = |declared: &&Declared| declared.address.account.depth();
+    subaccounts.sort_by_key(depth);
+    for level in subaccounts.chunk_by(|a, b| depth(a) == depth(b)) {
+        binder.bind_all(level);
     }
-    for declared in desired.objects.values().filter(|d| d.address.kind != Kind::Subaccount) {
-        let binding = binder.bind_one(declared);
-        binder.note(declared, binding);
-    }
+    let others = desired.objects.values().filter(|d| d.address.kind != Kind::Subaccount);
+    binder.bind_all(&others.collect::<Vec<_>>());
     binder.bindings
 }
 
@@ -140,14 +149,25 @@ enum Account {
     ToBeMade,
     /// An account that comes back from the recycle bin, as this address.
     Returning(Address),
+    /// It may come back from a recycle bin into which nobody looked yet.
+    Open,
     /// Not known.
     Blocked(String),
 }
 
+/// What is known of a declared object by its id or mark.
+enum Certainty<'a> {
+    /// All there is to know.
+    Sure(Binding<'a>),
+    /// Nothing in this account carries its mark.
+    NothingMarked(i64),
+}
+use Certainty::{NothingMarked, Sure};
+
 struct Binder<'a> {
     desired: &'a Desired,
     actual: &'a Actual,
-    bins: &'a Bins,
+    answers: &'a Answers,
     index: Index<'a>,
     /// Addresses that some manifest says its object has left.
     left: BTreeSet<&'a Address>,
@@ -156,6 +176,40 @@ struct Binder<'a> {
 }
 
 impl<'a> Binder<'a> {
+    /// Binds declared objects whose owners are bound: what is sure first, and with that known, the rest.
+    fn bind_all(&mut self, declared: &[&'a Declared]) {
+        let mut unsure = Vec::new();
+        for declared in declared {
+            match self.bind_surely(declared) {
+                Sure(binding) => self.conclude(declared, binding),
+                NothingMarked(owner) => unsure.push((*declared, owner)),
+            }
+        }
+        for (declared, owner) in unsure {
+            let binding = self.by_label(declared, owner);
+            let binding = match (binding, self.accounts.get(&declared.address.account)) {
+                (Binding::Absent, Some(Account::Is(_, paths))) => {
+                    let was = |buried: &Buried| self.was(buried, declared, paths);
+                    self.in_bin(declared, owner, was).unwrap_or(Binding::Absent)
+                }
+                (binding, _) => binding,
+            };
+            self.conclude(declared, binding);
+        }
+    }
+
+    fn conclude(&mut self, declared: &'a Declared, binding: Binding<'a>) {
+        if let Binding::Open = binding
+            && let Some(Account::Is(owner, _)) = self.accounts.get(&declared.address.account)
+        {
+            self.bindings.open_bins.insert((*owner, declared.address.kind));
+        }
+        if declared.address.kind == Kind::Subaccount {
+            self.note_account(declared, &binding);
+        }
+        self.note(declared, binding);
+    }
+
     fn note(&mut self, declared: &'a Declared, binding: Binding<'a>) {
         let mut binding = binding;
         let mut older = Vec::new();
@@ -198,6 +252,7 @@ impl<'a> Binder<'a> {
             Binding::Absent => Account::ToBeMade,
             Binding::Restorable(_) => Account::Returning(declared.address.clone()),
             Binding::Waiting(account) => Account::Returning(account.clone()),
+            Binding::Open => Account::Open,
             Binding::Blocked(_) | Binding::Disputed(..) => {
                 Account::Blocked(format!("its account {} is blocked", declared.address))
             }
@@ -205,33 +260,38 @@ impl<'a> Binder<'a> {
         self.accounts.insert(path, account);
     }
 
-    fn bind_one(&self, declared: &Declared) -> Binding<'a> {
+    fn bind_surely(&self, declared: &Declared) -> Certainty<'a> {
         let kind = declared.address.kind;
         if let Some(reason) = self.actual.unknown.get(&kind) {
-            return Binding::Blocked(format!("{} could not be read: {reason}", kind.collection()));
+            let reason = format!("{} could not be read: {reason}", kind.collection());
+            return Sure(Binding::Blocked(reason));
         }
         let (owner, paths) = match self.accounts.get(&declared.address.account) {
             Some(Account::Is(id, paths)) => (*id, paths),
-            Some(Account::ToBeMade) => return Binding::Absent,
-            Some(Account::Returning(account)) => return Binding::Waiting(account.clone()),
-            Some(Account::Blocked(reason)) => return Binding::Blocked(reason.clone()),
-            None => return Binding::Blocked("its account is not declared".to_owned()),
+            Some(Account::ToBeMade) => return Sure(Binding::Absent),
+            Some(Account::Returning(account)) => return Sure(Binding::Waiting(account.clone())),
+            Some(Account::Open) => return Sure(Binding::Open),
+            Some(Account::Blocked(reason)) => return Sure(Binding::Blocked(reason.clone())),
+            None => return Sure(Binding::Blocked("its account is not declared".to_owned())),
         };
         match declared.bound_id {
             Some(id) if self.actual.get(kind, id).is_none() => {
-                self.in_bin(declared, owner, |buried| buried.object.id == id).unwrap_or_else(|| {
-                    Binding::Blocked(format!(
-                        "metadata.id names {kind} {id}, and the platform has none; take the line \
-                         out to have it created"
-                    ))
+                let returns = self.in_bin(declared, owner, |buried| buried.object.id == id);
+                // The next generation of a token has another id.
+                let newest = self.successor(declared, owner);
+                Sure(match (newest, returns) {
+                    (Some(newest), _) => Binding::Found(newest, How::Mark),
+                    (None, Some(binding)) => binding,
+                    (None, None) => Binding::Blocked(format!(
+                        "metadata.id names {kind} {id}, and the platform has none; remove the line \
+                         to have it created"
+                    )),
                 })
             }
-            Some(id) => self.by_id(declared, owner, id),
+            Some(id) => Sure(self.by_id(declared, owner, id)),
             None => match self.by_mark(declared, owner, paths) {
-                Binding::Absent => self
-                    .in_bin(declared, owner, |buried| self.was(buried, declared, paths))
-                    .unwrap_or(Binding::Absent),
-                binding => binding,
+                Binding::Absent => NothingMarked(owner),
+                binding => Sure(binding),
             },
         }
     }
@@ -248,9 +308,13 @@ impl<'a> Binder<'a> {
             return None;
         }
         let kind = declared.address.kind;
-        let records = match self.bins.get(owner, kind)? {
-            Ok(records) => records,
-            Err(reason) => {
+        if !RESTORABLE.contains(&kind) {
+            return None;
+        }
+        let records = match self.answers.bins.get(&(owner, kind)) {
+            None => return Some(Binding::Open),
+            Some(Ok(records)) => records,
+            Some(Err(reason)) => {
                 return Some(Binding::Blocked(format!(
                     "it is not there, and whether it lies in the recycle bin could not be read: \
                      {reason}"
@@ -287,7 +351,7 @@ impl<'a> Binder<'a> {
         let Address { kind, account: _, name } = &declared.address;
         let stack = &self.desired.stack;
         paths.iter().any(|path| buried.was(stack, &Address::new(*kind, path.clone(), name)))
-            || self.old_address(declared).is_some_and(|old| buried.was(stack, old))
+            || self.old_addresses(declared, paths).iter().any(|old| buried.was(stack, old))
     }
 
     fn by_id(&self, declared: &Declared, owner: i64, id: i64) -> Binding<'a> {
@@ -328,41 +392,48 @@ impl<'a> Binder<'a> {
             let marked = self.index.marked(kind, owner, address).iter();
             marked.filter(|object| object.mark_of(&self.desired.stack).is_some()).copied().collect()
         };
-        let mut exact = ours(&declared.address);
-        if exact.iter().any(|object| self.has_arrived(object)) {
-            exact.retain(|object| self.has_arrived(object));
-        }
-        let mut moved = self.old_address(declared).map(&ours).unwrap_or_default();
-        moved.retain(|object| !self.has_arrived(object));
-        let below_renamed: Vec<&'a Object> = paths
-            .iter()
-            .filter(|path| **path != declared.address.account)
+        let mut own = ours(&declared.address);
+        let elsewhere = paths.iter().filter(|path| **path != declared.address.account);
+        let below_renamed: Vec<&'a Object> = elsewhere
             .flat_map(|path| ours(&Address::new(kind, path.clone(), &declared.address.name)))
             .collect();
-        for several in [&mut exact, &mut moved] {
+        let arrived = |object: &&'a Object| self.has_arrived(object);
+        if own.is_empty() || (!own.iter().any(arrived) && below_renamed.iter().any(arrived)) {
+            own = below_renamed;
+        }
+        if own.iter().any(arrived) {
+            own.retain(arrived);
+        }
+        let mut moved: Vec<&'a Object> =
+            self.old_addresses(declared, paths).iter().flat_map(&ours).collect();
+        moved.retain(|object| !self.has_arrived(object));
+        for several in [&mut own, &mut moved] {
             if let Some((newest, _)) = generations::line(several, &self.desired.stack) {
                 *several = vec![newest];
             }
         }
-        let is_left = self.left.contains(&declared.address);
-        let exact_leaves = exact.iter().all(|object| !self.has_arrived(object) && is_left);
-        match (exact.as_slice(), moved.as_slice(), below_renamed.as_slice()) {
+        let is_left = self.is_left(&declared.address, paths);
+        let own_leaves = own.iter().all(|object| !self.has_arrived(object) && is_left);
+        let how = |object: &Object| {
+            let mark = object.mark_of(&self.desired.stack);
+            let is_exact = mark.is_some_and(|mark| mark.address == declared.address);
+            if is_exact { How::Mark } else { How::OldMark }
+        };
+        match (own.as_slice(), moved.as_slice()) {
+            ([], []) => Binding::Absent,
+            ([object], []) => Binding::Found(object, how(object)),
             // In an exchange of names what carries the new one is about to leave it.
-            (_, [object], _) if exact_leaves => Binding::Found(object, How::OldMark),
-            ([object], [], _) => Binding::Found(object, How::Mark),
+            (_, [object]) if own_leaves => Binding::Found(object, How::OldMark),
             // Of one token that is renamed in the middle of its rotation, one generation has arrived.
-            ([here], [there], []) if self.is_line(here, there) => {
+            ([here], [there]) if self.is_line(here, there) => {
                 let number = |object| generations::number(object, &self.desired.stack);
                 match number(here) > number(there) {
-                    true => Binding::Found(here, How::Mark),
+                    true => Binding::Found(here, how(here)),
                     false => Binding::Found(there, How::OldMark),
                 }
             }
-            ([], [], [object]) => Binding::Found(object, How::OldMark),
-            ([], [], []) => self.by_label(declared, owner),
-            (exact, moved, below) => {
-                let all = exact.iter().chain(moved).chain(below);
-                let ids: BTreeSet<i64> = all.map(|object| object.id).collect();
+            (own, moved) => {
+                let ids: BTreeSet<i64> = own.iter().chain(moved).map(|object| object.id).collect();
                 let ids: Vec<i64> = ids.into_iter().collect();
                 Binding::Disputed(
                     format!(
@@ -400,15 +471,14 @@ impl<'a> Binder<'a> {
         if newest.kind != Kind::Token || number == 1 {
             return Vec::new();
         }
-        let Some(Account::Is(_, paths)) = self.accounts.get(&declared.address.account) else {
-            return Vec::new();
-        };
-        let addresses = paths
+        let Some(paths) = self.paths(&declared.address.account) else { return Vec::new() };
+        let is_left = self.is_left(&declared.address, paths);
+        let own = paths
             .iter()
-            .map(|path| Address::new(Kind::Token, path.clone(), &declared.address.name))
-            .chain(self.old_address(declared).cloned());
-        let marked = addresses.flat_map(|address| {
-            let is_left = self.left.contains(&address) && address == declared.address;
+            .map(|path| Address::new(Kind::Token, path.clone(), &declared.address.name));
+        let own = own.map(|address| (address, is_left));
+        let old = self.old_addresses(declared, paths).into_iter().map(|address| (address, false));
+        let marked = own.chain(old).flat_map(|(address, is_left)| {
             let marked = self.index.marked(Kind::Token, newest.owner, &address).to_vec();
             // What is about to leave the address is another token.
             marked.into_iter().filter(move |object| !is_left || self.has_arrived(object))
@@ -426,22 +496,51 @@ impl<'a> Binder<'a> {
         older
     }
 
-    /// The address under which a renamed object is still to be looked for. A manifest that took
-    /// over the old address keeps what is there, unless that is renamed in its turn.
-    fn old_address<'d>(&self, declared: &'d Declared) -> Option<&'d Address> {
-        let old = declared.moved_from.as_ref()?;
-        match self.desired.objects.get(old) {
-            Some(successor) if successor.moved_from.is_none() => None,
-            _ => Some(old),
+    /// The addresses under which a renamed object is still to be looked for, if marks in its account may use `paths`. A
+    /// manifest that took over the old address keeps what is there, unless that is renamed in its turn.
+    fn old_addresses(&self, declared: &Declared, paths: &BTreeSet<AccountPath>) -> Vec<Address> {
+        let Some(old) = &declared.moved_from else { return Vec::new() };
+        let account = &declared.address.account;
+        let (now, old) = match paths.contains(&old.account) {
+            // The account may be called otherwise now, and the manifest may call it so or so.
+            true => {
+                let named = |path: &AccountPath| Address::new(old.kind, path.clone(), &old.name);
+                (named(account), paths.iter().map(named).collect())
+            }
+            false => (old.clone(), vec![old.clone()]),
+        };
+        match self.desired.objects.get(&now) {
+            Some(successor) if successor.moved_from.is_none() => Vec::new(),
+            _ => old,
         }
+    }
+
+    /// Whether some manifest says that its object has left `address`, in whose account marks may use `paths`.
+    fn is_left(&self, address: &Address, paths: &BTreeSet<AccountPath>) -> bool {
+        let named = |path: &AccountPath| Address::new(address.kind, path.clone(), &address.name);
+        self.left.contains(address) || paths.iter().any(|path| self.left.contains(&named(path)))
     }
 
     /// Whether the object has been renamed already, as its manifest says.
     fn has_arrived(&self, object: &Object) -> bool {
         let Some(mark) = object.mark_of(&self.desired.stack) else { return false };
-        let declared = self.desired.objects.get(&mark.address);
+        let Address { kind, account, name } = &mark.address;
+        let account = match self.bindings.path_of(self.actual, object.owner) {
+            // The mark may be of a time when the account had another name.
+            Some(path) if self.paths(&path).is_some_and(|paths| paths.contains(account)) => path,
+            _ => account.clone(),
+        };
+        let declared = self.desired.objects.get(&Address::new(*kind, account, name));
         let moved_from = declared.and_then(|declared| declared.moved_from.as_ref());
         moved_from.is_some() && moved_from == mark.moved_from.as_ref()
+    }
+
+    /// Every path that marks inside an account may use, if it is bound.
+    fn paths(&self, account: &AccountPath) -> Option<&BTreeSet<AccountPath>> {
+        match self.accounts.get(account) {
+            Some(Account::Is(_, paths)) => Some(paths),
+            _ => None,
+        }
     }
 
     /// Nothing is marked: is something of that name in the way?
@@ -462,60 +561,62 @@ impl<'a> Binder<'a> {
         }
         let label = declared.fields.get(kind.label_field()).and_then(Value::as_str);
         let label = label.unwrap_or(&declared.address.name);
-        let called = self.index.labelled(kind, owner, label);
-        let unmarked = called.iter().filter(|object| !matches!(object.mark, Ok(Some(_))));
-        let same: Vec<&'a Object> = unmarked.copied().collect();
-        // Under another address of ours that no manifest has any more: renamed, or meddled with.
-        let renamed = called.iter().find(|object| {
-            object.mark_of(&self.desired.stack).is_some() && self.is_unclaimed(object)
-        });
-        if let (Some(object), []) = (renamed, same.as_slice())
-            && let Some(mark) = object.mark_of(&self.desired.stack)
-        {
-            return Binding::Disputed(
-                format!(
-                    "{kind} {} is called `{label}` and carries the mark of {old}, which no manifest \
-                     declares; if it was renamed, say so with `metadata: {{moved_from: {old}}}`",
-                    object.id,
-                    old = mark.address
-                ),
-                vec![object.id],
-            );
-        }
-        match same.as_slice() {
+        let called = self.index.labelled(kind, owner, label).iter();
+        let called: Vec<&'a Object> =
+            called.filter(|object| self.is_unclaimed(object)).copied().collect();
+        match called.as_slice() {
             [] => self.absent(declared, owner),
-            [object] if object.mark.is_err() => Binding::Blocked(format!(
-                "{kind} {} is called `{label}`, and {}; mend or remove the mark",
-                object.id,
-                object.mark.as_ref().err().map(ToString::to_string).unwrap_or_default()
-            )),
             [object] if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),
-            [object] if declared.lifecycle.adopt => Binding::Found(object, How::Adopted),
-            [object] => Binding::Blocked(format!(
-                "{kind} {id} is called `{label}` and nobody marked it; take it over with \
-                 `lifecycle: {{adopt: true}}` or `metadata: {{id: {id}}}`, or choose another name",
-                id = object.id
-            )),
+            [object] => match &object.mark {
+                Ok(None) if declared.lifecycle.adopt => Binding::Found(object, How::Adopted),
+                Ok(None) => Binding::Blocked(format!(
+                    "{kind} {id} is called `{label}` and carries no mark; take it over with \
+                     `lifecycle: {{adopt: true}}` or `metadata: {{id: {id}}}`, or choose another name",
+                    id = object.id
+                )),
+                _ => self.in_disguise(object, label),
+            },
             several => {
                 let ids: Vec<i64> = several.iter().map(|object| object.id).collect();
-                Binding::Blocked(format!(
+                let reason = format!(
                     "{} {} are all called `{label}`; say with `metadata.id` which one is meant",
                     kind.collection(),
                     words(&ids)
-                ))
+                );
+                match several.iter().all(|object| matches!(object.mark, Ok(None))) {
+                    true => Binding::Blocked(reason),
+                    false => Binding::Disputed(reason, ids),
+                }
             }
         }
     }
 
-    /// Whether no manifest of ours, and no other stack, lays claim to the object.
-    fn is_unclaimed(&self, object: &Object) -> bool {
-        match &object.mark {
-            Ok(Some(mark)) => {
-                mark.stack == self.desired.stack
-                    && !self.desired.objects.contains_key(&mark.address)
+    /// An object with the declared name and a mark that is not the declared one.
+    fn in_disguise(&self, object: &'a Object, label: &str) -> Binding<'a> {
+        let Object { kind, id, .. } = object;
+        let what = match &object.mark {
+            Ok(Some(mark)) if mark.stack != self.desired.stack => {
+                format!("carries the mark of {} in the stack `{}`", mark.address, mark.stack)
             }
-            Ok(None) | Err(_) => true,
-        }
+            Ok(Some(mark)) if !self.desired.objects.contains_key(&mark.address) => format!(
+                "carries the mark of {old}, which is not declared; if it was renamed, declare \
+                 `metadata: {{moved_from: {old}}}`",
+                old = mark.address
+            ),
+            Ok(Some(mark)) => format!("carries the mark of {}", mark.address),
+            Ok(None) => "carries no mark".to_owned(),
+            Err(problem) => format!("{problem}; correct the mark or remove it"),
+        };
+        let reason = format!(
+            "{kind} {id} is called `{label}`, and {what}; if it is the one, bind it with \
+             `metadata: {{id: {id}}}`"
+        );
+        Binding::Disputed(reason, vec![*id])
+    }
+
+    /// Whether no manifest was bound to the object.
+    fn is_unclaimed(&self, object: &Object) -> bool {
+        !self.bindings.by_object.contains_key(&(object.kind, object.id))
     }
 
     /// Nothing has the mark or the name. Whoever has a master token of a subaccount can take mark

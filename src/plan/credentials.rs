@@ -5,8 +5,20 @@ use serde_json::Value;
 use super::declared::Context;
 use super::diff;
 use super::step::{Action, Cause, Change, CredentialsEffect, Draft, Effect, Pending, StepId};
-use crate::observe::{Object, Password};
-use crate::resource::{Kind, Phase, Right};
+use crate::api::assumptions::{EMAIL_LINK_SECONDS, PASSWORD_FORM};
+use crate::observe::{Object, Password, PasswordQuestion};
+use crate::resource::{Applied, At, EmailRequest, Kind, Phase, Right};
+use crate::secret::Source;
+
+/// What marks and changes call the e-mail address of an account.
+pub const EMAIL_FIELD: &str = "credentials.email";
+
+/// A change of credentials, and why it is made.
+struct Wanted<T> {
+    value: T,
+    change: Change,
+    reason: String,
+}
 
 /// Adds the credentials step of a declared subaccount, if one is needed. `object` is the
 /// subaccount as it is, or `None` if this plan makes it.
@@ -23,79 +35,10 @@ pub(super) fn steps(
     if object.is_some() && !declared.lifecycle.allows(Right::Update) {
         return;
     }
-    let mut changes = Vec::new();
-    let mut reasons = Vec::new();
-    let cause = if object.is_some() { Cause::Edited } else { Cause::New };
-
-    let current = object.and_then(|object| object.fields.get("email")).and_then(Value::as_str);
-    let current = current.filter(|email| !email.is_empty());
-    let requested = object
-        .and_then(|object| object.mark_of(&context.desired.stack))
-        .and_then(|mark| mark.email_requested.as_deref());
-    let mut email = None;
-    if let Some(wanted) = &wanted.email {
-        // The part before the @ may be case-sensitive by the letter of the mail standard and is not
-        // by any provider's practice; a platform that stores lower case must not look like drift.
-        let is_current = current.is_some_and(|current| current.eq_ignore_ascii_case(wanted));
-        if is_current {
-        } else if requested == Some(wanted) {
-            draft.pending.push(Pending {
-                address: declared.address.clone(),
-                reason: format!(
-                    "e-mail {wanted} was asked for and waits until the link in the platform's \
-                     mail is followed"
-                ),
-            });
-        } else {
-            email = Some(wanted.clone());
-            reasons.push(match current {
-                Some(current) => format!("the e-mail is {current} and shall be {wanted}"),
-                None => format!("there is no e-mail yet and shall be {wanted}"),
-            });
-            changes.push(Change {
-                field: "credentials.email".to_owned(),
-                before: current.map_or(Value::Null, Value::from),
-                after: Value::from(wanted.as_str()),
-                cause,
-            });
-        }
-    }
-
-    let mut password = None;
-    if let Some(source) = &wanted.password {
-        let state = match object {
-            None => &Password::NeverSet,
-            Some(_) => {
-                context.secrets.passwords.get(&declared.address).unwrap_or(&Password::NeverSet)
-            }
-        };
-        let before = match state {
-            Password::Unchanged => None,
-            Password::Unknown(reason) => {
-                draft.notes.push(format!("{}: password not compared: {reason}", declared.address));
-                None
-            }
-            Password::NeverSet => {
-                reasons.push("no password was set by this stack yet".to_owned());
-                Some(Value::Null)
-            }
-            Password::Changed => {
-                reasons.push(format!("{source} gives another password than was last set"));
-                Some(Value::from("(another password)"))
-            }
-        };
-        if let Some(before) = before {
-            password = Some(source.clone());
-            changes.push(Change {
-                field: "credentials.password".to_owned(),
-                before,
-                after: Value::from(format!("(from {source})")),
-                cause,
-            });
-        }
-    }
-
-    if changes.is_empty() {
+    let email = wanted.email.as_deref().and_then(|wanted| email(context, object, wanted, draft));
+    let source = wanted.password.as_ref();
+    let password = source.and_then(|source| password(context, object, source, draft));
+    if email.is_none() && password.is_none() {
         return;
     }
     if let Some(reason) = context.actual.unknown.get(&Kind::Token) {
@@ -103,11 +46,16 @@ pub(super) fn steps(
             format!("credentials are set with a token, and tokens could not be read: {reason}");
         return context.block(draft, reason);
     }
+    let reasons = email.iter().map(|it| &*it.reason).chain(password.iter().map(|it| &*it.reason));
+    let reason = reasons.collect::<Vec<_>>().join("; ");
+    let (email, email_change) = email.map(|it| (it.value, it.change)).unzip();
+    let (password, password_change) = password.map(|it| (it.value, it.change)).unzip();
     let effect = CredentialsEffect {
         stack: context.desired.stack.clone(),
         owner: context.owner_id(),
         id: object.map(|object| object.id),
         metadata: object.map(|object| object.metadata.clone()).unwrap_or_default(),
+        email_before: current_email(object).unwrap_or_default().to_owned(),
         email,
         password,
         form: wanted.form,
@@ -115,8 +63,156 @@ pub(super) fn steps(
     let effect = Effect::Credentials(Box::new(effect));
     let mut step = context.step(Phase::Credentials, Action::Update, effect);
     step.needs = needs;
-    step.changes = changes;
-    step.reason = reasons.join("; ");
+    step.changes = email_change.into_iter().chain(password_change).collect();
+    step.reason = reason;
     step.relies_on = object.map(diff::found_fields).unwrap_or_default();
     draft.steps.push(step);
+}
+
+fn current_email(object: Option<&Object>) -> Option<&str> {
+    let email = object?.fields.get("email")?.as_str()?;
+    Some(email).filter(|email| !email.is_empty())
+}
+
+/// Whether two addresses are the same. The part before the @ may be case-sensitive by the letter of the mail standard
+/// and is not by any provider's practice; a platform that stores lower case must not look like drift.
+fn is_same(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
+/// An address as a mark remembers it.
+pub fn canonical_email(email: &str) -> Value {
+    Value::from(email.to_ascii_lowercase())
+}
+
+/// Whether the account has the declared e-mail, and its mark does not say that this is our doing: as after a run that
+/// was killed between the two writes.
+pub(super) fn is_unnoted(context: &Context<'_>, object: &Object, applied: &Applied) -> bool {
+    let current = current_email(Some(object)).unwrap_or_default();
+    object.mark_of(&context.desired.stack).is_some()
+        && has_email(context, object)
+        && applied.matches(EMAIL_FIELD, &canonical_email(current)) != Some(true)
+}
+
+/// Whether the account has the declared e-mail.
+pub(super) fn has_email(context: &Context<'_>, object: &Object) -> bool {
+    let wanted = context.declared.credentials.as_ref().and_then(|it| it.email.as_deref());
+    let current = current_email(Some(object));
+    wanted.zip(current).is_some_and(|(wanted, current)| is_same(wanted, current))
+}
+
+/// The e-mail address to ask for, if it is not there and not already on its way.
+fn email(
+    context: &Context<'_>,
+    object: Option<&Object>,
+    wanted: &str,
+    draft: &mut Draft,
+) -> Option<Wanted<String>> {
+    let declared = context.declared;
+    let current = current_email(object);
+    if current.is_some_and(|current| is_same(current, wanted)) {
+        return None;
+    }
+    let mark = object.and_then(|object| object.mark_of(&context.desired.stack));
+    let request = mark.and_then(|mark| mark.email_requested.as_ref());
+    let request = request.filter(|request| is_same(&request.address, wanted));
+    let was_applied = mark.is_some_and(|mark| {
+        mark.applied.matches(EMAIL_FIELD, &canonical_email(wanted)) == Some(true)
+    });
+    let there = current.unwrap_or("not set");
+    let is_untouched = |it: &&EmailRequest| is_same(&it.before, current.unwrap_or_default());
+    let (cause, reason) = match request {
+        Some(request) if is_untouched(&request) => {
+            let age = context.actual.time.now.saturating_sub(request.at);
+            if age < EMAIL_LINK_SECONDS || context.actual.time.doubt.is_some() {
+                draft.pending.push(Pending {
+                    address: declared.address.clone(),
+                    reason: format!(
+                        "e-mail {wanted} was requested {} and takes effect when the link in the \
+                         platform's mail is opened",
+                        At(request.at)
+                    ),
+                });
+                return None;
+            }
+            let since = At(request.at);
+            (
+                Cause::Edited,
+                format!("the link in the mail of {since} was not opened; requested again"),
+            )
+        }
+        Some(_) => (Cause::Drift, format!("the e-mail is {there}: it was changed elsewhere")),
+        None if was_applied => {
+            (Cause::Drift, format!("the e-mail is {there}: it was changed elsewhere"))
+        }
+        None if object.is_none() => (Cause::New, format!("the e-mail is {there}")),
+        None => (Cause::Edited, format!("the e-mail is {there}")),
+    };
+    let change = Change {
+        field: EMAIL_FIELD.to_owned(),
+        before: current.map_or(Value::Null, Value::from),
+        after: Value::from(wanted),
+        cause,
+    };
+    if let Some(object) = object
+        && let Some(drifted) = diff::left(declared, object, &change)
+    {
+        draft.leave(drifted);
+        return None;
+    }
+    let place = declared.field_origins.get(EMAIL_FIELD).unwrap_or(&declared.origin);
+    let reason = format!("{reason}, and {wanted} at {place}");
+    Some(Wanted { value: wanted.to_owned(), change, reason })
+}
+
+/// The password to set, if it is another one than was set last.
+fn password(
+    context: &Context<'_>,
+    object: Option<&Object>,
+    source: &Source,
+    draft: &mut Draft,
+) -> Option<Wanted<Source>> {
+    let declared = context.declared;
+    let Some(state) = context.answers.passwords.get(&declared.address) else {
+        let mark = object.and_then(|object| object.mark_of(&context.desired.stack));
+        let form = declared.credentials.as_ref().and_then(|it| it.form).unwrap_or(PASSWORD_FORM);
+        let known = mark.and_then(|mark| mark.password.clone());
+        let question = PasswordQuestion { source: source.clone(), form, known };
+        draft.questions.passwords.insert(declared.address.clone(), question);
+        return None;
+    };
+    let note = |reason: &str| format!("{}: password not compared: {reason}", declared.address);
+    let (before, reason) = match state {
+        Password::Unchanged => return None,
+        Password::Unknown(reason) => {
+            draft.notes.push(note(reason));
+            return None;
+        }
+        Password::Hidden(reason) => {
+            draft.notes.push(note(reason));
+            return None;
+        }
+        Password::Unavailable(reason) => {
+            context.block(draft, format!("its password cannot be set: {reason}"));
+            return None;
+        }
+        Password::NeverSet { trouble } => {
+            let trouble = trouble.iter().map(|trouble| {
+                format!("{}: apply cannot set the password where {trouble}", declared.address)
+            });
+            draft.notes.extend(trouble);
+            (Value::Null, "no password was set by this stack yet".to_owned())
+        }
+        Password::Changed => (
+            Value::from("(another password)"),
+            format!("{source} gives another password than was last set"),
+        ),
+    };
+    let change = Change {
+        field: "credentials.password".to_owned(),
+        before,
+        after: Value::from(format!("(from {source})")),
+        cause: if object.is_some() { Cause::Edited } else { Cause::New },
+    };
+    Some(Wanted { value: source.clone(), change, reason })
 }

@@ -10,15 +10,15 @@ use super::diff::{self, LIMIT_FIELD, limit_value};
 use super::generations;
 use super::rotate;
 use super::step::{
-    Action, Blocked, Cause, Change, Delivery, Disputed, Draft, Effect, MarkEdit, Refusal, Step,
-    StepId, UpdateEffect,
+    Action, Blocked, Cause, Change, Delivery, Disputed, Draft, Effect, Hidden, Holding, MarkEdit,
+    Refusal, Step, StepId, UpdateEffect,
 };
 use super::vanished::{self, Reissue};
 use crate::api::assumptions::DAYS_IN_BIN;
-use crate::observe::{Actual, Buried, KeyAt, Object, Secrets, SinkState};
+use crate::observe::{Actual, Answers, Buried, KeyAt, LastWriter, Object, SinkQuestion, SinkState};
 use crate::resource::canonical::canonical;
 use crate::resource::{
-    Address, Applied, Declared, Desired, Drift, Kind, MARK_PREFIX, Phase, Right,
+    Address, Applied, Declared, Desired, Drift, KeyNote, Kind, MARK_PREFIX, Phase, Right,
 };
 use crate::secret::Sink;
 
@@ -27,11 +27,11 @@ pub(super) fn steps(
     declared: &Declared,
     desired: &Desired,
     actual: &Actual,
-    secrets: &Secrets,
+    answers: &Answers,
     bindings: &Bindings<'_>,
     draft: &mut Draft,
 ) {
-    let context = Context { declared, desired, actual, secrets, bindings };
+    let context = Context { declared, desired, actual, answers, bindings };
     let before = draft.steps.len();
     match bindings.get(&declared.address) {
         Some(Binding::Found(object, how)) => context.found(object, *how, draft),
@@ -56,6 +56,8 @@ pub(super) fn steps(
             });
             return context.block(draft, reason.clone());
         }
+        // What becomes of it is decided when the recycle bin was looked into.
+        Some(Binding::Open) => return,
         None => return context.block(draft, "it was not looked for".to_owned()),
     }
     let is_blocked = draft.blocked.last().is_some_and(|b| b.address == declared.address);
@@ -67,7 +69,7 @@ pub(super) struct Context<'a> {
     pub(super) declared: &'a Declared,
     pub(super) desired: &'a Desired,
     pub(super) actual: &'a Actual,
-    pub(super) secrets: &'a Secrets,
+    pub(super) answers: &'a Answers,
     pub(super) bindings: &'a Bindings<'a>,
 }
 
@@ -91,6 +93,7 @@ impl Context<'_> {
             source: Some(self.declared.origin.clone()),
             changes: Vec::new(),
             needs: Vec::new(),
+            holds: Holding::default(),
             relies_on: BTreeMap::new(),
             effect,
         }
@@ -115,16 +118,38 @@ impl Context<'_> {
         self.bindings.account(self.actual, &self.declared.address.account)
     }
 
+    /// What the object's mark says was applied last.
+    fn applied(&self, object: &Object) -> Applied {
+        let mark = object.mark_of(&self.desired.stack);
+        mark.map(|mark| mark.applied.clone()).unwrap_or_default()
+    }
+
     fn mark_edit(&self, object: &Object) -> MarkEdit {
+        let email = self.declared.credentials.as_ref().and_then(|it| it.email.as_deref());
+        let has_email = email.is_some() && credentials::has_email(self, object);
         MarkEdit {
+            email: email.filter(|_| has_email).map(credentials::canonical_email),
             owner: object.owner,
             stack: self.desired.stack.clone(),
             address: self.declared.address.clone(),
             moved_from: self.declared.moved_from.clone(),
             protect: self.declared.lifecycle.keeps_forever(),
             applied: diff::applied_fields(self.declared),
+            key: self.unnoted_key(object),
             base: object.metadata.clone(),
         }
+    }
+
+    /// What the mark of a token should say of its key and does not.
+    fn unnoted_key(&self, object: &Object) -> Option<KeyNote> {
+        let is_newest = object.kind == Kind::Token
+            && !self
+                .bindings
+                .predecessors(&self.declared.address)
+                .iter()
+                .any(|it| it.id == object.id);
+        let state = self.answers.sinks.get(&self.declared.address).filter(|_| is_newest)?;
+        state.unnoted.clone()
     }
 
     /// The limit's id if it exists, and the step that makes it if it does not.
@@ -146,7 +171,7 @@ impl Context<'_> {
             Some(Binding::Waiting(account)) => {
                 Err(format!("its limit {limit} waits for {account} to come back"))
             }
-            Some(Binding::Absent | Binding::Restorable(_)) | None => {
+            Some(Binding::Absent | Binding::Restorable(_) | Binding::Open) | None => {
                 Err(format!("its limit {limit} is not there"))
             }
         }
@@ -154,6 +179,9 @@ impl Context<'_> {
 
     /// What comes back is compared in the pass after: only then can be told what it holds.
     fn restore(&self, buried: &Buried, draft: &mut Draft) {
+        if let Some(reason) = vanished::outlived(self) {
+            return self.block(draft, reason);
+        }
         let Some(fate) = vanished::may_return(self, draft) else { return };
         let Buried { record, object } = buried;
         let effect = Effect::Restore {
@@ -195,16 +223,20 @@ impl Context<'_> {
             Some(Ok(known)) => known,
             Some(Err(reason)) => return self.block(draft, reason),
         };
+        if let Some(reason) = vanished::outlived(self) {
+            return self.block(draft, reason);
+        }
         // One whose key nobody ever got was not taken away from anybody.
         let judged = match lost {
-            Some(_) => Some(Reissue { generation: None, words: None }),
+            Some(_) => Some(Reissue { generation: None, words: None, has_lapsed: false }),
             None => vanished::judge(self, draft),
         };
-        let Some(Reissue { generation, words }) = judged else { return };
+        let Some(Reissue { generation, words, has_lapsed }) = judged else { return };
         let mut effect = rotate::creation(self, self.owner_id(), generation);
         if let Effect::Create(effect) = &mut effect {
             effect.limit_id = limit_id;
             effect.instead_of = lost;
+            effect.follows_lapsed = has_lapsed;
         }
         let mut step = self.step(kind.phase(), Action::Create, effect);
         step.needs = self.account_needs(&declared.address.account);
@@ -292,9 +324,9 @@ impl Context<'_> {
         let declared = self.declared;
         let kind = declared.address.kind;
         let mark = object.mark_of(&self.desired.stack);
-        let applied = mark.map(|mark| mark.applied.clone()).unwrap_or_default();
+        let applied = self.applied(object);
 
-        let mut difference = diff::compare(declared, object, &applied);
+        let mut difference = self.compare(object, &applied, draft);
         difference.left.drain(..).for_each(|drifted| draft.leave(drifted));
         let keeps_forever = declared.lifecycle.keeps_forever();
         let protection_changed = mark.is_some_and(|mark| mark.protect != keeps_forever);
@@ -304,6 +336,10 @@ impl Context<'_> {
             _ if is_undelivered => None,
             Ok(delivery) => delivery,
             Err(Undeliverable::Fresh) => return self.create_instead_of(Some(object.id), draft),
+            Err(Undeliverable::Overwritten(why)) => {
+                let older = self.bindings.predecessors(&declared.address);
+                return rotate::instead_of_overwritten(self, object, older, why, draft);
+            }
             Err(Undeliverable::Lost(reason)) => return self.block(draft, reason),
         };
         if let Some(delivery) = &deliver {
@@ -326,9 +362,12 @@ impl Context<'_> {
         // An id is as durable as a mark, so being bound by one alone is no reason to write: the
         // mark goes along with the next change that has another reason. Until then the object is
         // not pruned, which is the safe side.
+        let is_unnoted = credentials::is_unnoted(self, object, &applied)
+            || (!is_undelivered && self.unnoted_key(object).is_some());
         let must_mark = matches!(how, How::OldMark | How::Adopted)
             || protection_changed
-            || object.wants_signature;
+            || object.wants_signature
+            || is_unnoted;
         let is_unmarked = how == How::Id;
         if !difference.changes.is_empty() || must_mark || (is_unmarked && sets_credentials) {
             if !declared.lifecycle.allows(Right::Update) {
@@ -394,6 +433,22 @@ impl Context<'_> {
         }
     }
 
+    /// How the object differs. Where its mark does not tell which side moved, its log is asked; of what nobody of us wrote
+    /// before, no log tells it either.
+    fn compare(&self, object: &Object, applied: &Applied, draft: &mut Draft) -> diff::Difference {
+        let never = LastWriter::default();
+        let is_marked = object.mark_of(&self.desired.stack).is_some();
+        let writer = match is_marked {
+            true => self.answers.writers.get(&(object.kind, object.id)),
+            false => Some(&never),
+        };
+        let difference = diff::compare(self.declared, object, diff::Evidence { applied, writer });
+        if difference.asks_who {
+            draft.questions.writers.insert((object.kind, object.id));
+        }
+        difference
+    }
+
     /// Until it goes, the generation before may do what the manifest says and no more.
     fn keep_in_step(&self, old: &Object, draft: &mut Draft) {
         let declared = self.declared;
@@ -404,8 +459,8 @@ impl Context<'_> {
             return;
         }
         let mark = old.mark_of(stack);
-        let applied = mark.map(|mark| mark.applied.clone()).unwrap_or_default();
-        let difference = diff::compare(declared, old, &applied);
+        let applied = self.applied(old);
+        let difference = self.compare(old, &applied, draft);
         let is_elsewhere = mark.is_some_and(|mark| mark.address != declared.address);
         if difference.changes.is_empty() && !is_elsewhere && !old.wants_signature {
             return;
@@ -502,6 +557,12 @@ impl Context<'_> {
         if object.wants_signature {
             reasons.push("its mark is not signed yet".to_owned());
         }
+        if credentials::is_unnoted(self, object, &self.applied(object)) {
+            reasons.push("its mark does not say yet that its e-mail is as declared".to_owned());
+        }
+        if self.unnoted_key(object).is_some() {
+            reasons.push("its mark does not say yet where its key is".to_owned());
+        }
         if protection_changed {
             reasons.push("its protection in the manifest differs from its mark".to_owned());
         }
@@ -514,6 +575,29 @@ impl Context<'_> {
         reasons.join("; ")
     }
 
+    /// How the sinks of the token are filled; none if it has none, or if that has to be found out first. What was not
+    /// looked at is noted.
+    pub(super) fn sinks(&self, token: Option<&Object>, draft: &mut Draft) -> Option<&SinkState> {
+        let Declared { address, deliver, .. } = self.declared;
+        if deliver.is_empty() {
+            return None;
+        }
+        let state = self.answers.sinks.get(address);
+        if state.is_none() {
+            let note = token.and_then(|token| token.mark_of(&self.desired.stack)?.key.clone());
+            let question = SinkQuestion { id: token.map(|it| it.id), note, sinks: deliver.clone() };
+            draft.questions.sinks.insert(address.clone(), question);
+        }
+        if let Some(state) = state {
+            draft.hidden.extend(state.hidden.iter().map(|(sink, reason)| Hidden {
+                address: address.clone(),
+                what: sink.to_string(),
+                reason: reason.clone(),
+            }));
+        }
+        state
+    }
+
     /// How the key of a found token gets to the sinks that lack it.
     fn delivery(
         &self,
@@ -521,28 +605,35 @@ impl Context<'_> {
         draft: &mut Draft,
     ) -> Result<Option<Delivery>, Undeliverable> {
         let declared = self.declared;
-        let (sinks, from, is_new) = match self.secrets.sinks.get(&declared.address) {
-            None | Some(SinkState::Filled) => return Ok(None),
-            Some(SinkState::Lacking { sinks, from, is_new }) => (sinks, from, *is_new),
-            Some(SinkState::Unknown(reason)) => {
-                draft.notes.push(format!("{}: {reason}", declared.address));
-                return Ok(None);
-            }
-        };
+        let Some(state) = self.sinks(Some(object), draft) else { return Ok(None) };
+        let SinkState { lacking, from, is_new, trouble, .. } = state;
+        if lacking.is_empty() {
+            let trouble = trouble.iter().map(|words| format!("{}: {words}", declared.address));
+            draft.notes.extend(trouble);
+            return Ok(None);
+        }
         if *from != KeyAt::Nowhere {
-            let (all, lacking) = (declared.deliver.clone(), sinks.clone());
+            let (all, lacking) = (declared.deliver.clone(), lacking.clone());
             return Ok(Some(Delivery { all, lacking, from: from.clone() }));
         }
         let may_replace =
             [Right::Create, Right::Delete].iter().all(|right| declared.lifecycle.allows(*right));
-        if is_new && may_replace {
+        if *is_new && may_replace {
             return Err(Undeliverable::Fresh);
+        }
+        if self.answers.overwritten.contains(&declared.address) {
+            return Err(Undeliverable::Overwritten(format!(
+                "another run created token {} at the same time as this run one that was taken back, whose key went to {} \
+                 as well, and nobody gives the first one again",
+                object.id,
+                names(lacking)
+            )));
         }
         Err(Undeliverable::Lost(format!(
             "the key of token {} is missing from {}, and nobody gives it again; only a new token has a key to deliver, \
              and a lost file is no reason to take away one that may be in use",
             object.id,
-            names(sinks)
+            names(lacking)
         )))
     }
 
@@ -561,7 +652,26 @@ impl Context<'_> {
             Some(address) => limit_value(address),
             None => Value::from(current),
         };
-        let cause = diff::cause(applied, LIMIT_FIELD, &before, &limit_value(limit));
+        let writer = self.answers.writers.get(&(object.kind, object.id));
+        let by_mark = diff::Evidence { applied, writer: Some(&LastWriter::default()) }.cause(
+            object.kind,
+            LIMIT_FIELD,
+            (&before, &limit_value(limit)),
+        );
+        // The mark knows limits by their addresses, and the log by their ids.
+        let cause = match (by_mark, limit_id) {
+            (Some(Cause::Differs), Some(wanted)) => {
+                let evidence = diff::Evidence { applied: &Applied::default(), writer };
+                let ids = (&Value::from(current), &Value::from(wanted));
+                let by_log = evidence.cause(object.kind, LIMIT_FIELD, ids);
+                if by_log.is_none() {
+                    draft.questions.writers.insert((object.kind, object.id));
+                }
+                by_log
+            }
+            (by_mark, _) => by_mark,
+        };
+        let cause = cause.unwrap_or(Cause::Differs);
         let change = change_of_limit(before, limit, cause);
         if let Some(drifted) = diff::left(declared, object, &change) {
             return draft.leave(drifted);
@@ -596,6 +706,8 @@ fn change_of_limit(before: Value, limit: &Address, cause: Cause) -> Change {
 enum Undeliverable {
     /// Nobody ever had it, so another token will do.
     Fresh,
+    /// It was where it belongs, and this very run overwrote it.
+    Overwritten(String),
     /// Somebody may have it, but not we.
     Lost(String),
 }

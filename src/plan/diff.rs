@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::step::{Cause, Change, Drifted};
-use crate::observe::Object;
+use crate::observe::{LastWriter, Moved, Object};
 use crate::resource::canonical::canonical;
-use crate::resource::{Address, Applied, Declared, Drift, digest_of};
+use crate::resource::{Address, Applied, Declared, Drift, Kind, digest_of};
 
 /// How a found object differs from its manifest.
 #[derive(Debug, Default)]
@@ -20,10 +20,21 @@ pub(super) struct Difference {
     pub(super) metadata: Map<String, Value>,
     /// What drifted and is to be left.
     pub(super) left: Vec<Drifted>,
+    /// Whether only the object's log tells which side moved.
+    pub(super) asks_who: bool,
+}
+
+/// What tells which side moved a field since it was last applied.
+#[derive(Clone, Copy)]
+pub(super) struct Evidence<'a> {
+    /// What the mark says.
+    pub(super) applied: &'a Applied,
+    /// What the log says; none if nobody asked yet.
+    pub(super) writer: Option<&'a LastWriter>,
 }
 
 /// Compares the declared fields, and only those, with `object`.
-pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -> Difference {
+pub(super) fn compare(declared: &Declared, object: &Object, evidence: Evidence<'_>) -> Difference {
     let kind = declared.address.kind;
     let mut difference = Difference::default();
     for (field, wanted) in &declared.fields {
@@ -32,7 +43,7 @@ pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -
         if after == before {
             continue;
         }
-        let cause = cause(applied, field, &before, &after);
+        let cause = difference.cause(kind, evidence, field, (&before, &after));
         let change = Change { field: field.clone(), before, after, cause };
         if difference.keep(declared, object, change) {
             difference.fields.insert(field.clone(), wanted.clone());
@@ -44,7 +55,7 @@ pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -
             continue;
         }
         let field = metadata_field(key);
-        let cause = cause(applied, &field, before, after);
+        let cause = difference.cause(kind, evidence, &field, (before, after));
         let change = Change { field, before: before.clone(), after: after.clone(), cause };
         if difference.keep(declared, object, change) {
             difference.metadata.insert(key.clone(), after.clone());
@@ -54,6 +65,18 @@ pub(super) fn compare(declared: &Declared, object: &Object, applied: &Applied) -
 }
 
 impl Difference {
+    fn cause(
+        &mut self,
+        kind: Kind,
+        evidence: Evidence<'_>,
+        field: &str,
+        values: (&Value, &Value),
+    ) -> Cause {
+        let cause = evidence.cause(kind, field, values);
+        self.asks_who |= cause.is_none();
+        cause.unwrap_or(Cause::Differs)
+    }
+
     /// Whether the change is to be made: drift may be left by the manifest's own wish.
     fn keep(&mut self, declared: &Declared, object: &Object, change: Change) -> bool {
         match left(declared, object, &change) {
@@ -81,14 +104,26 @@ pub(super) fn left(declared: &Declared, object: &Object, change: &Change) -> Opt
     })
 }
 
-/// Which side moved since the last apply: the platform, the manifest, or nobody knows.
-pub(super) fn cause(applied: &Applied, field: &str, before: &Value, after: &Value) -> Cause {
-    match (applied.matches(field, before), applied.matches(field, after)) {
-        (_, Some(true)) => Cause::Drift,
-        (Some(true), _) => Cause::Edited,
-        // A field that was not applied before was added to the manifest since.
-        (None, _) if *applied != Applied::default() => Cause::Edited,
-        _ => Cause::Differs,
+impl Evidence<'_> {
+    /// Which side moved since the last apply: the platform, the manifest, or nobody knows; none if that has to be asked.
+    pub(super) fn cause(
+        self,
+        kind: Kind,
+        field: &str,
+        (before, after): (&Value, &Value),
+    ) -> Option<Cause> {
+        match (self.applied.matches(field, before), self.applied.matches(field, after)) {
+            (_, Some(true)) => return Some(Cause::Drift),
+            (Some(true), _) => return Some(Cause::Edited),
+            // A field that was not applied before was added to the manifest since.
+            (None, _) if *self.applied != Applied::default() => return Some(Cause::Edited),
+            _ => {}
+        }
+        Some(match self.writer?.of(kind, field, before, after) {
+            Moved::Others => Cause::Drift,
+            Moved::Nobody => Cause::Edited,
+            Moved::Unknown => Cause::Differs,
+        })
     }
 }
 

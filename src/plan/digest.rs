@@ -11,8 +11,8 @@ use super::step::{Refusal, Step};
 /// approves fifty deletions does not approve fifty-one.
 pub(super) fn of_plan(stack: &str, steps: &[Step], refusals: &[Refusal]) -> String {
     let steps = steps.iter().map(|step| {
-        let Step { id, phase, action, address, changes, needs, relies_on, .. } = step;
-        json!([id, phase, action, address, changes, needs, relies_on])
+        let Step { id, phase, action, address, changes, needs, holds, relies_on, .. } = step;
+        json!([id, phase, action, address, changes, needs, holds, relies_on])
     });
     of(stack, steps.chain(refusals.iter().map(|refusal| json!(refusal))))
 }

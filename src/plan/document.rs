@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::lifetime::{Forecast, forecasts};
 use super::rights::{RightsChange, rights_change};
 use super::step::{
-    Action, Blocked, Change, Disputed, Drifted, Pending, Plan, Prunable, Refusal, Step, StepId,
-    Summary, Unknown,
+    Action, Blocked, Change, Disputed, Drifted, Holding, Pending, Plan, Prunable, Refusal, Step,
+    StepId, Summary, Unknown,
 };
 use crate::resource::{Address, Phase};
 
@@ -81,6 +81,9 @@ pub struct StepDocument<'a> {
     /// How it changes what a token can do; left out if it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rights: Option<RightsChange>,
+    /// What goes with an account that it deletes, by kind of item; left out if there is nothing.
+    #[serde(skip_serializing_if = "Holding::is_empty")]
+    pub holds: &'a Holding,
     /// Steps without whose success it is not begun.
     pub needs: &'a [StepId],
 }
@@ -131,6 +134,7 @@ fn step_document(step: &Step) -> StepDocument<'_> {
         source,
         changes,
         needs,
+        holds,
         relies_on: _,
         effect: _,
     } = step;
@@ -143,6 +147,7 @@ fn step_document(step: &Step) -> StepDocument<'_> {
         source: source.as_ref().map(ToString::to_string),
         changes,
         rights: rights_change(step),
+        holds,
         needs,
     }
 }

@@ -8,19 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::bind::Bindings;
-use super::step::{Action, Draft, Effect, Refusal, Step};
-use crate::observe::{Actual, Contents, Object};
+use super::step::{Action, Draft, Effect, Holding, Refusal, Step};
+use crate::observe::{Actual, Answers, Object};
+use crate::resource::guards::{DEFAULT_PERCENT, LEAST_OF_PERCENT};
 use crate::resource::{AccountPath, Desired, Kind};
 
 /// Adds every refusal to `draft`.
 pub(super) fn refuse(
     desired: &Desired,
     actual: &Actual,
-    contents: &Contents,
+    answers: &Answers,
     bindings: &Bindings<'_>,
     draft: &mut Draft,
 ) {
-    let toll = Toll::of(desired, actual, contents, draft);
+    let toll = Toll::of(desired, actual, answers, draft);
     let guards = &desired.guards;
     let mut refuse = |guard: &str, count: u64, allowed: u64, what: String| {
         draft.refusals.push(Refusal {
@@ -35,15 +36,15 @@ pub(super) fn refuse(
         let what = format!("{total} objects would be deleted or cut off{}", toll.words());
         refuse("deletes", total, guards.deletes, what);
     }
-    if let Some(percent) = guards.deletes_percent {
-        let owned = actual.objects.values().filter(|o| o.mark_of(&desired.stack).is_some());
-        let owned = owned.count() as u64;
-        let allowed = owned * u64::from(percent) / 100;
-        let ours = toll.ours;
-        if ours > allowed {
-            let what = format!("{ours} of {owned} owned objects would be deleted or cut off");
-            refuse("deletes_percent", ours, allowed, format!("{what} ({percent} percent)"));
-        }
+    let percent = guards.deletes_percent.unwrap_or(DEFAULT_PERCENT);
+    let owned = actual.objects.values().filter(|o| o.mark_of(&desired.stack).is_some());
+    let owned = owned.count() as u64;
+    let least = if guards.deletes_percent.is_some() { 0 } else { LEAST_OF_PERCENT };
+    let allowed = (owned * u64::from(percent) / 100).max(least);
+    if toll.ours > allowed {
+        let what = format!("{} of {owned} owned objects would be deleted or cut off", toll.ours);
+        let what = format!("{what} (guard: {percent} %)");
+        refuse("deletes_percent", toll.ours, allowed, what);
     }
     for (kind, allowed) in &guards.deletes_of {
         let count = toll.by_kind.get(kind).copied().unwrap_or(0);
@@ -70,6 +71,55 @@ pub(super) fn refuse(
         });
     }
     last_master_tokens(actual, bindings, draft);
+    live_accounts(actual, answers, draft);
+}
+
+/// An account in which somebody has devices, keys or customers is never deleted because a number allows it: the approval
+/// names what is inside.
+fn live_accounts(actual: &Actual, answers: &Answers, draft: &mut Draft) {
+    let deleted = |step: &Step| match step.effect {
+        Effect::Delete { kind: Kind::Subaccount, id } => Some(id),
+        _ => None,
+    };
+    let going: BTreeSet<i64> = draft.steps.iter().filter_map(deleted).collect();
+    for step in &mut draft.steps {
+        let Some(id) = deleted(step) else { continue };
+        step.holds = holding(actual, answers, id);
+        let is_live = step.holds.0.keys().any(|name| name != Kind::Limit.collection());
+        let owner = actual.get(Kind::Subaccount, id).map(|account| account.owner);
+        // What goes with an account above is counted there.
+        if is_live && !owner.is_some_and(|owner| going.contains(&owner)) {
+            draft.refusals.push(Refusal {
+                guard: "live_account".to_owned(),
+                count: step.holds.0.values().sum(),
+                allowed: 0,
+                reason: format!(
+                    "{} is live: it holds {}, and deleting it needs an approval",
+                    step.address, step.holds
+                ),
+            });
+        }
+    }
+}
+
+/// Everything in an account and below it. A token that only served to set credentials is nobody's.
+fn holding(actual: &Actual, answers: &Answers, account: i64) -> Holding {
+    let mut holding: BTreeMap<String, u64> = BTreeMap::new();
+    let mut accounts = vec![account];
+    for (kind, id) in below(actual, account) {
+        let mark = actual.get(kind, id).and_then(|object| object.mark.as_ref().ok()?.as_ref());
+        if mark.is_some_and(|mark| mark.bootstrap) {
+            continue;
+        }
+        *holding.entry(kind.collection().to_owned()).or_default() += 1;
+        accounts.extend((kind == Kind::Subaccount).then_some(id));
+    }
+    let counters = accounts.iter().filter_map(|account| answers.contents.get(account)?.as_ref());
+    for (name, count) in counters.flatten().filter(|(_, count)| **count > 0) {
+        let name = name.trim_end_matches("_count");
+        *holding.entry(name.to_owned()).or_default() += count;
+    }
+    Holding(holding)
 }
 
 /// What would be lost.
@@ -86,7 +136,7 @@ struct Toll {
 }
 
 impl Toll {
-    fn of(desired: &Desired, actual: &Actual, contents: &Contents, draft: &Draft) -> Self {
+    fn of(desired: &Desired, actual: &Actual, answers: &Answers, draft: &mut Draft) -> Self {
         let mut toll = Self::default();
         let mut lost: BTreeSet<(Kind, i64)> = BTreeSet::new();
         for step in &draft.steps {
@@ -114,13 +164,16 @@ impl Toll {
         accounts
             .extend(lost.iter().filter(|(kind, _)| *kind == Kind::Subaccount).map(|(_, id)| *id));
         for account in accounts {
-            match contents.get(account) {
-                Some(counters) => {
+            match answers.contents.get(&account) {
+                None => {
+                    draft.questions.contents.insert(account);
+                }
+                Some(Some(counters)) => {
                     for (name, count) in counters {
                         *toll.others.entry(name.clone()).or_default() += count;
                     }
                 }
-                None => {
+                Some(None) => {
                     toll.unread.insert(account);
                 }
             }

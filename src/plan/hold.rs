@@ -96,7 +96,7 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::plan::{Change, StepId, Summary, UpdateEffect};
+    use crate::plan::{Change, Holding, StepId, Summary, UpdateEffect};
     use crate::resource::{Kind, Phase};
 
     fn update(address: &str, fields: &[(&str, Cause)]) -> Step {
@@ -118,6 +118,7 @@ mod tests {
             source: None,
             changes: changes.collect(),
             needs: Vec::new(),
+            holds: Holding::default(),
             relies_on: BTreeMap::new(),
             effect: Effect::Update(Box::new(UpdateEffect {
                 owner: 1,

@@ -146,7 +146,7 @@ impl Watch<'_> {
         role: Role,
         successor: Option<&Object>,
     ) -> TokenTime {
-        let now = self.actual.now;
+        let now = self.actual.time.now;
         let lifetime = Lifetime::of(&token.fields);
         let declared = address.and_then(|address| self.desired.objects.get(address));
         let rotates = declared.filter(|_| role == Role::Current && successor.is_none());

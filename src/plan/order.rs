@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::digest;
-use super::step::{Action, Blocked, Draft, Pending, Plan, Step, StepId};
+use super::step::{Action, Blocked, Draft, Hidden, Pending, Plan, Step, StepId};
 use crate::resource::{Desired, Phase};
 
 /// Where a step stands: lower ranks come first.
@@ -32,6 +32,8 @@ pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
 /// Sorts the draft, takes out what needs something that is not there, and seals it.
 pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
     let Draft {
+        questions: _,
+        hidden,
         mut steps,
         mut blocked,
         mut pending,
@@ -46,6 +48,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         unchanged,
     } = draft;
     block_the_stranded(&mut steps, &mut blocked);
+    notes.extend(unseen(&hidden));
     pending.extend(waiting.into_iter().map(|(address, count)| Pending {
         reason: match count {
             1 => "one declared object inside is compared once it is back".to_owned(),
@@ -77,6 +80,25 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         unchanged,
         digest,
     }
+}
+
+/// What was not looked at, one note for each reason.
+fn unseen(hidden: &BTreeSet<Hidden>) -> Vec<String> {
+    /// More places than anybody reads.
+    const MOST_PLACES: usize = 5;
+    let mut by_reason: BTreeMap<&str, Vec<&Hidden>> = BTreeMap::new();
+    for place in hidden {
+        by_reason.entry(&place.reason).or_default().push(place);
+    }
+    let notes = by_reason.into_iter().map(|(reason, places)| {
+        let more = places.len().saturating_sub(MOST_PLACES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = places.iter().take(MOST_PLACES);
+        let named = named.map(|Hidden { address, what, .. }| format!("{what} ({address})"));
+        let named = named.collect::<Vec<_>>().join(", ");
+        format!("{named}{more}: not looked at here, only by apply: {reason}")
+    });
+    notes.collect()
 }
 
 /// A step whose need is not in the plan could never begin; it is told as blocked now rather than

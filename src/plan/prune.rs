@@ -12,7 +12,7 @@ use super::Policy;
 use super::bind::Bindings;
 use super::diff::{LIMIT_FIELD, found_fields};
 use super::rotate;
-use super::step::{Action, Blocked, Disputed, Draft, Effect, Prunable, Step, StepId};
+use super::step::{Action, Blocked, Disputed, Draft, Effect, Holding, Prunable, Step, StepId};
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase};
 
@@ -32,9 +32,9 @@ pub(super) fn steps(
     pruner.bootstrap_tokens(draft);
     let mut doomed = pruner.candidates(draft);
     if !policy.prune {
-        draft.prunable.extend(doomed.into_values().map(|(object, mark)| Prunable {
-            address: mark.address.clone(),
-            id_on_platform: object.id,
+        draft.prunable.extend(doomed.into_values().map(|condemned| Prunable {
+            address: condemned.address,
+            id_on_platform: condemned.object.id,
         }));
         return;
     }
@@ -44,7 +44,23 @@ pub(super) fn steps(
     pruner.delete(&doomed, draft);
 }
 
-type Doomed<'a> = BTreeMap<(Kind, i64), (&'a Object, &'a Mark)>;
+type Doomed<'a> = BTreeMap<(Kind, i64), Condemned<'a>>;
+
+/// An object that no manifest names.
+struct Condemned<'a> {
+    object: &'a Object,
+    mark: &'a Mark,
+    /// What it is called where it is now; its mark may be of a time when an account above it had another name.
+    address: Address,
+}
+
+/// Where an account of this stack is.
+struct Place {
+    /// Its path by the manifests.
+    now: AccountPath,
+    /// Every path that marks inside it may use.
+    paths: BTreeSet<AccountPath>,
+}
 
 struct Pruner<'a> {
     desired: &'a Desired,
@@ -63,7 +79,7 @@ impl<'a> Pruner<'a> {
                 && object.id != self.actual.identity.token
                 && !self.is_excluded(object, mark)
             {
-                let mut step = deletion(Phase::Credentials, object, mark);
+                let mut step = deletion(Phase::Credentials, object, mark.address.clone());
                 step.id = StepId(format!("{}:{}:{}", Phase::Credentials, mark.address, object.id));
                 step.reason =
                     "an interrupted run left this token, which only serves to set credentials"
@@ -90,10 +106,13 @@ impl<'a> Pruner<'a> {
             if mark.bootstrap || is_bound || is_ours || self.is_excluded(object, mark) {
                 continue;
             }
-            let in_place = mark.address.kind == object.kind
-                && (self.place(object.owner).as_ref() == Some(&mark.address.account)
-                    || self.bindings.is_path_of(object.owner, &mark.address.account));
-            if !in_place || self.desired.objects.contains_key(&mark.address) {
+            let place = self.place(object.owner).filter(|place| {
+                mark.address.kind == object.kind && place.paths.contains(&mark.address.account)
+            });
+            let address = place
+                .map(|place| Address::new(object.kind, place.now, &mark.address.name))
+                .filter(|address| !self.desired.objects.contains_key(address));
+            let Some(address) = address else {
                 draft.disputed.push(Disputed {
                     address: mark.address.clone(),
                     ids_on_platform: vec![object.id],
@@ -104,8 +123,8 @@ impl<'a> Pruner<'a> {
                     ),
                 });
                 continue;
-            }
-            doomed.insert((object.kind, object.id), (object, mark));
+            };
+            doomed.insert((object.kind, object.id), Condemned { object, mark, address });
         }
         self.spare_doubles(&mut doomed, draft);
         doomed
@@ -117,8 +136,8 @@ impl<'a> Pruner<'a> {
             return false;
         }
         self.desired.is_excluded(&mark.address)
-            || self.place(object.owner).is_some_and(|account| {
-                let place = Address::new(object.kind, account, &mark.address.name);
+            || self.place(object.owner).is_some_and(|place| {
+                let place = Address::new(object.kind, place.now, &mark.address.name);
                 self.desired.is_excluded(&place)
             })
     }
@@ -126,13 +145,16 @@ impl<'a> Pruner<'a> {
     /// Of two objects with one mark nobody knows which one was meant.
     fn spare_doubles(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
         let mut claims: BTreeMap<(&Address, u32), Vec<(Kind, i64)>> = BTreeMap::new();
-        for (key, (_, mark)) in &*doomed {
-            claims.entry((&mark.address, mark.number())).or_default().push(*key);
+        for (key, condemned) in &*doomed {
+            let claim = (&condemned.address, condemned.mark.number());
+            claims.entry(claim).or_default().push(*key);
         }
-        for ((address, _), keys) in claims.into_iter().filter(|(_, keys)| keys.len() > 1) {
+        let several = claims.into_iter().filter(|(_, keys)| keys.len() > 1);
+        let several: Vec<_> = several.map(|((address, _), keys)| (address.clone(), keys)).collect();
+        for (address, keys) in several {
             let ids: Vec<i64> = keys.iter().map(|(_, id)| *id).collect();
             draft.disputed.push(Disputed {
-                address: address.clone(),
+                address,
                 reason: format!(
                     "{} objects carry this mark, and none of them is deleted",
                     ids.len()
@@ -143,31 +165,37 @@ impl<'a> Pruner<'a> {
         }
     }
 
-    /// The path of an account that this stack knows: bound to a manifest, or marked all the way up.
-    fn place(&self, account: i64) -> Option<AccountPath> {
+    /// Where an account is that this stack knows: bound to a manifest, or marked all the way up.
+    fn place(&self, account: i64) -> Option<Place> {
         if account == self.actual.identity.account {
-            return Some(AccountPath::root());
+            let now = AccountPath::root();
+            return Some(Place { paths: BTreeSet::from([now.clone()]), now });
         }
         if let Some(address) = self.bindings.address_of(Kind::Subaccount, account) {
-            return address.as_account();
+            let now = address.as_account()?;
+            let paths = self.bindings.paths_of(account).cloned();
+            return Some(Place { paths: paths.unwrap_or_else(|| [now.clone()].into()), now });
         }
         let object = self.actual.get(Kind::Subaccount, account)?;
-        let mark = object.mark_of(&self.desired.stack)?;
-        (self.place(object.owner)? == mark.address.account).then(|| mark.address.as_account())?
+        let Address { account, name, .. } = &object.mark_of(&self.desired.stack)?.address;
+        let Place { now, paths } = self.place(object.owner)?;
+        let inside = |path: &AccountPath| path.child(name);
+        paths
+            .contains(account)
+            .then(|| Place { now: inside(&now), paths: paths.iter().map(inside).collect() })
     }
 
     fn spare_protected(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
-        doomed.retain(|_, (object, mark)| {
-            if mark.protect {
+        doomed.retain(|_, condemned| {
+            if condemned.mark.protect {
                 block(
                     draft,
-                    object,
-                    mark,
+                    condemned,
                     "it is protected: first give its manifest back \
                      without `protect` and apply, then take the manifest away",
                 );
             }
-            !mark.protect
+            !condemned.mark.protect
         });
     }
 
@@ -177,8 +205,9 @@ impl<'a> Pruner<'a> {
         loop {
             let stays: Vec<(i64, String)> = doomed
                 .values()
-                .filter(|(object, _)| object.kind == Kind::Subaccount)
-                .filter_map(|(object, _)| {
+                .map(|condemned| condemned.object)
+                .filter(|object| object.kind == Kind::Subaccount)
+                .filter_map(|object| {
                     let inside = self.actual.objects.values().find(|inner| {
                         let foreign_token = inner.kind == Kind::Token
                             && inner.mark_of(&self.desired.stack).is_none();
@@ -194,9 +223,9 @@ impl<'a> Pruner<'a> {
                 return;
             }
             for (id, inside) in stays {
-                if let Some((object, mark)) = doomed.remove(&(Kind::Subaccount, id)) {
+                if let Some(condemned) = doomed.remove(&(Kind::Subaccount, id)) {
                     let reason = format!("it holds {inside}, which stays");
-                    block(draft, object, mark, &reason);
+                    block(draft, &condemned, &reason);
                 }
             }
         }
@@ -220,13 +249,13 @@ impl<'a> Pruner<'a> {
             .filter_map(|user| Some((user.fields.get(LIMIT_FIELD)?.as_i64()?, user)))
             .collect();
         for (limit, user) in users {
-            if let Some((object, mark)) = doomed.remove(&(Kind::Limit, limit)) {
+            if let Some(condemned) = doomed.remove(&(Kind::Limit, limit)) {
                 let reason = format!(
                     "subaccount {} `{}` uses it; give that another limit first",
                     user.id,
                     user.label()
                 );
-                block(draft, object, mark, &reason);
+                block(draft, &condemned, &reason);
             }
         }
     }
@@ -238,16 +267,19 @@ impl<'a> Pruner<'a> {
             .filter(|step| step.phase == Phase::Assign)
             .map(|step| (step.id.clone(), step.address.clone()))
             .collect();
-        for (object, mark) in doomed.values() {
-            let mut step = deletion(object.kind.phase(), object, mark);
+        for Condemned { object, mark, address } in doomed.values() {
+            let mut step = deletion(object.kind.phase(), object, address.clone());
+            step.id = id_of(object.kind.phase(), mark, address);
             step.reason =
                 format!("it carries the mark of stack `{}`, and no manifest names it", mark.stack);
             match object.kind {
                 // What is inside goes first.
                 Kind::Subaccount => {
-                    let inside = doomed.values().filter(|(inner, _)| inner.owner == object.id);
-                    step.needs =
-                        inside.map(|(inner, mark)| id_of(inner.kind.phase(), mark)).collect();
+                    let inside = doomed.values().filter(|inner| inner.object.owner == object.id);
+                    let id = |inner: &Condemned<'_>| {
+                        id_of(inner.object.kind.phase(), inner.mark, &inner.address)
+                    };
+                    step.needs = inside.map(id).collect();
                 }
                 // Its users go first, or get another limit.
                 Kind::Limit => {
@@ -255,8 +287,8 @@ impl<'a> Pruner<'a> {
                         if user.fields.get(LIMIT_FIELD).and_then(Value::as_i64) != Some(object.id) {
                             continue;
                         }
-                        if let Some((_, mark)) = doomed.get(&(Kind::Subaccount, user.id)) {
-                            step.needs.push(StepId::of(Phase::Subaccount, &mark.address));
+                        if let Some(doomed) = doomed.get(&(Kind::Subaccount, user.id)) {
+                            step.needs.push(StepId::of(Phase::Subaccount, &doomed.address));
                         } else if let Some(address) =
                             self.bindings.address_of(Kind::Subaccount, user.id)
                         {
@@ -273,31 +305,33 @@ impl<'a> Pruner<'a> {
 }
 
 /// Several generations of a token may go at once.
-fn id_of(phase: Phase, mark: &Mark) -> StepId {
+fn id_of(phase: Phase, mark: &Mark, address: &Address) -> StepId {
     match mark.generation {
-        Some(generation) => rotate::of_generation(&mark.address, generation.number, "delete"),
-        None => StepId::of(phase, &mark.address),
+        Some(generation) => rotate::of_generation(address, generation.number, "delete"),
+        None => StepId::of(phase, address),
     }
 }
 
-fn deletion(phase: Phase, object: &Object, mark: &Mark) -> Step {
+fn deletion(phase: Phase, object: &Object, address: Address) -> Step {
     Step {
-        id: id_of(phase, mark),
+        id: StepId::of(phase, &address),
         phase,
         action: Action::Delete,
-        address: mark.address.clone(),
+        address,
         reason: String::new(),
         source: None,
         changes: Vec::new(),
         needs: Vec::new(),
+        holds: Holding::default(),
         relies_on: found_fields(object),
         effect: Effect::Delete { kind: object.kind, id: object.id },
     }
 }
 
-fn block(draft: &mut Draft, object: &Object, mark: &Mark, reason: &str) {
+fn block(draft: &mut Draft, condemned: &Condemned<'_>, reason: &str) {
+    let Condemned { object, address, .. } = condemned;
     draft.blocked.push(Blocked {
-        address: mark.address.clone(),
+        address: address.clone(),
         reason: format!("{} {} is not deleted: {reason}", object.kind, object.id),
         source: None,
     });

@@ -19,10 +19,11 @@ use super::generations::{generation, number};
 use super::step::{
     Action, Blocked, Cause, Change, CreateEffect, Draft, Effect, HandOver, Retirement, StepId,
 };
+use super::vanished;
 use crate::observe::{KeyState, Object};
 use crate::resource::{
-    Applied, At, Declared, Generation, Issued, KeyNote, Kind, Mark, Order, Phase, Retire, Right,
-    Span,
+    Applied, At, DEFAULT_OVERLAP, Declared, Generation, Issued, KeyNote, Kind, Mark, Order, Phase,
+    Retire, Right, Span,
 };
 
 /// Whoever asks again so soon, in seconds, after what was asked for was done, asks for that: a run
@@ -37,6 +38,19 @@ pub(super) fn steps(context: &Context<'_>, current: &Object, older: &[&Object], 
     }
     let rotation = Turn { context, current, older, stack: &context.desired.stack };
     rotation.take(draft);
+}
+
+/// Issues the next generation of a token whose key is lost because `why`. Whoever has the key keeps it for the overlap.
+pub(super) fn instead_of_overwritten(
+    context: &Context<'_>,
+    current: &Object,
+    older: &[&Object],
+    why: String,
+    draft: &mut Draft,
+) {
+    let overlap = context.declared.rotation.map_or(DEFAULT_OVERLAP, |rotation| rotation.overlap);
+    let turn = Turn { context, current, older, stack: &context.desired.stack };
+    turn.issue(Issued::Undelivered, overlap, why, draft);
 }
 
 /// When the successor of a token is due by its manifest.
@@ -124,7 +138,7 @@ impl Turn<'_> {
 
     /// Whether the newest generation was issued just now for what `order` asks for.
     fn is_answered(&self, order: Order) -> bool {
-        let age = self.context.actual.now.saturating_sub(time(self.current, "created"));
+        let age = self.context.actual.time.now.saturating_sub(time(self.current, "created"));
         let issued = generation(self.current, self.stack).map(|generation| generation.issued);
         age < JUST_NOW
             && match order.compromised {
@@ -135,8 +149,12 @@ impl Turn<'_> {
 
     /// The newest is issued, and its key is not everywhere yet.
     fn hand_over(&self, generation: Generation, order: Option<Order>, draft: &mut Draft) {
-        let state = self.context.secrets.keys.get(&self.current.id);
-        if let Some(KeyState::Lost) = state {
+        let declared = self.context.declared;
+        let Some(state) = self.context.answers.keys.get(&self.current.id) else {
+            draft.questions.keys.insert(self.current.id, declared.deliver.clone());
+            return;
+        };
+        if *state == KeyState::Lost {
             let why = format!(
                 "the key of generation {} was never delivered, and neither the platform nor a sink \
                  has it",
@@ -151,7 +169,6 @@ impl Turn<'_> {
             }
             return;
         }
-        let declared = self.context.declared;
         let effect = Effect::HandOver(Box::new(HandOver {
             id: self.current.id,
             owner: self.current.owner,
@@ -189,17 +206,31 @@ impl Turn<'_> {
     fn retire_older(&self, order: Option<Order>, draft: &mut Draft) {
         let context = self.context;
         let at_once = order.is_some_and(|order| order.at_once);
-        let now = context.actual.now;
+        let now = context.actual.time.now;
         let mut waits = false;
         for old in self.older {
             let at = retires_at(context.declared, old, self.current, self.stack, now);
             let is_due = at.is_some_and(|at| at <= now);
-            if at_once || is_due {
+            if is_due
+                && !at_once
+                && let Some(doubt) = &context.actual.time.doubt
+            {
+                let number = number(old, self.stack);
+                context.block(
+                    draft,
+                    format!(
+                        "generation {number} is to be deleted by the time that it is, and {doubt}"
+                    ),
+                );
+                waits = true;
+            } else if at_once || is_due {
                 let why = match (at_once, at) {
                     (false, Some(at)) => self.why_it_ends(old, at),
                     _ => "a person ends the overlap now".to_owned(),
                 };
                 self.retire(old, why, self.use_since(old), Vec::new(), draft);
+                // It is only said then why it stays.
+                waits |= old.id == context.actual.identity.token;
             } else {
                 waits = true;
             }
@@ -219,6 +250,10 @@ impl Turn<'_> {
                 number + 1,
                 number.saturating_sub(1)
             ));
+        }
+        // After a long time without a run both steps are overdue.
+        if !waits && order.is_none() {
+            self.issue_if_due(None, draft);
         }
     }
 
@@ -243,7 +278,7 @@ impl Turn<'_> {
     fn use_since(&self, old: &Object) -> Option<String> {
         let used = time(old, "accessed");
         let delivered = generation(self.current, self.stack)?.delivered?;
-        let ago = self.context.actual.now.saturating_sub(used);
+        let ago = self.context.actual.time.now.saturating_sub(used);
         (used > delivered).then(|| format!("it was still used {} ago", Span(ago)))
     }
 
@@ -264,8 +299,12 @@ impl Turn<'_> {
         let Some(rotation) = rotation else { return };
         let Some(every) = rotation.every else { return };
         let Some(due) = due_at(declared, self.current) else { return };
-        if due > context.actual.now {
+        if due > context.actual.time.now {
             return;
+        }
+        if let Some(doubt) = &context.actual.time.doubt {
+            return context
+                .block(draft, format!("its rotation is due by the time that it is, and {doubt}"));
         }
         let why = format!(
             "the key is replaced every {}, and generation {} is from {}",
@@ -295,6 +334,10 @@ impl Turn<'_> {
     ) -> Option<StepId> {
         let context = self.context;
         let declared = context.declared;
+        if let Some(reason) = vanished::outlived(context) {
+            context.block(draft, reason);
+            return None;
+        }
         let obstacle = if declared.deliver.is_empty() {
             Some("it has no `deliver`, so nobody would get its next key")
         } else if declared.bound_id.is_some() && declared.rotation.is_none() {
@@ -431,5 +474,6 @@ pub(super) fn creation(
         limit_id: None,
         deliver: declared.deliver.clone(),
         instead_of: None,
+        follows_lapsed: false,
     }))
 }

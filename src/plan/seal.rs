@@ -7,19 +7,21 @@
 //! business; something that changed where the plan would write makes it stale.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::step::{Action, Change, Plan, Refusal, Step, StepId};
+use super::step::{Action, Change, Holding, Plan, Refusal, Step, StepId};
 use super::{Policy, digest};
 use crate::resource::{Address, Desired, Phase, digest_of};
+use crate::secret::Trust;
 
 /// Fields that only we write; they move with every update of ours.
 const OWN_FIELDS: &str = "metadata.flespi-gitops/";
 
 /// The format of sealed plans.
-const FORMAT: &str = "flespi-gitops/sealed-plan/v1";
+const FORMAT: &str = "flespi-gitops/sealed-plan/v2";
 
 /// A reviewed plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +43,8 @@ struct Content {
     desired: Desired,
     steps: Vec<SealedStep>,
     refusals: Vec<Refusal>,
+    /// The folders of the manifests: what the plan looked at is looked at again.
+    folders: Vec<PathBuf>,
 }
 
 /// A reviewed step.
@@ -52,6 +56,7 @@ struct SealedStep {
     address: Address,
     changes: Vec<Change>,
     needs: Vec<StepId>,
+    holds: Holding,
     relies_on: BTreeMap<String, String>,
 }
 
@@ -80,10 +85,18 @@ pub struct Stale {
 
 impl Sealed {
     /// Seals `plan`, which was made of `desired` for the account `account`.
-    pub fn new(plan: &Plan, desired: &Desired, account: i64, policy: Policy) -> Self {
+    pub fn new(
+        plan: &Plan,
+        desired: &Desired,
+        account: i64,
+        policy: Policy,
+        trust: &Trust,
+    ) -> Self {
         let steps = plan.steps.iter().map(SealedStep::from).collect();
         let refusals = plan.refusals.clone();
-        let content = Content { account, policy, desired: desired.clone(), steps, refusals };
+        let folders = trust.folders().to_vec();
+        let desired = desired.clone();
+        let content = Content { account, policy, desired, steps, refusals, folders };
         let checksum = digest::of_json(&content).unwrap_or_default();
         Self { format: FORMAT.to_owned(), digest: plan.digest.clone(), checksum, content }
     }
@@ -101,8 +114,8 @@ impl Sealed {
         let sealed: Self = serde_json::from_value(value).map_err(SealError::Form)?;
         let content = &sealed.content;
         let lines = content.steps.iter().map(|step| {
-            let SealedStep { id, phase, action, address, changes, needs, relies_on } = step;
-            json!([id, phase, action, address, changes, needs, relies_on])
+            let SealedStep { id, phase, action, address, changes, needs, holds, relies_on } = step;
+            json!([id, phase, action, address, changes, needs, holds, relies_on])
         });
         let lines = lines.chain(content.refusals.iter().map(|refusal| json!(refusal)));
         let is_whole = digest::of(&content.desired.stack, lines) == sealed.digest
@@ -118,6 +131,11 @@ impl Sealed {
     /// The account that the plan was made for.
     pub fn account(&self) -> i64 {
         self.content.account
+    }
+
+    /// What the plan looked at, and no more: or the two could not be compared.
+    pub fn trust(&self) -> Trust {
+        Trust::Unreviewed(self.content.folders.clone().into())
     }
 
     /// What was allowed for the plan.
@@ -176,7 +194,7 @@ impl Sealed {
 
 impl From<&Step> for SealedStep {
     fn from(step: &Step) -> Self {
-        let Step { id, phase, action, address, changes, needs, relies_on, .. } = step;
+        let Step { id, phase, action, address, changes, needs, holds, relies_on, .. } = step;
         Self {
             id: id.clone(),
             phase: *phase,
@@ -184,6 +202,7 @@ impl From<&Step> for SealedStep {
             address: address.clone(),
             changes: changes.clone(),
             needs: needs.clone(),
+            holds: holds.clone(),
             relies_on: relies_on.clone(),
         }
     }
@@ -211,6 +230,13 @@ fn differences(sealed: &SealedStep, step: &Step, written: &BTreeMap<&str, String
     if !moved.is_empty() {
         return moved;
     }
+    if sealed.holds != step.holds {
+        return vec![format!(
+            "it held {} and now holds {}",
+            said(&sealed.holds),
+            said(&step.holds)
+        )];
+    }
     if sealed.changes != step.changes {
         let differs = |change: &&Change| !sealed.changes.contains(change);
         let fields: Vec<&str> =
@@ -218,4 +244,8 @@ fn differences(sealed: &SealedStep, step: &Step, written: &BTreeMap<&str, String
         return vec![format!("what would be set is not what was reviewed: {}", fields.join(", "))];
     }
     Vec::new()
+}
+
+fn said(holds: &Holding) -> String {
+    if holds.is_empty() { "nothing".to_owned() } else { holds.to_string() }
 }

@@ -1,6 +1,6 @@
 //! The plan as a value: what would be done, in which order, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::lifetime::TokenTime;
-use crate::observe::KeyAt;
-use crate::resource::{AccountPath, Address, Drift, Kind, Phase};
+use crate::observe::{KeyAt, Questions};
+use crate::resource::{AccountPath, Address, Drift, KeyNote, Kind, Phase};
 use crate::secret::{PasswordForm, Sink, Source};
 use crate::source::Origin;
 
@@ -143,11 +143,36 @@ pub struct Step {
     pub changes: Vec<Change>,
     /// Steps without whose success this one is not begun.
     pub needs: Vec<StepId>,
+    /// What goes with an account that the step deletes, by kind of item, however deep.
+    pub holds: Holding,
     /// Digests of what was found in the object that the step changes or deletes, by field: if one
     /// of them is another when the step is carried out, the step was decided on old news.
     pub relies_on: BTreeMap<String, String>,
     /// What the executor does.
     pub effect: Effect,
+}
+
+/// How many items of which kinds lie in an account, by the platform's names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Holding(pub BTreeMap<String, u64>);
+
+impl Holding {
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Holding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, count)) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            let name = if *count == 1 { name.strip_suffix('s').unwrap_or(name) } else { name };
+            write!(formatter, "{comma}{count} {name}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Step {
@@ -262,6 +287,8 @@ pub struct CreateEffect {
     pub deliver: Vec<Sink>,
     /// A token that is deleted first: the new one takes its place, since nobody ever got its key.
     pub instead_of: Option<i64>,
+    /// Whether the token before it ended by its own bounds, and nobody deleted it.
+    pub follows_lapsed: bool,
 }
 
 /// How the key of an existing token gets to where it belongs.
@@ -314,6 +341,10 @@ pub struct MarkEdit {
     pub protect: bool,
     /// Canonical values that were applied with this step, by field.
     pub applied: Vec<(String, Value)>,
+    /// The e-mail address that the account has as declared; none: what the mark says of it stays.
+    pub email: Option<Value>,
+    /// What became of the key of a token; none: what the mark says of it stays.
+    pub key: Option<KeyNote>,
     /// The metadata as it was observed.
     pub base: Map<String, Value>,
 }
@@ -331,6 +362,8 @@ pub struct CredentialsEffect {
     pub metadata: Map<String, Value>,
     /// The e-mail address to ask for.
     pub email: Option<String>,
+    /// The address that the account has before that; empty: none.
+    pub email_before: String,
     /// Where the password to set comes from.
     pub password: Option<Source>,
     /// In what form the password is sent.
@@ -453,15 +486,33 @@ impl Plan {
         }
     }
 
+    /// Whether something is blocked or disputed, so that a person has to act before all is as declared.
+    pub fn is_in_the_way(&self) -> bool {
+        !self.blocked.is_empty() || !self.disputed.is_empty()
+    }
+
     /// Whether there is nothing to do and nothing in the way.
     pub fn is_converged(&self) -> bool {
         self.steps.is_empty() && self.blocked.is_empty() && self.unknown.is_empty()
     }
 }
 
+/// A place of a secret that was not looked at, since only a manifest chose it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hidden {
+    pub(super) address: Address,
+    /// The place.
+    pub(super) what: String,
+    pub(super) reason: String,
+}
+
 /// A plan in the making.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
+    /// What has to be known before this is a plan.
+    pub(super) questions: Questions,
+    /// What was not looked at.
+    pub(super) hidden: BTreeSet<Hidden>,
     pub(super) steps: Vec<Step>,
     pub(super) blocked: Vec<Blocked>,
     pub(super) pending: Vec<Pending>,

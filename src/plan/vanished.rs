@@ -3,7 +3,9 @@
 
 use super::declared::Context;
 use super::step::Draft;
-use crate::observe::{Fate, SinkState};
+use crate::api::PlatformTime;
+use crate::api::assumptions::RESTORABLE;
+use crate::observe::{Fate, Missed};
 use crate::resource::{At, Generation, Issued, Kind, Renew};
 
 /// What to do about a declared token that is not there.
@@ -12,25 +14,46 @@ pub(super) struct Reissue {
     pub(super) generation: Option<Generation>,
     /// What became of the one before, and by which rule there is another one; for the reason.
     pub(super) words: Option<String>,
+    /// Whether the one before ended by its own bounds, so that nobody is at work against us.
+    pub(super) has_lapsed: bool,
+}
+
+/// Why a token would be dead at birth; none if it would not. Its own declaration says when it ends, and the platform's
+/// clock says when that is.
+pub(super) fn outlived(context: &Context<'_>) -> Option<String> {
+    let number = |field: &str| {
+        context.declared.fields.get(field).and_then(serde_json::Value::as_i64).unwrap_or(0)
+    };
+    let (ttl, expire) = (number("ttl"), number("expire"));
+    let PlatformTime { now, here, doubt } = &context.actual.time;
+    let is_bounded = context.declared.address.kind == Kind::Token && ttl == 0 && expire > 0;
+    let latest = if doubt.is_some() { *now.max(here) } else { *now };
+    (is_bounded && expire <= latest).then(|| {
+        let place = context.declared.field_origins.get("expire");
+        let place = place.unwrap_or(&context.declared.origin);
+        format!(
+            "it expired {} ({place}), so that the platform would delete it at once; set a later `expire`, \
+             or remove its manifest",
+            At(expire)
+        )
+    })
 }
 
 /// Decides about the declared object, which is not there; none if nothing is to be made, which is
 /// then told in `draft`.
 pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue> {
     let declared = context.declared;
-    let first = Reissue { generation: None, words: None };
+    let first = Reissue { generation: None, words: None, has_lapsed: false };
     if declared.address.kind != Kind::Token {
-        return Some(Reissue { words: former_account(context), ..first });
+        let Known(fate) = fate(context, draft) else { return None };
+        return Some(Reissue { words: former_account(context, fate), ..first });
     }
-    let holds_key = match context.secrets.sinks.get(&declared.address) {
-        Some(SinkState::Filled) => true,
-        Some(SinkState::Lacking { sinks, .. }) => sinks.len() < declared.deliver.len(),
-        Some(SinkState::Unknown(_)) | None => false,
-    };
-    let generation = if holds_key { after(1) } else { None };
-    // A first plan makes it, which is what has the question asked.
-    let Some(fates) = &context.actual.fates else { return Some(Reissue { generation, ..first }) };
-    let fate = fates.get(&declared.address);
+    let sinks = context.sinks(None, draft);
+    if sinks.is_none() && !declared.deliver.is_empty() {
+        return None;
+    }
+    let holds_key = sinks.is_some_and(|state| state.holds_key);
+    let Known(fate) = fate(context, draft) else { return None };
     let told = match fate {
         Some(fate @ (Fate::Lapsed { .. } | Fate::Deleted { .. })) => words(fate),
         _ if holds_key => {
@@ -64,13 +87,14 @@ pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue>
     let generation = next(fate).or_else(|| after(1));
     Some(Reissue {
         generation,
+        has_lapsed: matches!(fate, Some(Fate::Lapsed { .. })),
         words: Some(format!("{told}; another one is issued (renew: {rule})")),
     })
 }
 
 /// What a new account will not have, if there was one before.
-fn former_account(context: &Context<'_>) -> Option<String> {
-    let fate = context.actual.fates.as_ref()?.get(&context.declared.address)?;
+fn former_account(context: &Context<'_>, fate: Option<&Fate>) -> Option<String> {
+    let fate = fate?;
     let why = match context.declared.may_be_restored() {
         true => "cannot be brought back",
         false => "is not brought back, as `lifecycle.restore` says",
@@ -89,7 +113,10 @@ fn former_account(context: &Context<'_>) -> Option<String> {
 /// reason; none if it may not, which is then told in `draft`.
 pub(super) fn may_return(context: &Context<'_>, draft: &mut Draft) -> Option<String> {
     let declared = context.declared;
-    let fate = context.actual.fates.as_ref().and_then(|fates| fates.get(&declared.address));
+    if declared.address.kind != Kind::Token {
+        return Some(String::new());
+    }
+    let Known(fate) = fate(context, draft) else { return None };
     let Some(fate @ Fate::Deleted { .. }) = fate else { return Some(String::new()) };
     let words = words(fate);
     if declared.renew == Renew::Always {
@@ -104,6 +131,30 @@ pub(super) fn may_return(context: &Context<'_>, draft: &mut Draft) -> Option<Str
         ),
     );
     None
+}
+
+/// Whether it is known what became of the declared object.
+enum Knowledge<'a> {
+    /// As much as anybody says.
+    Known(Option<&'a Fate>),
+    /// Nobody asked yet.
+    Asked,
+}
+use Knowledge::{Asked, Known};
+
+/// What became of the declared object. In an account that is still to be made, nothing can have been.
+fn fate<'a>(context: &Context<'a>, draft: &mut Draft) -> Knowledge<'a> {
+    let declared = context.declared;
+    let is_logged = RESTORABLE.contains(&declared.address.kind);
+    let Some(owner) = context.owner_id().filter(|_| is_logged) else { return Known(None) };
+    match context.answers.fates.get(&declared.address) {
+        Some(fate) => Known(fate.as_ref()),
+        None => {
+            let matters = declared.renew != Renew::Always;
+            draft.questions.fates.insert(declared.address.clone(), Missed { owner, matters });
+            Asked
+        }
+    }
 }
 
 /// What became of a token.

@@ -60,7 +60,7 @@ pub(super) struct Risk {
 pub(super) fn of(step: &Step) -> Option<Risk> {
     let mut found: Vec<(Concern, String)> = match step.action {
         Action::Delete if matches!(step.effect, Effect::Retire(_)) => retired(step),
-        Action::Delete => vec![(Concern::Destroys, destroyed(step.address.kind).to_owned())],
+        Action::Delete => vec![(Concern::Destroys, destroyed(step))],
         Action::Restore => vec![(Concern::GainsRights, returned(step.address.kind).to_owned())],
         Action::Create => step.changes.iter().filter_map(granted).collect(),
         Action::Update | Action::Assign => {
@@ -82,11 +82,12 @@ fn retired(step: &Step) -> Vec<(Concern, String)> {
     words.map(|words| (Concern::Destroys, words)).collect()
 }
 
-fn destroyed(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Limit => "is deleted",
-        Kind::Subaccount => "is deleted, with everything in it",
-        Kind::Token => "is deleted; whoever uses its key is locked out",
+fn destroyed(step: &Step) -> String {
+    match step.address.kind {
+        Kind::Limit => "is deleted".to_owned(),
+        Kind::Subaccount if step.holds.is_empty() => "is deleted; it is empty".to_owned(),
+        Kind::Subaccount => format!("is deleted, with {} in it", step.holds),
+        Kind::Token => "is deleted; whoever uses its key is locked out".to_owned(),
     }
 }
 
@@ -186,7 +187,7 @@ mod tests {
     fn a_deletion_is_the_worst_there_is() {
         for (address, words) in [
             ("limit/starter", "is deleted"),
-            ("subaccount/acme", "is deleted, with everything in it"),
+            ("subaccount/acme", "is deleted; it is empty"),
             ("token/app", "is deleted; whoever uses its key is locked out"),
         ] {
             let risk = of(&step(Action::Delete, address, Vec::new())).unwrap();

@@ -30,6 +30,7 @@ pub fn run_text(report: &Report, width: Option<usize>) -> String {
     let pending = report.pending.iter();
     let lines = pending.map(|it| (it.address.to_string(), Some(it.reason.as_str())));
     section(&mut screen, "pending", CAUTION, lines);
+    section(&mut screen, "note", CAUTION, report.all_notes().map(|note| (note, None)));
 
     let (word, style) = match report.outcome() {
         Outcome::Unchanged | Outcome::Applied => (outcome_words(report), GOOD),
@@ -51,6 +52,7 @@ fn section<'a>(
         if number == 0 {
             screen.line(0, 2, &[(style.bold(), title)]);
         }
+        let subject = printable(&subject).into_owned();
         let why = why.map(|why| format!(": {}", printable(why))).unwrap_or_default();
         screen.line(2, 4, &[(PLAIN, &subject), (PLAIN, &why)]);
     }

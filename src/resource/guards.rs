@@ -6,13 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::Kind;
 
+/// How much of a stack a pass may destroy unless its manifest says something else, in percent.
+pub const DEFAULT_PERCENT: u8 = 25;
+
+/// So many objects go without approval however small a stack is, unless its manifest gives a percentage.
+pub const LEAST_OF_PERCENT: u64 = 5;
+
 /// Bounds on what a pass deletes or cuts off. What a subaccount holds counts with it, since it
 /// goes, or is out of reach, with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guards {
     /// Objects in all.
     pub deletes: u64,
-    /// Objects in percent of what the stack owns.
+    /// Objects in percent of what the stack owns; none: [`DEFAULT_PERCENT`], and at least [`LEAST_OF_PERCENT`].
     pub deletes_percent: Option<u8>,
     /// Objects by kind.
     pub deletes_of: BTreeMap<Kind, u64>,

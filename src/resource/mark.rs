@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::address::Address;
+use super::kind::Kind;
 use super::rotation::{Generation, Issued};
 
 /// What every key of a mark begins with.
@@ -25,6 +26,8 @@ const MOVED_FROM: &str = "flespi-gitops/moved-from";
 const PASSWORD: &str = "flespi-gitops/password";
 const KEY: &str = "flespi-gitops/key";
 const EMAIL_REQUESTED: &str = "flespi-gitops/email-requested";
+const EMAIL_REQUESTED_AT: &str = "flespi-gitops/email-requested-at";
+const EMAIL_BEFORE: &str = "flespi-gitops/email-before";
 pub(super) const GENERATION: &str = "flespi-gitops/generation";
 const ISSUED: &str = "flespi-gitops/issued";
 const OVERLAP: &str = "flespi-gitops/overlap";
@@ -54,11 +57,22 @@ pub struct Mark {
     /// Salted slow hash (PHC text) of the password that was last set.
     pub password: Option<String>,
     /// The e-mail address that was last asked for, confirmed or not.
-    pub email_requested: Option<String>,
+    pub email_requested: Option<EmailRequest>,
     /// Which generation a token is; none for the first.
     pub generation: Option<Generation>,
     /// What became of the key of a token; `None` if we never had to do with it.
     pub key: Option<KeyNote>,
+}
+
+/// A request for another e-mail address, which takes effect when somebody follows the link in a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailRequest {
+    /// The address that was asked for.
+    pub address: String,
+    /// When, in unix seconds of the platform.
+    pub at: i64,
+    /// The address that the account had then; empty: none.
+    pub before: String,
 }
 
 /// What became of the key of a token.
@@ -70,8 +84,8 @@ pub enum KeyNote {
     Delivered {
         /// Its [print](crate::secret::print).
         print: String,
-        /// Digests of those sinks that cannot tell what they hold.
-        untold: BTreeSet<String>,
+        /// Names of the sinks, as [they call themselves](crate::secret::Sink::served_as) where they cannot be asked.
+        served: BTreeSet<String>,
     },
 }
 
@@ -82,7 +96,7 @@ impl KeyNote {
             "pending" => Some(Self::Pending),
             print => Some(Self::Delivered {
                 print: print.to_owned(),
-                untold: words.map(str::to_owned).collect(),
+                served: words.map(str::to_owned).collect(),
             }),
         }
     }
@@ -92,9 +106,9 @@ impl std::fmt::Display for KeyNote {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Pending => formatter.write_str("pending"),
-            Self::Delivered { print, untold } => {
+            Self::Delivered { print, served } => {
                 formatter.write_str(print)?;
-                untold.iter().try_for_each(|sink| write!(formatter, " {sink}"))
+                served.iter().try_for_each(|sink| write!(formatter, " {sink}"))
             }
         }
     }
@@ -115,6 +129,12 @@ pub enum MarkProblem {
     /// The address does not parse.
     #[error("its mark names `{0}`, which is no address")]
     BadAddress(String),
+    /// It is the mark of an object of another kind.
+    #[error("its mark is that of {0}, which is something else")]
+    OtherKind(Address),
+    /// It says something that only a mark of a token says.
+    #[error("its mark says `{0}`, which only the mark of a token does")]
+    OnlyOfTokens(&'static str),
 }
 
 impl Mark {
@@ -162,10 +182,33 @@ impl Mark {
             retired: text(ROLE).as_deref() == Some(ROLE_RETIRED),
             moved_from: text(MOVED_FROM).and_then(|address| address.parse().ok()),
             password: text(PASSWORD),
-            email_requested: text(EMAIL_REQUESTED),
+            email_requested: text(EMAIL_REQUESTED).map(|address| EmailRequest {
+                address,
+                at: text(EMAIL_REQUESTED_AT).and_then(|at| at.parse().ok()).unwrap_or(0),
+                before: text(EMAIL_BEFORE).unwrap_or_default(),
+            }),
             generation: generation(metadata),
             key: text(KEY).and_then(|text| KeyNote::parse(&text)),
         }))
+    }
+
+    /// Whether an object of `kind` can carry the mark: whoever may write an object's metadata can write anything there.
+    ///
+    /// # Errors
+    /// [`MarkProblem::OtherKind`] or [`MarkProblem::OnlyOfTokens`].
+    pub fn fits(&self, kind: Kind) -> Result<(), MarkProblem> {
+        if self.address.kind != kind {
+            return Err(MarkProblem::OtherKind(self.address.clone()));
+        }
+        let of_tokens = [
+            (self.bootstrap, ROLE_BOOTSTRAP),
+            (self.retired, ROLE_RETIRED),
+            (self.generation.is_some(), "generation"),
+        ];
+        match of_tokens.into_iter().find(|(is_said, _)| *is_said && kind != Kind::Token) {
+            Some((_, what)) => Err(MarkProblem::OnlyOfTokens(what)),
+            None => Ok(()),
+        }
     }
 
     /// Writes the mark into `metadata`, which keeps every foreign key.
@@ -201,7 +244,11 @@ impl Mark {
         set(ROLE, role.map(str::to_owned));
         set(MOVED_FROM, moved_from.as_ref().map(Address::to_string));
         set(PASSWORD, password.clone());
-        set(EMAIL_REQUESTED, email_requested.clone());
+        if let Some(EmailRequest { address, at, before }) = email_requested {
+            set(EMAIL_REQUESTED, Some(address.clone()));
+            set(EMAIL_REQUESTED_AT, Some(at.to_string()));
+            set(EMAIL_BEFORE, (!before.is_empty()).then(|| before.clone()));
+        }
         set(KEY, key.as_ref().map(KeyNote::to_string));
         let Some(Generation { number, issued, overlap, delivered }) = generation else { return };
         set(GENERATION, Some(number.to_string()));
@@ -237,6 +284,17 @@ impl Applied {
     /// Whether `value` is what was last applied to `field`; `None` if nothing is known of it.
     pub fn matches(&self, field: &str, value: &Value) -> Option<bool> {
         self.0.get(field).map(|known| *known == digest_of(value))
+    }
+
+    /// Notes that `value` was applied to `field`.
+    pub fn note(&mut self, field: &str, value: &Value) {
+        self.0.insert(field.to_owned(), digest_of(value));
+    }
+
+    /// Takes over what `older` knows of `field`.
+    pub fn keep(&mut self, older: &Self, field: &str) {
+        let known = older.0.get(field).map(|digest| (field.to_owned(), digest.clone()));
+        self.0.extend(known);
     }
 
     fn is_empty(&self) -> bool {
@@ -286,15 +344,19 @@ mod tests {
         let mut mark = Mark::new("default", "subaccount/emea/acme".parse().unwrap());
         mark.applied = Applied::of([("name", &json!("ACME")), ("enabled", &json!(true))]);
         mark.protect = true;
-        mark.email_requested = Some("ops@acme.example".to_owned());
+        mark.email_requested = Some(EmailRequest {
+            address: "ops@acme.example".to_owned(),
+            at: 1_767_225_600,
+            before: String::new(),
+        });
         mark.generation = Some(Generation {
             number: 4,
             issued: Issued::Schedule,
             overlap: 172_800,
             delivered: Some(1_767_225_600),
         });
-        let untold = ["a".to_owned(), "b".to_owned()].into();
-        mark.key = Some(KeyNote::Delivered { print: "0123".to_owned(), untold });
+        let served = ["a".to_owned(), "b".to_owned()].into();
+        mark.key = Some(KeyNote::Delivered { print: "0123".to_owned(), served });
         mark.write(&mut metadata);
         assert_eq!(Mark::read(&metadata), Ok(Some(mark)));
         assert_eq!(metadata["sys_user_config"], json!({"title": "ACME"}));
@@ -315,6 +377,28 @@ mod tests {
         assert_eq!(Mark::read(&half), Err(MarkProblem::Incomplete));
         let wrong = map(json!({"flespi-gitops/stack": "default", "flespi-gitops/address": "x"}));
         assert_eq!(Mark::read(&wrong), Err(MarkProblem::BadAddress("x".to_owned())));
+    }
+
+    #[test]
+    fn a_mark_fits_objects_of_its_own_kind_and_says_of_others_nothing_that_tokens_say() {
+        let mark = |address: &str| Mark::new("default", address.parse().unwrap());
+        assert_eq!(mark("limit/a").fits(Kind::Limit), Ok(()));
+        assert!(mark("limit/a").fits(Kind::Subaccount).is_err());
+        for change in [
+            (|mark| mark.bootstrap = true) as fn(&mut Mark),
+            |mark| mark.retired = true,
+            |mark| {
+                let (issued, overlap) = (Issued::Person, 0);
+                mark.generation = Some(Generation { number: 7, issued, overlap, delivered: None });
+            },
+        ] {
+            let mut of_token = mark("token/a");
+            change(&mut of_token);
+            assert_eq!(of_token.fits(Kind::Token), Ok(()));
+            let mut of_account = mark("subaccount/a");
+            change(&mut of_account);
+            assert!(matches!(of_account.fits(Kind::Subaccount), Err(MarkProblem::OnlyOfTokens(_))));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 mod account;
 mod address;
 pub mod canonical;
-mod guards;
+pub mod guards;
 mod kind;
 mod lifetime;
 mod mark;
@@ -23,9 +23,11 @@ pub use address::{Address, InvalidAddress};
 pub use guards::Guards;
 pub use kind::{Kind, Phase};
 pub use lifetime::{At, Bound, Lifetime, Span};
-pub use mark::{Applied, KeyNote, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of};
+pub use mark::{
+    Applied, EmailRequest, KeyNote, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of,
+};
 pub use pattern::{AddressPattern, InvalidPattern};
-pub use rotation::{Generation, Issued, Order, Renew, Retire, Rotation};
+pub use rotation::{DEFAULT_OVERLAP, Generation, Issued, Order, Renew, Retire, Rotation};
 
 pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
 pub use tariff::Tariff;
@@ -35,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::secret::{PasswordForm, Sink, Source};
+use crate::secret::{PasswordForm, Sink, Source, Stores};
 use crate::source::Origin;
 
 /// Everything that a load of manifests asks for, checked and in canonical form.
@@ -69,6 +71,18 @@ impl Desired {
         objects.retain(|address, _| !is_out(address));
         for declared in objects.values_mut() {
             declared.limit.take_if(|limit| is_out(limit));
+        }
+    }
+
+    /// Looks up the stores that sinks name.
+    pub fn name_stores(&mut self, stores: &Stores) {
+        for declared in self.objects.values_mut() {
+            let password = declared.credentials.as_mut().and_then(|it| it.password.as_mut());
+            let made = match password {
+                Some(Source::Generate { deliver, .. }) => deliver.as_mut_slice(),
+                _ => &mut [],
+            };
+            declared.deliver.iter_mut().chain(made).for_each(|sink| sink.name_store(stores));
         }
     }
 

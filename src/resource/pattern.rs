@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
+use crate::glob;
 
 /// The longest pattern, in bytes: longer than any address needs, and short enough to match ten
 /// thousand addresses against many of them in no time.
@@ -35,7 +36,7 @@ impl AddressPattern {
 
     /// Whether `address`, or an account on the way to it, is meant.
     pub fn matches(&self, address: &Address) -> bool {
-        let fits = |address: &Address| fits(self.0.as_bytes(), address.to_string().as_bytes());
+        let fits = |address: &Address| glob::fits(&self.0, &address.to_string());
         fits(address)
             || address
                 .account
@@ -61,42 +62,6 @@ impl fmt::Display for AddressPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
-}
-
-/// Whether the whole of `text` fits `pattern`; every state of the match is walked at once, so no
-/// pattern is slow.
-fn fits(pattern: &[u8], text: &[u8]) -> bool {
-    let mut at = vec![false; pattern.len() + 1];
-    at[0] = true;
-    skip_stars(pattern, &mut at);
-    for byte in text {
-        let mut next = vec![false; pattern.len() + 1];
-        for (index, &known) in pattern.iter().enumerate().filter(|(index, _)| at[*index]) {
-            match known {
-                b'*' if *byte != b'/' || is_double(pattern, index) => next[index] = true,
-                b'?' if *byte != b'/' => next[index + 1] = true,
-                known if known == *byte && !b"*?".contains(&known) => next[index + 1] = true,
-                _ => {}
-            }
-        }
-        skip_stars(pattern, &mut next);
-        at = next;
-    }
-    at[pattern.len()]
-}
-
-/// A star also stands for nothing.
-fn skip_stars(pattern: &[u8], at: &mut [bool]) {
-    for (index, byte) in pattern.iter().enumerate() {
-        if *byte == b'*' && at[index] {
-            at[index + 1] = true;
-        }
-    }
-}
-
-/// Whether the star at `index` is one of two in a row.
-fn is_double(pattern: &[u8], index: usize) -> bool {
-    pattern.get(index + 1) == Some(&b'*') || (index > 0 && pattern[index - 1] == b'*')
 }
 
 #[cfg(test)]

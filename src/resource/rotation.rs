@@ -65,6 +65,9 @@ pub struct Order {
     pub overlap: i64,
 }
 
+/// Seconds for which an old key stays valid where neither a manifest nor a person says it.
+pub const DEFAULT_OVERLAP: i64 = 86_400;
+
 /// Why a generation was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -141,6 +141,32 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_mark_says_of_who_and_what_is_signed() {
+        for role in [None, Some("bootstrap"), Some("retired")] {
+            let mut signed = marked();
+            signed.extend(role.map(|role| (ROLE.to_owned(), Value::from(role))));
+            signer('a', false).sign(7, &mut signed);
+            for (name, value) in [
+                (STACK, Some("other")),
+                (STACK, None),
+                (ADDRESS, Some("token/acme/other")),
+                (ADDRESS, None),
+                (ROLE, Some("another")),
+                (ROLE, Some("retired").filter(|it| role != Some(*it))),
+                (ROLE, Some("bootstrap").filter(|it| role != Some(*it))),
+                (GENERATION, Some("7")),
+            ] {
+                let mut forged = signed.clone();
+                forged.remove(name);
+                forged.extend(value.map(|value| (name.to_owned(), Value::from(value))));
+                let verdict = signer('a', false).verify(7, &forged);
+                let is_same = forged == signed;
+                assert_eq!(verdict.is_ok(), is_same, "{role:?}, {name}: {value:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_copy_of_a_signed_mark_cannot_pass_for_its_successor() {
         let mut metadata = marked();
         signer('a', false).sign(7, &mut metadata);

@@ -257,6 +257,7 @@ impl World {
                         let mut response = Response::from(answer);
                         cors::permit(self, request, &mut response);
                         response.headers.extend(date(now));
+                        response.headers.extend(moved(self.state.clock));
                         faults.apply_after(&mut response);
                         response
                     }
@@ -334,6 +335,12 @@ fn date(now: u64) -> Option<(&'static str, String)> {
     let now = jiff::Timestamp::from_second(i64::try_from(now).ok()?).ok()?;
     let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()?;
     Some(("date", text))
+}
+
+/// By how many seconds somebody moved the clock, so that a client can tell that from a clock that is wrong. The platform
+/// has no such header, and a sandbox whose clock nobody moved has none either.
+fn moved(ahead: u64) -> Option<(&'static str, String)> {
+    (ahead > 0).then(|| ("x-sandbox-clock", ahead.to_string()))
 }
 
 /// The second at which time will take away what a change brings; the end of time when it never does.

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 
 use super::program::{self, Program, ProgramError};
 use super::sink::{Sink, SinkError};
-use super::{SecretString, strength};
+use super::{SecretString, Trust, strength};
 
 /// A source's answer may be this long, in bytes; more is a mistake (a whole log file, a loop).
 const MAX_BYTES: u64 = program::MAX_BYTES as u64;
@@ -94,6 +94,19 @@ impl Source {
             Self::Env(_) | Self::File(_) => true,
             Self::Generate { deliver, .. } => {
                 !deliver.iter().any(|sink| sink.runs_program() && sink.gives_back())
+            }
+        }
+    }
+
+    /// Why the source is not asked with so much trust; none if it may be.
+    pub fn hidden_from(&self, trust: &Trust) -> Option<String> {
+        match self {
+            Self::Env(_) => None,
+            Self::File(path) => trust.hides_file(path),
+            Self::Exec { .. } => trust.hides_program(),
+            Self::Generate { deliver, .. } => {
+                let asked = deliver.iter().filter(|sink| sink.gives_back());
+                asked.filter_map(|sink| sink.hidden_from(trust)).next()
             }
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::plan::{Action, Cause, Plan, Step};
+use crate::plan::{Action, Cause, Effect, Plan, Step};
 use crate::resource::{Address, MARK_PREFIX, Phase, digest_of};
 
 /// Returns within the window that make a field contested.
@@ -124,6 +124,10 @@ fn settings(step: &Step) -> Vec<(Key, (String, bool))> {
         _ if step.phase == Phase::Credentials => Vec::new(),
         Action::Delete => Vec::new(),
         Action::Update | Action::Assign => changes(step, key),
+        // What ends by itself is deleted by nobody.
+        Action::Create if matches!(&step.effect, Effect::Create(it) if it.follows_lapsed) => {
+            Vec::new()
+        }
         _ => vec![(key(THE_OBJECT), (String::new(), false))],
     }
 }

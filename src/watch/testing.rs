@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::plan::{Action, Cause, Change, Effect, Plan, Step, StepId, UpdateEffect};
+use crate::plan::{Action, Cause, Change, Effect, Holding, Plan, Step, StepId, UpdateEffect};
 use crate::resource::{Address, Phase};
 
 /// A plan that sets these fields (name, found, wanted, cause) of one object; none: an empty plan.
@@ -24,6 +24,7 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
         source: None,
         changes: changes.collect(),
         needs: Vec::new(),
+        holds: Holding::default(),
         relies_on: BTreeMap::new(),
         effect: Effect::Update(Box::new(UpdateEffect {
             owner: 1,

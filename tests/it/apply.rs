@@ -36,7 +36,7 @@ fn an_unmarked_object_of_the_same_name_is_told_and_not_touched() {
     world.write("acme.yaml", ACME);
     world.empty_journal();
     let refused = world.run(&["apply", ".", "--yes"]).expect(5);
-    assert!(refused.stdout.contains("nobody marked it"), "{}", refused.stdout);
+    assert!(refused.stdout.contains("carries no mark"), "{}", refused.stdout);
     assert_eq!(world.writes().len(), 0);
     assert_eq!(world.count("subaccounts"), 1);
 }

@@ -23,7 +23,8 @@ fn login(world: &World, email: &str, password: &str) -> u16 {
 /// Follows the link in the newest mail, as the person would whom it is for.
 fn confirm_email(world: &World) {
     let outbox = world.outbox();
-    let mail = outbox.last().expect("a mail was sent");
+    let asks = |mail: &&Value| mail["subject"].as_str().unwrap().starts_with("Confirm");
+    let mail = outbox.iter().rfind(asks).expect("a mail was sent");
     let code = mail.get("code").and_then(Value::as_str).expect("the mail holds a code");
     let (status, answer) =
         world.call("POST", "/auth/email/confirm", None, None, Some(&json!({"code": code})));
@@ -56,7 +57,8 @@ fn a_password_can_be_sent_as_its_hash_and_changing_the_form_sets_it_again() {
     let world = World::with(options);
     world.write("acme.yaml", MANIFESTS);
     world.write("password", "abc\n");
-    world.run(&["apply", ".", "--yes"]).expect(6);
+    let run = world.run(&["apply", ".", "--yes"]).expect(6);
+    assert!(run.stdout.contains("`password_form: sha512`"), "{}", run.stdout);
     world.edit("acme.yaml", "{file: password}", "{file: password}\n    password_form: sha512");
     world.apply(&["."]);
     confirm_email(&world);
@@ -251,4 +253,146 @@ fn a_secret_that_is_told_is_found_by_the_search() {
     other.arg("planted-canary").stdout(world.ear()).status().unwrap();
     assert_eq!(world.told_secrets().len(), 1);
     assert_eq!(world.told_secrets(), Vec::<String>::new());
+}
+
+#[test]
+fn an_email_changed_elsewhere_is_drift_that_is_healed_or_reported_and_never_waits_for_a_link() {
+    let account = |drift: &str| {
+        format!(
+            "{}  lifecycle: {{drift: {drift}}}\n---\napiVersion: flespi-gitops/v1\nkind: Token\n\
+             metadata: {{name: own, account: acme}}\n\
+             spec: {{ttl: 30d, access: master, deliver: [{{file: out/own}}]}}\n",
+            MANIFESTS.replace("    password: {file: password}\n", "")
+        )
+    };
+    for (assumption, drift) in [
+        ("email-change=immediate", "heal"),
+        ("email-change=confirm", "heal"),
+        ("email-change=immediate", "report"),
+        ("email-change=confirm", "report"),
+    ] {
+        let world = World::assuming(&[assumption]);
+        world.write("acme.yaml", &account(drift));
+        world.apply(&["."]);
+        let confirm = || {
+            if assumption == "email-change=confirm" {
+                confirm_email(&world);
+            }
+        };
+        confirm();
+        let key = world.read("out/own").trim().to_owned();
+        let path = "/auth/email/update";
+        let body = json!({"email": "else@acme.example"});
+        assert_eq!(world.call("PUT", path, Some(&key), None, Some(&body)).0, 200);
+        confirm();
+        let email = || world.item("subaccounts", "name", "acme")["email"].clone();
+        assert_eq!(email(), "else@acme.example", "{assumption}");
+
+        let plan = world.run(&["plan", ".", "--detailed-exitcode"]);
+        let run = world.run(&["apply", ".", "--yes", "--format", "json"]).expect(0).json();
+        if drift == "report" {
+            assert!(plan.expect(0).stdout.contains("has drifted to"));
+            assert_eq!(run["pending"], json!([]));
+            assert_eq!(email(), "else@acme.example");
+            continue;
+        }
+        assert!(plan.expect(2).stdout.contains("it was changed elsewhere"));
+        let is_pending = run["pending"] != json!([]);
+        assert_eq!(is_pending, assumption == "email-change=confirm", "{run:#}");
+        confirm();
+        assert_eq!(email(), "ops@acme.example");
+        assert_eq!(world.plan(&["."])["steps"], json!([]));
+    }
+}
+
+#[test]
+fn a_link_that_nobody_followed_for_a_week_is_sent_again() {
+    let world = World::new();
+    world.write("acme.yaml", &MANIFESTS.replace("    password: {file: password}\n", ""));
+    world.apply(&["."]);
+    let pass_days = |days: i64| {
+        world.api("POST", "/_sandbox/clock", Some(&json!({"advance": days * 86_400})));
+    };
+    pass_days(6);
+    world.apply(&["."]);
+    assert_eq!(world.outbox().len(), 1);
+    pass_days(2);
+    let plan = world.plan(&["."]);
+    assert_eq!(plan["steps"][0]["phase"], "credentials", "{plan:#}");
+    world.apply(&["."]);
+    assert_eq!(world.outbox().len(), 2);
+    assert_eq!(world.plan(&["."])["steps"], json!([]));
+}
+
+fn account(name: &str, owner: &str, spec: &str) -> String {
+    let owner = if owner.is_empty() { String::new() } else { format!(", account: {owner}") };
+    format!(
+        "---\napiVersion: flespi-gitops/v1\nkind: Subaccount\n\
+         metadata: {{name: {name}{owner}}}\nspec: {{{spec}}}\n"
+    )
+}
+
+/// Applies `after` over `before`, and shows that a second run finds nothing to do.
+fn change(before: &str, after: &str, password: &str) -> World {
+    let world = World::new();
+    world.write("password", "correct horse");
+    world.write("all.yaml", before);
+    world.apply(&["."]);
+    world.write("all.yaml", after);
+    world.write("password", password);
+    world.apply(&["."]);
+    world.empty_journal();
+    world.apply(&["."]);
+    assert!(world.writes().is_empty(), "{:?}\n{after}", world.writes());
+    world
+}
+
+const LOGIN: &str = "credentials: {email: a@b.example, password: {file: password}}";
+
+#[test]
+fn a_password_below_a_renamed_account_is_set_once() {
+    let below = |top: &str, moved: &str| {
+        let top_account = account(top, "", "").replace("}\nspec", &format!("{moved}}}\nspec"));
+        [
+            top_account,
+            account("m", top, ""),
+            account("k", top, LOGIN),
+            account("k", &format!("{top}/m"), LOGIN.replace("a@b", "c@d").as_str()),
+        ]
+        .concat()
+    };
+    let (before, after) = (below("p", ""), below("q", ", moved_from: subaccount/p"));
+    for password in ["correct horse", "battery staple"] {
+        let world = change(&before, &after, password);
+        assert_eq!(world.count("subaccounts"), 4);
+    }
+}
+
+#[test]
+fn whatever_is_edited_beside_a_password_is_applied_with_it() {
+    let with = |more: &str| account("a", "", &format!("{LOGIN}{more}"));
+    let limit = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: l}\nspec: {}\n";
+    for (before, after) in [
+        (with(", metadata: {team: a}"), with(", metadata: {team: b}")),
+        (with(", metadata: {team: a}"), with(", metadata: {}")),
+        (with(""), with(", lifecycle: {protect: true}")),
+        (with(", lifecycle: {protect: true}"), with("")),
+        (with(""), with(", name: Another")),
+        (with(""), with(", enabled: false")),
+        (with(""), with(", limit: l")),
+        (with(", limit: l"), with("")),
+        (
+            with(""),
+            with(", limit: l, name: Another, metadata: {team: b}, lifecycle: {protect: true}"),
+        ),
+        (with(""), with("").replace("name: a}", "name: b, moved_from: subaccount/a}")),
+        (with(""), with("").replace("a@b.example", "c@d.example")),
+    ] {
+        let [before, after] = [before, after].map(|text| format!("{limit}{text}"));
+        for password in ["correct horse", "battery staple"] {
+            let world = change(&before, &after, password);
+            let plan = world.run(&["plan", ".", "--detailed-exitcode"]);
+            plan.expect(0);
+        }
+    }
 }

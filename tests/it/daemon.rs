@@ -142,7 +142,8 @@ impl<'w> Running<'w> {
                 let gate = Gate { leases: &leases, platform: "sandbox".to_owned() };
                 let spool = Spool::none();
                 let renew = Box::new(|| None);
-                let platform = Platform { client, signer: &signer, spool: &spool, gate, renew };
+                let platform =
+                    Platform { client, signer: &signer, spool: &spool, gate, seen: None, renew };
                 let daemon =
                     Daemon::new(platform, &run, files, in_force, woken, sender, options, Silent);
                 daemon.run(stopped).await;

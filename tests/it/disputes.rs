@@ -146,7 +146,7 @@ fn a_removed_mark_makes_nobody_twice() {
     let tenants = Tenants::new();
     tenants.meddle("PUT", "/platform/customer", &json!({"metadata": {}}));
     let plan = tenants.world.plan(&["."]);
-    assert!(plan["blocked"].to_string().contains("nobody marked it"), "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("carries no mark"), "{plan:#}");
     tenants.world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
     assert_eq!(tenants.world.count("subaccounts"), 2);
 }
@@ -230,4 +230,89 @@ fn an_account_bound_by_its_id_is_found_whatever_the_tenant_takes_away() {
 
 fn digest(world: &World) -> String {
     world.plan(&[".", "--prune"])["digest"].as_str().unwrap().to_owned()
+}
+
+/// What a tenant makes of its account's mark, and of the account's name.
+const FORGERIES: &[(&str, fn(&mut Value), Option<&str>)] = &[
+    ("no mark", |mark| *mark = json!({}), None),
+    ("no mark, another name", |mark| *mark = json!({}), Some("zzz")),
+    ("its own token", |mark| address(mark, "token/acme/admin"), None),
+    ("its own token, another name", |mark| address(mark, "token/acme/admin"), Some("zzz")),
+    ("a token of nobody, another name", |mark| address(mark, "token/acme/gone"), Some("zzz")),
+    ("a limit", |mark| address(mark, "limit/starter"), None),
+    ("a limit, another name", |mark| address(mark, "limit/starter"), Some("zzz")),
+    ("its child", |mark| address(mark, "subaccount/acme/depot"), None),
+    ("its child, another name", |mark| address(mark, "subaccount/acme/depot"), Some("zzz")),
+    ("its sibling", |mark| address(mark, "subaccount/globex"), None),
+    ("its sibling, another name", |mark| address(mark, "subaccount/globex"), Some("zzz")),
+    ("nobody", |mark| address(mark, "subaccount/nobody"), None),
+    ("nobody, another name", |mark| address(mark, "subaccount/nobody"), Some("zzz")),
+    ("another stack", |mark| mark["flespi-gitops/stack"] = json!("other"), None),
+    ("another stack and name", |mark| mark["flespi-gitops/stack"] = json!("other"), Some("zzz")),
+    (
+        "another stack and address",
+        |mark| {
+            mark["flespi-gitops/stack"] = json!("other");
+            address(mark, "subaccount/x");
+        },
+        None,
+    ),
+    (
+        "another stack, address and name",
+        |mark| {
+            mark["flespi-gitops/stack"] = json!("other");
+            address(mark, "subaccount/x");
+        },
+        Some("zzz"),
+    ),
+    ("half a mark", |mark| *mark = json!({"flespi-gitops/stack": "default"}), None),
+    (
+        "half a mark, another name",
+        |mark| *mark = json!({"flespi-gitops/stack": "default"}),
+        Some("zzz"),
+    ),
+    ("bootstrap", |mark| mark["flespi-gitops/role"] = json!("bootstrap"), None),
+    ("retired", |mark| mark["flespi-gitops/role"] = json!("retired"), None),
+    ("retired, another name", |mark| mark["flespi-gitops/role"] = json!("retired"), Some("zzz")),
+    ("another generation", |mark| mark["flespi-gitops/generation"] = json!("7"), None),
+    ("moved", |mark| mark["flespi-gitops/moved-from"] = json!("subaccount/globex"), None),
+];
+
+fn address(mark: &mut Value, address: &str) {
+    mark["flespi-gitops/address"] = json!(address);
+}
+
+#[test]
+fn no_forged_mark_makes_an_account_twice_or_deletes_anything_or_passes_in_silence() {
+    let depot = "---\napiVersion: flespi-gitops/v1\nkind: Subaccount\n\
+                 metadata: {name: depot, account: acme}\nspec: {name: Depot}\n";
+    for signed in [false, true] {
+        let world = World::new();
+        world.write("m/all.yaml", &format!("{MANIFESTS}{depot}"));
+        world.write("key", &"k".repeat(40));
+        let key: &[&str] = if signed { &["--mark-key-file", "key"] } else { &[] };
+        world.apply(&[&["m"], key].concat());
+        let accounts = world.count("subaccounts");
+        let acme = world.item("subaccounts", "name", "ACME");
+        let tenant = world.read("m/out/acme").trim().to_owned();
+        let put = |body: Value| {
+            let path = "/platform/customer";
+            assert_eq!(world.call("PUT", path, Some(&tenant), None, Some(&body)).0, 200);
+        };
+        for (what, forge, name) in FORGERIES {
+            let mut mark = acme["metadata"].clone();
+            forge(&mut mark);
+            put(json!({"metadata": mark, "name": name.unwrap_or("ACME")}));
+            world.empty_journal();
+            let run = world.run(&[&["apply", "m", "--yes", "--prune"], key].concat());
+            let what = format!("{what}, signed: {signed}: {}", run.stdout);
+            assert_eq!(world.count("subaccounts"), accounts, "{what}");
+            let has_deleted = world.writes().iter().any(|write| write.method == "DELETE");
+            assert!(!has_deleted, "{what}");
+            let plan = [&["plan", "m", "--detailed-exitcode"], key].concat();
+            let has_healed = run.code == 0 && world.run(&plan).code == 0;
+            assert!(run.code == 5 || has_healed, "{what}");
+            put(json!({"metadata": acme["metadata"], "name": "ACME"}));
+        }
+    }
 }

@@ -172,3 +172,31 @@ spec:
     world.api("PUT", &format!("/platform/tokens/{}", token["id"]), Some(&respelled));
     assert_eq!(world.plan(&["."])["steps"], json!([]));
 }
+
+#[test]
+fn the_cause_of_a_difference_is_told_for_objects_that_one_call_changed_as_for_one_alone() {
+    let limits = |count: usize, value: u32| -> String {
+        let limit = |number| {
+            LIMIT
+                .replace("starter", &format!("l{number}"))
+                .replace("devices_count: 10", &format!("devices_count: {value}"))
+        };
+        (0..count).map(limit).collect::<Vec<_>>().join("---\n")
+    };
+    for count in [1, 2, 5] {
+        let world = World::new();
+        for value in [1, 2] {
+            world.write("limits.yaml", &limits(count, value));
+            world.apply(&["."]);
+        }
+        let id = world.item("limits", "name", "l0")["id"].clone();
+        world.api("PUT", &format!("/platform/limits/{id}"), Some(&json!({"devices_count": 99})));
+        let plan = world.plan(&["."]);
+        assert_eq!(plan["steps"][0]["changes"][0]["cause"], "drift", "{count}: {plan:#}");
+        // An edit of the manifest is still an edit.
+        world.apply(&["."]);
+        world.write("limits.yaml", &limits(count, 3));
+        let plan = world.plan(&["."]);
+        assert_eq!(plan["steps"][0]["changes"][0]["cause"], "edited", "{count}: {plan:#}");
+    }
+}

@@ -24,7 +24,7 @@ fn load_blocks(part: &str, overlay: Option<&str>) -> Option<Load> {
         blocks += 1;
     }
     let paths = [folder.path().to_owned()];
-    let options = Options { now: NOW, overlay, expanded: false };
+    let options = Options { now: NOW, overlay, expanded: false, stores: None };
     (blocks > 0).then(|| load_with(&paths, &options))
 }
 

@@ -101,9 +101,62 @@ fn budgets_are_set_in_numbers_and_percent_by_kind_and_by_subtree() {
         let plan = world.plan(&[".", "--prune"]);
         let refusals = plan["refusals"].as_array().unwrap();
         let told: Vec<&str> = refusals.iter().map(|r| r["guard"].as_str().unwrap()).collect();
-        let expected: &[&str] = if guard.is_empty() { &[] } else { &[guard] };
+        // Whatever numbers allow, an account with tokens in it is live.
+        let of_numbers = if guard.is_empty() { None } else { Some(guard) };
+        let expected: Vec<&str> = of_numbers.into_iter().chain(["live_account"]).collect();
         assert_eq!(told, expected, "{guards}");
     }
+}
+
+#[test]
+fn an_account_with_something_inside_needs_an_approval_that_names_it_and_an_empty_one_does_not() {
+    let empty = crowded(0);
+    empty.run(&["apply", ".", "--prune", "--yes"]).expect(0);
+    assert_eq!(empty.count("subaccounts"), 0);
+
+    let live = crowded(2);
+    let acme = live.item("subaccounts", "name", "acme")["id"].as_i64();
+    let device = json!([{"name": "truck", "device_type_id": 1, "configuration": {"ident": "1"}}]);
+    let (status, answer) =
+        live.call("POST", "/gw/devices", Some(&live.token()), acme, Some(&device));
+    assert_eq!(status, 200, "{answer}");
+    live.empty_journal();
+    let refused = live.run(&["apply", ".", "--prune", "--yes"]).expect(5);
+    assert!(refused.stderr.contains("it holds 1 device, 2 tokens"), "{}", refused.stderr);
+    assert_eq!(live.writes().len(), 0);
+    let plan = live.plan(&[".", "--prune"]);
+    assert_eq!(plan["steps"][0]["holds"], json!({"devices": 1, "tokens": 2}));
+    live.apply_approved(&[".", "--prune"]);
+    assert_eq!(live.count("subaccounts"), 0);
+}
+
+#[test]
+fn a_quarter_of_a_stack_is_the_most_that_goes_unless_its_manifest_says_more() {
+    let world = World::new();
+    world.write("stack.yaml", STACK);
+    let limits = |count: usize| {
+        let limit = |number| {
+            format!(
+                "---\napiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {{name: l{number}}}\n\
+                 spec: {{devices_count: 1}}\n"
+            )
+        };
+        (0..count).map(limit).collect::<String>()
+    };
+    world.write("limits.yaml", &limits(40));
+    world.apply(&["."]);
+    world.write("limits.yaml", &limits(29));
+    world.run(&["apply", ".", "--prune", "--yes"]).expect(5);
+    world.write("limits.yaml", &limits(30));
+    world.run(&["apply", ".", "--prune", "--yes"]).expect(0);
+    // In a small stack a few are more than a quarter and no disaster.
+    world.write("stack.yaml", &format!("{STACK}spec: {{guards: {{deletes_percent: 100}}}}\n"));
+    world.write("limits.yaml", &limits(8));
+    world.apply(&[".", "--prune"]);
+    world.write("stack.yaml", STACK);
+    world.write("limits.yaml", &limits(3));
+    world.apply(&[".", "--prune"]);
+    assert_eq!(world.count("limits"), 3);
 }
 
 #[test]

@@ -236,3 +236,38 @@ fn the_platforms_clock_counts_and_not_ours() {
     let plan = world.plan(&["."]);
     assert_eq!(plan["forecasts"][0]["words"], "ends in 9 days (expire)", "{plan:#}");
 }
+
+/// A token with an `expire` that is `seconds` from now.
+fn ending_in(seconds: i64) -> String {
+    let expire = jiff::Timestamp::now().as_second() + seconds;
+    format!(
+        "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {{name: app}}\n\
+         spec: {{access: standard, expire: {expire}}}\n"
+    )
+}
+
+const OTHER: &str =
+    "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: other}\nspec: {name: OTHER}\n";
+
+#[test]
+fn a_token_whose_own_expire_has_passed_is_not_made_and_keeps_nothing_else_from_being_done() {
+    for (ends_in, advance) in [(100, 200), (180 * DAY, 365 * DAY), (-DAY, 0)] {
+        for was_there in [false, true] {
+            let world = World::new();
+            world.write("token.yaml", &ending_in(ends_in));
+            if was_there && advance > 0 {
+                world.apply(&["."]);
+            }
+            world.write("other.yaml", OTHER);
+            world.api("POST", "/_sandbox/clock", Some(&json!({"advance": advance})));
+            world.empty_journal();
+            for code in [6, 5] {
+                let run = world.run(&["apply", ".", "--yes"]).expect(code);
+                assert!(!run.stdout.contains("somebody else"), "{}", run.stdout);
+            }
+            let made: Vec<_> = world.writes().into_iter().map(|write| write.line()).collect();
+            assert_eq!(made, ["POST /platform/limits"], "{ends_in} {was_there}");
+            world.run(&["plan", ".", "--detailed-exitcode"]).expect(5);
+        }
+    }
+}

@@ -1,18 +1,10 @@
 //! No drift noise (R15): between program and platform stands somebody who answers as a platform may, in another order,
 //! with more fields, and with every default filled in.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::support::{World, run};
+use crate::support::World;
+use crate::support::between::Between;
 
 /// An ACL, an address list and quotas that can be spelled in many ways.
 const SPELLINGS: &str = "\
@@ -82,51 +74,6 @@ fn reworded(answer: &mut Value) {
     }
 }
 
-async fn pass_on(
-    url: Arc<String>,
-    http: reqwest::Client,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    let target = format!("{url}{}", head.uri);
-    let mut onward = http.request(head.method, target).body(body);
-    for (name, value) in &head.headers {
-        if name != "host" && name != "content-length" {
-            onward = onward.header(name, value);
-        }
-    }
-    let answer = onward.send().await.unwrap();
-    let status = answer.status();
-    let mut value: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-    if head.uri.path().starts_with("/platform/") {
-        reworded(&mut value);
-    }
-    let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
-    *response.status_mut() = status;
-    Ok(response)
-}
-
-/// The address of a platform that rewords the answers of the sandbox.
-fn rewording(runtime: &tokio::runtime::Runtime, world: &World) -> String {
-    let url = Arc::new(world.sandbox().url().to_owned());
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    runtime.spawn(async move {
-        let http = reqwest::Client::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            let (url, http) = (Arc::clone(&url), http.clone());
-            let service =
-                service_fn(move |request| pass_on(Arc::clone(&url), http.clone(), request));
-            tokio::spawn(async move {
-                let server = hyper::server::conn::http1::Builder::new();
-                let _ = server.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
-    format!("http://{address}")
-}
-
 #[test]
 fn a_platform_that_reorders_adds_fields_and_fills_in_defaults_causes_no_change_in_any_fixture() {
     for fixture in ["first-subaccount", "fleet", "tenants", "spellings"] {
@@ -135,15 +82,14 @@ fn a_platform_that_reorders_adds_fields_and_fills_in_defaults_causes_no_change_i
             "spellings" => drop(world.write("spellings/all.yaml", SPELLINGS)),
             example => world.copy_example(example),
         }
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.unwrap();
-        let platform = rewording(&runtime, &world);
-        let through = |arguments: &[&str]| {
-            let mut command = world.command(arguments);
-            command.env("FLESPI_PLATFORM", &platform);
-            run(command).expect(0)
-        };
+        let platform = Between::new(&world, |passing| {
+            if passing.path.starts_with("/platform/") {
+                let mut answer = passing.json();
+                reworded(&mut answer);
+                passing.body = answer.to_string().into_bytes();
+            }
+        });
+        let through = |arguments: &[&str]| platform.run(arguments).expect(0);
         through(&["apply", fixture, "--yes"]);
         let plan = through(&["plan", fixture, "--format", "json"]).json();
         assert_eq!(plan["steps"], json!([]), "{fixture}: {plan:#}");

@@ -122,3 +122,66 @@ fn an_empty_folder_deletes_nothing() {
     world.run(&["apply", ".", "--yes", "--prune"]).expect(3);
     assert_eq!(world.journal().len(), 0, "nothing was sent");
 }
+
+#[test]
+fn while_anything_is_unread_nothing_is_deleted() {
+    for collection in ["limits", "subaccounts", "tokens"] {
+        let effect = json!({"answer": {"status": 403, "reason": "no"}});
+        let world = world();
+        std::fs::remove_file(world.path().join("acme.yaml")).unwrap();
+        world.write(
+            "other.yaml",
+            "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: other}\n",
+        );
+        world.faults(&json!({"rules": [{"method": "GET",
+            "path": format!("/platform/{collection}/*"), "effect": effect}]}));
+        world.empty_journal();
+        world.run(&["apply", ".", "--yes", "--prune"]).expect(4);
+        let deleted: Vec<_> =
+            world.writes().into_iter().filter(|write| write.method == "DELETE").collect();
+        assert!(deleted.is_empty(), "{collection}: {deleted:?}");
+    }
+}
+
+const FAMILY: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Limit
+metadata: {name: old}
+---
+apiVersion: flespi-gitops/v1
+kind: Subaccount
+metadata: {name: parent}
+spec: {limit: old}
+---
+apiVersion: flespi-gitops/v1
+kind: Subaccount
+metadata: {name: child, account: parent}
+---
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: app, account: parent}
+spec: {ttl: 1h, access: standard}
+";
+
+#[test]
+fn what_is_not_deleted_keeps_the_account_that_holds_it_and_the_limit_that_it_uses() {
+    for (collection, field, name) in [("tokens", "info", "app"), ("subaccounts", "name", "child")] {
+        let world = world();
+        world.write("family.yaml", FAMILY);
+        world.apply(&["."]);
+        std::fs::remove_file(world.path().join("family.yaml")).unwrap();
+        let item = format!("/platform/{collection}/{}", world.item(collection, field, name)["id"]);
+        world.faults(&json!({"rules": [{"method": "DELETE", "path": item,
+            "effect": {"answer": {"status": 403, "reason": "no"}}}]}));
+        world.empty_journal();
+        let digest = world.plan(&[".", "--prune"])["digest"].as_str().unwrap().to_owned();
+        let run = world.run(&["apply", ".", "--yes", "--prune", "--approve", &digest]).expect(6);
+        assert!(run.stdout.contains("1 failed + 2 blocked"), "{}", run.stdout);
+        let parent = world.item("subaccounts", "name", "parent")["id"].clone();
+        let old = world.item("limits", "name", "old")["id"].clone();
+        for kept in [format!("/platform/subaccounts/{parent}"), format!("/platform/limits/{old}")] {
+            let asked = world.writes().iter().any(|write| write.path == kept);
+            assert!(!asked, "{kept}: {}", run.stdout);
+        }
+    }
+}

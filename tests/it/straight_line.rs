@@ -167,7 +167,7 @@ fn a_tree_of_four_levels_is_made_from_nothing_and_removed_children_first() {
     std::fs::remove_file(world.path().join("fleet/limits.yaml")).unwrap();
     std::fs::remove_file(world.path().join("fleet/tokens.yaml")).unwrap();
     world.empty_journal();
-    world.apply(&["fleet", "--prune"]);
+    world.apply_approved(&["fleet", "--prune"]);
     assert_eq!(world.count("subaccounts"), 0);
     assert_eq!(world.count("limits"), limits);
     assert_eq!(world.count("tokens"), tokens);

@@ -145,6 +145,10 @@ pub struct VaultSink {
     #[serde(default = "default_mount")]
     #[schemars(regex(pattern = r"^[^/]+(/[^/]+)*/?$"))]
     pub mount: String,
+    /// A store that the operator describes (`--stores`), in the place of what follows.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"production")]
+    pub store: Option<String>,
     /// Address of the store; left out: VAULT_ADDR or BAO_ADDR of the environment.
     #[serde(default)]
     #[schemars(regex(pattern = r"^https?://.+$"), example = "https://vault.example.com:8200")]
@@ -185,6 +189,10 @@ pub struct KubernetesSink {
     #[serde(default)]
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), length(max = 63))]
     pub namespace: Option<String>,
+    /// A store that the operator describes (`--stores`), in the place of what follows.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"production")]
+    pub store: Option<String>,
     /// Address of the API server; left out: that of the cluster in which the program runs.
     #[serde(default)]
     #[schemars(regex(pattern = r"^https?://.+$"), example = "https://kubernetes.example.com:6443")]

@@ -44,6 +44,8 @@ pub fn run_markdown(report: &Report, stack: &str, limit: usize) -> String {
     add(&mut text, "Not started", ended(StepOutcome::NotStarted).map(step_line).collect());
     let pending = report.pending.iter().map(|it| line(it.address.to_string(), &it.reason));
     add(&mut text, "Pending", pending.collect());
+    let notes = report.all_notes().map(|note| format!("- {}\n", markdown_prose(&note, PROSE)));
+    add(&mut text, "Notes", notes.collect());
 
     let items: Vec<String> = ended(StepOutcome::Applied).map(step_line).collect();
     let done = Part {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::apply::{Report, StepOutcome, StepReport};
 use crate::plan::{
-    Action, Blocked, Cause, Change, Disputed, Effect, Pending, Plan, Prunable, Refusal, Step,
-    StepId, Unknown,
+    Action, Blocked, Cause, Change, Disputed, Effect, Holding, Pending, Plan, Prunable, Refusal,
+    Step, StepId, Unknown,
 };
 use crate::resource::{Address, Kind, Phase};
 
@@ -46,6 +46,7 @@ pub(super) fn step(action: Action, address: &str, changes: Vec<Change>) -> Step 
         source: Some("accounts/fleet.yaml:7:1".parse().unwrap()),
         changes,
         needs: Vec::new(),
+        holds: Holding::default(),
         relies_on: std::collections::BTreeMap::new(),
         // No view looks at what the executor does.
         effect: Effect::Delete { kind: address.kind, id: 1 },
@@ -168,6 +169,8 @@ fn report(plan: &Plan) -> Report {
     Report {
         digest: plan.digest.clone(),
         refused: Vec::new(),
+        taken_back: Vec::new(),
+        notes: Vec::new(),
         steps: steps.collect(),
         blocked: plan.blocked.clone(),
         pending: plan.pending.clone(),

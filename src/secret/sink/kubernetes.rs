@@ -3,7 +3,7 @@
 //! Inside a cluster nothing has to be said: the address comes from the environment, token, authority and namespace from
 //! the files of the service account. The role needs `get`, `create` and `patch` on secrets.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
-use crate::secret::{ExposeSecret, SecretString, disk};
+use crate::secret::{ExposeSecret, KubernetesStore, SecretString, Store, disk};
 
 /// Where a cluster puts what a service account needs.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -24,14 +24,15 @@ pub struct KubernetesSink {
     pub secret: String,
     /// The key in it; the others are kept.
     pub key: String,
-    /// The namespace; left out: that of the service account.
-    pub namespace: Option<String>,
-    /// Address of the API server; left out: that of the cluster that we run in.
-    pub server: Option<String>,
-    /// A file with the token; left out: that of the service account.
-    pub token_file: Option<PathBuf>,
-    /// Certificates of the authorities to trust; left out: those of the service account.
-    pub ca_file: Option<PathBuf>,
+    /// The API server as the manifest describes it, its own namespace included.
+    #[serde(flatten)]
+    pub own: KubernetesStore,
+    /// The name of a store that the operator describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// What the operator says of it; none: that this run knows no such store.
+    #[serde(skip)]
+    pub named: Option<Store>,
 }
 
 /// An API server that can be talked to.
@@ -142,9 +143,34 @@ impl KubernetesSink {
         Ok(url)
     }
 
+    /// What of the store only the manifest chose.
+    pub(super) fn chosen_by_manifest(&self) -> Option<&'static str> {
+        let KubernetesStore { server, namespace: _, token_file, ca_file } = &self.own;
+        match () {
+            () if self.store.is_some() => self.named.is_none().then_some("store"),
+            () if server.is_some() => Some("server"),
+            () if token_file.is_some() => Some("token_file"),
+            () if ca_file.is_some() => Some("ca_file"),
+            () => None,
+        }
+    }
+
+    /// The description that counts.
+    fn described(&self) -> Result<&KubernetesStore, Trouble> {
+        let Some(name) = &self.store else { return Ok(&self.own) };
+        let path = match &self.own.namespace {
+            Some(namespace) => format!("{namespace}/{}", self.secret),
+            None => self.secret.clone(),
+        };
+        let named = super::named(name, self.named.as_ref(), &path)?;
+        let refused = || Trouble::Refused(format!("store `{name}` is not a Kubernetes cluster"));
+        named.kubernetes.as_ref().ok_or_else(refused)
+    }
+
     fn cluster(&self) -> Result<Cluster, Trouble> {
         let of_account = |name: &str| Path::new(ACCOUNT).join(name);
-        let server = self.server.clone().or_else(|| {
+        let KubernetesStore { server, namespace, token_file, ca_file } = self.described()?;
+        let server = server.clone().or_else(|| {
             let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
             let port =
                 std::env::var("KUBERNETES_SERVICE_PORT").unwrap_or_else(|_| "443".to_owned());
@@ -155,13 +181,12 @@ impl KubernetesSink {
         let server = server.ok_or_else(|| {
             Trouble::Refused("this is no cluster, and `server` names none".to_owned())
         })?;
-        let file = self.token_file.clone().unwrap_or_else(|| of_account("token"));
+        let file = token_file.clone().unwrap_or_else(|| of_account("token"));
         let token = disk::read(&file)?.ok_or_else(|| {
             Trouble::Refused(format!("there is no token for it in {}", file.display()))
         })?;
-        let ca =
-            self.ca_file.clone().or_else(|| Some(of_account("ca.crt")).filter(|ca| ca.exists()));
-        let namespace = self.namespace.clone().or_else(|| {
+        let ca = ca_file.clone().or_else(|| Some(of_account("ca.crt")).filter(|ca| ca.exists()));
+        let namespace = self.own.namespace.clone().or_else(|| namespace.clone()).or_else(|| {
             let text = std::fs::read_to_string(of_account("namespace")).ok()?;
             Some(text.trim().to_owned())
         });

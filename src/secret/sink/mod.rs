@@ -15,6 +15,7 @@ mod json;
 mod kubernetes;
 mod vault;
 
+use std::path::Path;
 use std::time::Duration;
 
 pub use age::{AgeSink, public_key};
@@ -29,7 +30,7 @@ pub use vault::VaultSink;
 
 use sha2::{Digest, Sha256};
 
-use super::{Link, SecretString};
+use super::{Link, SecretString, Store, Stores, Trust};
 use error::Trouble;
 
 /// No sink may take longer for one thing, unless it says so itself.
@@ -89,7 +90,7 @@ impl std::fmt::Display for Place {
                 write!(formatter, "{} in vault {}/{}", place.key, place.mount, place.path)
             }
             Self::Kubernetes(place) => {
-                let namespace = place.namespace.iter().map(|namespace| format!("{namespace}/"));
+                let namespace = place.own.namespace.iter().map(|namespace| format!("{namespace}/"));
                 let namespace: String = namespace.collect();
                 write!(formatter, "{} in Kubernetes Secret {namespace}{}", place.key, place.secret)
             }
@@ -124,13 +125,63 @@ impl Sink {
         matches!(self.place, Place::Exec(_))
     }
 
-    /// A digest by which a mark remembers that this sink was served, if asking the sink itself takes a program.
-    pub fn untold_as(&self) -> Option<String> {
-        let Place::Exec(place) = &self.place else { return None };
-        let link = self.link.as_ref().map(Link::to_string);
-        let words = place.command.iter().map(String::as_str).chain(link.as_deref());
-        let digest = Sha256::digest(words.collect::<Vec<_>>().join("\0").as_bytes());
-        Some(digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+    /// A digest by which a mark remembers that this sink was served, for runs that do not ask the sink itself. The
+    /// folders on the way to a file are not part of it, which are others on every machine.
+    pub fn served_as(&self) -> String {
+        let name =
+            |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut words = match &self.place {
+            Place::File(place) => vec![name(&place.file)],
+            Place::Dotenv(place) => vec![name(&place.dotenv), place.key.clone()],
+            Place::Json(place) => vec![name(&place.json), place.pointer.clone()],
+            Place::Age(place) => vec![name(&place.age)],
+            Place::Exec(place) => place.command.clone(),
+            Place::Vault(place) => {
+                vec![place.mount.clone(), place.path.clone(), place.key.clone()]
+            }
+            Place::Kubernetes(place) => {
+                vec![
+                    place.own.namespace.clone().unwrap_or_default(),
+                    place.secret.clone(),
+                    place.key.clone(),
+                ]
+            }
+        };
+        words.extend(self.link.as_ref().map(Link::to_string));
+        let digest = Sha256::digest(words.join("\0").as_bytes());
+        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Looks up the store that the sink names, if it names one.
+    pub fn name_store(&mut self, stores: &Stores) {
+        let (name, named) = match &mut self.place {
+            Place::Vault(place) => (&place.store, &mut place.named),
+            Place::Kubernetes(place) => (&place.store, &mut place.named),
+            _ => return,
+        };
+        *named = name.as_ref().and_then(|name| stores.get(name)).cloned();
+    }
+
+    /// The name of the store that the sink is in, if it has one.
+    pub fn store_name(&self) -> Option<&str> {
+        match &self.place {
+            Place::Vault(place) => place.store.as_deref(),
+            Place::Kubernetes(place) => place.store.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Why the sink is not looked at with so much trust; none if it may be.
+    pub fn hidden_from(&self, trust: &Trust) -> Option<String> {
+        match &self.place {
+            Place::File(place) => trust.hides_file(&place.file),
+            Place::Dotenv(place) => trust.hides_file(&place.dotenv),
+            Place::Json(place) => trust.hides_file(&place.json),
+            Place::Age(place) => trust.hides_file(&place.age),
+            Place::Exec(_) => trust.hides_program(),
+            Place::Vault(place) => trust.hides_store(place.chosen_by_manifest()?),
+            Place::Kubernetes(place) => trust.hides_store(place.chosen_by_manifest()?),
+        }
     }
 
     /// Whether the sink ever gives back what it was given.
@@ -224,6 +275,22 @@ impl Place {
             Self::Vault(place) => place.write(text).await,
             Self::Kubernetes(place) => place.write(text).await,
         }
+    }
+}
+
+/// The store that a manifest calls `name`, if this run knows it and it lets manifests use `path`.
+fn named<'a>(name: &str, store: Option<&'a Store>, path: &str) -> Result<&'a Store, Trouble> {
+    let store = store.ok_or_else(|| {
+        Trouble::Refused(format!(
+            "no store `{name}` is known here; describe it in a file and name that with --stores"
+        ))
+    })?;
+    match store.allows(path) {
+        true => Ok(store),
+        false => Err(Trouble::Refused(format!(
+            "store `{name}` does not let manifests use `{path}`, only {}",
+            store.paths.join(", ")
+        ))),
     }
 }
 

@@ -1,13 +1,11 @@
 //! A key of a secret in Vault or OpenBao: the KV engine of version 2, by plain HTTP.
 
-use std::path::PathBuf;
-
 use reqwest::{Client, RequestBuilder, Url};
 use serde_json::{Map, Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
-use crate::secret::{ExposeSecret, SecretString, disk};
+use crate::secret::{ExposeSecret, SecretString, Store, VaultStore, disk};
 
 /// Variables that hold the address, the token and the namespace, in the order in which they are asked.
 const ADDRESS: [&str; 2] = ["VAULT_ADDR", "BAO_ADDR"];
@@ -23,18 +21,19 @@ pub struct VaultSink {
     pub key: String,
     /// Where the engine is mounted.
     pub mount: String,
-    /// Address of the store; left out: `VAULT_ADDR` or `BAO_ADDR`.
-    pub address: Option<String>,
-    /// The namespace; left out: `VAULT_NAMESPACE` or `BAO_NAMESPACE`, if set.
-    pub namespace: Option<String>,
-    /// A file with the token; left out: `VAULT_TOKEN` or `BAO_TOKEN`.
-    pub token_file: Option<PathBuf>,
-    /// Certificates of the authorities to trust, in place of those of the machine.
-    pub ca_file: Option<PathBuf>,
+    /// The store as the manifest describes it.
+    #[serde(flatten)]
+    pub own: VaultStore,
+    /// The name of a store that the operator describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// What the operator says of it; none: that this run knows no such store.
+    #[serde(skip)]
+    pub named: Option<Store>,
 }
 
 /// A store that can be talked to.
-struct Store {
+struct Connection {
     client: Client,
     base: Url,
     token: SecretString,
@@ -106,19 +105,42 @@ impl VaultSink {
         Err(Trouble::Refused(format!("somebody else changed it {ROUNDS} times meanwhile")))
     }
 
-    fn url(&self, store: &Store) -> Result<Url, Trouble> {
+    fn url(&self, store: &Connection) -> Result<Url, Trouble> {
         let (mount, path) = (self.mount.trim_matches('/'), self.path.trim_matches('/'));
         let segments =
             ["v1"].into_iter().chain(mount.split('/')).chain(["data"]).chain(path.split('/'));
         http::join(&store.base, segments)
     }
 
-    fn store(&self) -> Result<Store, Trouble> {
+    /// What of the store only the manifest chose.
+    pub(super) fn chosen_by_manifest(&self) -> Option<&'static str> {
+        let VaultStore { address, namespace: _, token_file, ca_file } = &self.own;
+        match () {
+            () if self.store.is_some() => self.named.is_none().then_some("store"),
+            () if address.is_some() => Some("address"),
+            () if token_file.is_some() => Some("token_file"),
+            () if ca_file.is_some() => Some("ca_file"),
+            () => None,
+        }
+    }
+
+    /// The description that counts.
+    fn described(&self) -> Result<&VaultStore, Trouble> {
+        let Some(name) = &self.store else { return Ok(&self.own) };
+        let named = super::named(name, self.named.as_ref(), &self.path)?;
+        named
+            .vault
+            .as_ref()
+            .ok_or_else(|| Trouble::Refused(format!("store `{name}` is not a Vault")))
+    }
+
+    fn store(&self) -> Result<Connection, Trouble> {
         let missing = |what: &str| Trouble::Refused(what.to_owned());
-        let address = self.address.clone().or_else(|| variable(ADDRESS)).ok_or_else(|| {
+        let VaultStore { address, namespace, token_file, ca_file } = self.described()?;
+        let address = address.clone().or_else(|| variable(ADDRESS)).ok_or_else(|| {
             missing("it has no address; set `address`, or VAULT_ADDR in the environment")
         })?;
-        let token = match &self.token_file {
+        let token = match token_file {
             Some(file) => {
                 disk::read(file)?.map(|text| SecretString::from(text.expose_secret().trim()))
             }
@@ -127,15 +149,15 @@ impl VaultSink {
         let token = token.ok_or_else(|| {
             missing("there is no token for it; set VAULT_TOKEN in the environment, or `token_file`")
         })?;
-        Ok(Store {
-            client: http::client(self.ca_file.as_deref())?,
+        Ok(Connection {
+            client: http::client(ca_file.as_deref())?,
             base: http::address(&address)?,
             token,
-            namespace: self.namespace.clone().or_else(|| variable(NAMESPACE)),
+            namespace: namespace.clone().or_else(|| variable(NAMESPACE)),
         })
     }
 
-    async fn stored(&self, store: &Store) -> Result<Stored, Trouble> {
+    async fn stored(&self, store: &Connection) -> Result<Stored, Trouble> {
         let answer = store.send(store.client.get(self.url(store)?)).await?;
         let data = answer.body.get("data");
         let version = data.and_then(|data| data.get("metadata")?.get("version")?.as_i64());
@@ -154,7 +176,7 @@ impl VaultSink {
     }
 }
 
-impl Store {
+impl Connection {
     async fn send(&self, request: RequestBuilder) -> Result<Answer, Trouble> {
         let mut token = reqwest::header::HeaderValue::from_str(self.token.expose_secret())
             .map_err(|_| {

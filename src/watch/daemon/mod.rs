@@ -8,7 +8,7 @@ mod narrator;
 mod objects;
 mod pass;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ use crate::api::Client;
 use crate::diagnostic::Severity;
 use crate::lock::Leases;
 use crate::manifest::Load;
-use crate::resource::{Desired, Signer};
+use crate::observe::Seen;
+use crate::resource::{Address, Desired, Signer};
 use crate::run::RunId;
 use crate::secret::Spool;
 
@@ -88,6 +89,8 @@ pub struct Platform<'a> {
     pub spool: &'a Spool,
     /// Who else may write.
     pub gate: Gate<'a>,
+    /// What was there when somebody looked last.
+    pub seen: Option<Seen>,
     /// Gives a new client when the platform no longer takes the token: it may have been replaced where it came from.
     pub renew: Box<dyn FnMut() -> Option<Client> + 'a>,
 }
@@ -131,6 +134,8 @@ pub struct Daemon<'a, N> {
     backoff: Backoff,
     contests: Contests,
     culprits: Culprits,
+    /// Tokens whose keys the last pass may have overwritten in their sinks.
+    overwritten: BTreeSet<Address>,
     /// Passes in a row that could not read or not write, and when the next try is.
     absences: u32,
     absent_until: Option<Instant>,
@@ -169,6 +174,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             backoff: Backoff::new(options.seed),
             contests: Contests::new(options.contest_window),
             culprits: Culprits::default(),
+            overwritten: BTreeSet::new(),
             absences: 0,
             absent_until: None,
             interval_due: Instant::now(),

@@ -11,16 +11,17 @@ use tracing::Instrument;
 use super::board::count_step;
 use super::narrator::{Ended, Narrator};
 use super::objects::Standing;
-use super::{Daemon, FirstPass, LONGEST_ABSENCE, Retries};
+use super::{Daemon, FirstPass, LONGEST_ABSENCE, Platform, Retries};
 use crate::api::{ApiError, Class, Client, Reader};
 use crate::apply::{Event, OnError, Outcome, Report, StepOutcome};
 use crate::lock::{self, Holder, Lease, LeaseKey, LockError};
-use crate::observe::{ObserveError, Programs};
+use crate::observe::ObserveError;
 use crate::plan::{self, Cause, Effect, Holds, Plan, Policy};
-use crate::reconcile::{self, Prepared};
+use crate::reconcile::{self, Context, Prepared};
 use crate::report::Progress;
 use crate::resource::Drift;
 use crate::run::RunId;
+use crate::secret::Trust;
 use crate::watch::contest::THE_OBJECT;
 use crate::watch::culprit::Changed;
 use crate::watch::status::{
@@ -36,6 +37,7 @@ const STEPS_KEPT: usize = 500;
 
 /// What a pass came to.
 struct Came {
+    run: String,
     outcome: PassOutcome,
     error: Option<String>,
     /// The plan before anything was held back.
@@ -46,7 +48,14 @@ struct Came {
 
 impl Came {
     fn to_nothing(outcome: PassOutcome, error: String) -> Self {
-        Self { outcome, error: Some(error), whole: None, prepared: None, report: None }
+        Self {
+            run: String::new(),
+            outcome,
+            error: Some(error),
+            whole: None,
+            prepared: None,
+            report: None,
+        }
     }
 }
 
@@ -168,7 +177,8 @@ impl<N: Narrator> Daemon<'_, N> {
         if reports_only || prepared.plan.steps.is_empty() {
             let outcome = outcome_without_writes(&whole, &prepared);
             let (whole, prepared) = (Some(whole), Some(prepared));
-            return Ok(Came { outcome, error: None, whole, prepared, report: None });
+            let run = run.to_string();
+            return Ok(Came { run, outcome, error: None, whole, prepared, report: None });
         }
         let lease = self.lease(prepared.own_account, run, stop).await?;
         if !lease.follows(&fences) {
@@ -191,7 +201,8 @@ impl<N: Narrator> Daemon<'_, N> {
             Outcome::Failed => PassOutcome::Failed,
         };
         let (whole, prepared) = (Some(whole), Some(prepared));
-        Ok(Came { outcome, error: None, whole, prepared, report: Some(report) })
+        let run = run.to_string();
+        Ok(Came { run, outcome, error: None, whole, prepared, report: Some(report) })
     }
 
     /// Shows what is about to be done, and in full what a guard refuses, once.
@@ -219,13 +230,24 @@ impl<N: Narrator> Daemon<'_, N> {
         let mut stop = stop.clone();
         let policy = Policy { prune: self.options.prune, ..Policy::default() };
         let desired = &self.in_force.desired;
+        let context = self.context(client);
         tokio::select! {
-            prepared = reconcile::prepare(
-                desired, client, self.platform.signer, policy, Programs::Run, self.platform.spool
-            ) => {
+            prepared = reconcile::prepare(desired, context, policy) => {
                 prepared.map_err(Hindrance::Away)
             }
             () = stopped(&mut stop) => Err(Hindrance::Stopped),
+        }
+    }
+
+    fn context<'c>(&'c self, client: &'c Client) -> Context<'c> {
+        let Platform { signer, spool, seen, .. } = &self.platform;
+        Context {
+            client,
+            signer,
+            spool,
+            trust: &Trust::Reviewed,
+            seen: seen.as_ref(),
+            overwritten: Some(&self.overwritten),
         }
     }
 
@@ -320,15 +342,10 @@ impl<N: Narrator> Daemon<'_, N> {
                 }
             }
         };
-        let doing = reconcile::carry_out(
-            prepared,
-            client,
-            self.platform.signer,
-            self.platform.spool,
-            OnError::Finish,
-            stop,
-            sender,
-        );
+        let Platform { signer, spool, .. } = &self.platform;
+        let (trust, seen, overwritten) = (&Trust::Reviewed, None, None);
+        let context = Context { client, signer, spool, trust, seen, overwritten };
+        let doing = reconcile::carry_out(prepared, context, OnError::Finish, stop, sender);
         tokio::join!(doing, telling).0
     }
 
@@ -336,7 +353,11 @@ impl<N: Narrator> Daemon<'_, N> {
     async fn look_back(&mut self, client: &Client, came: &Came) {
         let (Some(whole), Some(prepared)) = (&came.whole, &came.prepared) else { return };
         let now = Instant::now();
+        if whole.unknown.is_empty() {
+            self.platform.seen = Some(prepared.seen(came.report.as_ref(), &came.run));
+        }
         if let Some(report) = &came.report {
+            self.overwritten = report.overwritten();
             self.learn(&prepared.plan, report, now);
         }
         if whole.unknown.is_empty() {
@@ -477,8 +498,8 @@ impl<N: Narrator> Daemon<'_, N> {
     fn schedule(&mut self, came: &Came) {
         let now = Instant::now();
         self.interval_due = now + self.backoff.jittered(self.options.interval);
-        // What came back from the recycle bin is compared at once.
-        if came.report.as_ref().is_some_and(Report::brought_back) {
+        // What came back from the recycle bin, or was made twice, is compared at once.
+        if came.report.as_ref().is_some_and(Report::calls_for_another_pass) {
             self.interval_due = now;
         }
         let is_absent = matches!(came.outcome, PassOutcome::Unreadable | PassOutcome::Standby);

@@ -1,5 +1,6 @@
 //! A sandbox of its own for every test, and the real program run against it.
 
+pub mod between;
 pub mod canary;
 pub mod kubernetes;
 #[cfg(unix)]
@@ -79,6 +80,15 @@ impl World {
     /// A fresh platform and an empty folder.
     pub fn new() -> Self {
         Self::with(Options::default())
+    }
+
+    /// A platform under other assumptions than the likely ones.
+    pub fn assuming(assumptions: &[&str]) -> Self {
+        let mut options = Options::default();
+        for assumption in assumptions {
+            options.assumptions.set(assumption).unwrap();
+        }
+        Self::with(options)
     }
 
     /// A platform with options.
@@ -221,6 +231,13 @@ impl World {
         let mut all = vec!["apply", "--yes"];
         all.extend(arguments);
         self.run(&all).expect(0)
+    }
+
+    /// Applies what guards refuse, as somebody does who has read the plan.
+    #[track_caller]
+    pub fn apply_approved(&self, arguments: &[&str]) -> Run {
+        let digest = self.plan(arguments)["digest"].as_str().unwrap().to_owned();
+        self.apply(&[arguments, &["--approve", &digest]].concat())
     }
 
     /// The plan as JSON.

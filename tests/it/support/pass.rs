@@ -5,11 +5,10 @@ use std::time::Duration;
 use flespi_gitops::api::{Client, Settings};
 use flespi_gitops::apply::{OnError, Outcome, Report};
 use flespi_gitops::manifest::load;
-use flespi_gitops::observe::Programs;
 use flespi_gitops::plan::{Plan, Policy};
-use flespi_gitops::reconcile::{carry_out, prepare};
+use flespi_gitops::reconcile::{Context, carry_out, prepare};
 use flespi_gitops::resource::{Desired, Signer};
-use flespi_gitops::secret::{SecretString, Spool};
+use flespi_gitops::secret::{SecretString, Spool, Trust};
 use tokio::sync::{mpsc, watch};
 
 use super::World;
@@ -38,22 +37,15 @@ impl<'a> Passes<'a> {
         self.world.block_on(async {
             let (signer, spool) = (Signer::default(), Spool::none());
             let policy = Policy::default();
-            let prepared =
-                prepare(&self.desired, &self.client, &signer, policy, Programs::Run, &spool);
-            let prepared = prepared.await.unwrap();
+            let (client, signer, spool) = (&self.client, &signer, &spool);
+            let trust = &Trust::Reviewed;
+            let (seen, overwritten) = (None, None);
+            let context = Context { client, signer, spool, trust, seen, overwritten };
+            let prepared = prepare(&self.desired, context, policy).await.unwrap();
             assert_eq!(prepared.plan.refusals, []);
             let (_stop, stopped) = watch::channel(false);
             let (events, _) = mpsc::unbounded_channel();
-            let report = carry_out(
-                &prepared,
-                &self.client,
-                &signer,
-                &spool,
-                OnError::Finish,
-                stopped,
-                events,
-            )
-            .await;
+            let report = carry_out(&prepared, context, OnError::Finish, stopped, events).await;
             (prepared.plan, report)
         })
     }

@@ -1,0 +1,208 @@
+//! What comes back: bytes in, a value or an error out, without any input or output.
+
+use std::fmt;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::error::{ApiError, Class};
+use super::request::{Method, Request};
+
+/// What the platform answered.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The items of `result`.
+    pub items: Vec<Map<String, Value>>,
+    /// What the platform complains of beside the result, in words.
+    pub complaints: Vec<String>,
+    /// `pagination.count`: how many items there are on all pages.
+    pub total: Option<u64>,
+    /// Why `items` are not all that `result` holds: then they are no list of anything.
+    pub oddity: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    result: Option<Value>,
+    #[serde(default)]
+    errors: Vec<Complaint>,
+    pagination: Option<Pagination>,
+}
+
+#[derive(Deserialize)]
+struct Pagination {
+    count: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Complaint {
+    #[serde(default)]
+    reason: Value,
+    #[serde(default)]
+    code: Value,
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    schema_hint: Value,
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Value::String(reason) => formatter.write_str(reason)?,
+            other => write!(formatter, "{other}")?,
+        }
+        if !self.code.is_null() {
+            write!(formatter, " (code {})", self.code)?;
+        }
+        if !self.id.is_null() {
+            write!(formatter, " (id {})", self.id)?;
+        }
+        // Its form is unknown (assumption 2): it is shown, never read.
+        if !self.schema_hint.is_null() {
+            let hint = self.schema_hint.to_string();
+            // A key that is cut off is still most of a key.
+            let hint = if holds_key(&hint) { UNSHOWN.to_owned() } else { hint };
+            let short: String = hint.chars().take(300).collect();
+            write!(formatter, "; hint: {short}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands for words of the platform that repeat a key.
+const UNSHOWN: &str = "(the platform's message is hidden because it contains a key)";
+
+/// Whether a text holds something of the form of a token's key: ours, or one that was just made.
+fn holds_key(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(crate::source::hidden::is_token_key)
+}
+
+/// All that the platform complains of, in its own words unless they repeat a key.
+fn words(complaints: &[Complaint]) -> Vec<String> {
+    let shown = |words: String| if holds_key(&words) { UNSHOWN.to_owned() } else { words };
+    complaints.iter().map(|complaint| shown(complaint.to_string())).collect()
+}
+
+/// Reads the body of a successful answer. Anything but the documented envelope is an answer that was lost.
+pub(super) fn decode(
+    request: &Request,
+    status: StatusCode,
+    body: &[u8],
+) -> Result<Answer, ApiError> {
+    // Nothing is to be said of what is gone, and a write that says nothing is read back.
+    let may_be_silent = matches!(request.method, Method::Delete | Method::Put);
+    if may_be_silent && status == StatusCode::NO_CONTENT {
+        return Ok(Answer::default());
+    }
+    let lost = |what: &str| ApiError::new(request, Class::Lost, what);
+    let envelope: Envelope =
+        serde_json::from_slice(body).map_err(|_| lost("the answer is not whole or not JSON"))?;
+    let Some(result) = envelope.result else { return Err(lost("the answer has no `result`")) };
+    let (items, oddity) = rows(result);
+    let complaints = match request.is_secret() {
+        true => Vec::new(),
+        false => words(&envelope.errors),
+    };
+    let total = envelope.pagination.and_then(|pagination| pagination.count);
+    Ok(Answer { items, complaints, total, oddity })
+}
+
+/// The rows of a `result`, and why they are not all of it. What `/auth` calls answer is not documented, so an odd result
+/// is an error only to those who need its rows.
+fn rows(result: Value) -> (Vec<Map<String, Value>>, Option<&'static str>) {
+    let Value::Array(values) = result else {
+        return (Vec::new(), Some("its `result` is not a list"));
+    };
+    let count = values.len();
+    let items: Vec<_> = values.into_iter().filter_map(object).collect();
+    let oddity =
+        (items.len() < count).then_some("its `result` holds something that is not an object");
+    (items, oddity)
+}
+
+fn object(value: Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(object) => Some(object),
+        _ => None,
+    }
+}
+
+/// What a status that is no success says, in the platform's words unless they could repeat a secret of the request.
+pub(super) fn refusal(request: &Request, status: StatusCode, body: &[u8]) -> ApiError {
+    let class = class_of(status);
+    let number = status.as_u16();
+    let envelope = serde_json::from_slice::<Envelope>(body).ok();
+    let words = envelope.map(|envelope| words(&envelope.errors)).unwrap_or_default().join("; ");
+    let what = match class {
+        // The header of the call is a secret, and an echo of it must not be shown.
+        Class::Unauthorized if words.contains("unauthorized location") => {
+            format!("{number}: the token may not be used from this address (its `ips`)")
+        }
+        Class::Unauthorized => format!("{number}: the token is not valid or has expired"),
+        _ if request.is_secret() => format!(
+            "{number}: refused (the platform's message is hidden because it may contain the secret)"
+        ),
+        _ if words.is_empty() => format!("{number}"),
+        _ => format!("{number}: {words}"),
+    };
+    ApiError { status: number, ..ApiError::new(request, class, what) }
+}
+
+fn class_of(status: StatusCode) -> Class {
+    match status.as_u16() {
+        401 => Class::Unauthorized,
+        403 => Class::Forbidden,
+        404 => Class::NotFound,
+        429 => Class::RateLimited,
+        // What is not a server error and not the platform's word either was not carried out.
+        300..500 => Class::Rejected,
+        _ => Class::Server,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::request;
+    use crate::resource::Kind;
+
+    fn list(body: &str) -> Result<Answer, ApiError> {
+        decode(&request::list_page(Kind::Limit, 10, 0), StatusCode::OK, body.as_bytes())
+    }
+
+    #[test]
+    fn a_result_that_is_not_a_list_of_objects_says_so() {
+        let odd = |body: &str| list(body).unwrap().oddity;
+        assert_eq!(odd(r#"{"result":[{"id":1}]}"#), None);
+        assert_eq!(odd(r#"{"result":[]}"#), None);
+        for result in [r#"{}"#, r#""busy""#, "7", "true"] {
+            assert!(odd(&format!(r#"{{"result":{result}}}"#)).is_some(), "{result}");
+        }
+        for row in [r#""busy""#, "null", "[]", "1"] {
+            assert!(odd(&format!(r#"{{"result":[{{"id":1}},{row}]}}"#)).is_some(), "{row}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_the_envelope_is_lost() {
+        for body in ["", "{", "[]", r#"{"result":null}"#, r#"{"results":[]}"#, "<html>"] {
+            assert_eq!(list(body).unwrap_err().class, Class::Lost, "{body}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_what_is_deleted() {
+        let delete = request::delete(Kind::Token, &[1]);
+        assert!(decode(&delete, StatusCode::NO_CONTENT, b"").unwrap().items.is_empty());
+        let get = request::identity();
+        assert_eq!(decode(&get, StatusCode::NO_CONTENT, b"").unwrap_err().class, Class::Lost);
+    }
+
+    #[test]
+    fn a_redirect_is_a_refusal() {
+        let error = refusal(&request::identity(), StatusCode::FOUND, b"");
+        assert_eq!((error.class, error.status), (Class::Rejected, 302));
+    }
+}

@@ -1,0 +1,321 @@
+//! Which steps travel in the same calls, and what those calls say.
+//!
+//! Steps are bundled when they may begin, and a bundle becomes a job only when it does begin: by then other jobs may
+//! have written to the same objects, and each write starts from what the one before left.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::courier::Parcel;
+use super::create::NewItem;
+use super::credentials::CredentialsJob;
+use super::job::{Job, Work};
+use super::ledger::{Learnt, marked};
+use super::restore::Record;
+use crate::api::assumptions::{IDS_PER_CALL, ITEMS_PER_POST, PASSWORD_FORM, TOKENS_PER_POST};
+use crate::plan::{
+    CreateEffect, CredentialsEffect, Effect, HandOver, MarkEdit, Plan, Retirement, UpdateEffect,
+};
+use crate::resource::{AccountPath, Address, Kind, Signer};
+
+/// Steps that travel together, by their index in the plan.
+#[derive(Debug)]
+pub(super) struct Bundle<'a> {
+    pub(super) steps: Vec<usize>,
+    /// The objects that the calls write to, as far as they exist: nobody else may write to them meanwhile.
+    pub(super) objects: Vec<(Kind, i64)>,
+    cargo: Cargo<'a>,
+}
+
+/// What a bundle does.
+#[derive(Debug)]
+enum Cargo<'a> {
+    Create {
+        kind: Kind,
+        owner: i64,
+        effects: Vec<(usize, &'a CreateEffect)>,
+    },
+    Restore {
+        kind: Kind,
+        owner: i64,
+        buried: Vec<Record>,
+    },
+    Update(&'a UpdateEffect),
+    /// The same fields for all, and no mark.
+    UpdateAll(&'a UpdateEffect),
+    Assign {
+        limit_id: i64,
+        refresh: Option<&'a MarkEdit>,
+    },
+    Credentials {
+        owner: i64,
+        id: i64,
+        effect: &'a CredentialsEffect,
+        address: &'a Address,
+    },
+    HandOver(&'a HandOver),
+    Retire(&'a Retirement),
+    Delete(Kind),
+}
+
+/// A step that gives an account a limit: its place in the plan, the account, and what to note in its mark.
+type Assigned<'a> = (usize, i64, Option<&'a MarkEdit>);
+
+/// Steps by what they have in common.
+#[derive(Default)]
+struct Groups<'a> {
+    creations: BTreeMap<(Kind, i64), Vec<(usize, &'a CreateEffect)>>,
+    returns: BTreeMap<(Kind, i64), Vec<(usize, Record)>>,
+    updates: BTreeMap<(Kind, String), Vec<(usize, &'a UpdateEffect)>>,
+    assigns: BTreeMap<i64, Vec<Assigned<'a>>>,
+    deletions: BTreeMap<Kind, Vec<(usize, i64)>>,
+}
+
+/// What is needed to turn steps into calls.
+#[derive(Clone, Copy)]
+pub(super) struct Bundler<'a, 'l> {
+    pub(super) plan: &'a Plan,
+    pub(super) learnt: &'l Learnt,
+    pub(super) signer: &'l Signer,
+}
+
+const NO_ACCOUNT: &str = "the account that holds it is missing";
+
+impl<'a> Bundler<'a, '_> {
+    /// Bundles steps that can travel together, in the plan's order; and those that cannot begin, with the reason.
+    pub(super) fn bundle(self, ready: &[usize]) -> (Vec<Bundle<'a>>, Vec<(usize, &'static str)>) {
+        let mut groups = Groups::default();
+        let mut bundles = Vec::new();
+        let mut stuck = Vec::new();
+        for at in ready.iter().copied() {
+            match self.sort(at, &mut groups) {
+                Ok(alone) => bundles.extend(alone),
+                Err(reason) => stuck.push((at, reason)),
+            }
+        }
+        bundles.extend(groups.close());
+        (bundles, stuck)
+    }
+
+    /// Puts a step into its group, or makes a bundle of it alone.
+    fn sort(self, at: usize, groups: &mut Groups<'a>) -> Result<Option<Bundle<'a>>, &'static str> {
+        let Groups { creations, returns, updates, assigns, deletions } = groups;
+        let step = &self.plan.steps[at];
+        let address = &step.address;
+        let alone = |kind, id, cargo| {
+            Ok(Some(Bundle { steps: vec![at], objects: vec![(kind, id)], cargo }))
+        };
+        match &step.effect {
+            Effect::Create(effect) => {
+                let owner =
+                    effect.owner.or_else(|| self.made(&address.account)).ok_or(NO_ACCOUNT)?;
+                creations.entry((effect.kind, owner)).or_default().push((at, effect));
+            }
+            Effect::Restore { kind, record, id, owner } => {
+                let record = Record { record: *record, id: *id };
+                returns.entry((*kind, *owner)).or_default().push((at, record));
+            }
+            Effect::Update(effect) if travels_with_others(effect) => {
+                let body = Value::Object(effect.fields.clone()).to_string();
+                updates.entry((effect.kind, body)).or_default().push((at, effect));
+            }
+            Effect::Update(effect) => {
+                return alone(effect.kind, effect.id, Cargo::Update(effect));
+            }
+            Effect::VerifyLimit { limit, limit_id } => {
+                let limit = limit_id.or_else(|| self.learnt.id(limit));
+                let id = self.learnt.id(address).ok_or("the subaccount is missing")?;
+                let limit = limit.ok_or("the limit is missing")?;
+                assigns.entry(limit).or_default().push((at, id, None));
+            }
+            Effect::AssignLimit { id, limit, limit_id, refresh } => {
+                let limit = limit_id.or_else(|| self.learnt.id(limit));
+                let limit = limit.ok_or("the limit is missing")?;
+                assigns.entry(limit).or_default().push((at, *id, Some(refresh)));
+            }
+            Effect::Credentials(effect) => {
+                let id = effect.id.or_else(|| self.learnt.id(address));
+                let id = id.ok_or("the subaccount is missing")?;
+                let owner =
+                    effect.owner.or_else(|| self.made(&address.account)).ok_or(NO_ACCOUNT)?;
+                let cargo = Cargo::Credentials { owner, id, effect, address };
+                return alone(Kind::Subaccount, id, cargo);
+            }
+            Effect::HandOver(effect) => {
+                return alone(Kind::Token, effect.id, Cargo::HandOver(effect));
+            }
+            Effect::Retire(effect) => return alone(Kind::Token, effect.id, Cargo::Retire(effect)),
+            Effect::Delete { kind, id } => deletions.entry(*kind).or_default().push((at, *id)),
+        }
+        Ok(None)
+    }
+
+    /// The id of an account that this run made.
+    fn made(self, path: &AccountPath) -> Option<i64> {
+        self.learnt.id(&Address::of_account(path)?)
+    }
+
+    /// The calls of a bundle that begins now.
+    pub(super) fn job(self, bundle: Bundle<'_>) -> Job {
+        let Bundle { steps, objects, cargo } = bundle;
+        let ids: Vec<i64> = objects.iter().map(|(_, id)| *id).collect();
+        let work = match cargo {
+            Cargo::Create { kind, owner, effects } => self.creation(kind, owner, &effects),
+            Cargo::Restore { kind, owner, buried } => Work::Restore { kind, owner, buried },
+            Cargo::Update(effect) => self.update(effect),
+            Cargo::UpdateAll(effect) => {
+                Work::Update { kind: effect.kind, ids, body: effect.fields.clone() }
+            }
+            Cargo::Assign { limit_id, refresh } => self.assignment(limit_id, ids, refresh),
+            Cargo::Credentials { owner, id, effect, address } => {
+                Work::Credentials(Box::new(CredentialsJob {
+                    owner,
+                    signer: self.signer.clone(),
+                    stack: effect.stack.clone(),
+                    address: address.clone(),
+                    id,
+                    metadata: self.learnt.metadata(Kind::Subaccount, id, &effect.metadata),
+                    email: effect.email.clone(),
+                    email_before: effect.email_before.clone(),
+                    password: effect.password.clone(),
+                    form: effect.form.unwrap_or(PASSWORD_FORM),
+                }))
+            }
+            Cargo::HandOver(effect) => {
+                let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
+                let parcel = Parcel { id: effect.id, owner: effect.owner, metadata };
+                Work::HandOver { parcel, sinks: effect.deliver.clone() }
+            }
+            Cargo::Retire(effect) => {
+                let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
+                let token = Retirement { metadata, ..effect.clone() };
+                Work::Retire { token: Box::new(token), signer: self.signer.clone() }
+            }
+            Cargo::Delete(kind) => Work::Delete { kind, ids },
+        };
+        Job { steps, objects, work }
+    }
+
+    fn creation(self, kind: Kind, owner: i64, effects: &[(usize, &CreateEffect)]) -> Work {
+        let item = |(at, effect): &(usize, &CreateEffect)| self.new_item(*at, effect, owner);
+        match effects {
+            [alone] if kind == Kind::Token => Work::CreateToken {
+                owner,
+                sinks: alone.1.deliver.clone(),
+                instead_of: alone.1.instead_of,
+                item: Box::new(item(alone)),
+            },
+            _ => Work::Create { kind, owner, items: effects.iter().map(item).collect() },
+        }
+    }
+
+    fn new_item(self, at: usize, effect: &CreateEffect, owner: i64) -> NewItem {
+        let mut body = effect.body.clone();
+        let limit_id = effect
+            .limit_id
+            .or_else(|| effect.limit.as_ref().and_then(|limit| self.learnt.id(limit)));
+        if let Some(limit_id) = limit_id {
+            body.insert("limit_id".to_owned(), Value::from(limit_id));
+        }
+        if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
+            self.signer.sign(owner, metadata);
+        }
+        let address = self.plan.steps[at].address.clone();
+        NewItem { address, stack: self.plan.stack.clone(), body }
+    }
+
+    /// One object alone, whose mark goes along.
+    fn update(self, effect: &UpdateEffect) -> Work {
+        let UpdateEffect {
+            kind,
+            id,
+            owner,
+            fields,
+            metadata,
+            metadata_set,
+            mark,
+            refresh,
+            deliver,
+        } = effect;
+        let mut body: Map<String, Value> = fields.clone();
+        let metadata = self.learnt.metadata(*kind, *id, metadata);
+        if let Some(edit) = mark.as_ref().or(refresh.as_ref().filter(|_| !fields.is_empty())) {
+            let mut metadata = metadata.clone();
+            metadata.extend(metadata_set.clone());
+            let metadata = marked(metadata, edit, self.signer);
+            body.insert("metadata".to_owned(), Value::Object(metadata));
+        }
+        match deliver {
+            None => Work::Update { kind: *kind, ids: vec![*id], body },
+            Some(delivery) => {
+                let parcel = Parcel { id: *id, owner: *owner, metadata };
+                Work::Deliver { parcel, body, delivery: delivery.clone() }
+            }
+        }
+    }
+
+    fn assignment(self, limit_id: i64, ids: Vec<i64>, refresh: Option<&MarkEdit>) -> Work {
+        let mut body = Map::new();
+        body.insert("limit_id".to_owned(), Value::from(limit_id));
+        if let ([id], Some(refresh)) = (ids.as_slice(), refresh) {
+            let known = self.learnt.metadata(Kind::Subaccount, *id, &refresh.base);
+            let metadata = marked(known, refresh, self.signer);
+            body.insert("metadata".to_owned(), Value::Object(metadata));
+        }
+        Work::Update { kind: Kind::Subaccount, ids, body }
+    }
+}
+
+impl<'a> Groups<'a> {
+    /// Cuts groups into bundles of the size that one call takes.
+    fn close(self) -> Vec<Bundle<'a>> {
+        let Self { creations, returns, updates, assigns, deletions } = self;
+        let mut bundles = Vec::new();
+        for ((kind, owner), effects) in creations {
+            let size = if kind == Kind::Token { TOKENS_PER_POST } else { ITEMS_PER_POST };
+            bundles.extend(effects.chunks(size).map(|effects| Bundle {
+                steps: effects.iter().map(|(at, _)| *at).collect(),
+                objects: Vec::new(),
+                cargo: Cargo::Create { kind, owner, effects: effects.to_vec() },
+            }));
+        }
+        for ((kind, owner), records) in returns {
+            bundles.extend(records.chunks(IDS_PER_CALL).map(|records| {
+                let (steps, buried): (Vec<usize>, Vec<Record>) = records.iter().copied().unzip();
+                let objects = buried.iter().map(|record| (kind, record.id)).collect();
+                Bundle { steps, objects, cargo: Cargo::Restore { kind, owner, buried } }
+            }));
+        }
+        for ((kind, _), effects) in updates {
+            bundles.extend(effects.chunks(IDS_PER_CALL).map(|effects| Bundle {
+                steps: effects.iter().map(|(at, _)| *at).collect(),
+                objects: effects.iter().map(|(_, effect)| (kind, effect.id)).collect(),
+                cargo: match effects {
+                    [(_, alone)] => Cargo::Update(alone),
+                    several => Cargo::UpdateAll(several[0].1),
+                },
+            }));
+        }
+        for (limit_id, accounts) in assigns {
+            bundles.extend(accounts.chunks(IDS_PER_CALL).map(|accounts| Bundle {
+                steps: accounts.iter().map(|(at, ..)| *at).collect(),
+                objects: accounts.iter().map(|(_, id, _)| (Kind::Subaccount, *id)).collect(),
+                cargo: Cargo::Assign { limit_id, refresh: accounts[0].2 },
+            }));
+        }
+        for (kind, objects) in deletions {
+            bundles.extend(objects.chunks(IDS_PER_CALL).map(|objects| Bundle {
+                steps: objects.iter().map(|(at, _)| *at).collect(),
+                objects: objects.iter().map(|(_, id)| (kind, *id)).collect(),
+                cargo: Cargo::Delete(kind),
+            }));
+        }
+        bundles
+    }
+}
+
+/// Whether an update may share its call: its body is the same for all.
+fn travels_with_others(effect: &UpdateEffect) -> bool {
+    effect.mark.is_none() && effect.metadata_set.is_empty() && effect.deliver.is_none()
+}

@@ -1,0 +1,345 @@
+//! What two writers made at the same time, each in the belief that it was not there.
+//!
+//! The platform has no way to make something only if it is missing. So what a run made is looked for once more by its
+//! mark before the run ends. Of two objects with one mark the older one stays, whoever made it: both writers decide alike,
+//! so both end in one world. The younger one is taken back by the run that made it, together with what that run put into
+//! it, unless somebody else put something there as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::set;
+use crate::api::{ListError, Reader, Writer};
+use crate::resource::{Address, Kind, Mark, Signer};
+
+/// An object that this run made.
+#[derive(Debug, Clone)]
+pub(super) struct MadeHere {
+    pub(super) kind: Kind,
+    pub(super) id: i64,
+    pub(super) owner: i64,
+}
+
+/// An object that this run made and took back, since another one like it is older.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// What it was.
+    pub address: Address,
+    /// Its id.
+    pub id: i64,
+    /// The one that stays.
+    pub stays: i64,
+    /// Why it is still there; none if it is gone.
+    pub left: Option<String>,
+}
+
+impl std::fmt::Display for TakenBack {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { address, id, stays, left } = self;
+        let kind = address.kind;
+        write!(
+            formatter,
+            "{address}: another run created {kind} {stays} at the same time, which stays"
+        )?;
+        match left {
+            None => write!(formatter, "; {id}, which this run created, was deleted"),
+            Some(reason) => {
+                write!(formatter, "; {id}, which this run created, could not be deleted: {reason}")
+            }
+        }
+    }
+}
+
+/// An object as it is found again.
+#[derive(Debug)]
+struct Object {
+    owner: i64,
+    mark: Option<Mark>,
+    /// The limit that it has, if it is a subaccount.
+    limit_id: i64,
+}
+
+type Objects = BTreeMap<(Kind, i64), Object>;
+
+/// Looks again for everything in `made`, and takes back what is there twice.
+///
+/// # Errors
+/// The lists could not be read, so that nobody knows whether something is there twice.
+pub(super) async fn take_back(
+    writer: &Writer,
+    signer: &Signer,
+    stack: &str,
+    made: &[MadeHere],
+) -> Result<Vec<TakenBack>, ListError> {
+    let kinds: BTreeSet<Kind> = made.iter().map(|made| made.kind).collect();
+    let reader = writer.reader();
+    let mut objects = read(&reader, signer, &kinds, made).await?;
+    let mut losers = doubles(&objects, stack, made);
+    if losers.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What is inside of accounts is only known once all kinds are.
+    let others: BTreeSet<Kind> =
+        Kind::ALL.into_iter().filter(|kind| !kinds.contains(kind)).collect();
+    objects.extend(read(&reader, signer, &others, &[]).await?);
+    let inside = contents(&objects, &losers, made);
+    let keeps = spoken_for(&reader, &objects, &losers, &inside).await;
+    for account in keeps.keys() {
+        if let Some(loser) = losers.get_mut(&(Kind::Subaccount, *account)) {
+            loser.left = keeps.get(account).cloned();
+        }
+    }
+    remove(writer, &objects, &mut losers, &inside).await;
+    Ok(losers.into_values().collect())
+}
+
+/// The objects of `kinds` with their marks: those of a few accounts, or all.
+async fn read(
+    reader: &Reader,
+    signer: &Signer,
+    kinds: &BTreeSet<Kind>,
+    made: &[MadeHere],
+) -> Result<Objects, ListError> {
+    /// Up to so many accounts are asked one by one.
+    const FEW: usize = 3;
+    let mut objects = Objects::new();
+    for kind in kinds.iter().copied() {
+        let of_kind = made.iter().filter(|made| made.kind == kind);
+        let owners: BTreeSet<i64> = of_kind.map(|made| made.owner).collect();
+        let mut items = crate::api::Items::new();
+        if owners.is_empty() || owners.len() > FEW {
+            items = reader.list_marks(kind).await?;
+        } else {
+            for owner in owners {
+                items.extend(reader.list_account(kind, owner).await?);
+            }
+        }
+        objects.extend(items.into_iter().filter_map(|(id, item)| {
+            let number = |field: &str| item.get(field).and_then(Value::as_i64);
+            let owner = number("cid")?;
+            let metadata = item.get("metadata").and_then(Value::as_object);
+            let mark = metadata.and_then(|metadata| {
+                let mark = Mark::read(metadata).ok().flatten()?;
+                let is_good = signer.verify(owner, metadata).is_ok() && mark.fits(kind).is_ok();
+                is_good.then_some(mark)
+            });
+            let limit_id = number("limit_id").unwrap_or(0);
+            Some(((kind, id), Object { owner, mark, limit_id }))
+        }));
+    }
+    Ok(objects)
+}
+
+type Losers = BTreeMap<(Kind, i64), TakenBack>;
+
+/// What this run made and is there twice, and not as the older one.
+fn doubles(objects: &Objects, stack: &str, made: &[MadeHere]) -> Losers {
+    let made: BTreeSet<(Kind, i64)> = made.iter().map(|made| (made.kind, made.id)).collect();
+    let mut same: BTreeMap<(Kind, i64, &Address, u32), Vec<i64>> = BTreeMap::new();
+    for ((kind, id), object) in objects {
+        if let Some(mark) = object.mark.as_ref().filter(|it| it.stack == stack && !it.bootstrap) {
+            let key = (*kind, object.owner, &mark.address, mark.number());
+            same.entry(key).or_default().push(*id);
+        }
+    }
+    let mut losers = Losers::new();
+    for ((kind, _, address, _), mut ids) in same {
+        ids.sort_unstable();
+        let Some((stays, younger)) = ids.split_first() else { continue };
+        for id in younger.iter().filter(|id| made.contains(&(kind, **id))) {
+            let taken = TakenBack { address: address.clone(), id: *id, stays: *stays, left: None };
+            losers.insert((kind, *id), taken);
+        }
+    }
+    losers
+}
+
+/// What this run put into accounts that are taken back, however deep.
+fn contents(objects: &Objects, losers: &Losers, made: &[MadeHere]) -> BTreeSet<(Kind, i64)> {
+    let made: BTreeSet<(Kind, i64)> = made.iter().map(|made| (made.kind, made.id)).collect();
+    let mut accounts: BTreeSet<i64> = accounts_of(losers);
+    let mut inside = BTreeSet::new();
+    loop {
+        let more: Vec<(Kind, i64)> = objects
+            .iter()
+            .filter(|(key, object)| {
+                accounts.contains(&object.owner) && made.contains(*key) && !inside.contains(*key)
+            })
+            .map(|(key, _)| *key)
+            .collect();
+        if more.is_empty() {
+            return inside;
+        }
+        for (kind, id) in more {
+            inside.insert((kind, id));
+            if kind == Kind::Subaccount {
+                accounts.insert(id);
+            }
+        }
+    }
+}
+
+fn accounts_of(losers: &Losers) -> BTreeSet<i64> {
+    losers.keys().filter(|(kind, _)| *kind == Kind::Subaccount).map(|(_, id)| *id).collect()
+}
+
+/// Accounts that are not taken back after all, since they hold something that this run did not put there.
+async fn spoken_for(
+    reader: &Reader,
+    objects: &Objects,
+    losers: &Losers,
+    inside: &BTreeSet<(Kind, i64)>,
+) -> BTreeMap<i64, String> {
+    let tops = accounts_of(losers);
+    let below = inside.iter().filter(|(kind, _)| *kind == Kind::Subaccount).map(|(_, id)| *id);
+    let accounts: BTreeSet<i64> = tops.iter().copied().chain(below).collect();
+    let top_of = |account: i64| {
+        let mut at = account;
+        while !tops.contains(&at) {
+            at = objects.get(&(Kind::Subaccount, at))?.owner;
+        }
+        Some(at)
+    };
+    let mut keeps = BTreeMap::new();
+    for ((kind, id), object) in objects {
+        let is_foreign = accounts.contains(&object.owner) && !inside.contains(&(*kind, *id));
+        if is_foreign && let Some(top) = top_of(object.owner) {
+            keeps.insert(top, format!("it holds {kind} {id}, which this run did not create"));
+        }
+    }
+    let asked: Vec<i64> = accounts.iter().copied().collect();
+    let counters = reader.counters(&asked).await.unwrap_or_default();
+    for account in accounts {
+        let reason = match counters.get(&account) {
+            None => Some("what it holds could not be read".to_owned()),
+            Some(counters) => {
+                counters.iter().find(|(_, count)| **count > 0).map(|(name, count)| {
+                    format!("it holds {count} {}", name.trim_end_matches("_count"))
+                })
+            }
+        };
+        if let Some((top, reason)) = top_of(account).zip(reason) {
+            keeps.entry(top).or_insert(reason);
+        }
+    }
+    keeps
+}
+
+/// Deletes what is taken back: tokens, accounts from the deepest up, then limits, whose users get the older one first.
+async fn remove(
+    writer: &Writer,
+    objects: &Objects,
+    losers: &mut Losers,
+    inside: &BTreeSet<(Kind, i64)>,
+) {
+    let is_kept = |losers: &Losers, key: &(Kind, i64)| {
+        let mut at = *key;
+        loop {
+            if losers.get(&at).is_some_and(|loser| loser.left.is_some()) {
+                return true;
+            }
+            let Some(object) = objects.get(&at) else { return false };
+            at = (Kind::Subaccount, object.owner);
+        }
+    };
+    let depth = |key: &(Kind, i64)| {
+        let owners = std::iter::successors(objects.get(key), |object| {
+            objects.get(&(Kind::Subaccount, object.owner))
+        });
+        owners.count()
+    };
+    let mut going: Vec<(Kind, i64)> = losers.keys().chain(inside).copied().collect();
+    going.sort_unstable();
+    going.dedup();
+    going.retain(|key| !is_kept(losers, key));
+    // Tokens are in nobody's way, accounts may use limits, and the deeper comes first.
+    let rank = |kind: Kind| match kind {
+        Kind::Token => 0,
+        Kind::Subaccount => 1,
+        Kind::Limit => 2,
+    };
+    going.sort_by_key(|key| (rank(key.0), std::cmp::Reverse(depth(key))));
+    let gone: BTreeSet<(Kind, i64)> = going.iter().copied().collect();
+    for (kind, id) in going {
+        let mut outcome = Ok(());
+        if let (Kind::Limit, Some(loser)) = (kind, losers.get(&(kind, id))) {
+            outcome = hand_on(writer, objects, &gone, id, loser.stays).await;
+        }
+        if outcome.is_ok() {
+            let deleted = set::delete(writer, kind, &[id]).await.pop();
+            outcome = deleted.map_or(Ok(()), |deleted| deleted.map(drop).map_err(|it| it.what));
+        }
+        if let Err(what) = outcome {
+            tracing::warn!(%kind, id, "could not be taken back: {what}");
+            if let Some(loser) = losers.get_mut(&(kind, id)) {
+                loser.left = Some(what);
+            }
+        }
+    }
+}
+
+/// Gives the users of a limit the one that stays.
+async fn hand_on(
+    writer: &Writer,
+    objects: &Objects,
+    gone: &BTreeSet<(Kind, i64)>,
+    limit: i64,
+    stays: i64,
+) -> Result<(), String> {
+    let users = objects.iter().filter(|(key, object)| {
+        key.0 == Kind::Subaccount && object.limit_id == limit && !gone.contains(*key)
+    });
+    let users: Vec<i64> = users.map(|((_, id), _)| *id).collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    let body = Map::from_iter([("limit_id".to_owned(), Value::from(stays))]);
+    let results = set::set(writer, Kind::Subaccount, &users, &body).await;
+    results.into_iter().find_map(Result::err).map_or(Ok(()), |failure| Err(failure.what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(owner: i64, address: &str) -> Object {
+        let mark = Some(Mark::new("default", address.parse().unwrap()));
+        Object { owner, mark, limit_id: 0 }
+    }
+
+    fn here(kind: Kind, id: i64, owner: i64) -> MadeHere {
+        MadeHere { kind, id, owner }
+    }
+
+    #[test]
+    fn of_two_with_one_mark_the_younger_is_taken_back_by_who_made_it() {
+        let account = (Kind::Subaccount, "subaccount/a");
+        let objects: Objects =
+            [10, 11].map(|id| ((account.0, id), object(1, account.1))).into_iter().collect();
+        let losers = |made: &[MadeHere]| doubles(&objects, "default", made);
+        assert_eq!(losers(&[here(account.0, 11, 1)])[&(account.0, 11)].stays, 10);
+        assert!(losers(&[here(account.0, 10, 1)]).is_empty(), "the older one stays");
+        assert!(losers(&[]).is_empty(), "what others made is theirs to take back");
+        assert!(doubles(&objects, "other", &[here(account.0, 11, 1)]).is_empty());
+    }
+
+    #[test]
+    fn what_the_run_put_into_an_account_goes_with_it_and_nothing_else_does() {
+        let mut objects = Objects::new();
+        for id in [10, 11] {
+            objects.insert((Kind::Subaccount, id), object(1, "subaccount/a"));
+        }
+        objects.insert((Kind::Subaccount, 12), object(11, "subaccount/a/b"));
+        objects.insert((Kind::Token, 13), object(12, "token/a/b/t"));
+        objects.insert((Kind::Token, 14), object(12, "token/a/b/foreign"));
+        let made = [
+            here(Kind::Subaccount, 11, 1),
+            here(Kind::Subaccount, 12, 11),
+            here(Kind::Token, 13, 12),
+        ];
+        let losers = doubles(&objects, "default", &made);
+        let inside = contents(&objects, &losers, &made);
+        assert_eq!(inside, BTreeSet::from([(Kind::Subaccount, 12), (Kind::Token, 13)]));
+    }
+}

@@ -1,0 +1,210 @@
+//! Setting fields, and believing only what is there afterwards.
+//!
+//! A write is done when the object has what was written: as the answer to the write says or, where that says nothing of
+//! it, as a reading says. A platform that takes a value and keeps another one is told, not trusted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::job::{Done, Failure, Results};
+use crate::api::{ApiError, Reader, Writer};
+use crate::resource::Kind;
+use crate::resource::canonical::canonical;
+
+/// The fields of objects, by id.
+type Items = BTreeMap<i64, Map<String, Value>>;
+
+/// Sets `body` on all of `ids`; if one call for all fails, one by one, since one bad id must not keep the others from
+/// what they get.
+pub(super) async fn set(
+    writer: &Writer,
+    kind: Kind,
+    ids: &[i64],
+    body: &Map<String, Value>,
+) -> Results {
+    let mut items = Items::new();
+    let mut failures: BTreeMap<i64, Failure> = BTreeMap::new();
+    match (write(writer, kind, ids, body).await, ids) {
+        (Ok(found), _) => items = found,
+        (Err(error), [alone]) => drop(failures.insert(*alone, error.into())),
+        (Err(_), several) => {
+            for id in several {
+                match write(writer, kind, &[*id], body).await {
+                    Ok(found) => items.extend(found),
+                    Err(error) => drop(failures.insert(*id, error.into())),
+                }
+            }
+        }
+    }
+    let written: Vec<(i64, &Map<String, Value>)> =
+        ids.iter().filter(|id| !failures.contains_key(id)).map(|id| (*id, body)).collect();
+    let mut verified = verify(&writer.reader(), kind, &written, items).await;
+    let results = ids.iter().map(|id| match failures.remove(id) {
+        Some(failure) => Err(failure),
+        None => verified.remove(id).unwrap_or_else(|| Err(Failure::new("it was not written"))),
+    });
+    results.collect()
+}
+
+/// Sets `body` on one object; gives the object's fields as they are then, those that were written among them.
+pub(super) async fn set_one(
+    writer: &Writer,
+    kind: Kind,
+    id: i64,
+    body: &Map<String, Value>,
+) -> Result<Map<String, Value>, Failure> {
+    let items = write(writer, kind, &[id], body).await?;
+    let (mut items, unread) = complete(&writer.reader(), kind, &[(id, body)], items).await;
+    judge(kind, id, body, &items, unread.as_ref())?;
+    Ok(items.remove(&id).unwrap_or_default())
+}
+
+/// Writes the metadata of one object; gives it as it is then.
+pub(super) async fn set_metadata(
+    writer: &Writer,
+    kind: Kind,
+    id: i64,
+    metadata: Map<String, Value>,
+) -> Result<Map<String, Value>, Failure> {
+    let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
+    let item = set_one(writer, kind, id, &body).await?;
+    Ok(item.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default())
+}
+
+async fn write(
+    writer: &Writer,
+    kind: Kind,
+    ids: &[i64],
+    body: &Map<String, Value>,
+) -> Result<Items, ApiError> {
+    let answer = writer.update(kind, ids, body).await?;
+    let with_id =
+        answer.items.into_iter().filter_map(|item| Some((item.get("id")?.as_i64()?, item)));
+    Ok(with_id.collect())
+}
+
+/// Whether the objects have what was written to them. `items` is what answers said of them; what they left out is read.
+pub(super) async fn verify(
+    reader: &Reader,
+    kind: Kind,
+    written: &[(i64, &Map<String, Value>)],
+    items: Items,
+) -> BTreeMap<i64, Result<Done, Failure>> {
+    let (items, unread) = complete(reader, kind, written, items).await;
+    let judged = written.iter().map(|(id, body)| {
+        let outcome = judge(kind, *id, body, &items, unread.as_ref());
+        let item = items.get(id);
+        (*id, outcome.map(|()| item.map_or_else(|| Done::with_id(*id), |item| done(*id, item))))
+    });
+    judged.collect()
+}
+
+/// Reads what answers left out of what was written.
+async fn complete(
+    reader: &Reader,
+    kind: Kind,
+    written: &[(i64, &Map<String, Value>)],
+    mut items: Items,
+) -> (Items, Option<ApiError>) {
+    let untold: Vec<_> = written.iter().filter(|(id, body)| !is_told(&items, *id, body)).collect();
+    if untold.is_empty() {
+        return (items, None);
+    }
+    let ids: Vec<i64> = untold.iter().map(|(id, _)| *id).collect();
+    let fields: BTreeSet<&str> =
+        untold.iter().flat_map(|(_, body)| body.keys().map(String::as_str)).collect();
+    match reader.items(kind, &ids, &fields).await {
+        Ok(found) => {
+            ids.iter().for_each(|id| drop(items.remove(id)));
+            items.extend(found);
+            (items, None)
+        }
+        Err(error) => (items, Some(error)),
+    }
+}
+
+fn is_told(items: &Items, id: i64, body: &Map<String, Value>) -> bool {
+    items.get(&id).is_some_and(|item| body.keys().all(|field| item.contains_key(field)))
+}
+
+fn judge(
+    kind: Kind,
+    id: i64,
+    body: &Map<String, Value>,
+    items: &Items,
+    unread: Option<&ApiError>,
+) -> Result<(), Failure> {
+    if let Some(error) = unread.filter(|_| !is_told(items, id, body)) {
+        let what = format!("it was written, and whether it is there could not be read: {error}");
+        return Err(Failure::of_object(id, what));
+    }
+    let Some(item) = items.get(&id) else {
+        return Err(Failure::new(format!("{kind} {id} is gone")));
+    };
+    match differing(kind, item, body) {
+        Some(what) => Err(Failure::of_object(id, what)),
+        None => Ok(()),
+    }
+}
+
+/// The first field in which an object does not have what was written, in words.
+fn differing(kind: Kind, item: &Map<String, Value>, body: &Map<String, Value>) -> Option<String> {
+    body.iter().find_map(|(field, wanted)| {
+        let found = item.get(field).unwrap_or(&Value::Null);
+        let is_there = match (field.as_str(), wanted) {
+            // Others may have added keys meanwhile.
+            ("metadata", Value::Object(wanted)) => {
+                wanted.iter().all(|(key, value)| found.get(key) == Some(value))
+            }
+            _ => canonical(kind, field, found) == canonical(kind, field, wanted),
+        };
+        (!is_there).then(|| match field.as_str() {
+            "metadata" => "the platform did not keep its `metadata` as it was written".to_owned(),
+            _ => format!("the platform took {field} {wanted} and keeps {found}"),
+        })
+    })
+}
+
+/// What is known of an object after a write.
+pub(super) fn done(id: i64, item: &Map<String, Value>) -> Done {
+    Done {
+        limit_id: item.get("limit_id").and_then(Value::as_i64),
+        metadata: item.get("metadata").and_then(Value::as_object).cloned(),
+        ..Done::with_id(id)
+    }
+}
+
+/// Deletes all of `ids`. A platform that complains is asked what is still there.
+pub(super) async fn delete(writer: &Writer, kind: Kind, ids: &[i64]) -> Results {
+    match delete_together(writer, kind, ids).await {
+        Ok(results) => results,
+        Err(error) if ids.len() == 1 => vec![Err(error)],
+        Err(_) => {
+            let mut results = Results::with_capacity(ids.len());
+            for id in ids {
+                let one = delete_together(writer, kind, &[*id]).await;
+                results.push(one.and_then(|mut results| {
+                    results.pop().unwrap_or_else(|| Ok(Done::with_id(*id)))
+                }));
+            }
+            results
+        }
+    }
+}
+
+async fn delete_together(writer: &Writer, kind: Kind, ids: &[i64]) -> Result<Results, Failure> {
+    let complaints = writer.delete(kind, ids).await?;
+    let left = match complaints.is_empty() {
+        true => Default::default(),
+        false => writer.reader().known(kind, &ids.iter().copied().collect()).await?,
+    };
+    let results = ids.iter().map(|id| match left.contains(id) {
+        true => Err(Failure::of_object(
+            *id,
+            format!("the platform did not delete it: {}", complaints.join("; ")),
+        )),
+        false => Ok(Done::with_id(*id)),
+    });
+    Ok(results.collect())
+}

@@ -1,0 +1,109 @@
+//! Whether what was read can be all there is.
+//!
+//! A list proves what is in it. That something is *not* in it is believed only as long as nothing else speaks against it:
+//! objects in other lists that belong to an account or use a limit which no list holds, and what was there before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Actual, Seen};
+use crate::api::Reader;
+use crate::resource::{Kind, Signer};
+
+/// Makes collections unknown that cannot be whole, and notes what is gone altogether.
+pub(super) async fn check(
+    reader: &Reader,
+    signer: &Signer,
+    stack: &str,
+    seen: Option<&Seen>,
+    actual: &mut Actual,
+) {
+    if let Some(reason) = missing_owner(actual) {
+        actual.add_unknown(Kind::Subaccount, reason);
+    }
+    if let Some(reason) = missing_limit(reader, actual).await {
+        actual.add_unknown(Kind::Limit, reason);
+    }
+    let Some(seen) = seen.filter(|seen| seen.account == actual.identity.account) else { return };
+    for (kind, count) in &seen.objects {
+        let is_known = !actual.unknown.contains_key(kind);
+        if *count > 0 && is_known && of_stack(actual, *kind, stack) == 0 {
+            look_again(reader, signer, stack, (*kind, *count, &seen.run), actual).await;
+        }
+    }
+}
+
+/// An account that holds something and is not in the list of accounts.
+fn missing_owner(actual: &Actual) -> Option<String> {
+    if actual.unknown.contains_key(&Kind::Subaccount) {
+        return None;
+    }
+    let orphan = actual.objects.values().find(|object| {
+        object.owner != actual.identity.account
+            && actual.get(Kind::Subaccount, object.owner).is_none()
+    })?;
+    Some(format!(
+        "{} {} belongs to account {}, which is missing from the list",
+        orphan.kind, orphan.id, orphan.owner
+    ))
+}
+
+/// A limit that subaccounts use, and that is missing from the list although it can be read by its id. One that cannot
+/// belongs to an account above ours.
+async fn missing_limit(reader: &Reader, actual: &Actual) -> Option<String> {
+    if actual.unknown.contains_key(&Kind::Limit) {
+        return None;
+    }
+    let used = actual.of_kind(Kind::Subaccount).filter_map(|account| {
+        let limit = account.fields.get("limit_id").and_then(Value::as_i64)?;
+        (limit > 0 && actual.get(Kind::Limit, limit).is_none()).then_some((limit, account.id))
+    });
+    let users: BTreeMap<i64, i64> = used.collect();
+    if users.is_empty() {
+        return None;
+    }
+    let limits: BTreeSet<i64> = users.keys().copied().collect();
+    match reader.known(Kind::Limit, &limits).await {
+        Ok(known) => {
+            let limit = known.into_iter().next()?;
+            let user = users.get(&limit)?;
+            Some(format!("subaccount {user} uses limit {limit}, which is missing from the list"))
+        }
+        Err(error) => Some(format!("limits that subaccounts use are missing from it: {error}")),
+    }
+}
+
+fn of_stack(actual: &Actual, kind: Kind, stack: &str) -> usize {
+    let marks = actual.of_kind(kind).filter_map(|object| object.mark_of(stack));
+    marks.filter(|mark| !mark.bootstrap).count()
+}
+
+/// Everything that the stack had of a kind is gone: that is read a second time before it is believed.
+async fn look_again(
+    reader: &Reader,
+    signer: &Signer,
+    stack: &str,
+    (kind, count, run): (Kind, usize, &str),
+    actual: &mut Actual,
+) {
+    let collection = kind.collection();
+    let first: BTreeSet<i64> = actual.of_kind(kind).map(|object| object.id).collect();
+    let mut again =
+        Actual { objects: BTreeMap::new(), by_owner: BTreeMap::new(), ..actual.clone() };
+    again.add(kind, reader.list(kind).await, signer);
+    let second: BTreeSet<i64> = again.of_kind(kind).map(|object| object.id).collect();
+    if let Some(reason) = again.unknown.get(&kind) {
+        return actual.add_unknown(kind, reason.clone());
+    }
+    if first != second || of_stack(&again, kind, stack) > 0 {
+        let reason = "two readings of the list differ".to_owned();
+        return actual.add_unknown(kind, reason);
+    }
+    let lost = format!(
+        "{collection}: run {run} left {count} of stack `{stack}`, and none of them is there any \
+         more (read twice)"
+    );
+    tracing::warn!("{lost}");
+    actual.notes.push(lost);
+}

@@ -1,0 +1,132 @@
+//! What a plan has to know beside the collections, and what was found out.
+//!
+//! A plan is made of facts. Where one is missing that only some plans need (a recycle bin, a log, the place where a key
+//! lies), planning ends with questions instead; they are answered all at once, and planning begins again with the
+//! answers beside the facts. No fact is ever changed, so nothing that was decided with one is taken back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bins::Buried;
+use super::changes::LastWriter;
+use super::secrets::{Password, SinkState};
+use super::traces::{Fate, KeyState};
+use crate::resource::{Address, KeyNote, Kind};
+use crate::secret::{PasswordForm, Sink, Source};
+
+/// What a plan has to know before it can be made.
+#[derive(Debug, Clone, Default)]
+pub struct Questions {
+    /// Recycle bins in which something may lie that is missed: account and kind.
+    pub bins: BTreeSet<(i64, Kind)>,
+    /// What became of declared objects that are not there.
+    pub fates: BTreeMap<Address, Missed>,
+    /// How declared passwords compare with those that were last set.
+    pub passwords: BTreeMap<Address, PasswordQuestion>,
+    /// How the sinks of declared tokens are filled.
+    pub sinks: BTreeMap<Address, SinkQuestion>,
+    /// Whether the keys of tokens that were issued before can still be had, with their sinks.
+    pub keys: BTreeMap<i64, Vec<Sink>>,
+    /// What accounts hold that the plan would delete or cut off.
+    pub contents: BTreeSet<i64>,
+    /// Who wrote objects last.
+    pub writers: BTreeSet<(Kind, i64)>,
+}
+
+/// A declared object that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// The account that would hold it.
+    pub owner: i64,
+    /// Whether the answer decides if anything is made at all.
+    pub matters: bool,
+}
+
+/// A declared password.
+#[derive(Debug, Clone)]
+pub struct PasswordQuestion {
+    /// Where it comes from.
+    pub source: Source,
+    /// In what form it is sent.
+    pub form: PasswordForm,
+    /// The slow hash of the one that was last set; none: none was.
+    pub known: Option<String>,
+}
+
+/// The sinks of a declared token.
+#[derive(Debug, Clone)]
+pub struct SinkQuestion {
+    /// The token, if it is there.
+    pub id: Option<i64>,
+    /// What its mark says of its key.
+    pub note: Option<KeyNote>,
+    /// All its sinks.
+    pub sinks: Vec<Sink>,
+}
+
+impl Questions {
+    /// Whether there is nothing to ask.
+    pub fn is_empty(&self) -> bool {
+        let Self { bins, fates, passwords, sinks, keys, contents, writers } = self;
+        bins.is_empty()
+            && fates.is_empty()
+            && passwords.is_empty()
+            && sinks.is_empty()
+            && keys.is_empty()
+            && contents.is_empty()
+            && writers.is_empty()
+    }
+
+    /// Answers that change nothing: bins are empty, secrets are where they belong, nobody did anything.
+    pub fn without_news(&self) -> Answers {
+        let Self { bins, fates, passwords, sinks, keys, contents, writers } = self;
+        Answers {
+            bins: bins.iter().map(|place| (*place, Ok(Vec::new()))).collect(),
+            fates: fates.keys().map(|address| (address.clone(), None)).collect(),
+            passwords: passwords.keys().map(|it| (it.clone(), Password::Unchanged)).collect(),
+            sinks: sinks.keys().map(|it| (it.clone(), SinkState::default())).collect(),
+            keys: keys.keys().map(|id| (*id, KeyState::There)).collect(),
+            contents: contents.iter().map(|account| (*account, Some(BTreeMap::new()))).collect(),
+            writers: writers.iter().map(|object| (*object, LastWriter::default())).collect(),
+            overwritten: BTreeSet::new(),
+        }
+    }
+}
+
+/// How many items of kinds that we do not manage an account holds, by the platform's name of the counter.
+pub type Counters = BTreeMap<String, u64>;
+
+/// What was found out so far. What was asked is in it, also where the answer is that nobody knows.
+#[derive(Debug, Clone, Default)]
+pub struct Answers {
+    /// What lies in recycle bins, or why that is not known.
+    pub bins: BTreeMap<(i64, Kind), Result<Vec<Buried>, String>>,
+    /// What became of objects; none if nobody says it.
+    pub fates: BTreeMap<Address, Option<Fate>>,
+    /// How passwords compare.
+    pub passwords: BTreeMap<Address, Password>,
+    /// How sinks are filled.
+    pub sinks: BTreeMap<Address, SinkState>,
+    /// Whether keys can still be had.
+    pub keys: BTreeMap<i64, KeyState>,
+    /// What accounts hold; none if the platform does not say it.
+    pub contents: BTreeMap<i64, Option<Counters>>,
+    /// Who wrote objects last.
+    pub writers: BTreeMap<(Kind, i64), LastWriter>,
+    /// Tokens whose keys this very run may have overwritten in their sinks, with those of tokens that it took back.
+    pub overwritten: BTreeSet<Address>,
+}
+
+impl Answers {
+    /// Takes in more answers.
+    pub fn extend(&mut self, more: Self) {
+        let Self { bins, fates, passwords, sinks, keys, contents, writers, overwritten } = more;
+        self.bins.extend(bins);
+        self.fates.extend(fates);
+        self.passwords.extend(passwords);
+        self.sinks.extend(sinks);
+        self.keys.extend(keys);
+        self.contents.extend(contents);
+        self.writers.extend(writers);
+        self.overwritten.extend(overwritten);
+    }
+}

@@ -1,0 +1,308 @@
+//! Answers that cannot be all there is, clocks that cannot be right, and what is never concluded from them (R4, R14).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+use crate::support::between::{Between, Passing};
+
+const ESTATE: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Limit
+metadata: {name: starter}
+spec: {devices_count: 10}
+---
+apiVersion: flespi-gitops/v1
+kind: Subaccount
+metadata: {name: acme}
+spec: {limit: starter}
+---
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: app, account: acme}
+spec: {ttl: 30d, access: standard}
+";
+
+const OLD_LIMIT: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Limit
+metadata: {name: old}
+spec: {devices_count: 3}
+";
+
+/// An estate from which a limit is about to be pruned that an account of nobody uses.
+fn estate() -> World {
+    let assumptions = ["limit-in-use=reset"];
+    let world = World::assuming(&assumptions);
+    world.write("estate.yaml", ESTATE);
+    world.write("old.yaml", OLD_LIMIT);
+    world.apply(&["."]);
+    let old = world.item("limits", "name", "old")["id"].clone();
+    world.api(
+        "POST",
+        "/platform/subaccounts",
+        Some(&json!([{"name": "foreign", "limit_id": old}])),
+    );
+    std::fs::remove_file(world.path().join("old.yaml")).unwrap();
+    world.empty_journal();
+    world
+}
+
+/// Answers the first list of `collection` with `body`.
+fn lie(collection: &'static str, body: Value) -> impl FnMut(&mut Passing) + Send + 'static {
+    let mut has_lied = false;
+    move |passing| {
+        if passing.is_list_of(collection) && !has_lied {
+            has_lied = true;
+            passing.body = body.to_string().into_bytes();
+        }
+    }
+}
+
+#[test]
+fn a_list_that_is_not_a_plain_list_of_objects_is_unknown_and_nothing_is_written_because_of_it() {
+    let count = json!({"limit": 1000, "offset": 0, "count": 0});
+    for (what, body) in [
+        (
+            "a complaint beside it",
+            json!({"result": [], "errors": [{"reason": "busy"}], "pagination": count}),
+        ),
+        ("a map", json!({"result": {}, "pagination": count})),
+        ("a text", json!({"result": "busy", "pagination": count})),
+        ("rows that are no objects", json!({"result": ["busy"], "pagination": count})),
+        ("a row without an id", json!({"result": [{"name": "x"}], "pagination": {"count": 1}})),
+        (
+            "more rows than it counts",
+            json!({"result": [{"id": 1, "cid": 1}], "pagination": {"count": 0}}),
+        ),
+        ("nothing", json!({"result": [], "pagination": count})),
+        ("nothing, uncounted", json!({"result": []})),
+    ] {
+        for collection in ["limits", "subaccounts"] {
+            let world = estate();
+            let platform = Between::new(&world, lie(collection, body.clone()));
+            let run = platform.run(&["apply", ".", "--prune", "--yes"]);
+            assert!([4, 5].contains(&run.code), "{collection}, {what}: {run:?}");
+            let written = world.writes();
+            assert!(written.is_empty(), "{collection}, {what}: {written:?}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_of_an_account_above_ours_is_no_reason_for_doubt() {
+    let world = World::new();
+    world.write("estate.yaml", ESTATE);
+    world.apply(&["."]);
+    let acme = world.item("subaccounts", "name", "acme")["id"].as_i64();
+    // Below acme, with its own token, starter is a limit of somebody above.
+    let token = json!([{"info": "own", "ttl": 3600, "access": {"type": 1}}]);
+    let (_, made) =
+        world.call("POST", "/platform/tokens", Some(&world.token()), acme, Some(&token));
+    let key = made["result"][0]["key"].as_str().unwrap().to_owned();
+    let starter = world.item("limits", "name", "starter")["id"].clone();
+    let depot = json!([{"name": "depot", "limit_id": starter}]);
+    world.call("POST", "/platform/subaccounts", Some(&world.token()), acme, Some(&depot));
+    world.write(
+        "inside/limit.yaml",
+        "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: own}\nspec: {devices_count: 1}\n",
+    );
+    let mut command = world.command(&["apply", "inside", "--yes", "--stack", "inside"]);
+    command.env("FLESPI_TOKEN", key);
+    crate::support::run(command).expect(0);
+}
+
+#[test]
+fn everything_gone_at_once_is_read_twice_and_reported() {
+    let world = World::new();
+    world.write("limit.yaml", OLD_LIMIT);
+    // How many of the next lists of limits come back empty.
+    let lies = Arc::new(AtomicUsize::new(0));
+    let left = Arc::clone(&lies);
+    let platform = Between::new(&world, move |passing| {
+        let is_lie = |left: usize| left.checked_sub(1);
+        if passing.is_list_of("limits")
+            && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_lie).is_ok()
+        {
+            let empty = json!({"result": [], "pagination": {"count": 0}});
+            passing.body = empty.to_string().into_bytes();
+        }
+    });
+    let apply = ["apply", ".", "--yes", "--state-dir", "state"];
+    platform.run(&apply).expect(0);
+    world.empty_journal();
+    // A list that is empty once is not believed.
+    lies.store(1, Ordering::SeqCst);
+    platform.run(&apply);
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    assert_eq!(lies.load(Ordering::SeqCst), 0);
+    // One that stays empty is.
+    let id = world.item("limits", "name", "old")["id"].clone();
+    world.api("DELETE", &format!("/platform/limits/{id}"), None);
+    let run = platform.run(&["plan", ".", "--state-dir", "state"]).expect(0);
+    assert!(run.stdout.contains("read twice"), "{}", run.stdout);
+    assert!(run.stdout.contains("1 to create"), "{}", run.stdout);
+}
+
+#[test]
+fn pages_that_are_cut_and_counts_that_never_come_leave_absence_provable() {
+    for assumption in
+        ["page-size=100", "pagination=never", "pagination=always", "page-size=unlimited"]
+    {
+        let world = World::assuming(&[assumption]);
+        let token = |number| {
+            format!(
+                "---\napiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {{name: t{number}}}\n\
+                 spec: {{ttl: 30d, access: standard}}\n"
+            )
+        };
+        let tokens = |count: usize| (0..count).map(token).collect::<String>();
+        world.write("tokens.yaml", &tokens(130));
+        world.apply(&["."]);
+        let plan = world.plan(&["."]);
+        assert_eq!(plan["steps"], json!([]), "{assumption}");
+        assert_eq!(plan["summary"]["unchanged"], 130, "{assumption}");
+        world.write("tokens.yaml", &tokens(120));
+        world.apply(&[".", "--prune"]);
+        assert_eq!(world.plan(&[".", "--prune"])["steps"], json!([]), "{assumption}");
+    }
+}
+
+const ROTATED: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: app}
+spec:
+  ttl: 365d
+  access: standard
+  deliver: [{file: out/app}]
+  rotation: {every: 30d, overlap: 48h}
+";
+
+fn in_days(days: i64) -> Option<String> {
+    let then = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&then).ok()
+}
+
+/// Whether the first key of a rotated token survives passes in which `change` says what the time is.
+fn key_survives(
+    passes: usize,
+    change: impl Fn(usize, &mut Passing) + Send + Copy + 'static,
+) -> bool {
+    let world = World::new();
+    world.write("token.yaml", ROTATED);
+    world.apply(&["."]);
+    let key = world.read("out/app").trim().to_owned();
+    world.keep_secret(&key);
+    world.empty_journal();
+    for pass in 0..passes {
+        let platform = Between::new(&world, move |passing| change(pass, passing));
+        let run = platform.run(&["apply", ".", "--yes"]);
+        assert!([0, 4, 5].contains(&run.code), "{run:?}");
+    }
+    let created = world.writes().iter().filter(|write| write.method == "POST").count();
+    let (status, _) = world.call("GET", "/auth/info", Some(&key), None, None);
+    status == 200 && created == 0
+}
+
+#[test]
+fn a_wrong_clock_issues_and_deletes_no_key() {
+    assert!(key_survives(2, |_, _| {}), "honest");
+    assert!(key_survives(2, |pass, passing| passing.date = in_days(40 + 3 * pass as i64)));
+    assert!(key_survives(2, |pass, passing| passing.date = in_days(-40 - 3 * pass as i64)));
+    // A cache in front of one path, or a gateway that answers for a platform without `Date`.
+    assert!(key_survives(2, |pass, passing| {
+        if passing.path.starts_with("/auth/info") {
+            passing.date = in_days(40 + 3 * pass as i64);
+        }
+    }));
+    assert!(key_survives(2, |pass, passing| {
+        passing.date = None;
+        if passing.is_list_of("limits") {
+            passing.status = 502;
+            passing.date = in_days(40 + 3 * pass as i64);
+        }
+    }));
+}
+
+#[test]
+fn a_rotation_that_only_a_wrong_clock_asks_for_is_reported_and_waits() {
+    let world = World::new();
+    world.write("token.yaml", ROTATED);
+    world.apply(&["."]);
+    let platform = Between::new(&world, |passing| passing.date = in_days(40));
+    let run = platform.run(&["plan", ".", "--detailed-exitcode"]).expect(5);
+    assert!(run.stdout.contains("the platform's clock is 40 days ahead"), "{}", run.stdout);
+}
+
+#[test]
+fn a_deletion_without_an_answer_body_is_a_deletion() {
+    let world = World::new();
+    world.write("a.yaml", ESTATE);
+    world.write("b.yaml", OLD_LIMIT);
+    world.apply(&["."]);
+    std::fs::remove_file(world.path().join("b.yaml")).unwrap();
+    let platform = Between::new(&world, |passing| {
+        if passing.method == "DELETE" {
+            (passing.status, passing.body) = (204, Vec::new());
+        }
+    });
+    platform.run(&["apply", ".", "--prune", "--yes"]).expect(0);
+    assert_eq!(world.plan(&[".", "--prune"])["steps"], json!([]));
+}
+
+/// Applies an edit through a platform that answers writes as `change` has it, and does not do them if that says so.
+fn edit(change: impl FnMut(&mut Passing) + Send + 'static) -> crate::support::Run {
+    let world = World::new();
+    world.write("estate.yaml", &format!("{ESTATE}---\n{OLD_LIMIT}"));
+    world.apply(&["."]);
+    world.edit("estate.yaml", "devices_count: 10", "devices_count: 11");
+    world.edit("estate.yaml", "limit: starter", "limit: old");
+    let platform = Between::new(&world, change);
+    platform.run(&["apply", ".", "--yes"])
+}
+
+#[test]
+fn a_value_that_the_platform_keeps_otherwise_is_not_called_applied() {
+    let honest = edit(|_| {});
+    honest.expect(0);
+    for (field, value) in
+        [("devices_count", json!(10)), ("limit_id", json!(7)), ("limit_id", json!(0))]
+    {
+        let other = value.clone();
+        let run = edit(move |passing| {
+            let mut answer = passing.json();
+            if passing.method == "PUT" && answer["result"][0].get(field).is_some() {
+                answer["result"][0][field] = other.clone();
+                passing.body = answer.to_string().into_bytes();
+            }
+        });
+        let run = run.expect(6);
+        assert!(run.stdout.contains(&format!("and keeps {value}")), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_write_that_answers_nothing_is_read_back() {
+    let run = edit(|passing| {
+        if passing.method == "PUT" {
+            passing.body = json!({"result": []}).to_string().into_bytes();
+        }
+    });
+    run.expect(0);
+}
+
+#[test]
+fn an_answer_of_many_megabytes_is_not_read_into_memory() {
+    let world = estate();
+    let platform = Between::new(&world, |passing| {
+        if passing.is_list_of("limits") {
+            let filler = "x".repeat(17 * 1024 * 1024);
+            passing.body = json!({"result": [], "filler": filler}).to_string().into_bytes();
+        }
+    });
+    let run = platform.run(&["plan", "."]).expect(4);
+    assert!(run.stdout.contains("16777216 bytes"), "{}", run.stdout);
+}
