@@ -217,7 +217,7 @@ fn readable(_: &std::fs::File) -> std::io::Result<()> {
 /// loaded together with it.
 fn tell_strangers(files: &[File], folder: &Path, output: &Output) {
     let ours: BTreeSet<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
-    let there = discover::files(folder, &mut crate::diagnostic::Diagnostics::new());
+    let there = discover::manifests_in(folder);
     for path in there.iter().filter(|path| !ours.contains(*path)) {
         output.say(&format!("note: {} is not part of this export", path.display()));
     }

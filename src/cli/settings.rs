@@ -57,6 +57,11 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,
 
+    /// Read what links and tables of the manifests lead to outside of the given paths, too; for
+    /// trees that are linked together on purpose. What such a file holds may be shown in findings.
+    #[arg(long, global = true, env = "FLESPI_GITOPS_ALLOW_OUTSIDE", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(super) allow_outside: bool,
+
     /// Form of the result on the standard output; `short` and `sarif` are for `validate`.
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) format: Format,

@@ -118,7 +118,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Some(interval) => Patience::polling(interval),
         None => Patience { quiet: args.settle, ..Patience::default() },
     };
-    let files = match Files::watch(args.paths.clone(), patience, loader(args, common)) {
+    let files = match Files::watch(
+        args.paths.clone(),
+        common.allow_outside,
+        patience,
+        loader(args, common),
+    ) {
         Ok(files) => files,
         Err(error) => {
             output.failure(&error, None);
@@ -150,10 +155,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 /// How the thread that watches files loads them.
 fn loader(args: &Args, common: &Common) -> Loader {
     let (paths, exclude) = (args.paths.clone(), args.exclude.clone());
-    let overlay = common.overlay.clone();
+    let (overlay, allow_outside) = (common.overlay.clone(), common.allow_outside);
     Box::new(move || {
         let now = session::unix_now();
-        let options = manifest::Options { now, overlay: overlay.as_deref(), expanded: false };
+        let options =
+            manifest::Options { now, overlay: overlay.as_deref(), expanded: false, allow_outside };
         let mut load = manifest::load_with(&paths, &options);
         load.desired.exclude(exclude.iter().cloned());
         load

@@ -81,7 +81,7 @@ impl Stage {
         let roots = vec![self.path(root)];
         let paths = roots.clone();
         let load = Box::new(move || manifest::load(&paths, 0));
-        self.files = Some(Files::watch(roots, patience, load).unwrap());
+        self.files = Some(Files::watch(roots, false, patience, load).unwrap());
         self.wait(1);
         self
     }

@@ -22,6 +22,8 @@ mod explain;
 mod export;
 mod facts;
 mod faults;
+#[cfg(unix)]
+mod files_outside;
 mod findings;
 mod fuzz;
 mod guards;
@@ -29,6 +31,7 @@ mod history;
 mod interrupted;
 mod killed;
 mod ledger;
+mod left_out;
 mod lifetimes;
 mod locks;
 mod noise;

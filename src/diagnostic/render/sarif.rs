@@ -56,6 +56,7 @@ fn result(sources: &SourceMap, item: &Diagnostic, codes: &[Code]) -> Value {
     let level = match item.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Note => "note",
     };
     result.insert("level".to_owned(), json!(level));
     result.insert("message".to_owned(), json!({ "text": text }));
