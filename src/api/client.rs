@@ -17,6 +17,7 @@ use super::error::{ApiError, Class};
 use super::request::{Method, Request};
 use super::retry::{self, Next};
 use super::stats::Stats;
+use crate::diagnostic::render::printable;
 use crate::secret::{ExposeSecret, SecretString};
 
 /// Requests under way at once. The platform counts calls per minute, not connections; eight keep
@@ -246,7 +247,7 @@ fn transport_words(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    printable(&cause.to_string()).into_owned()
 }
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {
@@ -323,7 +324,10 @@ fn holds_key(text: &str) -> bool {
 
 /// All that the platform complains of, in its own words unless they repeat a key.
 fn words(complaints: &[Complaint]) -> Vec<String> {
-    let shown = |words: String| if holds_key(&words) { UNSHOWN.to_owned() } else { words };
+    let shown = |words: String| match holds_key(&words) {
+        true => UNSHOWN.to_owned(),
+        false => printable(&words).into_owned(),
+    };
     complaints.iter().map(|complaint| shown(complaint.to_string())).collect()
 }
 

@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use crate::diagnostic::render::json_text;
 use crate::manifest::model::Ttl;
 use crate::observe::Programs;
 use crate::plan::{self, HORIZON, Policy, Sealed};
@@ -175,8 +176,7 @@ fn save(
 
 /// A document as it is printed.
 pub(super) fn json(document: &impl serde::Serialize) -> String {
-    // The documents have text keys only, so they always have a JSON form.
-    serde_json::to_string_pretty(document).map(|text| text + "\n").unwrap_or_default()
+    json_text(document)
 }
 
 fn exit_of(plan: &plan::Plan, args: &Args, output: &Output) -> Exit {

@@ -291,15 +291,16 @@ impl Narrator for Teller<'_> {
     fn say(&mut self, line: &str) {
         match self.logs() {
             true => tracing::info!("{line}"),
-            false => self.output.say(line),
+            false => self.output.say(&render::printable_line(line)),
         }
     }
 
-    fn complain(&mut self, line: &str) {
-        match self.logs() {
-            true => tracing::error!("{line}"),
-            false => self.output.error(line),
+    fn complain(&mut self, line: &str, help: Option<&str>) {
+        if self.logs() {
+            return tracing::error!(help, "{line}");
         }
+        let help = help.map(|help| format!("\n  help: {}", render::printable(help)));
+        self.output.error(&(render::printable_line(line) + &help.unwrap_or_default()));
     }
 
     fn findings(&mut self, load: &Load) {

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::diagnostic::render::{is_unprintable, without_marks};
 use crate::source::{Meaning, yaml::core_schema};
 
 /// A block of a document: its fields and the comments between them, in order.
@@ -85,7 +86,7 @@ pub(super) fn one_line(text: &str) -> String {
             false => out.push(character),
         }
     }
-    out
+    without_marks(&out, "\\u{5b}")
 }
 
 /// Writes what stands behind a colon, and the end of the line.
@@ -190,25 +191,14 @@ fn scalar(text: &str) -> String {
         }
     }
     out.push('"');
-    out
+    without_marks(&out, "\\x5b")
 }
 
-/// What a line of YAML cannot hold, and what a person who reviews the line cannot see: controls,
-/// other line ends, byte order marks and marks of direction.
+/// What a line of YAML cannot hold, and what a person who reviews the line cannot see: what no output shows as it is, and
+/// characters without a meaning of their own.
 fn must_escape(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff0}'..='\u{ffff}'
-                | '\u{e000}'..='\u{f8ff}'
-        )
+    is_unprintable(character)
+        || matches!(character, '\u{fff0}'..='\u{ffff}' | '\u{e000}'..='\u{f8ff}')
         || u32::from(character) >= 0xe_0000
         || u32::from(character) & 0xfffe == 0xfffe
 }
@@ -315,6 +305,7 @@ mod tests {
             scalar("a\nb\u{85}\u{2028}\u{202e}\0\u{1f600}"),
             "\"a\\nb\\x85\\u2028\\u202e\\x00\u{1f600}\""
         );
+        assert_eq!(scalar("##[debug]x"), "\"##\\x5bdebug]x\"");
         assert_eq!(one_line("a\nkind: x\u{2028}"), "a\\u{a}kind: x\\u{2028}");
     }
 

@@ -36,7 +36,7 @@ impl Narrator for Silent {
     fn say(&mut self, line: &str) {
         println!("{line}");
     }
-    fn complain(&mut self, line: &str) {
+    fn complain(&mut self, line: &str, _: Option<&str>) {
         println!("error: {line}");
     }
     fn findings(&mut self, _: &Load) {}

@@ -28,6 +28,7 @@ mod findings;
 mod fuzz;
 mod guards;
 mod history;
+mod injection;
 mod interrupted;
 mod killed;
 mod ledger;

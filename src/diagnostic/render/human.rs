@@ -8,7 +8,7 @@ use annotate_snippets::{
 };
 
 use super::excerpt::excerpts;
-use super::printable;
+use super::{printable, without_commands};
 use crate::diagnostic::{Diagnostic, Edit, Label, Severity};
 use crate::source::{SourceMap, Span};
 
@@ -44,7 +44,7 @@ pub fn human(sources: &SourceMap, diagnostics: &[Diagnostic], color: Color) -> S
         out.push_str(&summary);
         out.push('\n');
     }
-    out
+    without_commands(out)
 }
 
 /// `3 errors, 1 warning`; nothing when there is nothing to count.

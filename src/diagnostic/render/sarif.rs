@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::json_text;
 use crate::diagnostic::{Code, Diagnostic, Edit, Severity};
 use crate::source::{SourceMap, Span};
 
@@ -32,8 +33,7 @@ pub fn sarif(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
             "results": results,
         }],
     });
-    // Strings and numbers always serialise.
-    serde_json::to_string_pretty(&log).map(|text| text + "\n").unwrap_or_default()
+    json_text(&log)
 }
 
 fn rule(code: Code) -> Value {
