@@ -12,6 +12,9 @@ use serde_json::Value;
 use crate::diagnostic::render::{is_unprintable, without_marks};
 use crate::source::{Meaning, yaml::core_schema};
 
+/// The longest key in bytes that stands before its colon; YAML allows 1,024 characters.
+const LONGEST_KEY: usize = 1_000;
+
 /// A block of a document: its fields and the comments between them, in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Block(Vec<Line>);
@@ -34,6 +37,10 @@ pub(super) enum Node {
 impl Block {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    fn has_fields(&self) -> bool {
+        self.0.iter().any(|line| matches!(line, Line::Field(..)))
     }
 
     /// Adds a comment; what would end its line is escaped.
@@ -63,11 +70,13 @@ impl Block {
                     let _ = writeln!(out, "{:indent$}# {comment}", "");
                 }
                 Line::Field(key, node) => {
-                    let _ = write!(out, "{:indent$}{}:", "", scalar(key));
+                    let _ = write!(out, "{:indent$}", "");
+                    write_key(key, indent, out);
                     match node {
                         Node::Plain(value) => write_value(value, indent, out),
                         Node::Block(block) => {
-                            out.push('\n');
+                            // Nothing but comments is null to every reader.
+                            out.push_str(if block.has_fields() { "\n" } else { " {}\n" });
                             block.write(indent + 2, out);
                         }
                     }
@@ -89,13 +98,24 @@ pub(super) fn one_line(text: &str) -> String {
     without_marks(&out, "\\u{5b}")
 }
 
+/// Writes a key at `indent` and its colon. One that is too long for a line of its own form has a mark before it, and its
+/// colon on the next line.
+fn write_key(key: &str, indent: usize, out: &mut String) {
+    let key = scalar(key);
+    let _ = match key.len() <= LONGEST_KEY {
+        true => write!(out, "{key}:"),
+        false => write!(out, "? {key}\n{:indent$}:", ""),
+    };
+}
+
 /// Writes what stands behind a colon, and the end of the line.
 fn write_value(value: &Value, indent: usize, out: &mut String) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             out.push('\n');
             for (key, value) in fields {
-                let _ = write!(out, "{:1$}{2}:", "", indent + 2, scalar(key));
+                let _ = write!(out, "{:1$}", "", indent + 2);
+                write_key(key, indent + 2, out);
                 write_value(value, indent + 2, out);
             }
         }
@@ -120,13 +140,12 @@ fn write_item(item: &Value, indent: usize, out: &mut String) {
     }
     for (index, (key, value)) in fields.iter().enumerate() {
         match index {
-            0 => {
-                let _ = write!(out, " {}:", scalar(key));
-            }
+            0 => out.push(' '),
             _ => {
-                let _ = write!(out, "{:1$}{2}:", "", indent + 2, scalar(key));
+                let _ = write!(out, "{:1$}", "", indent + 2);
             }
         }
+        write_key(key, indent + 2, out);
         write_value(value, indent + 2, out);
     }
 }
@@ -333,6 +352,7 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
             any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::from),
             any::<String>().prop_map(Value::from),
             "[-+.0-9a-fxoeE:_ yYnN~,#]{0,8}".prop_map(Value::from),
@@ -340,8 +360,12 @@ mod tests {
         leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map("\\PC{0,8}|[a-z<=~:]{0,4}", inner, 0..6)
-                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+                prop::collection::btree_map(
+                    "\\PC{0,8}|[a-z<=~:]{0,4}|[a-zé\n\"]{900,1100}",
+                    inner,
+                    0..6
+                )
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
             ]
         })
     }
