@@ -53,6 +53,8 @@ mod sandbox_page;
 mod sandbox_tls;
 mod schemas;
 mod sealed;
+#[cfg(unix)]
+mod shared_folders;
 mod signed;
 mod stores;
 mod straight_line;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::Metadata;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::manifest::discover::is_unread_manifest;
 use crate::manifest::scope::{Refused, Scope};
 use crate::manifest::walk::{IGNORE_FILE, Seen, walk};
+use crate::private::parts;
 use crate::source::Limits;
 use crate::watch::status::RootStatus;
 
@@ -246,8 +247,7 @@ impl Walk<'_> {
     fn follow(&mut self, path: &Path) {
         let Ok(path) = std::path::absolute(path) else { return };
         let mut hops = 0;
-        let mut left: Vec<OsString> = parts(&path);
-        left.reverse();
+        let mut left: Vec<OsString> = parts(&path).rev().collect();
         let mut at = PathBuf::from("/");
         while let Some(part) = left.pop() {
             if part == ".." {
@@ -263,7 +263,7 @@ impl Walk<'_> {
                     if target.is_absolute() {
                         at = PathBuf::from("/");
                     }
-                    left.extend(parts(&target).into_iter().rev());
+                    left.extend(parts(&target).rev());
                 }
                 Ok(found) if !found.is_dir() => {
                     self.folders.entry(at).or_default().names.insert(part);
@@ -278,16 +278,6 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// The names in a path, with `..` and without `.` and the root.
-fn parts(path: &Path) -> Vec<OsString> {
-    let named = path.components().filter_map(|component| match component {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some(OsString::from("..")),
-        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    });
-    named.collect()
 }
 
 impl Stamp {
