@@ -59,7 +59,7 @@ pub(super) struct Common {
 
     /// Read what links and tables of the manifests lead to outside of the given paths, too; for
     /// trees that are linked together on purpose. What such a file holds may be shown in findings.
-    #[arg(long, global = true, env = "FLESPI_GITOPS_ALLOW_OUTSIDE", value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, global = true, env = "FLESPI_GITOPS_ALLOW_OUTSIDE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) allow_outside: bool,
 
     /// Form of the result on the standard output; `short` and `sarif` are for `validate`.

@@ -228,7 +228,7 @@ async fn follow(
         contest_window: args.contest_window,
         stack_is_given: common.stack.is_some(),
         seed: rand::random(),
-        by_hand: by_hand(args),
+        by_hand: by_hand(args, common),
         lock_timeout: args.gate.lock_timeout,
         clock: Arc::new(jiff::Timestamp::now),
     };
@@ -249,10 +249,11 @@ async fn follow(
 }
 
 /// The command that applies the same set by hand.
-fn by_hand(args: &Args) -> String {
+fn by_hand(args: &Args, common: &Common) -> String {
     let mut words = vec!["flespi-gitops apply".to_owned()];
     words.extend(args.paths.iter().map(|path| path.display().to_string()));
     words.extend(args.prune.then(|| "--prune".to_owned()));
+    words.extend(common.allow_outside.then(|| "--allow-outside".to_owned()));
     words.extend(args.exclude.iter().map(|pattern| format!("--exclude '{pattern}'")));
     words.join(" ")
 }

@@ -1,6 +1,8 @@
 //! Keys and state where others may write: what somebody planted is neither followed nor kept, and what we make is ours
 //! alone, whatever the umask.
 
+#![allow(clippy::print_stdout, reason = "a test that is skipped says why")]
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
