@@ -79,6 +79,7 @@ pub mod lock;
 pub mod manifest;
 pub mod observe;
 pub mod plan;
+mod private;
 pub mod reconcile;
 pub mod report;
 pub mod resource;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::error::{ApiError, Class};
 use super::request::{Method, Request};
+use crate::diagnostic::render::printable;
 
 /// What the platform answered.
 #[derive(Debug, Default)]
@@ -81,7 +82,10 @@ fn holds_key(text: &str) -> bool {
 
 /// All that the platform complains of, in its own words unless they repeat a key.
 fn words(complaints: &[Complaint]) -> Vec<String> {
-    let shown = |words: String| if holds_key(&words) { UNSHOWN.to_owned() } else { words };
+    let shown = |words: String| match holds_key(&words) {
+        true => UNSHOWN.to_owned(),
+        false => printable(&words).into_owned(),
+    };
     complaints.iter().map(|complaint| shown(complaint.to_string())).collect()
 }
 

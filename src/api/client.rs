@@ -16,6 +16,7 @@ use super::error::{ApiError, Class};
 use super::request::{Method, Request};
 use super::retry::{self, Next};
 use super::stats::Stats;
+use crate::diagnostic::render::printable;
 use crate::secret::{ExposeSecret, SecretString};
 
 /// Requests under way at once. The platform counts calls per minute, not connections; eight keep
@@ -251,7 +252,7 @@ fn transport_words(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    printable(&cause.to_string()).into_owned()
 }
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {

@@ -11,7 +11,7 @@ use crate::api::Reader;
 use crate::diagnostic::suggest::nearest;
 use crate::manifest::{self, Load};
 use crate::observe::{self, Actual, Object};
-use crate::report::{Basis, ExplainFormat, Explanation, explain_text};
+use crate::report::{Basis, ExplainFormat, Explanation, explain_text, listing_markdown};
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind, acl_entry};
 use crate::rights::{Circumstances, Decision, Request, Rights, Verdict, decide};
 
@@ -88,6 +88,10 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(explanation) => {
             match common.format {
                 Format::Json => output.result(&json(&explanation)),
+                Format::Markdown => {
+                    let text = explain_text(&explanation);
+                    output.result(&listing_markdown("explain", &text, common.markdown_limit));
+                }
                 _ => output.result(&explain_text(&explanation)),
             }
             if explanation.allowed { Exit::Done } else { Exit::Failed }

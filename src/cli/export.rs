@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::Common;
+use crate::diagnostic::render::printable;
 use crate::export::{self, Export, ExportError, File, Options, Others};
 use crate::manifest::discover;
 use crate::observe::Actual;
@@ -217,9 +218,10 @@ fn readable(_: &std::fs::File) -> std::io::Result<()> {
 /// loaded together with it.
 fn tell_strangers(files: &[File], folder: &Path, output: &Output) {
     let ours: BTreeSet<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
-    let there = discover::files(folder, &mut crate::diagnostic::Diagnostics::new());
+    let there = discover::manifests_in(folder);
     for path in there.iter().filter(|path| !ours.contains(*path)) {
-        output.say(&format!("note: {} is not part of this export", path.display()));
+        let path = path.display().to_string();
+        output.say(&format!("note: {} is not part of this export", printable(&path)));
     }
 }
 

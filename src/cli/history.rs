@@ -8,7 +8,7 @@ use super::plan::json;
 use super::session;
 use super::settings::{Common, Format};
 use crate::history::{History, Kept};
-use crate::report::{history_text, record_text};
+use crate::report::{history_text, listing_markdown, record_text};
 
 /// Tell what runs did: the last ones, or one of them in full.
 ///
@@ -69,7 +69,11 @@ fn list(history: &History, limit: usize, common: &Common, output: &Output) -> Ex
     let records: Vec<_> = kept.into_iter().filter_map(readable).collect();
     match common.format {
         Format::Json => output.result(&json(&records)),
-        Format::Text | Format::Markdown | Format::Short | Format::Sarif => {
+        Format::Markdown => {
+            let text = history_text(&records, None);
+            output.result(&listing_markdown("history", &text, common.markdown_limit));
+        }
+        Format::Text | Format::Short | Format::Sarif => {
             output.result(&history_text(&records, output.width()));
         }
     }
@@ -89,7 +93,12 @@ fn show(history: &History, name: &str, common: &Common, output: &Output) -> Exit
         Ok(Some(record)) => {
             match common.format {
                 Format::Json => output.result(&json(&record)),
-                Format::Text | Format::Markdown | Format::Short | Format::Sarif => {
+                Format::Markdown => {
+                    let title = format!("run {}", record.run);
+                    let text = record_text(&record, None);
+                    output.result(&listing_markdown(&title, &text, common.markdown_limit));
+                }
+                Format::Text | Format::Short | Format::Sarif => {
                     output.result(&record_text(&record, output.width()));
                 }
             }

@@ -8,7 +8,7 @@ use super::plan::json;
 use super::session;
 use super::settings::{Common, Format};
 use crate::lock::{FileLeases, Leases, Locks, LocksFormat};
-use crate::report::locks_text;
+use crate::report::{listing_markdown, locks_text};
 
 /// Tell who may write at the moment.
 ///
@@ -42,7 +42,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     };
     match common.format {
         Format::Json => output.result(&json(&Locks { format: LocksFormat::V1, locks })),
-        Format::Text | Format::Markdown | Format::Short | Format::Sarif => {
+        Format::Markdown => {
+            let text = locks_text(&locks, session::unix_now(), None);
+            output.result(&listing_markdown("locks", &text, common.markdown_limit));
+        }
+        Format::Text | Format::Short | Format::Sarif => {
             output.result(&locks_text(&locks, session::unix_now(), output.width()));
             if locks.is_empty() {
                 output.say(&format!("no run has taken a lock in {} yet", state.display()));

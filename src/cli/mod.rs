@@ -11,6 +11,7 @@ mod export;
 mod gate;
 mod history;
 mod lock;
+mod log_lines;
 mod output;
 mod outside;
 mod plan;

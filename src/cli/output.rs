@@ -6,8 +6,9 @@ use std::io::{IsTerminal, Write};
 use anstream::{AutoStream, ColorChoice};
 use tracing_subscriber::EnvFilter;
 
+use super::log_lines::LogLines;
 use super::settings::{ColorWhen, Common, LOG_VARIABLE, LogFormat};
-use crate::diagnostic::render::Color;
+use crate::diagnostic::render::{Color, printable, without_commands};
 
 /// The two streams of the program.
 #[derive(Debug, Clone, Copy)]
@@ -53,10 +54,10 @@ impl Output {
 
     /// Writes an error and its causes, each once, and what to do about it.
     pub(super) fn failure(&self, error: &dyn std::error::Error, hint: Option<&str>) {
-        let mut text = format!("error: {error}");
+        let mut text = format!("error: {}", printable(&error.to_string()));
         let mut cause = error.source();
         while let Some(inner) = cause {
-            text.push_str(&format!("\n  because: {inner}"));
+            text.push_str(&format!("\n  because: {}", printable(&inner.to_string())));
             cause = inner.source();
         }
         if let Some(hint) = hint {
@@ -67,7 +68,7 @@ impl Output {
 
     fn write_stderr(&self, line: &str) {
         let mut stream = AutoStream::new(std::io::stderr(), self.color);
-        let _ = writeln!(stream, "{line}");
+        let _ = writeln!(stream, "{}", without_commands(line.to_owned()));
     }
 
     /// Whether diagnostics on the standard output are coloured.
@@ -104,7 +105,10 @@ impl Output {
         };
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+            .with_writer(LogLines {
+                inner: std::io::stderr,
+                is_json: common.log_format == LogFormat::Json,
+            })
             .with_ansi(ansi);
         // A second start, as in tests, leaves the first one in place.
         let _ = match common.log_format {

@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use crate::diagnostic::render::json_text;
 use crate::manifest::model::Ttl;
 use crate::plan::{self, HORIZON, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
@@ -98,7 +99,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune, horizon: args.expiring.horizon() };
-    let trust = Trust::unreviewed(&args.paths);
+    let trust = Trust::unreviewed(&args.paths, common.allow_outside);
     let seen = session.recorder.seen(&load.desired.stack);
     let context = session.context(&trust, seen.as_ref());
     let prepared = reconcile::prepare(&load.desired, context, policy).await;
@@ -170,8 +171,7 @@ fn save(
 
 /// A document as it is printed.
 pub(super) fn json(document: &impl serde::Serialize) -> String {
-    // The documents have text keys only, so they always have a JSON form.
-    serde_json::to_string_pretty(document).map(|text| text + "\n").unwrap_or_default()
+    json_text(document)
 }
 
 fn exit_of(plan: &plan::Plan, args: &Args, output: &Output) -> Exit {

@@ -68,6 +68,7 @@ pub(super) fn options(common: &Common) -> manifest::Options<'_> {
         overlay: common.overlay.as_deref(),
         expanded: false,
         stores: None,
+        allow_outside: common.allow_outside,
     }
 }
 

@@ -54,13 +54,19 @@ pub(super) struct Common {
     pub(super) stack: Option<String>,
 
     /// Folder for locks and history; default: $XDG_STATE_HOME/flespi-gitops, or
-    /// ~/.local/state/flespi-gitops. Runs that may meet have to share it.
+    /// ~/.local/state/flespi-gitops. Runs that may meet have to share it, as one user.
     #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
 
     /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,
+
+    /// Read what links and tables of the manifests lead to outside of the given paths, too, and
+    /// secrets that are delivered there; for trees that are linked together on purpose. What such
+    /// a file holds may be shown in findings.
+    #[arg(long, global = true, env = "FLESPI_GITOPS_ALLOW_OUTSIDE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(super) allow_outside: bool,
 
     /// Form of the result on the standard output; `short` and `sarif` are for `validate`.
     #[arg(long, global = true, value_enum, default_value = "text")]

@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { horizon: args.expiring.horizon(), ..Policy::default() };
-    let trust = Trust::unreviewed(&args.paths);
+    let trust = Trust::unreviewed(&args.paths, common.allow_outside);
     let seen = session.recorder.seen(&load.desired.stack);
     let context = session.context(&trust, seen.as_ref());
     let prepared = reconcile::prepare(&load.desired, context, policy).await;

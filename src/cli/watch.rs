@@ -123,7 +123,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(stores) => stores,
         Err(exit) => return exit,
     };
-    let files = match Files::watch(args.paths.clone(), patience, loader(args, common, stores)) {
+    let files = match Files::watch(
+        args.paths.clone(),
+        common.allow_outside,
+        patience,
+        loader(args, common, stores),
+    ) {
         Ok(files) => files,
         Err(error) => {
             output.failure(&error, None);
@@ -155,11 +160,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 /// How the thread that watches files loads them.
 fn loader(args: &Args, common: &Common, stores: Option<Stores>) -> Loader {
     let (paths, exclude) = (args.paths.clone(), args.exclude.clone());
-    let overlay = common.overlay.clone();
+    let (overlay, allow_outside) = (common.overlay.clone(), common.allow_outside);
     Box::new(move || {
         let now = session::unix_now();
         let (overlay, stores) = (overlay.as_deref(), stores.as_ref());
-        let options = manifest::Options { now, overlay, expanded: false, stores };
+        let options = manifest::Options { now, overlay, expanded: false, stores, allow_outside };
         let mut load = manifest::load_with(&paths, &options);
         session::leave_time_to_the_platform(&mut load);
         load.desired.exclude(exclude.iter().cloned());
@@ -229,7 +234,7 @@ async fn follow(
         contest_window: args.contest_window,
         stack_is_given: common.stack.is_some(),
         seed: rand::random(),
-        by_hand: by_hand(args),
+        by_hand: by_hand(args, common),
         lock_timeout: args.gate.lock_timeout,
         clock: Arc::new(jiff::Timestamp::now),
     };
@@ -251,10 +256,11 @@ async fn follow(
 }
 
 /// The command that applies the same set by hand.
-fn by_hand(args: &Args) -> String {
+fn by_hand(args: &Args, common: &Common) -> String {
     let mut words = vec!["flespi-gitops apply".to_owned()];
     words.extend(args.paths.iter().map(|path| path.display().to_string()));
     words.extend(args.prune.then(|| "--prune".to_owned()));
+    words.extend(common.allow_outside.then(|| "--allow-outside".to_owned()));
     words.extend(args.exclude.iter().map(|pattern| format!("--exclude '{pattern}'")));
     words.join(" ")
 }
@@ -293,15 +299,16 @@ impl Narrator for Teller<'_> {
     fn say(&mut self, line: &str) {
         match self.logs() {
             true => tracing::info!("{line}"),
-            false => self.output.say(line),
+            false => self.output.say(&render::printable_line(line)),
         }
     }
 
-    fn complain(&mut self, line: &str) {
-        match self.logs() {
-            true => tracing::error!("{line}"),
-            false => self.output.error(line),
+    fn complain(&mut self, line: &str, help: Option<&str>) {
+        if self.logs() {
+            return tracing::error!(help, "{line}");
         }
+        let help = help.map(|help| format!("\n  help: {}", render::printable(help)));
+        self.output.error(&(render::printable_line(line) + &help.unwrap_or_default()));
     }
 
     fn findings(&mut self, load: &Load) {

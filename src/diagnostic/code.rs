@@ -49,6 +49,12 @@ macro_rules! codes {
 
 codes! {
     UnreadableFile, "unreadable-file", Text, "A file or folder could not be read.";
+    FileOutside, "file-outside", Text, "A link or a table leads out of the given folders.";
+    UnreadManifest, "unread-manifest", Text, "A file looks like a manifest, and its name keeps it from being read.";
+    EmptyManifest, "empty-manifest", Text, "A file of manifests, or a folder that was given for some, is empty.";
+    UnfinishedCheckout, "unfinished-checkout", Text, "Git is writing the files while they are read.";
+    IgnorePattern, "ignore-pattern", Text, "A line of a file of ignore patterns is no pattern.";
+    ForeignDocument, "foreign-document", Text, "A document belongs to another tool.";
     NoManifests, "no-manifests", Text, "None of the given paths holds a manifest.";
     TooLarge, "too-large", Text, "A file is larger than any manifest may be.";
     NotUtf8, "not-utf8", Text, "A file holds bytes that are not UTF-8 text.";

@@ -23,6 +23,8 @@ pub enum Severity {
     Error,
     /// They can, but probably do not say what was meant.
     Warning,
+    /// Nothing is wrong, and somebody may want to know.
+    Note,
 }
 
 impl Severity {
@@ -32,6 +34,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -87,6 +90,11 @@ impl Diagnostic {
     /// A finding of the severity `Warning`, not placed yet.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self::new(code, Severity::Warning, message.into())
+    }
+
+    /// A finding of the severity `Note`, not placed yet.
+    pub fn note(code: Code, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Note, message.into())
     }
 
     fn new(code: Code, severity: Severity, message: String) -> Self {

@@ -133,6 +133,11 @@ fn passing_token(object: &Object, actual: &Actual, options: &Options) -> Option<
     if !TOKEN_TYPES.contains(&access) {
         return Some("tokens of the platform's own making");
     }
+    if object.fields.get("access").and_then(|access| access.get("templating"))
+        == Some(&Value::Bool(true))
+    {
+        return Some("tokens of realm users, which their realms bound");
+    }
     let is_session = access == 1 && object.label().to_lowercase().trim_end().ends_with(SESSION);
     (is_session && !options.include_sessions)
         .then_some("sessions of the panel (--include-sessions writes them)")

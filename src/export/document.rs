@@ -19,9 +19,6 @@ const PANEL_PREFIX: &str = "sys_";
 /// The deepest value that is written; readers of YAML have a bound of their own.
 const DEEPEST: usize = 100;
 
-/// The longest key: YAML allows 1,024 characters for a key on one line, escapes included.
-const LONGEST_KEY: usize = 80;
-
 /// 9999-12-31T23:59:59Z: the last second that RFC 3339 can say.
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -113,8 +110,12 @@ impl Scribe<'_> {
                         ),
                     }
                 }
-                _ => spec.block.comment(&format!(
+                Some(_) => spec.block.comment(&format!(
                     "limit: it has limit {limit}, which no manifest here can name; it keeps it"
+                )),
+                // The account of our token may itself be a subaccount, and its parent's limits are out of sight.
+                None => spec.block.comment(&format!(
+                    "limit: it has limit {limit} of an account above this one, which no manifest can name; it keeps it"
                 )),
             }
         }
@@ -150,7 +151,7 @@ impl Scribe<'_> {
                 continue;
             }
             let is_wanted = self.options.metadata || is_declared(key);
-            match is_wanted && key.chars().count() <= LONGEST_KEY && is_sayable(value, DEEPEST) {
+            match is_wanted && is_sayable(value, DEEPEST) {
                 true => drop(keys.insert(key.clone(), value.clone())),
                 false => others += 1,
             }
@@ -161,7 +162,9 @@ impl Scribe<'_> {
         if others > 0 {
             // Values of others may be anything, secrets included, and even their number says enough.
             spec.block.comment(match self.options.metadata {
-                true => "metadata: has keys that YAML cannot say; they stay as they are",
+                true => {
+                    "metadata: has values nested deeper than any manifest; they stay as they are"
+                }
                 false => {
                     "metadata: has keys of others; they stay as they are (--metadata writes them)"
                 }
@@ -285,17 +288,13 @@ fn origins(origins: Vec<Value>) -> Value {
     origins.into_iter().map(word).collect()
 }
 
-/// Whether YAML as we read it has the value: integers of 64 bits with a sign, and some depth.
+/// Whether a value is nested no deeper than YAML as we read it.
 fn is_sayable(value: &Value, depth: usize) -> bool {
     match value {
-        Value::Number(number) => number.as_i64().is_some() || number.is_f64(),
         Value::Array(items) => depth > 0 && items.iter().all(|item| is_sayable(item, depth - 1)),
         Value::Object(fields) => {
-            depth > 0
-                && fields.iter().all(|(key, value)| {
-                    key.chars().count() <= LONGEST_KEY && is_sayable(value, depth - 1)
-                })
+            depth > 0 && fields.values().all(|value| is_sayable(value, depth - 1))
         }
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
 }

@@ -10,6 +10,10 @@
 //! adopting costs no write. It is read back and planned before it is handed out: what a manifest
 //! cannot say stands in a comment, with the reason.
 //!
+//! Tokens that log-ins of realm users made are left out where that can be told: the platform says it of the user
+//! (`token_id`), and of the token nothing, save that an access list with `templating` is only met in `token_params` of
+//! realms (fact sheet, 5.4 and 8.1). All others look like tokens that somebody made, and are exported as such.
+//!
 //! Invariant: no I/O, no clock and no randomness in here, and equal input gives equal bytes. Keys
 //! of tokens and passwords are not even read.
 

@@ -9,7 +9,11 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::diagnostic::render::{is_unprintable, without_marks};
 use crate::source::{Meaning, yaml::core_schema};
+
+/// The longest key in bytes that stands before its colon; YAML allows 1,024 characters.
+const LONGEST_KEY: usize = 1_000;
 
 /// A block of a document: its fields and the comments between them, in order.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +37,10 @@ pub(super) enum Node {
 impl Block {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    fn has_fields(&self) -> bool {
+        self.0.iter().any(|line| matches!(line, Line::Field(..)))
     }
 
     /// Adds a comment; what would end its line is escaped.
@@ -62,11 +70,13 @@ impl Block {
                     let _ = writeln!(out, "{:indent$}# {comment}", "");
                 }
                 Line::Field(key, node) => {
-                    let _ = write!(out, "{:indent$}{}:", "", scalar(key));
+                    let _ = write!(out, "{:indent$}", "");
+                    write_key(key, indent, out);
                     match node {
                         Node::Plain(value) => write_value(value, indent, out),
                         Node::Block(block) => {
-                            out.push('\n');
+                            // Nothing but comments is null to every reader.
+                            out.push_str(if block.has_fields() { "\n" } else { " {}\n" });
                             block.write(indent + 2, out);
                         }
                     }
@@ -85,7 +95,17 @@ pub(super) fn one_line(text: &str) -> String {
             false => out.push(character),
         }
     }
-    out
+    without_marks(&out, "\\u{5b}")
+}
+
+/// Writes a key at `indent` and its colon. One that is too long for a line of its own form has a mark before it, and its
+/// colon on the next line.
+fn write_key(key: &str, indent: usize, out: &mut String) {
+    let key = scalar(key);
+    let _ = match key.len() <= LONGEST_KEY {
+        true => write!(out, "{key}:"),
+        false => write!(out, "? {key}\n{:indent$}:", ""),
+    };
 }
 
 /// Writes what stands behind a colon, and the end of the line.
@@ -94,7 +114,8 @@ fn write_value(value: &Value, indent: usize, out: &mut String) {
         Value::Object(fields) if !fields.is_empty() => {
             out.push('\n');
             for (key, value) in fields {
-                let _ = write!(out, "{:1$}{2}:", "", indent + 2, scalar(key));
+                let _ = write!(out, "{:1$}", "", indent + 2);
+                write_key(key, indent + 2, out);
                 write_value(value, indent + 2, out);
             }
         }
@@ -119,13 +140,12 @@ fn write_item(item: &Value, indent: usize, out: &mut String) {
     }
     for (index, (key, value)) in fields.iter().enumerate() {
         match index {
-            0 => {
-                let _ = write!(out, " {}:", scalar(key));
-            }
+            0 => out.push(' '),
             _ => {
-                let _ = write!(out, "{:1$}{2}:", "", indent + 2, scalar(key));
+                let _ = write!(out, "{:1$}", "", indent + 2);
             }
         }
+        write_key(key, indent + 2, out);
         write_value(value, indent + 2, out);
     }
 }
@@ -190,25 +210,14 @@ fn scalar(text: &str) -> String {
         }
     }
     out.push('"');
-    out
+    without_marks(&out, "\\x5b")
 }
 
-/// What a line of YAML cannot hold, and what a person who reviews the line cannot see: controls,
-/// other line ends, byte order marks and marks of direction.
+/// What a line of YAML cannot hold, and what a person who reviews the line cannot see: what no output shows as it is, and
+/// characters without a meaning of their own.
 fn must_escape(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff0}'..='\u{ffff}'
-                | '\u{e000}'..='\u{f8ff}'
-        )
+    is_unprintable(character)
+        || matches!(character, '\u{fff0}'..='\u{ffff}' | '\u{e000}'..='\u{f8ff}')
         || u32::from(character) >= 0xe_0000
         || u32::from(character) & 0xfffe == 0xfffe
 }
@@ -315,6 +324,7 @@ mod tests {
             scalar("a\nb\u{85}\u{2028}\u{202e}\0\u{1f600}"),
             "\"a\\nb\\x85\\u2028\\u202e\\x00\u{1f600}\""
         );
+        assert_eq!(scalar("##[debug]x"), "\"##\\x5bdebug]x\"");
         assert_eq!(one_line("a\nkind: x\u{2028}"), "a\\u{a}kind: x\\u{2028}");
     }
 
@@ -342,6 +352,7 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
             any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::from),
             any::<String>().prop_map(Value::from),
             "[-+.0-9a-fxoeE:_ yYnN~,#]{0,8}".prop_map(Value::from),
@@ -349,8 +360,12 @@ mod tests {
         leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map("\\PC{0,8}|[a-z<=~:]{0,4}", inner, 0..6)
-                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+                prop::collection::btree_map(
+                    "\\PC{0,8}|[a-z<=~:]{0,4}|[a-zé\n\"]{900,1100}",
+                    inner,
+                    0..6
+                )
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
             ]
         })
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::record::{Record, whole_or_abridged};
+use crate::private;
 use crate::run::RunId;
 
 /// How many runs are remembered.
@@ -13,9 +14,13 @@ pub const MOST_RECORDS: usize = 1_000;
 /// How many bytes all records together may have.
 pub const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The folder of the records in that of the state.
+const FOLDER: &str = "history";
+
 /// Where records are.
 #[derive(Debug, Clone)]
 pub struct History {
+    state: PathBuf,
     folder: PathBuf,
     most_records: usize,
     most_bytes: u64,
@@ -27,8 +32,8 @@ pub type Kept = (RunId, Result<Record, io::Error>);
 impl History {
     /// The history in `state`/history, which is made with the first record.
     pub fn new(state: &Path) -> Self {
-        let folder = state.join("history");
-        Self { folder, most_records: MOST_RECORDS, most_bytes: MOST_BYTES }
+        let (state, folder) = (state.to_owned(), state.join(FOLDER));
+        Self { state, folder, most_records: MOST_RECORDS, most_bytes: MOST_BYTES }
     }
 
     /// The same history with other bounds.
@@ -42,7 +47,7 @@ impl History {
     /// # Errors
     /// When the record cannot be written. Nothing is left of it then.
     pub fn keep(&self, record: &Record) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
+        private::state_folder(&self.state, FOLDER)?;
         let bytes = whole_or_abridged(record)?;
         // Room is made first: a full disk is the one reason to need it.
         self.forget(bytes.len() as u64)?;
@@ -87,6 +92,7 @@ impl History {
 
     /// Every run, its file and its size, the oldest first.
     fn runs(&self) -> io::Result<Vec<(RunId, PathBuf, u64)>> {
+        private::check_state_folder(&self.state, FOLDER)?;
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

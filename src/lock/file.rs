@@ -9,8 +9,8 @@
 //! process that is only stopped keeps it; so nobody ever has to decide whether a holder is alive.
 //! Neither file is ever removed, or two processes could lock two files of the same name.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::info::Note;
 use super::{Fences, Holder, Lease, LeaseKey, Leases, LockError, LockInfo, Soon};
+use crate::private;
 
 /// How often a holder shows that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -29,8 +30,12 @@ const LONGEST_NAME: usize = 200;
 /// Leases in a folder.
 #[derive(Debug, Clone)]
 pub struct FileLeases {
+    state: PathBuf,
     folder: PathBuf,
 }
+
+/// The folder of the locks in that of the state.
+const FOLDER: &str = "locks";
 
 /// The files of one lease.
 #[derive(Debug, Clone)]
@@ -42,7 +47,7 @@ struct Files {
 impl FileLeases {
     /// Leases in `state`/locks, which is made when the first is taken.
     pub fn new(state: &Path) -> Self {
-        Self { folder: state.join("locks") }
+        Self { state: state.to_owned(), folder: state.join(FOLDER) }
     }
 
     fn files(&self, key: &LeaseKey) -> Files {
@@ -68,13 +73,18 @@ impl FileLeases {
         }
     }
 
+    fn notes(&self) -> io::Result<Vec<(Files, Option<Note>)>> {
+        private::check_state_folder(&self.state, FOLDER)?;
+        notes(&self.folder)
+    }
+
     fn acquire(&self, key: &LeaseKey, holder: &Holder) -> Result<Lease, LockError> {
         let files = self.files(key);
         let unusable = |error: io::Error| LockError::Unusable {
             path: files.lock.display().to_string(),
             reason: format!("{error}; name a folder that can be written with --state-dir"),
         };
-        fs::create_dir_all(&self.folder).map_err(unusable)?;
+        private::state_folder(&self.state, FOLDER).map_err(unusable)?;
         let file = open(&files.lock).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -117,7 +127,7 @@ impl Leases for FileLeases {
     fn fences(&self) -> Soon<'_, Fences> {
         Box::pin(async move {
             let mut fences = Fences::default();
-            let Ok(notes) = notes(&self.folder) else {
+            let Ok(notes) = self.notes() else {
                 return Fences { is_partial: true, ..fences };
             };
             for (_, note) in notes {
@@ -145,7 +155,7 @@ impl Leases for FileLeases {
 
     fn list(&self) -> Soon<'_, Result<Vec<LockInfo>, LockError>> {
         Box::pin(async move {
-            let notes = notes(&self.folder).map_err(|error| LockError::Unusable {
+            let notes = self.notes().map_err(|error| LockError::Unusable {
                 path: self.folder.display().to_string(),
                 reason: error.to_string(),
             })?;
@@ -199,10 +209,10 @@ async fn beat(files: Files, mut note: Note, ours: Identity, lost: watch::Sender<
 
 /// Opens the file for locking; one that may only be read serves as well.
 fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let file = private::options().create(true).truncate(false).write(true).open(path);
     match file {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && path.is_file() => {
-            File::open(path)
+            private::options().read(true).open(path)
         }
         other => other,
     }
@@ -266,7 +276,12 @@ fn read(path: &Path) -> Option<Note> {
 /// enough, and a killed holder leaves no more than that behind.
 fn write(path: &Path, note: &Note) -> io::Result<()> {
     let unfinished = path.with_extension("json.new");
-    fs::write(&unfinished, serde_json::to_vec_pretty(note)?)?;
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = private::options().create_new(true).write(true).open(&unfinished)?;
+    file.write_all(&serde_json::to_vec_pretty(note)?)?;
     fs::rename(unfinished, path)
 }
 

@@ -1,21 +1,23 @@
 //! Finding and reading manifest files.
 //!
-//! Folders are searched recursively for `*.yaml` and `*.yml`, in the order of their names. Names
-//! that begin with a dot are skipped: version control, our own state, and the folders that a
-//! mounted ConfigMap keeps its generations in, whose files are linked from beside them.
+//! What is named like a manifest is read; what looks like one and is not read is told, since to a run that prunes it would
+//! look like a deletion.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
-
+use super::checkout;
+use super::scope::{Barrier, Refused, Scope};
+use super::walk::{IGNORE_FILE, Seen, is_hidden, looks_like_manifest, walk};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{Limits, SourceId, SourceMap, decode};
 
 /// The most files that one load may have.
 const MAX_FILES: usize = 100_000;
+
+/// As much of a file says whether it looks like a manifest.
+pub(crate) const PEEK_BYTES: usize = 16 * 1024;
 
 /// A file of manifests, read.
 pub(super) struct Found {
@@ -29,26 +31,45 @@ pub(super) struct Found {
 /// Reads every manifest file under `paths`; `-` is the standard input.
 pub(super) fn discover(
     paths: &[PathBuf],
+    scope: &Scope,
     limits: &Limits,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Found> {
-    let mut reader = FileReader { limits, sources, diagnostics, found: Vec::new() };
-    let mut seen = BTreeSet::new();
+    let mut reader =
+        Reader { scope, limits, sources, diagnostics, seen: BTreeSet::new(), found: Vec::new() };
+    let mut vacant = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
             reader.standard_input();
             continue;
         }
-        for file in files(path, reader.diagnostics) {
-            // Two given paths may lead to the same file, which is still one file.
-            let identity = file.canonicalize().unwrap_or_else(|_| file.clone());
-            if seen.insert(identity.clone()) {
-                reader.file(&file, identity);
-            }
+        let Ok(files) = files(path, scope, reader.diagnostics) else { return Vec::new() };
+        if files.is_empty() && is_vacant(path, scope) {
+            vacant.push(path);
+        }
+        for file in files {
+            reader.file(&file);
         }
     }
-    reader.found
+    let Reader { found, .. } = reader;
+    // Where nothing at all was found, that is told as a whole.
+    if !found.is_empty() {
+        for path in vacant {
+            let message = "the folder is empty; its volume may not be mounted";
+            diagnostics.push(Diagnostic::warning(Code::EmptyManifest, message).in_file(shown(path)).help(
+                "with --prune, what was declared in it would be deleted; leave the path out if it is \
+                 meant to be empty",
+            ));
+        }
+    }
+    if checkout::is_under_way(paths) {
+        let message = "git is writing the files: `index.lock` is there";
+        diagnostics.push(Diagnostic::warning(Code::UnfinishedCheckout, message).help(
+            "run it again when git is done; if no git runs, remove the lock that an interrupted one left",
+        ));
+    }
+    found
 }
 
 /// The diagnostic for paths that hold no manifest.
@@ -65,40 +86,47 @@ pub(super) fn nothing_found(paths: &[PathBuf]) -> Diagnostic {
     )
 }
 
-/// Everything visible at and below `path`, by name, with links followed.
-pub(crate) fn walk(path: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
-    let is_visible =
-        |depth: usize, name: &OsStr| depth == 0 || !name.to_string_lossy().starts_with('.');
-    let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
-    walk.filter_entry(move |entry| is_visible(entry.depth(), entry.file_name())).filter(
-        // Editors leave hidden links that lead nowhere, as locks.
-        move |entry| match entry {
-            Ok(_) => true,
-            Err(error) => {
-                let name = error.path().and_then(Path::file_name).unwrap_or_default();
-                is_visible(error.depth(), name)
-            }
-        },
-    )
+/// The diagnostic for `path`, as it is written somewhere, that leads to what may not be read.
+fn barred(path: &Path, barrier: Barrier) -> Diagnostic {
+    let message = format!("`{}` {barrier}; it is not read", shown(path));
+    Diagnostic::error(Code::FileOutside, message).help(match barrier {
+        Barrier::Outside => {
+            "name the folder that it leads to as a further PATH, or read all such files with `--allow-outside`"
+        }
+        Barrier::Closed => "put the file where manifests are, under a name without a dot at its beginning",
+    })
 }
 
-/// Whether a file in a folder is a manifest, by its name.
-pub(crate) fn is_manifest(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
-}
-
-/// Every manifest file at or below `path`, by name.
-pub(crate) fn files(path: &Path, diagnostics: &mut Diagnostics) -> Vec<PathBuf> {
+/// Every manifest file at or below `path`, by name; an error if there are too many. What looks like a manifest and is none
+/// by its name is told.
+fn files(
+    path: &Path,
+    scope: &Scope,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<PathBuf>, TooMany> {
     let mut files = Vec::new();
-    for entry in walk(path) {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) => {
-                if is_manifest(entry.path()) || entry.depth() == 0 {
-                    files.push(entry.into_path());
+    for seen in walk(path, scope) {
+        match seen {
+            Seen::Folder(_) => {}
+            Seen::Manifest(entry) => files.push(entry.into_path()),
+            Seen::Other(entry) => {
+                if is_unread_manifest(entry.path(), scope) {
+                    diagnostics.push(unread(entry.path()));
                 }
             }
-            Err(error) => {
+            Seen::Barred(path, barrier) => {
+                diagnostics.push(barred(&path, barrier).in_file(shown(&path)));
+            }
+            Seen::NoPattern(folder, fault) => {
+                let file = shown(&folder.path().join(IGNORE_FILE));
+                let message = format!("a pattern is left out: {fault}");
+                diagnostics.push(
+                    Diagnostic::warning(Code::IgnorePattern, message)
+                        .in_file(file)
+                        .help("the patterns are those of git's own ignore files"),
+                );
+            }
+            Seen::Failed(error) => {
                 let at = error.path().unwrap_or(path).to_owned();
                 let error = std::io::Error::from(error);
                 diagnostics.push(decode::unreadable(&at, &error));
@@ -109,78 +137,123 @@ pub(crate) fn files(path: &Path, diagnostics: &mut Diagnostics) -> Vec<PathBuf> 
                 Diagnostic::error(Code::TooLarge, format!("more than {MAX_FILES} manifest files"))
                     .in_file(path.display().to_string()),
             );
-            return Vec::new();
+            return Err(TooMany);
         }
     }
-    files
+    Ok(files)
 }
 
-struct FileReader<'a> {
+struct TooMany;
+
+/// The manifest files at and below `folder`, by their names.
+pub(crate) fn manifests_in(folder: &Path) -> Vec<PathBuf> {
+    let scope = Scope::new(&[folder.to_owned()], false);
+    files(folder, &scope, &mut Diagnostics::new()).unwrap_or_default()
+}
+
+/// Whether there is nothing in a folder that a walk would come across.
+fn is_vacant(path: &Path, scope: &Scope) -> bool {
+    path.is_dir() && walk(path, scope).all(|seen| matches!(seen, Seen::Folder(_)))
+}
+
+/// Whether a file that is no manifest by its name is one by what it says.
+pub(crate) fn is_unread_manifest(path: &Path, scope: &Scope) -> bool {
+    // A hidden file is read by nobody else, so nobody else has to be kept from it.
+    let head = match path.file_name().filter(|name| is_hidden(name)) {
+        Some(name) => scope.read_own(path.parent().unwrap_or(Path::new("")), name, PEEK_BYTES),
+        None => scope.read(path, PEEK_BYTES).map(|(bytes, _)| bytes),
+    };
+    head.is_ok_and(|bytes| looks_like_manifest(&String::from_utf8_lossy(&bytes)))
+}
+
+fn unread(path: &Path) -> Diagnostic {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or("manifest");
+    Diagnostic::warning(
+        Code::UnreadManifest,
+        "the file looks like a manifest, and is not read because of its name",
+    )
+    .in_file(shown(path))
+    .help(format!(
+        "rename it to `{stem}.yaml`, or list it in `{IGNORE_FILE}` if it is not meant to be read; until then \
+         --prune deletes nothing"
+    ))
+}
+
+struct Reader<'a> {
+    scope: &'a Scope,
     limits: &'a Limits,
     sources: &'a mut SourceMap,
     diagnostics: &'a mut Diagnostics,
+    /// Two given paths may lead to the same file, which is still one file.
+    seen: BTreeSet<PathBuf>,
     found: Vec<Found>,
 }
 
-impl FileReader<'_> {
+impl Reader<'_> {
     fn standard_input(&mut self) {
-        let bytes = read_bounded(std::io::stdin().lock(), self.limits);
-        let place = (PathBuf::from("."), PathBuf::from("-"));
-        self.take("<stdin>", place, bytes, Path::new("-"));
+        let mut bytes = Vec::new();
+        // One byte more than is allowed is enough to know that there are too many.
+        let most = self.limits.file_bytes as u64 + 1;
+        match std::io::stdin().lock().take(most).read_to_end(&mut bytes) {
+            Ok(_) => self.take("<stdin>", (PathBuf::from("."), PathBuf::from("-")), bytes),
+            Err(error) => self.diagnostics.push(decode::unreadable(Path::new("-"), &error)),
+        }
     }
 
-    fn file(&mut self, path: &Path, identity: PathBuf) {
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let bytes = read_file(path, self.limits);
-        self.take(&shown(path), (folder, identity), bytes, path);
+    fn file(&mut self, path: &Path) {
+        match self.scope.read(path, self.limits.file_bytes + 1) {
+            Ok((bytes, identity)) => {
+                if self.seen.insert(identity.clone()) {
+                    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+                    self.take(&shown(path), (folder, identity), bytes);
+                }
+            }
+            Err(Refused::Barred(barrier)) => {
+                self.diagnostics.push(barred(path, barrier).in_file(shown(path)));
+            }
+            Err(Refused::Io(error)) => self.diagnostics.push(decode::unreadable(path, &error)),
+        }
     }
 
-    fn take(
-        &mut self,
-        name: &str,
-        (folder, identity): (PathBuf, PathBuf),
-        bytes: std::io::Result<Vec<u8>>,
-        path: &Path,
-    ) {
-        let bytes = match bytes {
-            Ok(bytes) => bytes,
-            Err(error) => return self.diagnostics.push(decode::unreadable(path, &error)),
-        };
+    fn take(&mut self, name: &str, (folder, identity): (PathBuf, PathBuf), bytes: Vec<u8>) {
         match decode::admit(self.sources, name, bytes, self.limits) {
-            Ok(source) => self.found.push(Found { source, folder, identity }),
+            Ok(source) => {
+                if self.sources.text(source).trim().is_empty() {
+                    self.diagnostics.push(empty(name));
+                }
+                self.found.push(Found { source, folder, identity });
+            }
             Err(diagnostic) => self.diagnostics.push(*diagnostic),
         }
     }
 }
 
-/// Reads a file that a manifest names.
-pub(super) fn one(
-    path: &Path,
+fn empty(name: &str) -> Diagnostic {
+    Diagnostic::warning(Code::EmptyManifest, "the file is empty; it may not have been written yet")
+        .in_file(name)
+        .help("with --prune, what was declared in it would be deleted; remove the file if that is meant")
+}
+
+/// Reads a table that a manifest in `folder` names.
+pub(super) fn table(
+    folder: &Path,
+    file: &Path,
+    scope: &Scope,
     limits: &Limits,
     sources: &mut SourceMap,
 ) -> Result<SourceId, Box<Diagnostic>> {
-    let bytes = read_file(path, limits).map_err(|error| {
-        let message = format!("cannot read {}: {error}", shown(path));
-        Box::new(Diagnostic::error(Code::UnreadableFile, message))
-    })?;
-    decode::admit(sources, &shown(path), bytes, limits)
+    let path = &folder.join(file);
+    match scope.read(path, limits.file_bytes + 1) {
+        Ok((bytes, _)) => decode::admit(sources, &shown(path), bytes, limits),
+        Err(Refused::Barred(barrier)) => Err(Box::new(barred(file, barrier))),
+        Err(Refused::Io(error)) => {
+            let message = format!("cannot read {}: {error}", shown(path));
+            Err(Box::new(Diagnostic::error(Code::UnreadableFile, message)))
+        }
+    }
 }
 
 fn shown(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).display().to_string()
-}
-
-fn read_file(path: &Path, limits: &Limits) -> std::io::Result<Vec<u8>> {
-    // Opening a pipe or reading a device may never end.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is not a file"));
-    }
-    read_bounded(std::fs::File::open(path)?, limits)
-}
-
-/// One byte more than is allowed is enough to know that there are too many.
-fn read_bounded(reader: impl Read, limits: &Limits) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    reader.take(limits.file_bytes as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

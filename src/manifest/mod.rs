@@ -7,10 +7,12 @@
 mod acl;
 mod arithmetic;
 mod check;
+pub(crate) mod checkout;
 mod compose;
 mod declare;
 pub(crate) mod discover;
 mod expect;
+mod foreign;
 mod lifetime;
 pub mod model;
 mod parse;
@@ -18,6 +20,7 @@ mod policy;
 pub mod preset;
 mod repair;
 pub mod schema;
+pub(crate) mod scope;
 mod show;
 mod sinks;
 #[cfg(test)]
@@ -25,15 +28,17 @@ mod tests;
 mod traps;
 mod view;
 mod violation;
+pub(crate) mod walk;
 mod wording;
 
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::Desired;
 use crate::secret::Stores;
 use crate::source::{Limits, Origin, SourceMap, decode, yaml};
 use discover::Found;
+use scope::Scope;
 
 /// The stack of a load that has no Stack manifest.
 pub const DEFAULT_STACK: &str = "default";
@@ -66,6 +71,8 @@ pub struct Options<'a> {
     pub expanded: bool,
     /// The stores of secrets that manifests may name; none: whatever they name is another run's business.
     pub stores: Option<&'a Stores>,
+    /// Whether links and tables may lead out of the given folders.
+    pub allow_outside: bool,
 }
 
 /// Reads and checks all manifests under `paths`, without any overlay. `now` is in unix seconds.
@@ -79,8 +86,10 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
 pub fn load_with(paths: &[PathBuf], options: &Options<'_>) -> Load {
     let mut load = Load::default();
     let limits = Limits::DEFAULT;
-    let found = discover::discover(paths, &limits, &mut load.sources, &mut load.diagnostics);
-    finish(load, found, paths, options)
+    let scope = Scope::new(paths, options.allow_outside);
+    let Load { sources, diagnostics, .. } = &mut load;
+    let found = discover::discover(paths, &scope, &limits, sources, diagnostics);
+    finish(load, found, paths, &scope, options)
 }
 
 /// Reads and checks manifests that stand in no file yet: names and texts.
@@ -106,20 +115,25 @@ pub fn load_bytes(
             Err(diagnostic) => load.diagnostics.push(*diagnostic),
         }
     }
-    finish(load, found, &[], options)
+    finish(load, found, &[], &Scope::new(&[], false), options)
 }
 
 /// Everything behind the finding of files.
-fn finish(mut load: Load, found: Vec<Found>, paths: &[PathBuf], options: &Options<'_>) -> Load {
+fn finish(
+    mut load: Load,
+    found: Vec<Found>,
+    paths: &[PathBuf],
+    scope: &Scope,
+    options: &Options<'_>,
+) -> Load {
     let limits = Limits::DEFAULT;
     let Load { sources, diagnostics, .. } = &mut load;
     let mut files = Vec::with_capacity(found.len());
-    for file in found {
-        let (documents, problems) = yaml::load(file.source, sources.text(file.source), &limits);
-        problems.into_iter().for_each(|problem| diagnostics.push(problem));
-        files.push(compose::File { identity: file.identity, folder: file.folder, documents });
+    for Found { source, folder, identity } in found {
+        let (documents, problems) = yaml::load(source, sources.text(source), &limits);
+        files.push(compose::File { source, identity, folder, documents, problems });
     }
-    let documents = compose::compose(files, options.overlay, &limits, sources, diagnostics);
+    let documents = compose::compose(files, options.overlay, scope, &limits, sources, diagnostics);
     load.manifests = documents.len();
     // A file of nothing but comments declares as little as an empty folder.
     if documents.is_empty() && !load.diagnostics.has_errors() {
@@ -153,8 +167,27 @@ fn finish(mut load: Load, found: Vec<Found>, paths: &[PathBuf], options: &Option
     if options.expanded {
         load.expanded = show::expanded(&documents, &load.sources);
     }
+    load.desired.left_out = left_out(&load.diagnostics);
     load.diagnostics.close();
     load.diagnostics.dedup();
     load.diagnostics.sort(&load.sources);
     load
+}
+
+/// What may declare something and was not read, in words: to a run that prunes, it would look deleted.
+fn left_out(diagnostics: &Diagnostics) -> Vec<String> {
+    let leaves_out = |finding: &&Diagnostic| {
+        matches!(
+            finding.code,
+            Code::UnreadManifest | Code::EmptyManifest | Code::UnfinishedCheckout
+        )
+    };
+    let words = |finding: &Diagnostic| match &finding.file {
+        Some(file) => format!("{file}: {}", finding.message),
+        None => finding.message.clone(),
+    };
+    let mut left_out: Vec<String> = diagnostics.iter().filter(leaves_out).map(words).collect();
+    left_out.sort();
+    left_out.dedup();
+    left_out
 }

@@ -207,6 +207,7 @@ fn flat(value: &Spanned) -> String {
             Meaning::Null | Meaning::Unreadable => "null".to_owned(),
             Meaning::Bool(truth) => truth.to_string(),
             Meaning::Int(number) => number.to_string(),
+            Meaning::Natural(number) => number.to_string(),
             Meaning::Float(number) => format!("{number:?}"),
             Meaning::Text => text(&scalar.text),
         },

@@ -16,8 +16,15 @@ pub(super) fn numbers(document: &Spanned, diagnostics: &mut Diagnostics) {
         let was_octal = digits.len() > 1
             && digits.starts_with('0')
             && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
-        let Meaning::Int(number) = scalar.meaning else {
-            return;
+        let number = match scalar.meaning {
+            Meaning::Int(number) => number,
+            Meaning::Natural(number) => {
+                if !is_free(pointer) {
+                    diagnostics.push(too_large(number, value, pointer));
+                }
+                return;
+            }
+            _ => return,
         };
         if scalar.plain && was_octal && number != 0 && diagnostics.len() < most {
             // In a free field it is a post code more often than a number.
@@ -40,6 +47,20 @@ pub(super) fn numbers(document: &Spanned, diagnostics: &mut Diagnostics) {
             );
         }
     });
+}
+
+/// Whether a place is in a map that takes everything that the platform takes.
+fn is_free(pointer: &str) -> bool {
+    pointer.contains("/metadata/") && !pointer.starts_with("/metadata/")
+}
+
+/// No field counts so far; only free maps hold such numbers.
+fn too_large(number: u64, value: &Spanned, pointer: &str) -> Diagnostic {
+    let message = format!("`{number}` has no room in a 64-bit integer with a sign");
+    Diagnostic::error(Code::NumberRange, message)
+        .at(value.span, "")
+        .help("if text is meant, put it in quotes")
+        .pointer(pointer)
 }
 
 /// Warns of bare texts in free metadata that were booleans once.

@@ -12,7 +12,9 @@ use super::Policy;
 use super::bind::Bindings;
 use super::diff::{LIMIT_FIELD, found_fields};
 use super::rotate;
-use super::step::{Action, Blocked, Disputed, Draft, Effect, Holding, Prunable, Step, StepId};
+use super::step::{
+    Action, Blocked, Disputed, Draft, Effect, Holding, Prunable, Refusal, Step, StepId,
+};
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase};
 
@@ -42,6 +44,24 @@ pub(super) fn steps(
     pruner.spare_what_is_not_empty(&mut doomed, draft);
     pruner.spare_used_limits(&mut doomed, draft);
     pruner.delete(&doomed, draft);
+    refuse_unread(desired, doomed.len(), draft);
+}
+
+/// What was not read may declare what would be deleted.
+fn refuse_unread(desired: &Desired, deletes: usize, draft: &mut Draft) {
+    let Some(first) = desired.left_out.first().filter(|_| deletes > 0) else { return };
+    let more = match desired.left_out.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    draft.refusals.push(Refusal {
+        guard: "left_out".to_owned(),
+        count: deletes as u64,
+        allowed: 0,
+        reason: format!(
+            "not everything was read, so what would be deleted may still be declared: {first}{more}"
+        ),
+    });
 }
 
 type Doomed<'a> = BTreeMap<(Kind, i64), Condemned<'a>>;

@@ -40,6 +40,28 @@ pub(super) fn markdown_code(text: &str) -> String {
     out
 }
 
+/// For Markdown, as a line of a block between `<pre>` and `</pre>`.
+///
+/// A block of HTML and not a fenced one: in that nothing can be escaped, so it shows what is markup elsewhere as it is,
+/// to readers that are no services, too.
+pub(super) fn markdown_line(line: &str) -> String {
+    let mut out = String::with_capacity(line.len() + 16);
+    let is_command = line.trim_start().starts_with("::");
+    let mut colons = 0;
+    for c in printable(line).chars() {
+        colons += usize::from(c == ':');
+        match c {
+            ':' if is_command && colons == 1 => out.push_str("&#58;"),
+            '&' | '<' | '>' | '@' | '[' | '`' => {
+                out.push_str(&format!("&#{};", u32::from(c)));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('\n');
+    out
+}
+
 /// For Markdown, as running text of at most `longest` characters: plain words stay words, and
 /// everything else becomes code.
 pub(super) fn markdown_prose(text: &str, longest: usize) -> String {
@@ -94,6 +116,15 @@ mod tests {
             markdown_code("a|b`*_<@x>\n"),
             "<code>a&#124;b&#96;&#42;&#95;&#60;&#64;x&#62;&#92;n</code>"
         );
+    }
+
+    #[test]
+    fn a_line_of_a_block_is_inert() {
+        assert_eq!(
+            markdown_line("+ ![x](y) <b>&amp; @all ```\n</pre>"),
+            "+ !&#91;x](y) &#60;b&#62;&#38;amp; &#64;all &#96;&#96;&#96;\\n&#60;/pre&#62;\n"
+        );
+        assert_eq!(markdown_line("   ::error::x"), "   &#58;:error::x\n");
     }
 
     #[test]

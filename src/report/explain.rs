@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, paint};
+use crate::diagnostic::render::{printable, without_commands};
 use crate::resource::Address;
 use crate::rights::Verdict;
 
@@ -75,10 +76,11 @@ pub fn explain_text(explanation: &Explanation) -> String {
         Verdict::Depends => ("depends", CAUTION),
         Verdict::Denied => ("deny", BAD),
     };
+    let request = printable(request);
     let mut text = format!("{}  {request}  {}\n", paint(style, word), paint(BOLD, address));
-    let _ = writeln!(text, "  {reason}");
+    let _ = writeln!(text, "  {}", printable(reason));
     for condition in conditions {
-        let _ = writeln!(text, "  {condition}");
+        let _ = writeln!(text, "  {}", printable(condition));
     }
     let place = match (source, id_on_platform) {
         (Some(source), _) => Some(source.clone()),
@@ -86,7 +88,7 @@ pub fn explain_text(explanation: &Explanation) -> String {
         (None, None) => None,
     };
     if let Some(place) = place {
-        let _ = writeln!(text, "  {}", paint(DIM, place));
+        let _ = writeln!(text, "  {}", paint(DIM, printable(&place)));
     }
-    text
+    without_commands(text)
 }

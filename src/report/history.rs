@@ -19,7 +19,8 @@ pub fn history_text(records: &[Record], width: Option<usize>) -> String {
     let mut rows: Vec<[String; 7]> =
         vec![["RUN", "BEGAN", "COMMAND", "STACK", "COMMIT", "STEPS", "OUTCOME"].map(str::to_owned)];
     rows.extend(records.iter().map(|record| {
-        let commit = record.commit.as_ref().map(|commit| commit.id.chars().take(8).collect());
+        let commit =
+            record.commit.as_ref().map(|commit| printable(&commit.id).chars().take(8).collect());
         [
             printable(record.run.as_str()).into_owned(),
             minute(&record.began),

@@ -27,7 +27,8 @@ pub(crate) use html::csp_hash;
 pub use html::plan_html;
 pub use locks::locks_text;
 pub use markdown::{
-    MARKDOWN_DEFAULT, MARKDOWN_LEAST, findings_markdown, plan_markdown, run_markdown,
+    MARKDOWN_DEFAULT, MARKDOWN_LEAST, findings_markdown, listing_markdown, plan_markdown,
+    run_markdown,
 };
 pub use plan::plan_text;
 pub use progress::Progress;

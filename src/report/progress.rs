@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::style::{BAD, CAUTION, DIM, of_action, paint};
 use crate::apply::{Event, StepOutcome};
+use crate::diagnostic::render::printable;
 use crate::plan::{Action, Plan, StepId};
 
 /// Turns events into lines.
@@ -36,7 +37,7 @@ impl Progress {
                 paint(CAUTION, format_args!("· {id}"))
             }
         };
-        let why = error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        let why = error.as_ref().map(|error| format!(": {}", printable(error))).unwrap_or_default();
         Some(format!("{} {line}{why}", paint(DIM, counter)))
     }
 }

@@ -4,6 +4,7 @@ use anstyle::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::style::paint;
+use crate::diagnostic::render::without_commands;
 
 /// Below this, lines would be so short that nobody could read them; they are rather too long.
 const NARROWEST: usize = 40;
@@ -22,7 +23,7 @@ impl Screen {
     }
 
     pub(super) fn finish(self) -> String {
-        self.text
+        without_commands(self.text)
     }
 
     /// Sets the next line apart from what is there already.

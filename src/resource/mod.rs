@@ -56,6 +56,9 @@ pub struct Desired {
     /// What a person asked for in this run, by token. If there is any, nothing else is done.
     #[serde(default)]
     pub orders: Vec<(Address, Order)>,
+    /// What may declare something and was not read, in words; while there is any, nothing is pruned unasked.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 impl Desired {
@@ -63,7 +66,7 @@ impl Desired {
     /// whatever limit it has.
     pub fn exclude(&mut self, patterns: impl IntoIterator<Item = AddressPattern>) {
         self.exclude.extend(patterns);
-        let Self { stack: _, guards: _, objects, exclude, orders: _ } = self;
+        let Self { stack: _, guards: _, objects, exclude, orders: _, left_out: _ } = self;
         if exclude.is_empty() {
             return;
         }

@@ -15,7 +15,7 @@
 
 use std::{
     collections::VecDeque,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -26,6 +26,7 @@ use super::{
     journal::{ENTRY_LIMIT, Entry},
     state::{Change, State},
 };
+use crate::private;
 
 const STATE_FORMAT: &str = "flespi-gitops/sandbox-state";
 const JOURNAL_FORMAT: &str = "flespi-gitops/sandbox-journal";
@@ -111,9 +112,10 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreE
 impl Store {
     /// Opens a folder, creating it where needed, and reads what it holds.
     pub(super) fn open(folder: &Path) -> Result<(Self, Found), StoreError> {
-        create_folder(folder).map_err(failed("create", folder))?;
+        private::create_folder(folder).map_err(failed("create", folder))?;
+        private::check_owner(folder).map_err(failed("use", folder))?;
         let lock_path = folder.join("lock");
-        let lock = private()
+        let lock = private::options()
             .create(true)
             .truncate(false)
             .write(true)
@@ -185,7 +187,8 @@ impl Store {
                 file.write_all(&kept)
             })
             .map_err(failed("write", &path))?;
-            self.journal = private().append(true).open(&path).map_err(failed("open", &path))?;
+            self.journal =
+                private::options().append(true).open(&path).map_err(failed("open", &path))?;
             return Ok(());
         }
         self.journal.write_all(lines).map_err(failed("write", &path))
@@ -328,7 +331,7 @@ fn log_path(folder: &Path, generation: u64) -> PathBuf {
 /// Opens a file for appending after its first `good_bytes`; what follows them is dropped. At 0 it gets a header.
 fn open_at(path: &Path, good_bytes: u64, header: &[u8]) -> Result<File, StoreError> {
     let open = || {
-        let mut file = private().create(true).truncate(false).write(true).open(path)?;
+        let mut file = private::options().create(true).truncate(false).write(true).open(path)?;
         file.set_len(good_bytes)?;
         file.seek(SeekFrom::End(0))?;
         if good_bytes == 0 {
@@ -346,7 +349,7 @@ fn replace_file(
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> io::Result<()> {
     let temporary = folder.join(format!("{name}.new"));
-    let file = private().create(true).truncate(true).write(true).open(&temporary)?;
+    let file = private::options().create(true).truncate(true).write(true).open(&temporary)?;
     let mut writer = BufWriter::with_capacity(1 << 20, &file);
     write(&mut writer)?;
     writer.flush()?;
@@ -358,20 +361,4 @@ fn replace_file(
         File::open(folder)?.sync_all()?;
     }
     Ok(())
-}
-
-/// Options for files that only their owner may read: they hold keys.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-fn create_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }

@@ -6,7 +6,8 @@
 //! holds an old `ca.pem` is open to nobody.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -23,6 +24,8 @@ use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::private;
 
 /// The hosts that the certificate is good for, beside the addresses of loopback: the platform's own, because clients
 /// have them built in.
@@ -53,6 +56,15 @@ pub enum TlsError {
     },
 }
 
+/// Everybody may read the authority's certificate, and nobody else may put another one into its place.
+fn write(folder: &Path, path: &Path, pem: &str) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut options = private::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    options.create(true).truncate(true).write(true).open(path)?.write_all(pem.as_bytes())
+}
+
 /// Makes the certificates, writes `ca.pem` into `folder`, and gives what accepts connections with them. `year` is the
 /// present one: validity starts with it, whatever the hour of a client's clock.
 pub(super) fn acceptor(folder: &Path, year: i32) -> Result<TlsAcceptor, TlsError> {
@@ -60,9 +72,7 @@ pub(super) fn acceptor(folder: &Path, year: i32) -> Result<TlsAcceptor, TlsError
     let key = KeyPair::generate()?;
     let leaf = leaf(year)?.signed_by(&key, &authority)?;
     let path = folder.join(AUTHORITY_FILE);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&path, authority.pem()))
-        .map_err(|source| TlsError::Write { path, source })?;
+    write(folder, &path, &authority.pem()).map_err(|source| TlsError::Write { path, source })?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?

@@ -1,12 +1,13 @@
 //! Files that hold secrets: written whole or not at all, one writer at a time, and kept from others.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::fault;
 use super::{ExposeSecret, SecretString};
+use crate::private;
 
 /// No file that holds secrets is larger; more is a mistake (a log file, a device that never ends).
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -44,7 +45,7 @@ pub(super) fn existing(path: &Path) -> io::Result<Option<Metadata>> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
         Ok(metadata) if metadata.is_dir() => Err(io::Error::other("it is a folder")),
-        Ok(_) => Err(io::Error::other("it is no regular file")),
+        Ok(_) => Err(io::Error::other("not a regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // A link that leads nowhere would be replaced by a file.
             match std::fs::symlink_metadata(path) {
@@ -62,7 +63,7 @@ pub(super) fn folder_of(path: &Path) -> io::Result<&Path> {
     let folder = folder.unwrap_or(Path::new("."));
     if !folder.is_dir() {
         fault::point();
-        std::fs::create_dir_all(folder)?;
+        private::create_folder(folder)?;
     }
     Ok(folder)
 }
@@ -73,22 +74,22 @@ pub(super) fn folder_of(path: &Path) -> io::Result<&Path> {
 /// It could not.
 pub(super) fn probe(path: &Path) -> io::Result<()> {
     let existing = existing(path)?;
-    let path = behind_links(path, existing.is_some())?;
+    let path = private::follow(path)?;
     let folder = folder_of(&path)?;
     // It has no name where the system can do without, so that nothing is left behind.
     let mut file = tempfile::tempfile_in(folder)?;
     file.write_all(b"?")?;
-    if let Some(metadata) = &existing {
-        keep_owner_and_mode(&file, metadata)?;
+    match &existing {
+        Some(old) if private::may_keep(old, folder)? => keep_owner_and_mode(&file, old),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Sets the text of a file to what `change` makes of the present one.
 ///
 /// The file appears whole or not at all (a file beside it, fsync, rename, fsync of the folder); a new one can be read by
-/// its owner alone, one that was there keeps owner and mode. Writers of the same folder wait for one another, so that two
-/// that change one file never lose what the other wrote.
+/// its owner alone, one that was there keeps owner and mode, unless somebody else may have put it there. Writers of the
+/// same folder wait for one another, so that two that change one file never lose what the other wrote.
 ///
 /// # Errors
 /// It could not be read or written, or `change` would not.
@@ -96,11 +97,15 @@ pub(super) fn replace<E: From<io::Error>>(
     path: &Path,
     change: impl FnOnce(Option<SecretString>) -> Result<SecretString, E>,
 ) -> Result<(), E> {
-    let path = behind_links(path, existing(path)?.is_some())?;
+    existing(path)?;
+    let path = private::follow(path)?;
     let folder = folder_of(&path)?;
     let lock = lock(folder)?;
     // Looked at again: another writer may have been at it until now.
-    let metadata = existing(&path)?;
+    let old = match existing(&path)? {
+        Some(old) if private::may_keep(&old, folder)? => Some(old),
+        _ => None,
+    };
     let text = change(read(&path)?)?;
     let beside = beside(&path);
     fault::point();
@@ -109,7 +114,7 @@ pub(super) fn replace<E: From<io::Error>>(
         // What a run that was killed left behind.
         _ => {}
     }
-    let written = write_new(&beside, &text, metadata.as_ref()).and_then(|()| {
+    let written = write_new(&beside, &text, old.as_ref()).and_then(|()| {
         fault::point();
         std::fs::rename(&beside, &path)?;
         fault::point();
@@ -147,12 +152,8 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 fn write_new(path: &Path, text: &SecretString, old: Option<&Metadata>) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     fault::point();
-    let mut file = options.open(path)?;
+    let mut file = private::options().write(true).create_new(true).open(path)?;
     fault::point();
     file.write_all(text.expose_secret().as_bytes())?;
     if let Some(old) = old {
@@ -184,14 +185,6 @@ fn keep_owner_and_mode(file: &File, old: &Metadata) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = (file, old);
     Ok(())
-}
-
-/// The file that a link leads to.
-fn behind_links(path: &Path, is_there: bool) -> io::Result<PathBuf> {
-    match is_there && path.is_symlink() {
-        true => std::fs::canonicalize(path),
-        false => Ok(path.to_owned()),
-    }
 }
 
 /// Holds a folder until it is dropped, against other threads and other processes alike.

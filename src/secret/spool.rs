@@ -19,6 +19,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 
 use super::{ExposeSecret, SecretString, disk, generate};
+use crate::private;
 
 /// The sealing key that is made where none is given.
 const KEY_FILE: &str = "key";
@@ -79,6 +80,7 @@ impl Spool {
     /// [`SpoolError`] when it could not.
     pub async fn probe(&self) -> Result<(), SpoolError> {
         self.at_work("written", |place| {
+            place.open()?;
             disk::probe(&place.folder.join("probe"))?;
             place.cipher().map(drop)
         })
@@ -127,13 +129,30 @@ impl Spool {
     ) -> Result<Option<T>, SpoolError> {
         let Some(place) = self.place.clone() else { return Ok(None) };
         let folder = place.folder.clone();
-        let done = tokio::task::spawn_blocking(move || work(&place)).await;
+        let done = tokio::task::spawn_blocking(move || {
+            let (state, name) = place.in_state();
+            private::check_state_folder(state, name)?;
+            work(&place)
+        });
+        let done = done.await;
         let done = done.unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)));
         done.map(Some).map_err(|source| SpoolError { folder, verb, source })
     }
 }
 
 impl Place {
+    /// The folder of the state, and the name of ours in it.
+    fn in_state(&self) -> (&Path, &str) {
+        let name = self.folder.file_name().and_then(std::ffi::OsStr::to_str);
+        (self.folder.parent().unwrap_or(Path::new("")), name.unwrap_or_default())
+    }
+
+    /// Makes the folder if it is missing, and sees that it is ours alone.
+    fn open(&self) -> std::io::Result<()> {
+        let (state, name) = self.in_state();
+        private::state_folder(state, name).map(drop)
+    }
+
     fn file(&self, id: i64) -> PathBuf {
         let digest = Sha256::digest(self.platform.as_bytes());
         let platform: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
@@ -162,6 +181,7 @@ impl Place {
     }
 
     fn put(&self, id: i64, key: &SecretString) -> std::io::Result<()> {
+        self.open()?;
         let broken = |_| std::io::Error::other("the cryptographic library gave up");
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).map_err(broken)?;

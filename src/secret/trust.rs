@@ -18,8 +18,9 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// Unreviewed manifests that were loaded from `paths`: the files beside them may be read.
-    pub fn unreviewed(paths: &[PathBuf]) -> Self {
+    /// Unreviewed manifests that were loaded from `paths`: the files beside them may be read, and with `allow_outside` all
+    /// others as well.
+    pub fn unreviewed(paths: &[PathBuf], allow_outside: bool) -> Self {
         let folders = paths.iter().map(|path| match path.is_dir() {
             true => path.clone(),
             // The standard input counts as a file of the working folder.
@@ -28,7 +29,12 @@ impl Trust {
                 _ => PathBuf::from("."),
             },
         });
-        Self::Unreviewed(folders.filter_map(|folder| std::fs::canonicalize(folder).ok()).collect())
+        let folders = folders.filter_map(|folder| std::fs::canonicalize(folder).ok());
+        let top = |folder: PathBuf| folder.ancestors().last().map(Path::to_owned);
+        match allow_outside {
+            true => Self::Unreviewed(folders.filter_map(top).collect()),
+            false => Self::Unreviewed(folders.collect()),
+        }
     }
 
     /// The folders in which files may be read; none with unbounded trust.
@@ -115,7 +121,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir_all(at("repo/m/out")).unwrap();
         std::fs::write(at("secret"), "x").unwrap();
-        let trust = Trust::unreviewed(&[at("repo/m")]);
+        let trust = Trust::unreviewed(&[at("repo/m")], false);
         let is_read = |name: &str| trust.hides_file(&at(name)).is_none();
         assert!(is_read("repo/m/out/key"));
         assert!(is_read("repo/m/new/key"), "a folder that is not there yet");
@@ -125,6 +131,9 @@ mod tests {
         assert!(!is_read("repo/m/absent/../../../secret"));
         assert!(!is_read("repo/m2/key"));
         assert!(Trust::Reviewed.hides_file(&at("secret")).is_none());
+        let trust = Trust::unreviewed(&[at("repo/m")], true);
+        assert!(trust.hides_file(&at("secret")).is_none());
+        assert!(trust.hides_program().is_some());
     }
 
     #[cfg(unix)]
@@ -138,7 +147,7 @@ mod tests {
         std::os::unix::fs::symlink(at("secret"), at("m/out")).unwrap();
         std::os::unix::fs::symlink(folder.path(), at("m/up")).unwrap();
         std::os::unix::fs::symlink(at("m/real"), at("m/inside")).unwrap();
-        let trust = Trust::unreviewed(&[at("m")]);
+        let trust = Trust::unreviewed(&[at("m")], false);
         assert!(trust.hides_file(&at("m/out")).is_some());
         assert!(trust.hides_file(&at("m/up/secret")).is_some());
         assert!(trust.hides_file(&at("m/up/absent")).is_some());
@@ -150,7 +159,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.yaml");
         std::fs::write(&file, "").unwrap();
-        let trust = Trust::unreviewed(&[file]);
+        let trust = Trust::unreviewed(&[file], false);
         assert!(trust.hides_file(&folder.path().join("key")).is_none());
         assert!(trust.hides_file(Path::new("/etc/hostname")).is_some());
     }

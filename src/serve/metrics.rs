@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
+use crate::diagnostic::render::printable;
 use crate::resource::Kind;
 use crate::watch::{ObjectState, PassOutcome, State, Status};
 
@@ -177,11 +178,10 @@ impl Page {
 /// A label's value: whatever it holds, it stays within its quotes and its line.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
+    for char in printable(text).chars() {
         match char {
             '\\' => out.push_str("\\\\"),
             '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
             other => out.push(other),
         }
     }

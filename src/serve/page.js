@@ -15,6 +15,12 @@ const title = {
 };
 const actionTone = { create: "good", update: "caution", assign: "calm", delete: "bad" };
 
+// What acts on a reader instead of being seen is spelt out, as in every other output.
+const acting = /[\p{Cc}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu;
+const seen = (text) => text.replace(acting, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+const read = async (answer) =>
+  JSON.parse(await answer.text(), (_, value) => (typeof value === "string" ? seen(value) : value));
+
 function make(tag, classes, ...inside) {
   const element = document.createElement(tag);
   if (classes) element.className = classes;
@@ -243,7 +249,7 @@ function tree(view) {
 
 async function plan(run, into) {
   try {
-    const pass = await (await fetch(`/passes/${encodeURIComponent(run)}`, { cache: "no-store" })).json();
+    const pass = await read(await fetch(`/passes/${encodeURIComponent(run)}`, { cache: "no-store" }));
     const steps = (pass.plan && pass.plan.steps) || [];
     into.replaceChildren(...steps.slice(0, 200).map((step) =>
       make("div", "step",
@@ -331,7 +337,7 @@ async function look() {
     const answer = await fetch("/view", { cache: "no-store", headers: tagged ? { "if-none-match": tagged } : {} });
     if (answer.status === 200) {
       tagged = answer.headers.get("etag");
-      last = await answer.json();
+      last = await read(answer);
       draw(last);
     } else if (answer.status !== 304) throw new Error(answer.status);
     at("live").className = "live on";

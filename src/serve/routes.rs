@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::guard::{is_our_host, refusal_to_wake};
 use super::{health, metrics, page, view};
+use crate::diagnostic::render::printable_json;
 use crate::watch::Status;
 
 /// What is asked.
@@ -148,8 +149,8 @@ fn route(ask: &Ask, known: &Known<'_>) -> Reply {
 }
 
 fn json(document: &impl serde::Serialize) -> Reply {
-    match serde_json::to_vec(document) {
-        Ok(body) => Reply::new(200, JSON, body),
+    match serde_json::to_string(document) {
+        Ok(body) => Reply::new(200, JSON, printable_json(&body)),
         Err(error) => Reply::text(500, format!("{error}\n")),
     }
 }

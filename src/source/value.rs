@@ -67,6 +67,9 @@ pub enum Meaning {
     Bool(bool),
     /// A whole number.
     Int(i64),
+    /// A whole number that is too large for one of 64 bits with a sign, and none that any field counts with: free
+    /// `metadata` of the platform may hold it.
+    Natural(u64),
     /// Any other finite number.
     Float(f64),
     /// Text.
@@ -140,7 +143,7 @@ impl Spanned {
                 Meaning::Null if scalar.text.is_empty() => "nothing".to_owned(),
                 Meaning::Null => "null".to_owned(),
                 Meaning::Bool(truth) => format!("the boolean {truth}"),
-                Meaning::Int(_) | Meaning::Float(_) => {
+                Meaning::Int(_) | Meaning::Natural(_) | Meaning::Float(_) => {
                     format!("the number {}", shorten(&scalar.text))
                 }
                 Meaning::Text | Meaning::Unreadable => {
@@ -166,6 +169,7 @@ impl Spanned {
                 Meaning::Null | Meaning::Unreadable => Json::Null,
                 Meaning::Bool(truth) => Json::Bool(*truth),
                 Meaning::Int(number) => Json::from(*number),
+                Meaning::Natural(number) => Json::from(*number),
                 Meaning::Float(number) => Json::from(*number),
                 Meaning::Text => Json::String(text.clone()),
             },
@@ -188,6 +192,7 @@ impl Spanned {
                 Meaning::Null | Meaning::Unreadable => Yaml::Null,
                 Meaning::Bool(truth) => Yaml::Bool(*truth),
                 Meaning::Int(number) => Yaml::from(*number),
+                Meaning::Natural(number) => Yaml::from(*number),
                 Meaning::Float(number) => Yaml::from(*number),
                 Meaning::Text => Yaml::String(text.clone()),
             },

@@ -80,8 +80,10 @@ impl Stage {
     fn watch(mut self, root: &str, patience: Patience) -> Self {
         let roots = vec![self.path(root)];
         let paths = roots.clone();
-        let load = Box::new(move || manifest::load(&paths, 0));
-        self.files = Some(Files::watch(roots, patience, load).unwrap());
+        // Links lead to where a choreography wants them, which is beside the root, too.
+        let options = manifest::Options { allow_outside: true, ..manifest::Options::default() };
+        let load = Box::new(move || manifest::load_with(&paths, &options));
+        self.files = Some(Files::watch(roots, true, patience, load).unwrap());
         self.wait(1);
         self
     }

@@ -15,7 +15,10 @@ fn example() -> PathBuf {
 }
 
 fn loaded(path: &Path, overlay: Option<&str>) -> Load {
-    load_with(&[path.to_owned()], &Options { now: NOW, overlay, expanded: true, stores: None })
+    load_with(
+        &[path.to_owned()],
+        &Options { now: NOW, overlay, expanded: true, ..Options::default() },
+    )
 }
 
 #[track_caller]

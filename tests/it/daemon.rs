@@ -36,7 +36,7 @@ impl Narrator for Silent {
     fn say(&mut self, line: &str) {
         println!("{line}");
     }
-    fn complain(&mut self, line: &str) {
+    fn complain(&mut self, line: &str, _: Option<&str>) {
         println!("error: {line}");
     }
     fn findings(&mut self, _: &Load) {}
@@ -121,7 +121,7 @@ impl<'w> Running<'w> {
                 let paths = roots.clone();
                 let read = paths.clone();
                 let load = Box::new(move || manifest::load(&read, 0));
-                let files = Files::watch(roots, Patience::default(), load).unwrap();
+                let files = Files::watch(roots, false, Patience::default(), load).unwrap();
                 let mut settled = files.settled();
                 let first = settled
                     .wait_for(|settled| !matches!(settled.reading, Reading::Nothing))

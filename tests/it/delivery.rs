@@ -211,7 +211,7 @@ fn bad_sinks_are_named_with_their_token_and_hold_up_nobody_else() {
         ("is not there", "{exec: [no-such-program]}", "there is no program `no-such-program`"),
         ("is a file in place of a folder", "{file: blocker/key}", "file ./blocker/key"),
         ("is a folder", "{file: folder}", "file ./folder"),
-        ("is a pipe that nobody reads", "{file: pipe}", "it is no regular file"),
+        ("is a pipe that nobody reads", "{file: pipe}", "not a regular file"),
         ("is no JSON", "{json: blocker, pointer: /a}", "it is no JSON"),
         ("is no cluster", "{kubernetes: keys, key: a}", "Kubernetes Secret keys"),
         ("has no address", "{vault: keys, key: a}", "VAULT_ADDR"),

@@ -265,7 +265,7 @@ spec: {ttl: 1h, access: {acl: [{uri: gw, methods: [GET]}]}}
     assert!(tokens.contains("  # ips: "), "{tokens}");
     assert!(world.read("live/stack.yaml").contains("token/ours"), "pruning would delete it");
     let accounts = world.read("live/subaccounts.yaml");
-    assert_eq!(accounts.matches("# Only referred to: ").count(), 2, "{accounts}");
+    assert_eq!(accounts.matches("# Only referred to: ").count(), 1, "{accounts}");
     nothing_is_to_do(&world, "live");
 }
 
@@ -349,4 +349,119 @@ fn r8_random_worlds_are_exported_losslessly() {
             run.stderr
         );
     }
+}
+
+#[test]
+fn a_subaccount_of_which_there_is_little_to_say_is_managed() {
+    let world = World::new();
+    let limit =
+        world.api("POST", "/platform/limits", Some(&json!([{"name": "top"}])))[0]["id"].clone();
+    world.api(
+        "POST",
+        "/platform/subaccounts",
+        Some(&json!([{"name": "acme", "metadata": {"crm_id": 42}}, {"name": "plain"}, {"name": "fenced", "limit_id": limit}])),
+    );
+    world.run(&["export", "--out", "live"]).expect(0);
+    let text = world.read("live/subaccounts.yaml");
+    assert!(!text.contains("Not managed"), "{text}");
+    assert!(text.contains("spec: {}\n  # metadata: has keys of others"), "{text}");
+    nothing_is_to_do(&world, "live");
+    // What is taken over is managed from then on.
+    world.edit("live/subaccounts.yaml", "spec: {}\n", "spec:\n  enabled: false\n");
+    world.apply(&["live"]);
+    assert_eq!(world.item("subaccounts", "name", "acme")["enabled"], false);
+}
+
+#[test]
+fn a_limit_of_an_account_above_ours_is_told_and_kept() {
+    let world = World::new();
+    let top =
+        world.api("POST", "/platform/limits", Some(&json!([{"name": "top"}])))[0]["id"].clone();
+    let account = json!([{"name": "emea", "limit_id": top}]);
+    let emea = world.api("POST", "/platform/subaccounts", Some(&account))[0]["id"].clone();
+    let root = world.token();
+    let within = |path: &str, body: Value| {
+        let (status, answer) = world.call("POST", path, Some(&root), emea.as_i64(), Some(&body));
+        assert_eq!(status, 200, "{answer}");
+        answer["result"][0].clone()
+    };
+    let token = within("/platform/tokens", json!([{"ttl": 99999, "access": {"type": 1}}]));
+    within("/platform/subaccounts", json!([{"name": "acme", "limit_id": top}]));
+    let export = |folder: &str| {
+        let mut command = world.command(&["export", "--out", folder]);
+        command.env("FLESPI_TOKEN", token["key"].as_str().unwrap());
+        crate::support::run(command).expect(0)
+    };
+    world.keep_secret(token["key"].as_str().unwrap());
+    export("live");
+    let text = world.read("live/subaccounts.yaml");
+    let above = format!("# limit: it has limit {top} of an account above this one");
+    assert!(text.contains(&above) && !text.contains("Not managed"), "{text}");
+    let mut command = world.command(&["plan", "live", "--prune", "--format", "json"]);
+    command.env("FLESPI_TOKEN", token["key"].as_str().unwrap());
+    let plan = crate::support::run(command).expect(0).json();
+    assert_eq!((&plan["steps"], &plan["blocked"]), (&json!([]), &json!([])), "{plan}");
+}
+
+#[test]
+fn objects_without_a_name_are_managed_by_their_ids() {
+    let world = World::new();
+    let token = json!({"ttl": 99999, "access": {"type": 0}});
+    world.api(
+        "POST",
+        "/platform/limits",
+        Some(&json!([{"devices_count": 1}, {"devices_count": 2}])),
+    );
+    world.api("POST", "/platform/subaccounts", Some(&json!([{}, {"metadata": {"a": 1}}])));
+    world.api("POST", "/platform/tokens", Some(&json!([token, token])));
+    world.run(&["export", "--out", "live"]).expect(0);
+    for name in ["limits", "subaccounts", "tokens"] {
+        let text = world.read(&format!("live/{name}.yaml"));
+        assert!(!text.contains("Not managed") && text.matches("\nkind:").count() == 2, "{text}");
+    }
+    nothing_is_to_do(&world, "live");
+    world.edit("live/limits.yaml", "devices_count: 2", "devices_count: 3");
+    world.apply(&["live"]);
+    assert_eq!((world.count("limits"), world.count("subaccounts")), (2, 2));
+    nothing_is_to_do(&world, "live");
+}
+
+#[test]
+fn long_keys_and_large_numbers_are_no_secret_to_yaml() {
+    let world = World::new();
+    let mut metadata = serde_json::Map::new();
+    for length in [80, 81, 999, 1_000, 1_024, 5_000] {
+        metadata.insert("k".repeat(length), json!(length));
+        metadata.insert("\n".repeat(length), json!([{"é".repeat(length): [1]}]));
+    }
+    for number in [u64::MAX, i64::MAX as u64 + 1, i64::MAX as u64] {
+        metadata.insert(format!("n{number}"), json!([number, {"deep": number}]));
+    }
+    metadata.insert("less".to_owned(), json!(i64::MIN));
+    let account = json!([{"name": "acme", "metadata": metadata}]);
+    world.api("POST", "/platform/subaccounts", Some(&account));
+    world.run(&["export", "--out", "live", "--metadata"]).expect(0);
+    let text = world.read("live/subaccounts.yaml");
+    assert!(!text.contains("Not managed") && !text.contains("stay as they are"), "{text}");
+    assert!(text.contains("18446744073709551615") && text.contains(&"k".repeat(5_000)), "{text}");
+    nothing_is_to_do(&world, "live");
+    world.apply(&["live"]);
+    let expanded = world.run(&["validate", "live", "--show-expanded"]).expect(0).stdout;
+    assert!(expanded.contains("9223372036854775808"), "{expanded}");
+    let there = world.item("subaccounts", "name", "acme");
+    for (key, value) in &metadata {
+        assert_eq!(&there["metadata"][key], value, "{key}");
+    }
+}
+
+#[test]
+fn tokens_of_realm_users_are_left_out_where_they_can_be_told() {
+    let world = World::new();
+    let acl = json!([{"uri": "gw/devices", "methods": ["GET"]}]);
+    let access = json!({"type": 2, "acl": acl, "templating": true});
+    let token = json!([{"info": "realm user ada", "ttl": 99999, "access": access}]);
+    world.api("POST", "/platform/tokens", Some(&token));
+    let text = world.run(&["export"]).expect(0).stdout;
+    assert!(text.contains("# Left out: tokens of realm users"), "{text}");
+    assert!(!text.contains("realm user ada"), "{text}");
 }

@@ -24,13 +24,17 @@ fn load_blocks(part: &str, overlay: Option<&str>) -> Option<Load> {
         blocks += 1;
     }
     let paths = [folder.path().to_owned()];
-    let options = Options { now: NOW, overlay, expanded: false, stores: None };
+    let options = Options { now: NOW, overlay, ..Options::default() };
     (blocks > 0).then(|| load_with(&paths, &options))
 }
 
 /// Codes whose mistake no block of text can show.
-const WITHOUT_EXAMPLE: [Code; 6] = [
+const WITHOUT_EXAMPLE: [Code; 10] = [
     Code::UnreadableFile,
+    Code::UnreadManifest,
+    Code::UnfinishedCheckout,
+    Code::IgnorePattern,
+    Code::ForeignDocument,
     Code::TooLarge,
     Code::NotUtf8,
     Code::TooManyProblems,

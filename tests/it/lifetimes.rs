@@ -136,13 +136,14 @@ fn renew_decides_what_is_issued_again() {
 #[test]
 fn what_we_pruned_ourselves_is_not_missed() {
     let world = world("  ttl: 30d\n  renew: never\n");
-    std::fs::rename(world.path().join("token.yaml"), world.path().join("gone")).unwrap();
+    let manifest = world.read("token.yaml");
+    std::fs::remove_file(world.path().join("token.yaml")).unwrap();
     world.write(
         "stack.yaml",
         "apiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: default}\n",
     );
     world.apply(&[".", "--prune"]);
-    std::fs::rename(world.path().join("gone"), world.path().join("token.yaml")).unwrap();
+    world.write("token.yaml", &manifest);
     std::fs::remove_dir_all(world.path().join("out")).unwrap();
     world.apply(&["."]);
     assert_eq!(world.plan(&["."])["steps"], json!([]));

@@ -23,13 +23,17 @@ mod explain;
 mod export;
 mod facts;
 mod faults;
+#[cfg(unix)]
+mod files_outside;
 mod findings;
 mod fuzz;
 mod guards;
 mod history;
+mod injection;
 mod interrupted;
 mod killed;
 mod ledger;
+mod left_out;
 mod lifetimes;
 mod locks;
 mod noise;
@@ -51,6 +55,8 @@ mod sandbox_page;
 mod sandbox_tls;
 mod schemas;
 mod sealed;
+#[cfg(unix)]
+mod shared_folders;
 mod signed;
 mod stores;
 mod straight_line;

@@ -22,7 +22,8 @@ const NOW: i64 = 1_767_225_600;
 const LEAST_CASES: usize = 60;
 
 /// Codes that no file in a folder of cases can show, and why.
-const WITHOUT_CASE: [(Code, &str); 6] = [
+const WITHOUT_CASE: [(Code, &str); 7] = [
+    (Code::UnfinishedCheckout, "takes a git that is at work; see `left_out.rs`"),
     (Code::UnknownOverlay, "takes an overlay to be chosen; see `compose.rs`"),
     (Code::OverlayTarget, "takes an overlay to be chosen; see `compose.rs`"),
     (Code::TemplateBudget, "takes a hundred thousand rows; see `compose.rs`"),

@@ -8,7 +8,7 @@ use annotate_snippets::{
 };
 
 use super::excerpt::excerpts;
-use super::printable;
+use super::{printable, without_commands};
 use crate::diagnostic::{Diagnostic, Edit, Label, Severity};
 use crate::source::{SourceMap, Span};
 
@@ -44,12 +44,12 @@ pub fn human(sources: &SourceMap, diagnostics: &[Diagnostic], color: Color) -> S
         out.push_str(&summary);
         out.push('\n');
     }
-    out
+    without_commands(out)
 }
 
 /// `3 errors, 1 warning`; nothing when there is nothing to count.
 fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
-    let counts: Vec<_> = [Severity::Error, Severity::Warning]
+    let counts: Vec<_> = [Severity::Error, Severity::Warning, Severity::Note]
         .into_iter()
         .filter_map(|severity| {
             let word = severity.as_str();
@@ -67,6 +67,7 @@ fn report<'a>(sources: &'a SourceMap, item: &'a Diagnostic) -> Vec<Group<'a>> {
     let level = match item.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let mut group =
         Group::with_title(level.primary_title(printable(&item.message)).id(item.code.as_str()));

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::json_text;
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceMap;
 
@@ -28,10 +29,7 @@ struct Finding<'a> {
 #[must_use]
 pub fn json(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
     let findings: Vec<_> = diagnostics.iter().map(|item| finding(sources, item)).collect();
-    // Strings and numbers always serialise.
-    let mut out = serde_json::to_string_pretty(&findings).unwrap_or_else(|_| "[]".to_owned());
-    out.push('\n');
-    out
+    json_text(&findings)
 }
 
 fn finding<'a>(sources: &'a SourceMap, item: &'a Diagnostic) -> Finding<'a> {

@@ -1,11 +1,14 @@
 //! From findings to text: one file per format, the same findings in, text out.
 //!
-//! Whatever comes from a file may hold anything, so nothing of it reaches a terminal before it has been through
-//! [`printable`] or, for excerpts, `excerpt`.
+//! Whatever comes from a file or from the platform may hold anything, so nothing of it reaches anybody before it has been
+//! through [`printable`] or, for excerpts, `excerpt`; and a text as a whole leaves through [`without_commands`], JSON
+//! through [`json_text`]. All other renderers of the program use these, so that there is one list of what acts instead of
+//! being seen.
 
 mod excerpt;
 mod human;
 mod json;
+mod leave;
 mod sarif;
 mod short;
 
@@ -13,6 +16,8 @@ use std::borrow::Cow;
 
 pub use human::{Color, human};
 pub use json::json;
+pub(crate) use leave::without_marks;
+pub use leave::{json_text, printable_json, printable_line, without_commands};
 pub use sarif::sarif;
 pub use short::short;
 
@@ -35,11 +40,11 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Characters that act on a terminal or a reader instead of being seen.
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::json_text;
 use crate::diagnostic::{Code, Diagnostic, Edit, Severity};
 use crate::source::{SourceMap, Span};
 
@@ -32,8 +33,7 @@ pub fn sarif(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
             "results": results,
         }],
     });
-    // Strings and numbers always serialise.
-    serde_json::to_string_pretty(&log).map(|text| text + "\n").unwrap_or_default()
+    json_text(&log)
 }
 
 fn rule(code: Code) -> Value {
@@ -56,6 +56,7 @@ fn result(sources: &SourceMap, item: &Diagnostic, codes: &[Code]) -> Value {
     let level = match item.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Note => "note",
     };
     result.insert("level".to_owned(), json!(level));
     result.insert("message".to_owned(), json!({ "text": text }));

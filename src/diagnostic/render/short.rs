@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::printable;
+use super::{printable, without_commands};
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceMap;
 
 /// The findings, one line each.
 #[must_use]
 pub fn short(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
-    diagnostics.iter().fold(String::new(), |mut out, item| {
+    let lines = diagnostics.iter().fold(String::new(), |mut out, item| {
         line(&mut out, sources, item);
         out
-    })
+    });
+    without_commands(lines)
 }
 
 fn line(out: &mut String, sources: &SourceMap, item: &Diagnostic) {

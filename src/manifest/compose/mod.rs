@@ -14,11 +14,12 @@ mod row;
 mod table;
 mod template;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::discover;
+use super::foreign;
 use super::model::Rows;
 use super::parse::{self, AnyManifest, Document, address_of};
+use super::scope::Scope;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Limits, SourceId, SourceMap, Spanned, Target, Value, pointer};
 
@@ -27,11 +28,14 @@ use template::{Budget, Template};
 
 /// The documents of one file.
 pub(super) struct File {
+    pub(super) source: SourceId,
     /// What the path of the file comes to, whichever way it is written.
     pub(super) identity: PathBuf,
     /// Where relative paths start from.
     pub(super) folder: PathBuf,
     pub(super) documents: Vec<Spanned>,
+    /// What is wrong with the text.
+    pub(super) problems: Vec<Diagnostic>,
 }
 
 /// A document on its way.
@@ -45,14 +49,17 @@ struct Draft {
 pub(super) fn compose(
     mut files: Vec<File>,
     overlay: Option<&str>,
+    scope: &Scope,
     limits: &Limits,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Document> {
     let mut settled = Vec::new();
     let templates = take(&mut files, "Template");
-    let (templates, made) = expand(templates, &mut files, limits, sources, diagnostics);
+    let (templates, made) = expand(templates, &mut files, scope, limits, sources, diagnostics);
     settled.extend(templates);
+    // Tables are no documents of others, and are gone from the files by now.
+    foreign::leave_out(&mut files, sources, diagnostics);
     for (value, folder) in take(&mut files, "Stack") {
         settled.push(parse::document(value, folder, None, sources, diagnostics));
     }
@@ -118,11 +125,12 @@ fn take(files: &mut [File], kind: &str) -> Vec<(Spanned, PathBuf)> {
 fn expand(
     templates: Vec<(Spanned, PathBuf)>,
     files: &mut [File],
+    scope: &Scope,
     limits: &Limits,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> (Vec<Document>, Vec<Draft>) {
-    let mut tables = table::Tables::new();
+    let mut tables = table::Tables::new(scope, limits);
     let mut budget = Budget::new(limits);
     let mut documents = Vec::new();
     let mut made = Vec::new();
@@ -131,15 +139,11 @@ fn expand(
         if let Some(AnyManifest::Template(manifest)) = &document.manifest {
             let place = document.span("/spec/for_each/file", Target::Value);
             let rows = match &manifest.spec.for_each {
-                Rows::File(file) => table::file(
-                    &document.folder.join(&file.file),
-                    place,
-                    files,
-                    &mut tables,
-                    limits,
-                    sources,
-                    diagnostics,
-                ),
+                Rows::File(file) => {
+                    let named =
+                        table::Named { folder: &document.folder, file: &file.file, at: place };
+                    tables.get(&named, files, sources, diagnostics)
+                }
                 Rows::List(_) => pointer::find(&document.value, "/spec/for_each")
                     .map(|list| table::inline(list).into()),
             };
@@ -173,13 +177,4 @@ fn fill_up<'a>(document: &mut Spanned, defaults: impl Iterator<Item = &'a Spanne
             merge::fill(spec, defaults);
         }
     }
-}
-
-/// Reads a file that is no manifest.
-fn discover_one(
-    path: &Path,
-    limits: &Limits,
-    sources: &mut SourceMap,
-) -> Result<SourceId, Box<Diagnostic>> {
-    discover::one(path, limits, sources)
 }

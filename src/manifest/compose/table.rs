@@ -1,12 +1,13 @@
 //! The rows of a template, wherever they stand, in one form.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::csv;
-use super::{File, discover_one};
+use super::{File, csv};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::manifest::discover;
+use crate::manifest::scope::Scope;
 use crate::source::value::{Entry, Key, Scalar};
 use crate::source::{Limits, Meaning, SourceMap, Span, Spanned, Value, yaml};
 
@@ -27,8 +28,22 @@ pub(super) struct Table {
     pub(super) columns: Vec<Key>,
 }
 
-/// Tables that were read already, by file.
-pub(super) type Tables = BTreeMap<std::path::PathBuf, Option<Rc<Table>>>;
+/// A file as a template names it.
+pub(super) struct Named<'a> {
+    /// The folder of the template.
+    pub(super) folder: &'a Path,
+    /// The file as it is written there.
+    pub(super) file: &'a Path,
+    /// Where it is written.
+    pub(super) at: Span,
+}
+
+/// Tables in files, each read once.
+pub(super) struct Tables<'a> {
+    scope: &'a Scope,
+    limits: &'a Limits,
+    known: BTreeMap<PathBuf, Option<Rc<Table>>>,
+}
 
 /// The rows that stand in the manifest itself.
 pub(super) fn inline(list: &Spanned) -> Table {
@@ -40,59 +55,69 @@ fn rows(list: &Spanned) -> Vec<Row> {
     list.as_sequence().iter().map(row).collect()
 }
 
-/// The rows in the file at `path`; `at` is the place that names it.
-pub(super) fn file(
-    path: &Path,
-    at: Span,
-    files: &mut [File],
-    tables: &mut Tables,
-    limits: &Limits,
-    sources: &mut SourceMap,
-    diagnostics: &mut Diagnostics,
-) -> Option<Rc<Table>> {
-    let identity = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if let Some(known) = tables.get(&identity) {
-        return known.clone();
+impl<'a> Tables<'a> {
+    pub(super) fn new(scope: &'a Scope, limits: &'a Limits) -> Self {
+        Self { scope, limits, known: BTreeMap::new() }
     }
-    let table = read(path, &identity, at, files, limits, sources, diagnostics).map(Rc::new);
-    tables.insert(identity, table.clone());
-    table
-}
 
-fn read(
-    path: &Path,
-    identity: &Path,
-    at: Span,
-    files: &mut [File],
-    limits: &Limits,
-    sources: &mut SourceMap,
-    diagnostics: &mut Diagnostics,
-) -> Option<Table> {
-    // A table in YAML lies among the manifests, where it was found and read already; it is none of them.
-    if let Some(found) = files.iter_mut().find(|file| file.identity == identity) {
-        let documents = std::mem::take(&mut found.documents);
-        return of_yaml(documents, path, at, diagnostics);
-    }
-    let source = match discover_one(path, limits, sources) {
-        Ok(source) => source,
-        Err(finding) => {
-            // What names the file is the place to look at, even more so if there is no file.
-            let finding = *finding;
-            diagnostics.push(match finding.primary {
-                Some(_) => finding,
-                None => finding.at(at, ""),
-            });
-            return None;
+    /// The rows in the file that a template names.
+    pub(super) fn get(
+        &mut self,
+        named: &Named<'_>,
+        files: &mut [File],
+        sources: &mut SourceMap,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Rc<Table>> {
+        let path = named.folder.join(named.file);
+        let identity = path.canonicalize().unwrap_or(path);
+        if let Some(known) = self.known.get(&identity) {
+            return known.clone();
         }
-    };
-    let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    if is_csv {
-        return of_csv(source, limits, sources, diagnostics);
+        let table = self.read(named, &identity, files, sources, diagnostics).map(Rc::new);
+        self.known.insert(identity, table.clone());
+        table
     }
-    let (documents, problems) = yaml::load(source, sources.text(source), limits);
-    let is_sound = problems.is_empty();
-    problems.into_iter().for_each(|problem| diagnostics.push(problem));
-    if is_sound { of_yaml(documents, path, at, diagnostics) } else { None }
+
+    fn read(
+        &self,
+        named: &Named<'_>,
+        identity: &Path,
+        files: &mut [File],
+        sources: &mut SourceMap,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Table> {
+        let Named { file, at, .. } = *named;
+        // A table in YAML lies among the manifests, where it was found and read already; it is none of them.
+        if let Some(found) = files.iter_mut().find(|file| file.identity == identity) {
+            let documents = std::mem::take(&mut found.documents);
+            let problems = std::mem::take(&mut found.problems);
+            if !problems.is_empty() {
+                diagnostics.extend(problems);
+                return None;
+            }
+            return of_yaml(documents, file, at, diagnostics);
+        }
+        let source = match discover::table(named.folder, file, self.scope, self.limits, sources) {
+            Ok(source) => source,
+            Err(finding) => {
+                // What names the file is the place to look at, even more so if there is no file.
+                let finding = *finding;
+                diagnostics.push(match finding.primary {
+                    Some(_) => finding,
+                    None => finding.at(at, ""),
+                });
+                return None;
+            }
+        };
+        let is_csv = file.extension().is_some_and(|it| it.eq_ignore_ascii_case("csv"));
+        if is_csv {
+            return of_csv(source, self.limits, sources, diagnostics);
+        }
+        let (documents, problems) = yaml::load(source, sources.text(source), self.limits);
+        let is_sound = problems.is_empty();
+        problems.into_iter().for_each(|problem| diagnostics.push(problem));
+        if is_sound { of_yaml(documents, file, at, diagnostics) } else { None }
+    }
 }
 
 fn of_yaml(

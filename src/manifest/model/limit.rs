@@ -38,7 +38,7 @@ macro_rules! limit_spec {
         #[serde(deny_unknown_fields, default)]
         pub struct LimitSpec {
             /// Name that people see; default: `metadata.name`.
-            #[schemars(length(min = 1, max = 255))]
+            #[schemars(length(max = 255))]
             pub name: Option<String>,
             /// Free text for people.
             pub description: Option<String>,

@@ -37,7 +37,7 @@ pub enum SubaccountKind {
 #[serde(deny_unknown_fields, default)]
 pub struct SubaccountSpec {
     /// Name that people see; default: `metadata.name`.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(max = 255))]
     pub name: Option<String>,
     /// The limit that fences the subaccount: a name in the parent account or, failing that, in the
     /// nearest account above it.

@@ -102,9 +102,9 @@ fn told(
     broken: Broken,
 ) -> Diagnostic {
     let Broken { object, message, at: (at, target), help } = broken;
-    let finding = match severity(level) {
-        Severity::Error => Diagnostic::error(rule.code, message),
-        Severity::Warning => Diagnostic::warning(rule.code, message),
+    let finding = match level {
+        Level::Deny => Diagnostic::error(rule.code, message),
+        Level::Warn => Diagnostic::warning(rule.code, message),
     };
     let finding = view.place(finding, &object, &at, target);
     let stands = document.span(&format!("/spec/policies/{}", rule.key), Target::Key);

@@ -1,7 +1,6 @@
 //! What is wrong with manifests, as a comment.
 
-use super::{Bounded, MARKDOWN_LEAST, bounded::Part, marker, named};
-use crate::diagnostic::render::printable;
+use super::{Bounded, MARKDOWN_LEAST, listing, marker, named};
 
 /// Kept for the words about what was left out.
 const END: usize = 200;
@@ -18,16 +17,8 @@ pub fn findings_markdown(text: &str, stack: &str, limit: usize) -> String {
         return out.finish("");
     }
     out.add(&format!("### The manifests of stack {stack} have findings\n\n"));
-    // Four spaces before each line: none can end the block.
-    let lines = text.lines().map(|line| format!("    {}\n", printable(line)));
-    let part = Part {
-        open: "```text\n".to_owned(),
-        items: lines.collect(),
-        close: "```\n".to_owned(),
-        more: "    ",
-    };
     let room = out.room();
-    let left_out = out.add_part(&part, room);
+    let left_out = out.add_part(&listing::lines(text), room);
     match left_out {
         0 => out.finish(""),
         lines => out.finish(&format!(

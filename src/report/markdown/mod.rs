@@ -4,16 +4,19 @@
 //! it wrote before, and keeps to a bound: services refuse what is longer.
 //!
 //! Foreign text only stands in two places: in `code` elements made by
-//! [`markdown_code`](super::escape::markdown_code), and in fenced blocks, where every line begins
-//! with a sign or with four spaces, so that none can close its block.
+//! [`markdown_code`](super::escape::markdown_code), and in `pre` elements, whose lines are made by
+//! [`markdown_line`](super::escape::markdown_line). Services colour such a block by its `lang` as
+//! they colour a fenced one.
 
 mod bounded;
 mod findings;
+mod listing;
 mod plan;
 mod run;
 
 pub(super) use bounded::{Bounded, Part};
 pub use findings::findings_markdown;
+pub use listing::listing_markdown;
 pub use plan::plan_markdown;
 pub use run::run_markdown;
 
@@ -22,6 +25,9 @@ pub const MARKDOWN_LEAST: usize = 1_000;
 
 /// What fits into a comment on GitHub, with room for what a pipeline adds.
 pub const MARKDOWN_DEFAULT: usize = 60_000;
+
+/// How a block of lines ends.
+const BLOCK_END: &str = "</code></pre>\n";
 
 /// Characters of a reason or an error that stand in running text.
 const PROSE: usize = 500;

@@ -1,9 +1,9 @@
 //! A plan as a comment.
 
-use super::{Bounded, MARKDOWN_LEAST, PROSE, bounded::Part, list, marker, named};
+use super::{BLOCK_END, Bounded, MARKDOWN_LEAST, PROSE, bounded::Part, list, marker, named};
 use crate::diagnostic::render::printable;
 use crate::plan::{Action, Plan, Step};
-use crate::report::escape::{markdown_code, markdown_prose};
+use crate::report::escape::{markdown_code, markdown_line, markdown_prose};
 use crate::report::outline::{self, Account, Notice, Outline, outline};
 use crate::report::plan::named_first;
 use crate::report::risk::{self, Risk};
@@ -152,15 +152,22 @@ fn account_part(account: &Account<'_>, steps: &[&Step]) -> Part {
     };
     let changes = if steps.len() == 1 { "change" } else { "changes" };
     Part {
-        open: format!("<details><summary>{name}: {} {changes}</summary>\n\n```diff\n", steps.len()),
+        open: format!(
+            "<details><summary>{name}: {} {changes}</summary>\n\n<pre lang=\"diff\"><code>",
+            steps.len()
+        ),
         items: steps.iter().map(|step| step_block(step)).collect(),
-        close: "```\n\n</details>\n\n".to_owned(),
+        close: format!("{BLOCK_END}\n</details>\n\n"),
         more: "    ",
     }
 }
 
-/// Every line begins with a sign and a space or with four spaces: such a line can end no block.
+/// The lines of a step, each with the sign by which a patch is coloured.
 fn step_block(step: &Step) -> String {
+    patch(step).lines().map(markdown_line).collect()
+}
+
+fn patch(step: &Step) -> String {
     let sign = match step.action {
         Action::Create | Action::Restore => '+',
         Action::Update | Action::Assign => '!',
@@ -199,7 +206,7 @@ fn step_block(step: &Step) -> String {
         format!("    {verdict}\n{}", lines.collect::<String>())
     });
     let rights = rights.filter(|rights| rights.len() <= LONGEST_STEP).unwrap_or_default();
-    if body.len() > LONGEST_STEP {
+    if body.lines().map(|line| markdown_line(line).len()).sum::<usize>() > LONGEST_STEP {
         let fields: Vec<&str> = step.changes.iter().map(|change| change.field.as_str()).collect();
         let fields: String = printable(&fields.join(", ")).chars().take(PROSE).collect();
         body = format!("    too long to show here: {fields}\n");

@@ -72,6 +72,18 @@ fn with_text(text: &str) -> Plan {
     plan
 }
 
+/// The elements that are ours.
+const OURS: &[&str] = &[
+    "<details>",
+    "</details>",
+    "<summary>",
+    "</summary>",
+    "<code>",
+    "</code>",
+    "<pre lang=\"diff\">",
+    "</pre>",
+];
+
 /// The elements that a parser of Markdown finds, in order, with what stands in no code.
 fn structure(markdown: &str) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
@@ -82,7 +94,7 @@ fn structure(markdown: &str) -> Result<Vec<String>, String> {
                 for tag in html.split_inclusive('>').map(str::trim).filter(|tag| !tag.is_empty()) {
                     match tag {
                         "<code>" => in_code = true,
-                        "</code>" => in_code = false,
+                        tag if tag.ends_with("</code>") => in_code = false,
                         _ => {}
                     }
                     found.push(tag.to_owned());
@@ -148,9 +160,7 @@ fn stays_text(text: &str) {
         for tag in &found {
             let is_ours = tag.starts_with("<!-- flespi-gitops ")
                 || !tag.starts_with('<')
-                || ["<details>", "</details>", "<summary>", "</summary>", "<code>", "</code>"]
-                    .iter()
-                    .any(|ours| tag.ends_with(ours));
+                || OURS.iter().any(|ours| tag.ends_with(ours));
             assert!(is_ours, "{tag}\n{markdown}");
         }
         assert!(!markdown.chars().any(|c| c.is_control() && c != '\n'), "{markdown:?}");

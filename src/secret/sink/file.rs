@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Trouble;
+use crate::private;
 use crate::secret::{ExposeSecret, SecretString, disk, tracked};
 
 /// A file of its own.
@@ -78,8 +79,10 @@ pub(super) fn refuse(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
             ));
         }
     }
+    // Of a link, the folder counts that it leads to.
+    let target = private::follow(path)?;
     let there = disk::existing(path)?;
-    let folder = disk::folder_of(path)?;
+    let folder = disk::folder_of(&target)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;

@@ -37,9 +37,10 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Mean
         ("seq" | "map", _) => Err(unfit()),
         (_, Err(range)) => Err(range),
         ("float", Ok(Meaning::Int(number))) => Ok(Meaning::Float(number as f64)),
+        ("float", Ok(Meaning::Natural(number))) => Ok(Meaning::Float(number as f64)),
         ("null", Ok(meaning @ Meaning::Null))
         | ("bool", Ok(meaning @ Meaning::Bool(_)))
-        | ("int", Ok(meaning @ Meaning::Int(_)))
+        | ("int", Ok(meaning @ (Meaning::Int(_) | Meaning::Natural(_))))
         | ("float", Ok(meaning @ Meaning::Float(_))) => Ok(meaning),
         _ => Err(unfit()),
     }
@@ -89,7 +90,10 @@ fn core(text: &str) -> Result<Meaning, Unfit> {
         return Err(Unfit::Range(NOT_FINITE));
     }
     if !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().map(Meaning::Int).map_err(|_| Unfit::Range(NO_ROOM));
+        return match text.parse() {
+            Ok(number) => Ok(Meaning::Int(number)),
+            Err(_) => text.parse().map(Meaning::Natural).map_err(|_| Unfit::Range(NO_ROOM)),
+        };
     }
     if is_float(unsigned) {
         return match text.parse::<f64>() {
@@ -105,7 +109,10 @@ fn radix(digits: &str, radix: u32) -> Result<Meaning, Unfit> {
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
         return Ok(Meaning::Text);
     }
-    i64::from_str_radix(digits, radix).map(Meaning::Int).map_err(|_| Unfit::Range(NO_ROOM))
+    match u64::from_str_radix(digits, radix) {
+        Ok(number) => Ok(i64::try_from(number).map_or(Meaning::Natural(number), Meaning::Int)),
+        Err(_) => Err(Unfit::Range(NO_ROOM)),
+    }
 }
 
 /// `( \. digits | digits ( \. digits? )? ) ( [eE] [-+]? digits )?`, the sign already taken off.
@@ -173,8 +180,12 @@ mod tests {
             assert_eq!(core_schema(text), Meaning::Int(number), "{text}");
         }
         assert_eq!(core_schema("-9223372036854775808"), Meaning::Int(i64::MIN));
-        assert_eq!(core("9223372036854775808"), Err(Unfit::Range(NO_ROOM)));
-        assert_eq!(core("0x8000000000000000"), Err(Unfit::Range(NO_ROOM)));
+        assert_eq!(core_schema("9223372036854775808"), Meaning::Natural(1 << 63));
+        assert_eq!(core_schema("0x8000000000000000"), Meaning::Natural(1 << 63));
+        assert_eq!(core_schema("+18446744073709551615"), Meaning::Natural(u64::MAX));
+        for text in ["18446744073709551616", "0x10000000000000000", "-9223372036854775809"] {
+            assert_eq!(core(text), Err(Unfit::Range(NO_ROOM)), "{text}");
+        }
     }
 
     #[test]

@@ -184,11 +184,11 @@ fn keys_are_text() {
 #[test]
 fn numbers_that_cannot_be_carried_are_refused() {
     assert_eq!(
-        complaints("- .inf\n- -.INF\n- .nan\n- 9223372036854775808\n- 1e999\n- '.inf'\n"),
+        complaints("- .inf\n- -.INF\n- .nan\n- 18446744073709551616\n- 1e999\n- '.inf'\n"),
         "1:3 number-range [.inf] `.inf` is not a finite number\n\
          2:3 number-range [-.INF] `-.INF` is not a finite number\n\
          3:3 number-range [.nan] `.nan` is not a finite number\n\
-         4:3 number-range [9223372036854775808] `9223372036854775808` has no room in a 64-bit integer\n\
+         4:3 number-range [18446744073709551616] `18446744073709551616` has no room in a 64-bit integer\n\
          5:3 number-range [1e999] `1e999` is larger than any number can be\n"
     );
 }

@@ -267,7 +267,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
 
     fn files_do_not_answer(&mut self) {
         let says = "the manifests could not be read in time; the last set stays in force";
-        self.narrator.complain(says);
+        self.narrator.complain(says, None);
         self.board.raise(State::RootUnknown, says.to_owned());
     }
 
@@ -277,7 +277,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
         let before = std::mem::replace(&mut self.board.status.files, settled.status);
         let files = &self.board.status.files;
         if let Some(trouble) = files.trouble.as_ref().filter(|_| before.trouble != files.trouble) {
-            self.narrator.complain(&format!("watching the manifests: {trouble}"));
+            self.narrator.complain(&format!("watching the manifests: {trouble}"), None);
         }
         // A look that found nothing new.
         if std::mem::replace(&mut self.taken, files.generation) == files.generation {
@@ -297,7 +297,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     "unknown, which is not empty, so the last set stays in force: {}",
                     unknown.collect::<Vec<_>>().join("; ")
                 );
-                self.narrator.complain(&says);
+                self.narrator.complain(&says, None);
                 self.board.raise(State::RootUnknown, says);
                 false
             }
@@ -344,7 +344,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             "the last valid set of manifests stays in force: {}",
             first.unwrap_or_default()
         );
-        self.narrator.complain(&says);
+        self.narrator.complain(&says, None);
         let now = self.board.now();
         self.board.status.totals.invalid_sets += 1;
         let set = &mut self.board.status.set;

@@ -22,8 +22,8 @@ pub struct Ended<'a> {
 pub trait Narrator {
     /// A line of talk.
     fn say(&mut self, line: &str);
-    /// Something is wrong.
-    fn complain(&mut self, line: &str);
+    /// Something is wrong, and perhaps what to do about it.
+    fn complain(&mut self, line: &str, help: Option<&str>);
     /// A set of manifests is invalid.
     fn findings(&mut self, load: &Load);
     /// The platform could not be read.

@@ -100,7 +100,7 @@ impl<N: Narrator> Daemon<'_, N> {
                 Came::to_nothing(PassOutcome::Unreadable, words(&error))
             }
             Err(Hindrance::Standby(error)) => {
-                self.narrator.complain(&error.to_string());
+                self.narrator.complain(&error.to_string(), None);
                 Came::to_nothing(PassOutcome::Standby, error.to_string())
             }
         };
@@ -263,10 +263,10 @@ impl<N: Narrator> Daemon<'_, N> {
                     THE_OBJECT => format!("{address} is contested: somebody else deleted it"),
                     field => format!("{address}: {field} is contested: somebody else set it"),
                 };
-                self.narrator.complain(&format!(
-                    "{what} again and again, so it is left alone\n  help: look for another program \
-                     that manages it, or take it out of its manifest"
-                ));
+                let help =
+                    "look for another program that manages it, or take it out of its manifest";
+                let line = format!("{what} again and again, so it is left alone");
+                self.narrator.complain(&line, Some(help));
             }
         }
         let mut holds = Holds::default();
@@ -473,10 +473,9 @@ impl<N: Narrator> Daemon<'_, N> {
         if known.is_none() {
             let reasons = whole.refusals.iter().map(|refusal| refusal.reason.as_str());
             let reasons = reasons.collect::<Vec<_>>().join("; ");
-            self.narrator.complain(&format!(
-                "refused without approval, and what was edited waits: {reasons}\n  help: look at \
-                 the plan, then undo the edit or run: {command}"
-            ));
+            let line = format!("refused without approval, and what was edited waits: {reasons}");
+            let help = format!("look at the plan, then undo the edit or run: {command}");
+            self.narrator.complain(&line, Some(&help));
         }
         let since = known.map_or_else(|| self.board.now(), |approval| approval.since);
         self.board.raise(

@@ -14,7 +14,7 @@ use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::oneshot;
 
 use super::tree::Folder;
-use crate::manifest::discover;
+use crate::manifest::walk;
 
 /// More files than this are not remembered as being written; the quiet period still holds for them.
 const MOST_WRITERS: usize = 10_000;
@@ -92,7 +92,7 @@ impl Heard {
                 }
                 EventKind::Access(_) => return false,
                 EventKind::Modify(ModifyKind::Data(_))
-                    if discover::is_manifest(path) && self.writing.len() < MOST_WRITERS =>
+                    if walk::is_manifest(path) && self.writing.len() < MOST_WRITERS =>
                 {
                     self.writing.insert(path.clone());
                 }

@@ -16,7 +16,6 @@
 
 mod hints;
 mod tree;
-mod unfinished;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ use tokio::sync::{oneshot, watch};
 use self::hints::{Ear, Hints};
 use self::tree::{Depth, Tree, TreeReader};
 use super::status::FilesStatus;
-use crate::manifest::{Load, discover};
+use crate::manifest::{Load, checkout, walk};
 
 /// How patient the thread is.
 #[derive(Debug, Clone, Copy)]
@@ -104,12 +103,14 @@ pub struct Files {
 }
 
 impl Files {
-    /// Watches `roots`. The first settled set follows soon.
+    /// Watches `roots`, and what links lead to outside of them only if `allow_outside`, as the load itself does. The first
+    /// settled set follows soon.
     ///
     /// # Errors
     /// When there is no thread to be had.
     pub fn watch(
         roots: Vec<PathBuf>,
+        allow_outside: bool,
         patience: Patience,
         load: Loader,
     ) -> Result<Self, std::io::Error> {
@@ -123,7 +124,7 @@ impl Files {
             roots,
             patience,
             load,
-            reader: TreeReader::default(),
+            reader: TreeReader::new(allow_outside),
             more: Vec::new(),
             known: None,
             sender,
@@ -260,7 +261,7 @@ impl Looker {
             let is_quiet =
                 quiet.is_none_or(|quiet| now >= quiet) || now >= began + self.patience.ceiling;
             let is_finished = now >= began + self.patience.writers
-                || heard.writing.is_empty() && !unfinished::checkout(&self.roots);
+                || heard.writing.is_empty() && !checkout::is_under_way(&self.roots);
             if is_quiet && is_finished {
                 heard.hint = None;
                 if now >= began + self.patience.writers {
@@ -317,7 +318,7 @@ impl Looker {
         }
         let load = (self.load)();
         let names = load.sources.iter().map(|(_, source)| PathBuf::from(source.name()));
-        let more: Vec<PathBuf> = names.filter(|name| !discover::is_manifest(name)).collect();
+        let more: Vec<PathBuf> = names.filter(|name| !walk::is_manifest(name)).collect();
         if more != self.more {
             // The next round has the tables in its hash.
             self.more = more;

@@ -1,18 +1,21 @@
 //! The truth about files: a hash over everything that a load would read, and the folders in which that could change.
 //!
-//! The tree is walked as [`discover`] walks it, links followed. Folders that lead to it by way of links belong to it as
-//! well: a link that is swapped changes everything behind it, and only the folder that holds the link tells.
+//! The tree is walked as a load walks it ([`walk`]), and its files are opened as a load opens them ([`Scope`]). Folders
+//! that lead to it by way of links belong to it as well: a link that is swapped changes everything behind it, and only the
+//! folder that holds the link tells.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::Metadata;
-use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::manifest::discover;
+use crate::manifest::discover::is_unread_manifest;
+use crate::manifest::scope::{Refused, Scope};
+use crate::manifest::walk::{IGNORE_FILE, Seen, walk};
+use crate::private::parts;
 use crate::source::Limits;
 use crate::watch::status::RootStatus;
 
@@ -66,6 +69,7 @@ pub(super) enum Depth {
 #[derive(Debug, Default)]
 pub(super) struct TreeReader {
     known: BTreeMap<PathBuf, (Stamp, [u8; 32])>,
+    allows_outside: bool,
 }
 
 /// What a file system says of a file.
@@ -77,10 +81,25 @@ struct Stamp {
     inode: (u64, u64, i64, i64),
 }
 
+/// What of a file counts.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// All that it says.
+    Content,
+    /// Whether it looks like a manifest that is not read because of its name.
+    Look,
+}
+
 impl TreeReader {
+    /// Reads as a load does that may or may not follow links out of the roots.
+    pub(super) fn new(allows_outside: bool) -> Self {
+        Self { known: BTreeMap::new(), allows_outside }
+    }
+
     /// Reads what is below `roots`, and the files `more` that manifests name.
     pub(super) fn read(&mut self, roots: &[PathBuf], more: &[PathBuf], depth: Depth) -> Tree {
         let mut walk = Walk {
+            scope: Scope::new(roots, self.allows_outside),
             reader: self,
             depth,
             hasher: Sha256::new(),
@@ -110,6 +129,7 @@ impl TreeReader {
 }
 
 struct Walk<'a> {
+    scope: Scope,
     reader: &'a mut TreeReader,
     depth: Depth,
     hasher: Sha256,
@@ -129,27 +149,38 @@ impl Walk<'_> {
         }
         // The canonical path of each folder on the way down to where the walk is.
         let mut above: Vec<PathBuf> = Vec::new();
-        for entry in discover::walk(root) {
-            match entry {
-                Ok(entry) => {
+        let scope = self.scope.clone();
+        for seen in walk(root, &scope) {
+            match seen {
+                Seen::Folder(entry) => {
                     let is_link = entry.path_is_symlink();
                     if is_link {
                         self.follow(entry.path());
                     }
-                    if entry.file_type().is_dir() {
-                        above.truncate(entry.depth());
-                        let path = match above.last() {
-                            Some(parent) if !is_link => Some(parent.join(entry.file_name())),
-                            _ => entry.path().canonicalize().ok(),
-                        };
-                        let Some(path) = path else { continue };
-                        self.folders.entry(path.clone()).or_default().all = true;
-                        above.push(path);
-                    } else if entry.depth() == 0 || discover::is_manifest(entry.path()) {
-                        self.file(entry.path());
-                    }
+                    above.truncate(entry.depth());
+                    let path = match above.last() {
+                        Some(parent) if !is_link => Some(parent.join(entry.file_name())),
+                        _ => entry.path().canonicalize().ok(),
+                    };
+                    let Some(path) = path else { continue };
+                    let folder = self.folders.entry(path.clone()).or_default();
+                    folder.all = true;
+                    folder.names.insert(OsString::from(IGNORE_FILE));
+                    above.push(path);
                 }
-                Err(error) => {
+                Seen::Manifest(entry) => {
+                    if entry.path_is_symlink() {
+                        self.follow(entry.path());
+                    }
+                    self.file(entry.path());
+                }
+                Seen::Other(entry) => self.look(entry.path()),
+                Seen::Barred(path, barrier) => {
+                    self.follow(&path);
+                    self.note(&path, barrier.to_string().as_bytes());
+                }
+                Seen::NoPattern(folder, fault) => self.note(folder.path(), fault.as_bytes()),
+                Seen::Failed(error) => {
                     let at = error.path().unwrap_or(root).to_owned();
                     self.follow(&at);
                     let kind = error.io_error().map(std::io::Error::kind);
@@ -171,43 +202,52 @@ impl Walk<'_> {
 
     fn file(&mut self, path: &Path) {
         self.files += 1;
-        match self.content(path) {
+        match self.part(path, Part::Content) {
             Ok(content) => self.note(path, &content),
-            Err(error) => self.note(path, format!("{:?}", error.kind()).as_bytes()),
+            Err(Refused::Barred(barrier)) => self.note(path, barrier.to_string().as_bytes()),
+            Err(Refused::Io(error)) => self.note(path, format!("{:?}", error.kind()).as_bytes()),
         }
     }
 
-    fn content(&mut self, path: &Path) -> std::io::Result<[u8; 32]> {
-        let found = std::fs::metadata(path)?;
-        // Opening a pipe or reading a device may never end.
-        if !found.is_file() {
-            return Err(std::io::Error::other("it is not a file"));
+    /// What a load only finds fault with counts if it does.
+    fn look(&mut self, path: &Path) {
+        if self.part(path, Part::Look).is_ok_and(|look| look == [1; 32]) {
+            self.note(path, b"unread");
         }
-        let before = stamp(&found);
+    }
+
+    fn part(&mut self, path: &Path, part: Part) -> Result<[u8; 32], Refused> {
+        let before = stamp(&std::fs::metadata(path)?);
         self.seen.insert(path.to_owned());
         if self.depth == Depth::Stamps
-            && let Some((stamp, content)) = self.reader.known.get(path)
+            && let Some((stamp, known)) = self.reader.known.get(path)
             && *stamp == before
         {
-            return Ok(*content);
+            return Ok(*known);
         }
         let now = SystemTime::now();
-        let content = hash(path)?;
+        let known = match part {
+            Part::Content => {
+                // As many bytes as a load takes, and one more to tell that there are more.
+                let (bytes, _) = self.scope.read(path, Limits::DEFAULT.file_bytes + 1)?;
+                Sha256::digest(&bytes).into()
+            }
+            Part::Look => [u8::from(is_unread_manifest(path, &self.scope)); 32],
+        };
         let after = stamp(&std::fs::metadata(path)?);
         if before == after && before.is_older_than(now) {
-            self.reader.known.insert(path.to_owned(), (after, content));
+            self.reader.known.insert(path.to_owned(), (after, known));
         } else {
             self.reader.known.remove(path);
         }
-        Ok(content)
+        Ok(known)
     }
 
     /// Notes the folder of every link that `path` leads over, and the one in which it ends or would.
     fn follow(&mut self, path: &Path) {
         let Ok(path) = std::path::absolute(path) else { return };
         let mut hops = 0;
-        let mut left: Vec<OsString> = parts(&path);
-        left.reverse();
+        let mut left: Vec<OsString> = parts(&path).rev().collect();
         let mut at = PathBuf::from("/");
         while let Some(part) = left.pop() {
             if part == ".." {
@@ -223,7 +263,7 @@ impl Walk<'_> {
                     if target.is_absolute() {
                         at = PathBuf::from("/");
                     }
-                    left.extend(parts(&target).into_iter().rev());
+                    left.extend(parts(&target).rev());
                 }
                 Ok(found) if !found.is_dir() => {
                     self.folders.entry(at).or_default().names.insert(part);
@@ -238,24 +278,6 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// The names in a path, with `..` and without `.` and the root.
-fn parts(path: &Path) -> Vec<OsString> {
-    let named = path.components().filter_map(|component| match component {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some(OsString::from("..")),
-        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    });
-    named.collect()
-}
-
-/// As many bytes as a load takes, and one more to tell that there are more.
-fn hash(path: &Path) -> std::io::Result<[u8; 32]> {
-    let mut bytes = Vec::new();
-    let most = Limits::DEFAULT.file_bytes as u64 + 1;
-    std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
-    Ok(Sha256::digest(&bytes).into())
 }
 
 impl Stamp {
@@ -303,7 +325,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn read(root: &Path) -> Tree {
-        TreeReader::default().read(&[root.to_owned()], &[], Depth::Contents)
+        TreeReader::new(false).read(&[root.to_owned()], &[], Depth::Contents)
     }
 
     fn write(path: &Path, text: &str) {
@@ -335,7 +357,8 @@ mod tests {
         symlink("..2024", base.join("root/..data")).unwrap();
         symlink("..data/g.yaml", base.join("root/g.yaml")).unwrap();
         symlink("root", base.join("entry")).unwrap();
-        let tree = read(&base.join("entry"));
+        let roots = [base.join("entry")];
+        let tree = TreeReader::new(true).read(&roots, &[], Depth::Contents);
         assert_eq!(tree.files, 2);
         let watched: Vec<&Path> = tree.folders.keys().map(PathBuf::as_path).collect();
         let expected =
@@ -345,6 +368,46 @@ mod tests {
         assert!(!tree.folders[&base].cares_about("other".as_ref()));
         assert!(tree.folders[&base.join("root")].cares_about("..data".as_ref()));
         assert!(!tree.folders[&base.join("root")].cares_about(".f.yaml.swp".as_ref()));
+    }
+
+    #[test]
+    fn what_leads_out_of_the_roots_is_not_read_and_is_waited_for_to_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        write(&folder.path().join("far/f.yaml"), "f");
+        write(&root.join("a.yaml"), "a");
+        symlink("../far/f.yaml", root.join("f.yaml")).unwrap();
+        symlink("../far", root.join("far")).unwrap();
+        let before = read(&root);
+        assert_eq!(before.files, 1);
+        write(&folder.path().join("far/f.yaml"), "other");
+        write(&folder.path().join("far/g.yaml"), "g");
+        assert_eq!(read(&root).digest, before.digest, "a load reads none of it");
+        std::fs::remove_file(root.join("f.yaml")).unwrap();
+        symlink("a.yaml", root.join("f.yaml")).unwrap();
+        assert_ne!(read(&root).digest, before.digest);
+    }
+
+    #[test]
+    fn patterns_and_manifests_of_another_name_are_part_of_the_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        write(&root.join("a.yaml"), "a");
+        write(&root.join("old/b.yaml"), "b");
+        let before = read(root).digest;
+        write(&root.join("c.json"), "{}");
+        assert_eq!(read(root).digest, before);
+        write(&root.join("c.json"), "{\"apiVersion\": \"flespi-gitops/v1\"}");
+        let with_finding = read(root).digest;
+        assert_ne!(with_finding, before);
+        write(&root.join(IGNORE_FILE), "*.json\n");
+        assert_eq!(read(root).digest, before);
+        write(&root.join(IGNORE_FILE), "*.json\nold/\n");
+        let without_old = read(root);
+        assert_eq!(without_old.files, 1);
+        assert_ne!(without_old.digest, before);
+        let canonical = root.canonicalize().unwrap();
+        assert!(without_old.folders[&canonical].cares_about(IGNORE_FILE.as_ref()));
     }
 
     #[test]
@@ -387,7 +450,7 @@ mod tests {
             file.set_modified(long_ago).unwrap();
         };
         set(&path);
-        let mut reader = TreeReader::default();
+        let mut reader = TreeReader::new(false);
         let roots = [folder.path().to_owned()];
         let before = reader.read(&roots, &[], Depth::Stamps).digest;
         std::fs::write(&path, "bbbb").unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Whether a checkout is under way around one of `roots`: git holds the lock of its index for as long as it writes files.
-pub(super) fn checkout(roots: &[PathBuf]) -> bool {
+pub(crate) fn is_under_way(roots: &[PathBuf]) -> bool {
     roots.iter().filter_map(|root| git_folder(root)).any(|git| git.join("index.lock").exists())
 }
 
