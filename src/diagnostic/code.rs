@@ -71,6 +71,7 @@ codes! {
     UnknownKind, "unknown-kind", Meaning, "The kind of a manifest is not known.";
     UnknownApiVersion, "unknown-api-version", Meaning, "The API version of a manifest is not known.";
     InvalidValue, "invalid-value", Meaning, "A value is not one of those that the field takes.";
+    ReservedKey, "reserved-key", Meaning, "A key of free `metadata` is one of those that make up our own mark.";
     InvalidName, "invalid-name", Meaning, "A name or account path has characters or a form that names may not have.";
     DuplicateAddress, "duplicate-address", Meaning, "Two manifests describe the object of the same address.";
     UndeclaredAccount, "undeclared-account", Meaning, "An account path leads over a subaccount that no manifest declares.";

@@ -12,6 +12,7 @@ mod declare;
 pub(crate) mod discover;
 mod expect;
 mod lifetime;
+mod misplaced;
 pub mod model;
 mod parse;
 mod policy;

@@ -9,28 +9,14 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
+use super::misplaced;
 use super::repair::{form_help, repair};
 use super::schema::KindSchema;
 use super::wording::{Form, is_nothing, listed, place, retyped, said_of, wanted, words};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, quote};
+use crate::resource::MARK_PREFIX;
 use crate::source::{self, Meaning, Spanned, Target, locate, pointer};
-
-/// Names that other tools, the platform or another kind give to a field, and what to do about them.
-const OTHER_NAMES: [(&str, &str, &str); 8] = [
-    ("/metadata", "namespace", "the owner of an object is `account`"),
-    ("/metadata", "labels", "free keys stand in `metadata` below `spec`"),
-    ("/metadata", "annotations", "free keys stand in `metadata` below `spec`"),
-    ("/spec", "limit_id", "`limit` takes the name of a limit, and its id is found out"),
-    ("/spec", "cid", "the owner of an object is `account` in `metadata`"),
-    ("/spec", "name", "the name of a token that people see is `info`"),
-    (
-        "/spec/access",
-        "type",
-        "the type follows from what is written: `standard`, `master` or a list below `acl`",
-    ),
-    ("", "status", "what the platform reports is never written"),
-];
 
 /// A list of fields that is longer than this helps nobody.
 const MOST_FIELDS_NAMED: usize = 16;
@@ -94,6 +80,11 @@ impl<'a> Reporter<'a> {
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
                 self.missing.push((path.to_owned(), name.to_owned()));
+            }
+            ValidationErrorKind::PropertyNames { error } => {
+                let name = error.instance().as_str().unwrap_or_default();
+                let finding = self.reserved_key(path, name);
+                self.findings.push(finding);
             }
             ValidationErrorKind::AnyOf { context }
             | ValidationErrorKind::OneOfNotValid { context } => self.report_forms(error, context),
@@ -354,9 +345,8 @@ impl<'a> Reporter<'a> {
         let at = pointer::child(path, name);
         let message = format!("{} is not a field of {}", quote(name), place(path));
         let finding = self.finding(Code::UnknownField, &at, Target::Key, message);
-        let other = OTHER_NAMES.iter().find(|(place, other, _)| *place == path && *other == name);
-        if let Some((_, _, help)) = other {
-            return finding.help(*help);
+        if let Some(help) = misplaced::field(path, name) {
+            return finding.help(help);
         }
         if let Some(section) = self.section_with(path, name) {
             return finding.help(format!("it belongs {section}"));
@@ -391,6 +381,16 @@ impl<'a> Reporter<'a> {
             Some(help) => finding.help(help),
             None => finding,
         }
+    }
+
+    /// A free key that is one of our mark.
+    fn reserved_key(&self, path: &str, name: &str) -> Diagnostic {
+        let message = format!(
+            "{} is reserved: keys that begin with `{MARK_PREFIX}` are the mark by which a run finds its objects",
+            quote(name)
+        );
+        let at = pointer::child(path, name);
+        self.finding(Code::ReservedKey, &at, Target::Key, message).help(misplaced::mark_key(name))
     }
 
     fn sibling(&self, path: &str, name: &str) -> bool {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::expect::Expect;
-use super::parts::{ApiVersion, Lifecycle, ObjectMeta};
+use super::parts::{ApiVersion, Lifecycle, ObjectMeta, free_names};
 use super::preset::PresetAccess;
 use super::sink::SecretSink;
 use crate::resource::{Renew, Retire};
@@ -64,6 +64,7 @@ pub struct TokenSpec {
     pub origins: Option<Origins>,
     /// Keys to set in the platform's `metadata`; other keys are left as they are.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = free_names()))]
     pub metadata: Option<Map<String, Value>>,
     /// Where the key goes.
     #[serde(default)]
