@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::acl;
 use super::lifetime;
-use super::model::{Access, LimitRef, StackManifest, SubaccountManifest, TokenManifest};
+use super::model::{
+    Access, LAST_SECOND, LimitRef, StackManifest, SubaccountManifest, TokenManifest,
+};
 use super::parse::{AnyManifest, Document};
 use super::preset;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::{AccountPath, Address, Kind, MAX_ACCOUNT_LEVELS};
 use crate::source::{SourceMap, Target};
-
-/// 9999-12-31T23:59:59Z: later ends are milliseconds taken for seconds.
-const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The Stack manifest of a load, if it has one.
 pub(super) fn single_stack<'a>(
@@ -357,6 +356,27 @@ fn limit(
     });
 }
 
+/// The finding about an end after the last second of the calendar: a number that counts parts of seconds, mostly.
+fn beyond_the_calendar(document: &Document, expire: i64, now: i64) -> Diagnostic {
+    let span = document.span("/spec/expire", Target::Value);
+    let units = ["milliseconds", "microseconds", "nanoseconds"];
+    let meant =
+        [1_000, 1_000_000, 1_000_000_000].into_iter().zip(units).find_map(|(parts, unit)| {
+            let seconds = expire / parts;
+            (now..=LAST_SECOND).contains(&seconds).then_some((seconds, unit))
+        });
+    let message = "`expire` lies after 9999-12-31T23:59:59Z, the last second that can be written";
+    let finding =
+        Diagnostic::error(Code::InvalidValue, message).at(span, "").pointer("/spec/expire");
+    let help = "write unix seconds, or a date such as `2035-01-31T00:00:00Z`";
+    match meant {
+        Some((seconds, unit)) => finding
+            .help(format!("these look like {unit}; in seconds they are `{seconds}`"))
+            .suggest(span, seconds.to_string()),
+        None => finding.help(help),
+    }
+}
+
 fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mut Diagnostics) {
     let spec = &manifest.spec;
     let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
@@ -388,17 +408,7 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
         );
     }
     if expire > LAST_SECOND {
-        let span = document.span("/spec/expire", Target::Value);
-        diagnostics.push(
-            Diagnostic::error(
-                Code::InvalidValue,
-                "`expire` lies beyond the year 9999; these look like milliseconds",
-            )
-            .at(span, "")
-            .help("write unix seconds, or a date such as `2035-01-31T00:00:00Z`")
-            .suggest(span, (expire / 1000).to_string())
-            .pointer("/spec/expire"),
-        );
+        diagnostics.push(beyond_the_calendar(document, expire, now));
     }
     if expire != 0 && expire <= now && ttl == 0 {
         diagnostics.push(

@@ -14,6 +14,7 @@ mod expect;
 mod lifetime;
 mod misplaced;
 pub mod model;
+mod number;
 mod parse;
 mod policy;
 pub mod preset;

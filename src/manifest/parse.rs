@@ -12,9 +12,11 @@ use super::repair::{form_help, repair};
 use super::schema::{self, API_VERSION, KINDS};
 use super::traps;
 use super::violation::violations;
+use super::wording::not_of_form;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::resource::{AccountPath, Address, Kind, is_valid_name};
+use crate::source::pointer::tokens;
 use crate::source::{SourceMap, Spanned, Target, Value, locate};
 
 /// One document of a manifest file.
@@ -183,26 +185,48 @@ fn said_not_to_be(value: &Spanned, field: &str, what: &str) -> String {
 /// Decodes what the schema found sound. What is left to go wrong are forms that a schema cannot
 /// say, such as a thirteenth month.
 fn typed<T: DeserializeOwned>(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<T> {
-    match serde_path_to_error::deserialize(value.to_yaml()) {
-        Ok(manifest) => Some(manifest),
-        Err(error) => {
-            let pointer = pointer_of(error.path());
-            let span = locate(value, &pointer, Target::Value);
-            let scalar =
-                crate::source::pointer::find(value, &pointer).and_then(|found| found.as_scalar());
-            let finding =
-                Diagnostic::error(Code::InvalidValue, error.into_inner().to_string()).at(span, "");
-            let finding = match scalar.and_then(|scalar| repair(&pointer, &scalar.text)) {
-                Some(text) => finding.help(format!("did you mean `{text}`?")).suggest(span, text),
-                None => match form_help(&pointer) {
-                    Some(help) => finding.help(help),
-                    None => finding,
-                },
-            };
-            diagnostics.push(finding.pointer(pointer));
-            None
+    let mut yaml = value.to_yaml();
+    let mut told: Vec<String> = Vec::new();
+    loop {
+        let error = match serde_path_to_error::deserialize(yaml.clone()) {
+            Ok(manifest) => return told.is_empty().then_some(manifest),
+            Err(error) => error,
+        };
+        let pointer = pointer_of(error.path());
+        if told.contains(&pointer) || told.len() >= MOST_UNREAD {
+            return None;
         }
+        diagnostics.push(unread(value, &pointer));
+        // Decoding stops at the first mistake; with a second that every form takes in its place it finds the next.
+        let found =
+            tokens(&pointer).try_fold(&mut yaml, |node, token| match token.parse::<usize>() {
+                Ok(index) if node.is_sequence() => node.get_mut(index),
+                _ => node.get_mut(&*token),
+            });
+        if let Some(found) = found {
+            *found = serde_yaml::Value::from(1);
+        }
+        told.push(pointer);
     }
+}
+
+/// The most values of one manifest that are told to be unreadable; each takes another pass over it.
+const MOST_UNREAD: usize = 20;
+
+/// The finding about a value that has the form of its field and still means nothing. What the decoder says of it is in the
+/// words of this program's types, which nobody has to know.
+fn unread(value: &Spanned, pointer: &str) -> Diagnostic {
+    let found = crate::source::pointer::find(value, pointer);
+    let text = found.and_then(Spanned::as_scalar).map_or("", |scalar| scalar.text.as_str());
+    let span = locate(value, pointer, Target::Value);
+    let message = not_of_form(pointer, found);
+    let finding = Diagnostic::error(Code::InvalidValue, message).at(span, "");
+    let finding = match (repair(pointer, text), form_help(pointer)) {
+        (Some(text), _) => finding.help(format!("did you mean `{text}`?")).suggest(span, text),
+        (None, Some(help)) => finding.help(help),
+        (None, None) => finding,
+    };
+    finding.pointer(pointer)
 }
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {

@@ -3,6 +3,8 @@
 //! A schema can say that a text does not match; only somebody who knows the field can say that the account lacks its
 //! first letter's case, or the date its hour.
 
+use super::model::Expire;
+use super::number;
 use crate::resource::is_valid_name;
 
 /// What the field at `path` wants to hold, where examples of the schema say too little.
@@ -51,8 +53,11 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
              origin"
         }
         ("origins", _) => "write `flespi`, or scheme and host, such as `https://*.example.com`",
-        ("spec", "expire") => "write a date, a time and a zone, such as `2027-01-31T00:00:00Z`",
-        ("spec", "ttl") => {
+        (_, "expire") => {
+            "write a date, a time and a zone, such as `2027-01-31T00:00:00Z`; a token that shall end \
+             only when it is not used has `ttl` alone"
+        }
+        (_, "ttl") | ("rotation", "every" | "overlap") | ("ttl-at-most", "max") => {
             "write seconds, or whole weeks, days, hours, minutes and seconds in this order: `3600`, `12h`, `1d 12h`"
         }
         ("deliver", _) | (_, "deliver") => {
@@ -72,8 +77,8 @@ pub(super) fn repair(path: &str, text: &str) -> Option<String> {
         ("metadata", "name") => name(text),
         (_, "account") => account(text),
         ("spec", "limit") | ("limit", "name") => name(text.strip_prefix("limit/").unwrap_or(text)),
-        ("spec", "expire") => expire(text),
-        ("spec", "ttl") => ttl(text),
+        (_, "expire") => expire(text),
+        (_, "ttl") | ("rotation", "every" | "overlap") | ("ttl-at-most", "max") => ttl(text),
         (_, "uri") => uri(text),
         (_, "env") => variable(text),
         ("origins", _) => origin(text),
@@ -101,16 +106,19 @@ fn account(text: &str) -> Option<String> {
     Some(names?.join("/"))
 }
 
-/// Midnight for a date, UTC for a time without a zone.
+/// Midnight for a date, UTC for a time without a zone, seconds in plain digits.
 fn expire(text: &str) -> Option<String> {
+    if let Some(seconds) = number::read(text).filter(|seconds| *seconds >= 0) {
+        return Some(seconds.to_string());
+    }
     let candidates = [format!("{text}Z"), format!("{text}T00:00:00Z")];
-    candidates.into_iter().find(|candidate| candidate.parse::<jiff::Timestamp>().is_ok())
+    candidates.into_iter().find(|candidate| Expire::parse(candidate).is_ok())
 }
 
 fn ttl(text: &str) -> Option<String> {
     let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(format!("{text}s"));
+    if let Some(seconds) = number::read(text).filter(|seconds| *seconds >= 0) {
+        return Some(format!("{seconds}s"));
     }
     let lower = text.to_ascii_lowercase();
     let is_duration = lower.starts_with(|c: char| c.is_ascii_digit())

@@ -10,9 +10,12 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use super::misplaced;
+use super::number;
 use super::repair::{form_help, repair};
 use super::schema::KindSchema;
-use super::wording::{Form, is_nothing, listed, place, retyped, said_of, wanted, words};
+use super::wording::{
+    Form, is_nothing, listed, not_of_form, place, retyped, said_of, wanted, words,
+};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, quote};
 use crate::resource::MARK_PREFIX;
@@ -23,7 +26,7 @@ const MOST_FIELDS_NAMED: usize = 16;
 
 /// Everything that the schema has against `document`.
 pub(super) fn violations(schema: &KindSchema, document: &Spanned) -> Vec<Diagnostic> {
-    let json = document.to_json();
+    let json = as_typed(document);
     let mut reporter = Reporter {
         schema: &schema.document,
         document,
@@ -39,6 +42,26 @@ pub(super) fn violations(schema: &KindSchema, document: &Spanned) -> Vec<Diagnos
         }
     }
     reporter.finish()
+}
+
+fn is_fraction(value: &Spanned) -> bool {
+    value.as_scalar().is_some_and(|scalar| matches!(scalar.meaning, Meaning::Float(_)))
+}
+
+/// The document with numbers as they were typed: to JSON Schema `10.0` is an integer, to YAML and to us it is none.
+fn as_typed(document: &Spanned) -> Value {
+    match &document.value {
+        source::Value::Sequence(items) => items.iter().map(as_typed).collect(),
+        source::Value::Mapping(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.text.clone(), as_typed(&entry.value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        source::Value::Scalar(scalar) => match scalar.meaning {
+            Meaning::Float(number) if number.fract() == 0.0 => Value::from(0.5),
+            _ => document.to_json(),
+        },
+    }
 }
 
 /// The most findings about one manifest.
@@ -211,6 +234,14 @@ impl<'a> Reporter<'a> {
         if found.is_some_and(Spanned::is_unreadable) {
             return None;
         }
+        let bounds = matches!(
+            error.kind(),
+            ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. }
+        );
+        if bounds && found.is_some_and(is_fraction) {
+            // Told as the wrong type; the number stands for another one.
+            return None;
+        }
         let place = place(path);
         let said = said_of(path, found);
         let finding =
@@ -252,12 +283,17 @@ impl<'a> Reporter<'a> {
             "/metadata/account" | "/spec/limit/account" => {
                 (Code::InvalidName, format!("{said} is not an account path"))
             }
-            _ => (
-                Code::InvalidValue,
-                format!("{said} does not have the form that {} takes", place(path)),
-            ),
+            _ => (Code::InvalidValue, not_of_form(path, pointer::find(self.document, path))),
         };
         let mut finding = self.finding(code, path, Target::Value, message);
+        let scalar = pointer::find(self.document, path).and_then(Spanned::as_scalar);
+        if let Some((help, number)) = scalar
+            .filter(|_| self.takes_integer(error))
+            .and_then(|scalar| number::meant(&scalar.text, scalar.plain))
+        {
+            let span = locate(self.document, path, Target::Value);
+            return finding.help(help).suggest(span, number);
+        }
         let help = form_help(path).map(str::to_owned);
         if let Some(help) = help.or_else(|| self.examples(error)) {
             finding = finding.help(help);
@@ -441,6 +477,15 @@ impl<'a> Reporter<'a> {
     fn schema_of(&self, error: &ValidationError<'_>) -> Option<&'a Value> {
         let (holder, _) = error.schema_path().as_str().rsplit_once('/')?;
         self.schema.pointer(holder)
+    }
+
+    /// Whether the text whose pattern was broken could be an integer just as well.
+    fn takes_integer(&self, error: &ValidationError<'_>) -> bool {
+        let holder = error.schema_path().as_str().rsplit_once("/anyOf/").map(|(holder, _)| holder);
+        let schema = holder.and_then(|holder| self.schema.pointer(holder));
+        schema.is_some_and(|schema| {
+            self.branches(schema).iter().any(|(_, form)| matches!(form, Form::Integer))
+        })
     }
 
     /// The fields of the mapping whose `additionalProperties` was broken.

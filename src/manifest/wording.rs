@@ -1,5 +1,7 @@
 //! Words for values and for what may stand in their place.
 
+use super::model::Expire;
+use super::number;
 use crate::diagnostic::quote;
 use crate::source::value::Scalar;
 use crate::source::{Meaning, Spanned};
@@ -74,17 +76,11 @@ pub(super) fn retyped(
 ) -> Option<(String, String)> {
     let takes = |fits: fn(&Form<'_>) -> bool| forms.iter().any(|(_, form)| fits(form));
     let text = scalar.text.as_str();
-    if takes(|form| matches!(form, Form::Integer)) && scalar.meaning == Meaning::Text {
-        if text.parse::<i64>().is_ok() {
-            return Some(("take the quotes away".to_owned(), text.to_owned()));
-        }
-        let digits = text.replace('_', "");
-        if digits.parse::<i64>().is_ok() {
-            return Some((format!("write `{digits}`, without `_`"), digits));
-        }
-        if matches!(text, "unlimited" | "infinite" | "max") {
-            return Some(("unlimited is written `-1`".to_owned(), "-1".to_owned()));
-        }
+    if takes(|form| matches!(form, Form::Integer))
+        && matches!(scalar.meaning, Meaning::Text | Meaning::Float(_))
+        && let Some(meant) = number::meant(text, scalar.plain)
+    {
+        return Some(meant);
     }
     if takes(|form| matches!(form, Form::Boolean)) && scalar.meaning == Meaning::Text {
         let truth = match text.to_ascii_lowercase().as_str() {
@@ -149,6 +145,23 @@ pub(super) fn said_of(path: &str, found: Option<&Spanned>) -> String {
         Some(value) => in_words(value),
         None => String::new(),
     }
+}
+
+/// What is wrong with a text that does not have the form of its field.
+pub(super) fn not_of_form(path: &str, found: Option<&Spanned>) -> String {
+    let said = said_of(path, found);
+    let text = found.and_then(Spanned::as_scalar).map_or("", |scalar| scalar.text.as_str());
+    match Expire::parse(text) {
+        Err(why) if path.ends_with("/expire") => format!("{said} {why}"),
+        _ if is_duration(path) => format!("{said} is not a duration"),
+        _ => format!("{said} does not have the form that {} takes", place(path)),
+    }
+}
+
+/// Whether the field holds a duration.
+fn is_duration(path: &str) -> bool {
+    let fields = ["/ttl", "/every", "/overlap", "/ttl-at-most/max"];
+    fields.iter().any(|field| path.ends_with(field))
 }
 
 /// A value as the subject of a sentence: quoted as it was typed.

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::limit::LimitSpec;
 use super::parts::{Lifecycle, free_names, spec_of_any_kind};
 use super::subaccount::LimitRef;
-use super::token::{Access, Expire, IpMask, Origins, Ttl};
+use super::time::{Expire, Ttl};
+use super::token::{Access, IpMask, Origins};
 
 /// Fields for the `spec` of every object of a kind. A field that a manifest has itself is left as it is, except that
 /// `metadata` and `lifecycle` are filled up key by key. `ttl` and `expire` count as one field, since a token lives as long

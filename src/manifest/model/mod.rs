@@ -13,6 +13,7 @@ mod sink;
 mod stack;
 mod subaccount;
 mod template;
+mod time;
 mod token;
 
 pub use composition::{Defaults, Overlay, Patch};
@@ -30,9 +31,10 @@ pub use template::{
     ListItem, Parameter, ParameterType, ParameterValue, Rows, RowsFile, TemplateManifest,
     TemplateSpec,
 };
+pub use time::{Expire, LAST_SECOND, NotATime, Ttl};
 pub use token::{
-    Access, AclAccess, AclEntry, AclIds, Action, Expire, Method, NamedAccess, NamedIds, Origin,
-    Origins, Submodule, TokenManifest, TokenSpec, Ttl,
+    Access, AclAccess, AclEntry, AclIds, Action, Method, NamedAccess, NamedIds, Origin, Origins,
+    Submodule, TokenManifest, TokenSpec,
 };
 
 /// Any document that can stand in a manifest file; `kind` tells which.

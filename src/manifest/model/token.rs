@@ -1,17 +1,16 @@
 //! `kind: Token`.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::expect::Expect;
 use super::parts::{ApiVersion, Lifecycle, ObjectMeta, free_names};
 use super::preset::PresetAccess;
 use super::sink::SecretSink;
+use super::time::{Expire, Ttl};
 use crate::resource::{Renew, Retire};
 
 /// An access key.
@@ -256,95 +255,4 @@ pub enum Origin {
 pub enum OriginPreset {
     /// The platform's own sites.
     Flespi,
-}
-
-/// A lifetime in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ttl(pub i64);
-
-/// A point of time in unix seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expire(pub i64);
-
-/// A number, or a text that stands for one.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NumberOrText {
-    Number(i64),
-    Text(String),
-}
-
-impl Ttl {
-    /// Reads `30d`, `12h`, `1d 12h` as seconds; a day has 24 hours.
-    pub fn parse(text: &str) -> Option<i64> {
-        let span: jiff::Span = text.parse().ok()?;
-        let duration: SignedDuration =
-            span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
-        Some(duration.as_secs())
-    }
-}
-
-impl<'de> Deserialize<'de> for Ttl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match NumberOrText::deserialize(deserializer)? {
-            NumberOrText::Number(seconds) => Ok(Self(seconds)),
-            NumberOrText::Text(text) => Self::parse(&text)
-                .map(Self)
-                .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a duration"))),
-        }
-    }
-}
-
-impl JsonSchema for Ttl {
-    fn schema_name() -> Cow<'static, str> {
-        "Ttl".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "Seconds, or a duration of weeks, days, hours, minutes and seconds.",
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^([0-9]+ ?(w|d|h|m|s) ?)+$"}
-            ],
-            "examples": [3600, "12h", "30d"]
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Expire {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match NumberOrText::deserialize(deserializer)? {
-            NumberOrText::Number(seconds) => Ok(Self(seconds)),
-            NumberOrText::Text(text) => text
-                .parse::<Timestamp>()
-                .map(|timestamp| Self(timestamp.as_second()))
-                .map_err(|_| de::Error::custom(format_args!("`{text}` is not a point of time"))),
-        }
-    }
-}
-
-impl JsonSchema for Expire {
-    fn schema_name() -> Cow<'static, str> {
-        "Expire".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "RFC 3339 with a time zone, or unix seconds.",
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*$"}
-            ],
-            "examples": ["2027-01-31T00:00:00Z", 1798675200]
-        })
-    }
 }
