@@ -31,6 +31,16 @@ pub(super) fn diagnostic(
         kind => words(kind),
     };
     let diagnostic = Diagnostic::error(Code::YamlSyntax, message).at(span, "");
+    let diagnostic = match error.kind() {
+        ErrorKind::BomInsideDocument => {
+            // What begins like a manifest lacks the line between two of them.
+            let rest = text.get(span.end as usize..).unwrap_or_default();
+            let before = text.get(..at).unwrap_or_default();
+            let is_glued = rest.starts_with("apiVersion") && !before.trim_end().ends_with("---");
+            diagnostic.suggest(span, if is_glued { "---\n" } else { "" })
+        }
+        _ => diagnostic,
+    };
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
 }
 
@@ -180,9 +190,10 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             ("this version of YAML is not supported", "leave the directive out")
         }
         ErrorKind::MissingAnchorOrAliasName => ("a name is missing here", QUOTE_HELP),
-        ErrorKind::BomInsideDocument => {
-            ("a byte order mark stands inside of a document", "remove it")
-        }
+        ErrorKind::BomInsideDocument => (
+            "a byte order mark stands inside of a document",
+            "between documents it stands before the `---`",
+        ),
         other => return (format!("not valid YAML: {other}"), ""),
     };
     (message.to_owned(), help)

@@ -228,6 +228,28 @@ fn a_byte_order_mark_and_windows_line_breaks_shift_nothing() {
 }
 
 #[test]
+fn a_byte_order_mark_may_stand_between_documents() {
+    for text in [
+        "\u{feff}---\na: 1\n\u{feff}---\nb: 2\n",
+        "a: 1\r\n\u{feff}---\r\nb: 2\r\n",
+        "\u{feff}\u{feff}a: 1\n---\nb: 2",
+        "a: 1\n\u{feff}# b\n\n---\nb: 2\n\u{feff}",
+        "a: 1\n...\n\u{feff}b: 2\n",
+        "a: 1\n...\n\u{feff}\n\u{feff}%YAML 1.2\n---\nb: 2\n",
+    ] {
+        assert_eq!(complaints(text), "", "{text:?}");
+        assert_eq!(json(text), "{\"a\":1}\n{\"b\":2}\n", "{text:?}");
+    }
+    assert_eq!(
+        complaints("a: 1\n\u{feff}---\nb: 1\nb: 2\n"),
+        "4:1 duplicate-key [b] the key `b` is here twice\n"
+    );
+    for text in ["a: 1\n\u{feff}b: 2\n", "---\n\u{feff}a: 1\n", "a:\n  \u{feff}b: 2\n"] {
+        assert!(complaints(text).contains("byte order mark"), "{text:?}");
+    }
+}
+
+#[test]
 fn spans_cover_what_was_written_and_no_more() {
     let text = "list:\n  - a\n  - b   # x\n\nflow: {a: [1, 2]}\ntext: |\n  one\n\n\nlast: 'q'\n";
     let (values, said, map) = load_text(text);
