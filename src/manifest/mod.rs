@@ -31,7 +31,7 @@ mod wording;
 
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, name_strange_characters};
 use crate::resource::Desired;
 use crate::source::{Limits, Origin, SourceMap, decode, yaml};
 use discover::Found;
@@ -149,6 +149,7 @@ fn finish(mut load: Load, found: Vec<Found>, paths: &[PathBuf], options: &Option
     if options.expanded {
         load.expanded = show::expanded(&documents, &load.sources);
     }
+    name_strange_characters(&load.sources, &mut load.diagnostics);
     load.diagnostics.close();
     load.diagnostics.dedup();
     load.diagnostics.sort(&load.sources);

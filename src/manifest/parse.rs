@@ -94,7 +94,10 @@ fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest>
         return None;
     }
     let version_fits = check_version(value, diagnostics);
-    let kind = check_kind(value, diagnostics)?;
+    check_kind(value, diagnostics);
+    // A slip in its name hides nothing of what is wrong with the rest.
+    let kind = kind_of(value)?;
+    let kind_fits = value.get("kind").and_then(Spanned::as_str) == Some(kind);
     let schema = schema::of_kind(kind)?;
     let mut broken = violations(schema, value);
     // The two words that were looked at already have better messages.
@@ -109,7 +112,7 @@ fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest>
     traps::free_texts(value, diagnostics);
     let is_sound = broken.is_empty();
     broken.into_iter().for_each(|finding| diagnostics.push(finding));
-    if !is_sound || !version_fits {
+    if !is_sound || !version_fits || !kind_fits {
         return None;
     }
     match kind {
@@ -147,7 +150,16 @@ fn check_version(value: &Spanned, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
-fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<&'static str> {
+/// The kind that a document has, or has by the look of it.
+fn kind_of(value: &Spanned) -> Option<&'static str> {
+    let word = value.get("kind").and_then(Spanned::as_str)?;
+    let known = |fits: &dyn Fn(&str) -> bool| KINDS.into_iter().find(|known| fits(known));
+    known(&|known| known == word)
+        .or_else(|| known(&|known| known.eq_ignore_ascii_case(word)))
+        .or_else(|| nearest(word, KINDS).and_then(|near| known(&|known| known == near)))
+}
+
+fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) {
     let Some(kind) = value.get("kind") else {
         diagnostics.push(
             Diagnostic::error(Code::MissingField, "`kind` is missing")
@@ -155,22 +167,19 @@ fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<&'static
                 .help(format!("write `kind:` with one of {}", KINDS.join(", ")))
                 .pointer(""),
         );
-        return None;
+        return;
     };
-    let word = kind.as_str().unwrap_or_default();
-    if let Some(known) = KINDS.into_iter().find(|known| *known == word) {
-        return Some(known);
+    let guess = kind_of(value);
+    if guess.is_some() && guess == kind.as_str() {
+        return;
     }
     let finding = Diagnostic::error(Code::UnknownKind, said_not_to_be(kind, "kind", "a kind"))
         .at(kind.span, "")
         .pointer("/kind");
-    let all = format!("the kinds are {}", KINDS.join(", "));
-    let by_case = KINDS.into_iter().find(|known| known.eq_ignore_ascii_case(word));
-    diagnostics.push(match by_case.or_else(|| nearest(word, KINDS)) {
+    diagnostics.push(match guess {
         Some(known) => finding.help(format!("did you mean `{known}`?")).suggest(kind.span, known),
-        None => finding.help(all),
+        None => finding.help(format!("the kinds are {}", KINDS.join(", "))),
     });
-    None
 }
 
 /// "`Realm` is not a kind", or that there is nothing at all.
@@ -244,7 +253,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 
 /// The address of a document, however broken the rest of it is.
 pub(super) fn address_of(value: &Spanned) -> Option<Address> {
-    let kind = match value.get("kind")?.as_str()? {
+    let kind = match kind_of(value)? {
         "Limit" => Kind::Limit,
         "Subaccount" => Kind::Subaccount,
         "Token" => Kind::Token,

@@ -19,6 +19,7 @@ use super::wording::{
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, quote};
 use crate::resource::MARK_PREFIX;
+use crate::source::strange::{self, as_it_seems};
 use crate::source::{self, Meaning, Spanned, Target, locate, pointer};
 
 /// A list of fields that is longer than this helps nobody.
@@ -313,6 +314,9 @@ impl<'a> Reporter<'a> {
         let wanted = wanted(forms);
         let place = place(path);
         if found.as_scalar().is_some_and(is_nothing) {
+            if self.goes_on_in_disguise(path) {
+                return None;
+            }
             // There is no character to point at behind the colon.
             let message = format!("{place} has no value");
             return Some(self.finding(Code::WrongType, path, Target::Key, message).help(format!(
@@ -343,6 +347,16 @@ impl<'a> Reporter<'a> {
                 None => finding,
             },
         })
+    }
+
+    /// Whether the value of the field at `path` follows with blanks for indentation that are no spaces, which makes its first
+    /// line the next key; that is told there.
+    fn goes_on_in_disguise(&self, path: &str) -> bool {
+        let Some((parent, _)) = path.rsplit_once('/') else { return false };
+        let entries = pointer::find(self.document, parent).map_or(&[][..], Spanned::as_mapping);
+        let key = locate(self.document, path, Target::Key);
+        let next = entries.iter().skip_while(|entry| entry.key.span != key).nth(1);
+        next.is_some_and(|entry| entry.key.text.starts_with(strange::is_invisible))
     }
 
     /// A text where one of a few words is wanted.
@@ -383,6 +397,17 @@ impl<'a> Reporter<'a> {
         let finding = self.finding(Code::UnknownField, &at, Target::Key, message);
         if let Some(help) = misplaced::field(path, name) {
             return finding.help(help);
+        }
+        if name.starts_with(strange::is_invisible) {
+            return finding;
+        }
+        // What only looks like a known field is meant to be that field.
+        let seems = as_it_seems(name);
+        if seems != name
+            && let Some(word) = known.iter().find(|word| **word == seems)
+        {
+            self.renamed.push((path.to_owned(), (*word).to_owned()));
+            return finding.suggest(locate(self.document, &at, Target::Key), *word);
         }
         if let Some(section) = self.section_with(path, name) {
             return finding.help(format!("it belongs {section}"));
