@@ -21,7 +21,7 @@ const FINDINGS_OF_A_VALUE: usize = 4;
 
 /// Loads an input in every way there is. A panic is the caller's to notice.
 pub fn feed(input: &[u8], everything: bool) -> Result<Cost, String> {
-    let options = Options { now: 1_767_225_600, overlay: None, expanded: everything };
+    let options = Options { now: 1_767_225_600, overlay: None, expanded: everything, deny: &[] };
     let load = load_bytes([("fuzz.yaml".to_owned(), input.to_vec())], &options);
     let findings = load.diagnostics.len();
     let short = render::short(&load.sources, load.diagnostics.as_slice());

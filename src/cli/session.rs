@@ -52,7 +52,12 @@ pub(super) fn load(
 
 /// How manifests are loaded for a run.
 pub(super) fn options(common: &Common) -> manifest::Options<'_> {
-    manifest::Options { now: unix_now(), overlay: common.overlay.as_deref(), expanded: false }
+    manifest::Options {
+        now: unix_now(),
+        overlay: common.overlay.as_deref(),
+        expanded: false,
+        deny: &common.deny,
+    }
 }
 
 /// What is wrong goes to the standard error, since the result of the command is something else.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::diagnostic::Deny;
 use crate::report::{MARKDOWN_DEFAULT, MARKDOWN_LEAST};
 
 /// Options that every command has.
@@ -56,6 +57,11 @@ pub(super) struct Common {
     /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,
+
+    /// Take warnings about manifests for errors (exit code 3): all `warnings`, or those of a code; can be
+    /// repeated.
+    #[arg(long, global = true, value_name = "warnings|CODE")]
+    pub(super) deny: Vec<Deny>,
 
     /// Form of the result on the standard output; `short` and `sarif` are for `validate`.
     #[arg(long, global = true, value_enum, default_value = "text")]

@@ -150,10 +150,9 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 /// How the thread that watches files loads them.
 fn loader(args: &Args, common: &Common) -> Loader {
     let (paths, exclude) = (args.paths.clone(), args.exclude.clone());
-    let overlay = common.overlay.clone();
+    let common = common.clone();
     Box::new(move || {
-        let now = session::unix_now();
-        let options = manifest::Options { now, overlay: overlay.as_deref(), expanded: false };
+        let options = session::options(&common);
         let mut load = manifest::load_with(&paths, &options);
         load.desired.exclude(exclude.iter().cloned());
         load

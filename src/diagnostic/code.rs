@@ -92,6 +92,9 @@ codes! {
     AclUnknown, "acl-unknown", Meaning, "An access list names a module, item type or submodule that is not known.";
     AclIdle, "acl-idle", Meaning, "An entry of an access list allows nothing.";
     AclMqttTopic, "acl-mqtt-topic", Meaning, "An access list names an MQTT topic that tokens may not use.";
+    IdentAsId, "ident-as-id", Meaning, "An id in a list of ids has the form of an IMEI.";
+    IpMask, "ip-mask", Meaning, "A mask of addresses fits no address, or is of a form that is not documented.";
+    OriginMask, "origin-mask", Meaning, "A web origin has a form that no browser sends.";
     ExpectationFailed, "expectation-failed", Meaning, "A token may not do what its manifest expects, or may do what it must not.";
     LimitOvercommitted, "limit-overcommitted", Meaning, "The subaccounts of an account may use more together than it has.";
     LimitAboveParent, "limit-above-parent", Meaning, "A limit allows more than the account above has.";

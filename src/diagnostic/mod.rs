@@ -5,6 +5,7 @@
 //! in [`render`], knows nothing of what was checked.
 
 mod code;
+mod deny;
 mod explain;
 mod page;
 pub mod render;
@@ -16,6 +17,7 @@ use std::collections::HashSet;
 use crate::source::{SourceMap, Span, hidden, strange};
 
 pub use code::{Code, Stage, UnknownCode};
+pub use deny::Deny;
 pub use explain::name_strange_characters;
 
 /// How much a finding matters.
@@ -197,6 +199,18 @@ impl Diagnostics {
     #[must_use]
     pub fn are_many(&self) -> bool {
         self.items.len() > MANY_FINDINGS
+    }
+
+    /// Takes warnings for errors, as `denied` says.
+    pub fn deny(&mut self, denied: &[Deny]) {
+        for item in &mut self.items {
+            let deny = denied.iter().find(|deny| deny.takes(item.code));
+            if let (Severity::Warning, Some(deny)) = (item.severity, deny) {
+                item.severity = Severity::Error;
+                item.help.push(format!("`--deny {deny}` makes this warning an error"));
+            }
+        }
+        self.dropped_error |= self.dropped > 0 && !denied.is_empty();
     }
 
     /// Says how many findings there was no room for.

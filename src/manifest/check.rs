@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::acl;
 use super::lifetime;
+use super::mask;
 use super::model::{
     Access, LAST_SECOND, LimitRef, StackManifest, SubaccountManifest, TokenManifest,
 };
@@ -419,6 +420,7 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
         );
     }
     lifetime::check(document, manifest, now, diagnostics);
+    mask::check(document, manifest, diagnostics);
     match &spec.access {
         Access::Named(_) => {}
         Access::Acl(list) => {
@@ -426,6 +428,9 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
                 acl::entry(document, &format!("/spec/access/acl/{index}"), entry, diagnostics);
             }
         }
-        Access::Preset(access) => preset::check(document, access, expire != 0, diagnostics),
+        Access::Preset(access) => {
+            preset::check(document, access, expire != 0, diagnostics);
+            acl::idents(document, "/spec/access/devices", diagnostics);
+        }
     }
 }

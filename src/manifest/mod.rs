@@ -12,6 +12,7 @@ mod declare;
 pub(crate) mod discover;
 mod expect;
 mod lifetime;
+mod mask;
 mod misplaced;
 pub mod model;
 mod number;
@@ -31,7 +32,7 @@ mod wording;
 
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Diagnostics, name_strange_characters};
+use crate::diagnostic::{Deny, Diagnostics, name_strange_characters};
 use crate::resource::Desired;
 use crate::source::{Limits, Origin, SourceMap, decode, yaml};
 use discover::Found;
@@ -65,6 +66,8 @@ pub struct Options<'a> {
     pub overlay: Option<&'a str>,
     /// Whether [`Load::expanded`] is wanted.
     pub expanded: bool,
+    /// Warnings that count as errors.
+    pub deny: &'a [Deny],
 }
 
 /// Reads and checks all manifests under `paths`, without any overlay. `now` is in unix seconds.
@@ -150,6 +153,7 @@ fn finish(mut load: Load, found: Vec<Found>, paths: &[PathBuf], options: &Option
         load.expanded = show::expanded(&documents, &load.sources);
     }
     name_strange_characters(&load.sources, &mut load.diagnostics);
+    load.diagnostics.deny(options.deny);
     load.diagnostics.close();
     load.diagnostics.dedup();
     load.diagnostics.sort(&load.sources);

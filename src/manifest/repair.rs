@@ -33,6 +33,10 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
             "write `methods: [GET]`; those of the entry do not hold for its submodules"
         }
         ("submodules", _) => "write `{name: messages, methods: [GET]}` for each submodule",
+        ("ids" | "devices", _) => {
+            "an id is the number of the item on the platform, such as `12345`; the IMEI of a device is \
+             its `ident`"
+        }
         (_, "ids") => "numbers are written as a list, such as `[12345, 12346]`",
         (_, "acl") => "below `access` only a list called `acl` can stand",
         ("acl", _) => "an entry is written `{uri: gw/devices, methods: [GET]}`",
@@ -82,6 +86,7 @@ pub(super) fn repair(path: &str, text: &str) -> Option<String> {
         (_, "uri") => uri(text),
         (_, "env") => variable(text),
         ("origins", _) => origin(text),
+        ("ips", _) => mask(text),
         _ => None,
     }?;
     (repaired != text).then_some(repaired)
@@ -139,6 +144,28 @@ fn variable(text: &str) -> Option<String> {
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     is_name.then(|| name.to_owned())
+}
+
+/// The mask of a network whose prefix ends between two of its four numbers.
+fn mask(text: &str) -> Option<String> {
+    let (network, length) = text.trim().split_once('/').unwrap_or((text.trim(), "32"));
+    let octets: Vec<&str> = network.split('.').collect();
+    let kept = match length {
+        "8" => 1,
+        "16" => 2,
+        "24" => 3,
+        "32" => 4,
+        _ => return None,
+    };
+    let is_octet =
+        |octet: &&str| octet.parse::<u8>().is_ok_and(|number| number.to_string() == **octet);
+    let is_network = octets.len() == 4
+        && octets.iter().all(is_octet)
+        && octets.iter().skip(kept).all(|octet| *octet == "0");
+    is_network.then(|| {
+        let kept = octets.iter().take(kept).copied();
+        kept.chain(std::iter::repeat("*")).take(4).collect::<Vec<_>>().join(".")
+    })
 }
 
 fn origin(text: &str) -> Option<String> {

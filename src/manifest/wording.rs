@@ -1,5 +1,6 @@
 //! Words for values and for what may stand in their place.
 
+use super::acl;
 use super::model::Expire;
 use super::number;
 use crate::diagnostic::quote;
@@ -76,6 +77,9 @@ pub(super) fn retyped(
 ) -> Option<(String, String)> {
     let takes = |fits: fn(&Form<'_>) -> bool| forms.iter().any(|(_, form)| fits(form));
     let text = scalar.text.as_str();
+    if (path.contains("/ids/") || path.contains("/devices/")) && acl::is_imei(text) {
+        return None;
+    }
     if takes(|form| matches!(form, Form::Integer))
         && matches!(scalar.meaning, Meaning::Text | Meaning::Float(_))
         && let Some(meant) = number::meant(text, scalar.plain)

@@ -15,7 +15,7 @@ fn example() -> PathBuf {
 }
 
 fn loaded(path: &Path, overlay: Option<&str>) -> Load {
-    load_with(&[path.to_owned()], &Options { now: NOW, overlay, expanded: true })
+    load_with(&[path.to_owned()], &Options { now: NOW, overlay, expanded: true, deny: &[] })
 }
 
 #[track_caller]
