@@ -56,7 +56,7 @@
 //!
 //! * **Layers import downwards only**, and a test reads the imports: `cli` → `watch` → `reconcile` →
 //!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
-//!   {`rights`, `secret`, `source`}.
+//!   {`rights`, `secret`} → `source`.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.

@@ -228,6 +228,7 @@ impl<'a> Run<'a> {
                         email: effect.email.clone(),
                         password: effect.password.clone(),
                         form: effect.form.unwrap_or(PASSWORD_FORM),
+                        least: effect.least,
                     };
                     let work = Work::Credentials(Box::new(job));
                     self.queue.push_back(Job { steps: vec![at], work });

@@ -107,6 +107,7 @@ codes! {
     PolicyTtlAtMost, "policy-ttl-at-most", Meaning, "A token lives longer unused than a rule of the Stack allows.";
     PolicyTokensNeedExpire, "policy-tokens-need-expire", Meaning, "A token has no end that comes in any case, and a rule of the Stack demands one.";
     PolicyTokensNeedIps, "policy-tokens-need-ips", Meaning, "A token can be used from any address, and a rule of the Stack demands a list.";
+    PolicyPasswordsAtLeast, "policy-passwords-at-least", Meaning, "A password is generated with fewer characters than a rule of the Stack demands.";
     PolicySubaccountsNeedLimit, "policy-subaccounts-need-limit", Meaning, "A subaccount names no limit, and a rule of the Stack demands one.";
     PolicyNoUnlimited, "policy-no-unlimited", Meaning, "A limit leaves a quota open that a rule of the Stack wants bounded.";
     PolicyNoOvercommitment, "policy-no-overcommitment", Meaning, "The subaccounts of an account may use more together than it has, and a rule of the Stack forbids that.";

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use super::{Actual, KeyState, Object};
 use crate::api::Reader;
 use crate::api::assumptions::PASSWORD_FORM;
-use crate::resource::{Address, Declared, Desired, Kind};
-use crate::secret::{PasswordForm, SecretString, Sink, Source, Spool, fingerprint};
+use crate::resource::{Address, Credentials, Declared, Desired, Kind};
+use crate::secret::{SecretString, Sink, Source, Spool, fingerprint};
 
 /// What is known of the secrets that the manifests mention, without the secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Password {
     Changed,
     /// The source could not be asked.
     Unknown(String),
+    /// The source gives something that cannot be set.
+    Unfit(String),
 }
 
 /// How the sinks of a token are filled.
@@ -100,14 +102,11 @@ pub async fn secrets(
     let mut comparisons = JoinSet::new();
     let mut readings = JoinSet::new();
     for (address, declared) in &desired.objects {
-        if let Some(credentials) = &declared.credentials
-            && let Some(source) = credentials.password.clone()
-        {
-            let form = credentials.form.unwrap_or(PASSWORD_FORM);
+        if let Some(credentials) = declared.credentials.clone().filter(|it| it.password.is_some()) {
             let known = last_fingerprint(actual, &desired.stack, declared);
             let address = address.clone();
             comparisons
-                .spawn(async move { (address, compare(&source, form, known, programs).await) });
+                .spawn(async move { (address, compare(credentials, known, programs).await) });
         }
         if !declared.deliver.is_empty() {
             let token = token_of(actual, &desired.stack, declared);
@@ -162,19 +161,30 @@ fn last_fingerprint(actual: &Actual, stack: &str, declared: &Declared) -> Option
     object.mark_of(stack)?.password.clone()
 }
 
-async fn compare(
-    source: &Source,
-    form: PasswordForm,
-    known: Option<String>,
-    programs: Programs,
-) -> Password {
+async fn compare(credentials: Credentials, known: Option<String>, programs: Programs) -> Password {
+    let Some(source) = &credentials.password else { return Password::Unchanged };
     let Some(known) = known else {
-        return Password::NeverSet;
+        // What is at hand is looked at before anything is sent. That it is not there is another matter: whoever plans need
+        // not have the secrets, and reads no file for it that a manifest chose.
+        let is_at_hand = match source {
+            Source::Env(_) => true,
+            Source::File(_) => programs == Programs::Run,
+            Source::Exec { .. } | Source::Generate { .. } => false,
+        };
+        if !is_at_hand {
+            return Password::NeverSet;
+        }
+        return match source.password(credentials.least).await {
+            Err(error) if error.is_unfit() => Password::Unfit(error.to_string()),
+            _ => Password::NeverSet,
+        };
     };
     if programs == Programs::Leave && !source.is_passive() {
         return Password::Unknown(format!("{source} is not run by a plan"));
     }
-    match source.read().await {
+    let form = credentials.form.unwrap_or(PASSWORD_FORM);
+    match source.password(credentials.least).await {
+        Err(error) if error.is_unfit() => Password::Unfit(error.to_string()),
         Err(error) => Password::Unknown(error.to_string()),
         Ok(None) => Password::Unknown(format!(
             "{source}: what was made is gone from its sink, and a lost file makes no new password"

@@ -63,15 +63,14 @@ pub(super) fn steps(
 
     let mut password = None;
     if let Some(source) = &wanted.password {
-        let state = match object {
-            None => &Password::NeverSet,
-            Some(_) => {
-                context.secrets.passwords.get(&declared.address).unwrap_or(&Password::NeverSet)
-            }
+        let state = match (object, context.secrets.passwords.get(&declared.address)) {
+            (_, Some(Password::Unfit(reason))) => return context.block(draft, reason.clone()),
+            (Some(_), Some(state)) => state,
+            (None, _) | (_, None) => &Password::NeverSet,
         };
         let before = match state {
             Password::Unchanged => None,
-            Password::Unknown(reason) => {
+            Password::Unknown(reason) | Password::Unfit(reason) => {
                 draft.notes.push(format!("{}: password not compared: {reason}", declared.address));
                 None
             }
@@ -111,6 +110,7 @@ pub(super) fn steps(
         email,
         password,
         form: wanted.form,
+        least: wanted.least,
     };
     let effect = Effect::Credentials(Box::new(effect));
     let mut step = context.step(Phase::Credentials, Action::Update, effect);

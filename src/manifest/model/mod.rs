@@ -21,7 +21,8 @@ pub use expect::{Expect, Expectation, ExpectedRequest};
 pub use limit::{LimitManifest, LimitSpec};
 pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource};
 pub use policies::{
-    Exception, Level, Names, NeverAllowed, NoUnlimited, Policies, RuleName, TtlAtMost,
+    Exception, Level, Names, NeverAllowed, NoUnlimited, PasswordsAtLeast, Policies, RuleName,
+    TtlAtMost,
 };
 pub use preset::{DeviceData, PanelLevel, PresetAccess, PresetName};
 pub use sink::{KeyForm, SecretSink};

@@ -96,11 +96,11 @@ pub struct Lifecycle {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum SecretSource {
-    /// A variable of the environment.
+    /// A variable of the environment, without a line end at its end.
     Env(EnvSource),
     /// The content of a file, without the line end at its end.
     File(FileSource),
-    /// What a program prints; no shell is involved.
+    /// What a program prints, without the line end at its end; no shell is involved.
     Exec(ExecSource),
     /// Made once by us and delivered like a key.
     Generate(GenerateSource),

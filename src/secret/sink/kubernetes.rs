@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
-use crate::secret::{ExposeSecret, SecretString, disk};
+use crate::secret::{ExposeSecret, SecretString, disk, reading};
 
 /// Where a cluster puts what a service account needs.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -159,6 +159,9 @@ impl KubernetesSink {
         let token = disk::read(&file)?.ok_or_else(|| {
             Trouble::Refused(format!("there is no token for it in {}", file.display()))
         })?;
+        let token = reading::word(token.expose_secret().as_bytes().to_vec()).map_err(|why| {
+            Trouble::Refused(format!("the token for it in {} {why}", file.display()))
+        })?;
         let ca =
             self.ca_file.clone().or_else(|| Some(of_account("ca.crt")).filter(|ca| ca.exists()));
         let namespace = self.namespace.clone().or_else(|| {
@@ -168,7 +171,7 @@ impl KubernetesSink {
         Ok(Cluster {
             client: http::client(ca.as_deref())?,
             base: http::address(&server)?,
-            token: SecretString::from(token.expose_secret().trim()),
+            token,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         })
     }
