@@ -267,7 +267,10 @@ fn access(access: &Access) -> Value {
     match access {
         Access::Named(NamedAccess::Standard) => json!({"type": 0}),
         Access::Named(NamedAccess::Master) => json!({"type": 1}),
-        Access::Acl(list) => json!({"type": 2, "acl": list.acl}),
+        Access::Acl(list) => match list.templating {
+            Some(templating) => json!({"type": 2, "acl": list.acl, "templating": templating}),
+            None => json!({"type": 2, "acl": list.acl}),
+        },
         Access::Preset(recipe) => self::access(&preset::expand(recipe)),
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: every map that can reach an output is ordered, so equal input gives equal bytes.
 
+pub mod access;
 mod account;
 mod address;
 pub mod canonical;

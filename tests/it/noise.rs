@@ -2,7 +2,7 @@
 //! with more fields, and with every default filled in.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -11,6 +11,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 
 use crate::support::{World, run};
 
@@ -82,15 +83,32 @@ fn reworded(answer: &mut Value) {
     }
 }
 
-async fn pass_on(
-    url: Arc<String>,
+/// Somebody between program and platform.
+struct Between {
+    /// The platform.
+    url: String,
     http: reqwest::Client,
+    /// What becomes of an answer.
+    answer: fn(&mut Value),
+    /// What becomes of a body on its way to the platform.
+    body: fn(&mut Value),
+    /// The bodies of all changes, as the program sent them.
+    sent: Mutex<Vec<Value>>,
+}
+
+async fn pass_on(
+    between: Arc<Between>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    let target = format!("{url}{}", head.uri);
-    let mut onward = http.request(head.method, target).body(body);
+    let mut body = body.collect().await.unwrap().to_bytes();
+    if let Ok(mut sent) = serde_json::from_slice::<Value>(&body) {
+        between.sent.lock().unwrap().push(sent.clone());
+        (between.body)(&mut sent);
+        body = Bytes::from(sent.to_string());
+    }
+    let target = format!("{}{}", between.url, head.uri);
+    let mut onward = between.http.request(head.method, target).body(body);
     for (name, value) in &head.headers {
         if name != "host" && name != "content-length" {
             onward = onward.header(name, value);
@@ -100,31 +118,127 @@ async fn pass_on(
     let status = answer.status();
     let mut value: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     if head.uri.path().starts_with("/platform/") {
-        reworded(&mut value);
+        (between.answer)(&mut value);
     }
     let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
     *response.status_mut() = status;
     Ok(response)
 }
 
-/// The address of a platform that rewords the answers of the sandbox.
-fn rewording(runtime: &tokio::runtime::Runtime, world: &World) -> String {
-    let url = Arc::new(world.sandbox().url().to_owned());
+/// A platform that answers in another way than the sandbox behind it, and its address.
+fn between(
+    runtime: &Runtime,
+    world: &World,
+    answer: fn(&mut Value),
+    body: fn(&mut Value),
+) -> (Arc<Between>, String) {
+    let (url, http) = (world.sandbox().url().to_owned(), reqwest::Client::new());
+    let between = Arc::new(Between { url, http, answer, body, sent: Mutex::default() });
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
+    let all = Arc::clone(&between);
     runtime.spawn(async move {
-        let http = reqwest::Client::new();
         while let Ok((stream, _)) = listener.accept().await {
-            let (url, http) = (Arc::clone(&url), http.clone());
-            let service =
-                service_fn(move |request| pass_on(Arc::clone(&url), http.clone(), request));
+            let one = Arc::clone(&all);
+            let service = service_fn(move |request| pass_on(Arc::clone(&one), request));
             tokio::spawn(async move {
                 let server = hyper::server::conn::http1::Builder::new();
                 let _ = server.serve_connection(TokioIo::new(stream), service).await;
             });
         }
     });
-    format!("http://{address}")
+    (between, format!("http://{address}"))
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// Every token has what no manifest can say.
+fn with_more_in_it(answer: &mut Value) {
+    let items = answer.get_mut("result").and_then(Value::as_array_mut).into_iter().flatten();
+    for access in items.filter_map(|item| item.get_mut("access")) {
+        access["readonly"] = json!(true);
+        for entry in access.get_mut("acl").and_then(Value::as_array_mut).into_iter().flatten() {
+            entry["until"] = json!(9);
+        }
+    }
+}
+
+/// The sandbox takes none of it.
+fn without(body: &mut Value) {
+    let Some(access) = body.get_mut("access").and_then(Value::as_object_mut) else { return };
+    access.remove("readonly");
+    for entry in access.get_mut("acl").and_then(Value::as_array_mut).into_iter().flatten() {
+        entry.as_object_mut().unwrap().remove("until");
+    }
+}
+
+#[test]
+fn what_no_manifest_can_say_of_an_access_is_no_drift_and_goes_along_with_edits() {
+    let world = World::new();
+    let token = |methods: &str| {
+        let entry = format!("{{uri: gw/devices, methods: {methods}}}");
+        let spec = format!("{{ttl: 1h, access: {{acl: [{entry}]}}}}");
+        let head = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: app}\n";
+        world.write("token.yaml", &format!("{head}spec: {spec}\n"));
+    };
+    let runtime = runtime();
+    let (between, platform) = between(&runtime, &world, with_more_in_it, without);
+    let through = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.env("FLESPI_PLATFORM", &platform);
+        run(command).expect(0)
+    };
+    token("[GET]");
+    through(&["apply", "token.yaml", "--yes"]);
+    assert_eq!(through(&["plan", "token.yaml", "--format", "json"]).json()["steps"], json!([]));
+
+    token("[GET, PUT]");
+    let plan = through(&["plan", "token.yaml"]).stdout;
+    assert!(plan.contains("keeps access: readonly true"), "{plan}");
+    assert!(plan.contains("the manifest was edited"), "{plan}");
+    between.sent.lock().unwrap().clear();
+    through(&["apply", "token.yaml", "--yes"]);
+    let sent = between.sent.lock().unwrap().clone();
+    let access = sent.iter().find_map(|body| body.get("access")).unwrap();
+    assert_eq!(access["readonly"], json!(true), "{sent:?}");
+    assert_eq!(access["acl"][0]["until"], json!(9), "{sent:?}");
+    assert_eq!(access["acl"][0]["methods"], json!(["GET", "PUT"]), "{sent:?}");
+
+    let export = through(&["export"]).stdout;
+    assert!(export.contains("# access: readonly is `true`, which no manifest can say"), "{export}");
+    assert!(export.contains("methods: [GET, PUT]"), "{export}");
+}
+
+#[test]
+fn bounds_in_a_form_that_nobody_knows_are_exported_as_a_comment_and_differ_from_any_other() {
+    fn odd(answer: &mut Value) {
+        let items = answer.get_mut("result").and_then(Value::as_array_mut).into_iter().flatten();
+        for item in items.filter(|item| item["info"] == "app") {
+            item["ips"] = json!({"only": "10.1.1.1"});
+            item["origins"] = json!(7);
+        }
+    }
+    let world = World::new();
+    let token = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: app}\nspec: {ttl: 1h, access: standard}\n";
+    world.write("token.yaml", token);
+    world.apply(&["token.yaml"]);
+    let runtime = runtime();
+    let (_, platform) = between(&runtime, &world, odd, |_| ());
+    let through = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.env("FLESPI_PLATFORM", &platform);
+        run(command).expect(0)
+    };
+    let export = through(&["export"]).stdout;
+    assert!(export.contains("# ips: is `{\"only\":\"10.1.1.1\"}`"), "{export}");
+    assert!(export.contains("# origins: is `7`"), "{export}");
+    assert_eq!(through(&["plan", "token.yaml", "--format", "json"]).json()["steps"], json!([]));
+    // An empty list means any address, which this is not known to be.
+    world.write("token.yaml", &token.replace("ttl: 1h", "ttl: 1h, ips: []"));
+    let plan = through(&["plan", "token.yaml", "--format", "json"]).json();
+    assert_eq!(plan["steps"][0]["changes"][0]["before"], json!({"only": "10.1.1.1"}), "{plan}");
 }
 
 #[test]
@@ -135,10 +249,8 @@ fn a_platform_that_reorders_adds_fields_and_fills_in_defaults_causes_no_change_i
             "spellings" => drop(world.write("spellings/all.yaml", SPELLINGS)),
             example => world.copy_example(example),
         }
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.unwrap();
-        let platform = rewording(&runtime, &world);
+        let runtime = runtime();
+        let (_, platform) = between(&runtime, &world, reworded, |_| ());
         let through = |arguments: &[&str]| {
             let mut command = world.command(arguments);
             command.env("FLESPI_PLATFORM", &platform);

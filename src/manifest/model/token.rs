@@ -129,6 +129,9 @@ pub enum NamedAccess {
 pub struct AclAccess {
     /// The allowed requests.
     pub acl: Vec<AclEntry>,
+    /// Whether the platform fills in the entries for each user, as realms use it; left out: `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templating: Option<bool>,
 }
 
 /// Some allowed requests, in the platform's own words.
