@@ -7,6 +7,7 @@
 
 mod build;
 mod expand;
+mod indent;
 mod mapping;
 mod marks;
 mod scalar;

@@ -199,7 +199,10 @@ fn what_is_no_yaml_is_pointed_at() {
         ("a:\n\tb: 1\n", "2:2 yaml-syntax [b] a tab may not be used for indentation\n"),
         ("a: b: c\n", "1:5 yaml-syntax [:] a value may not begin here\n"),
         ("a: @x\n", "1:4 yaml-syntax [@] bare text may not begin with this character\n"),
-        ("a:\n  b: 1\n c: 2\n", "3:2 yaml-syntax [c] a key was expected here\n"),
+        (
+            "a:\n  b: 1\n c: 2\n",
+            "3:2 yaml-syntax [c] this line is indented by 1 space, which fits nothing above it\n",
+        ),
         ("a: \"x\n", "2:1 yaml-syntax [] a quote above is still open here\n"),
         ("a: [}\n", "1:4 yaml-syntax [[] `}` closes what `[` opened\n"),
     ] {
