@@ -65,6 +65,7 @@ codes! {
     NumberRange, "number-range", Text, "A number is not finite or has no room in 64 bits.";
     YamlTrap, "yaml-trap", Meaning, "A value means something else to readers of older YAML.";
     InvisibleCharacter, "invisible-character", Meaning, "A text has a character that nobody sees.";
+    NotFilledIn, "not-filled-in", Meaning, "A placeholder stands where nothing fills it in.";
     Schema, "schema", Meaning, "A value breaks the schema of its kind.";
     UnknownField, "unknown-field", Meaning, "A field is not known here.";
     MissingField, "missing-field", Meaning, "A field that is needed is missing.";

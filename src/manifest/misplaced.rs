@@ -1,6 +1,6 @@
 //! Fields that are known by another name or belong elsewhere, and what to write instead.
 
-use crate::resource::MARK_PREFIX;
+use crate::resource::{MARK_PREFIX, quota};
 
 /// Names that other tools, the platform or another kind give to a field, and what to do about them.
 const OTHER_NAMES: [(&str, &str, &str); 8] = [
@@ -18,10 +18,75 @@ const OTHER_NAMES: [(&str, &str, &str); 8] = [
     ("", "status", "a manifest says what shall be; `flespi-gitops status` shows what is"),
 ];
 
-/// What to write instead of the field `name` of the mapping at `path`, where that is known.
-pub(super) fn field(path: &str, name: &str) -> Option<&'static str> {
-    let other = OTHER_NAMES.iter().find(|(place, other, _)| *place == path && *other == name);
-    other.map(|(_, _, help)| *help)
+/// A field that stands in a place where it means nothing.
+pub(super) struct Misplaced {
+    /// What to write instead.
+    pub(super) help: &'static str,
+    /// Fields that are missing only because this one was written: the pointer of the mapping, and the name.
+    pub(super) stands_for: &'static [(&'static str, &'static str)],
+}
+
+const PASSWORD: &str = "/spec/credentials/password";
+
+/// What to write instead of the field `name` of the mapping at `path` in a manifest of `kind`, where that is known.
+pub(super) fn field(kind: &str, path: &str, name: &str) -> Option<Misplaced> {
+    let found = |help, stands_for| Some(Misplaced { help, stands_for });
+    let is_quota = quota::NAMES.contains(&name);
+    match (kind, path, name) {
+        ("Subaccount", "/spec/limit", _) if is_quota => found(
+            "a Subaccount refers to a limit by name: declare `kind: Limit`, `metadata: {name: small}`, `spec: \
+             {devices_count: 10}` in the account above, and write `limit: small` here",
+            &[("/spec/limit", "account"), ("/spec/limit", "name")],
+        ),
+        ("Subaccount", "/spec", _) if is_quota => found(
+            "quotas stand in a limit: declare `kind: Limit`, `metadata: {name: small}`, `spec: {devices_count: \
+             10}` in the account above, and write `limit: small` here",
+            &[],
+        ),
+        ("Subaccount", "/spec/credentials", "generate" | "env" | "file" | "exec") => found(
+            "it belongs into `password`, such as `password: {env: ACME_PASSWORD}` or `password: {generate: \
+             {length: 32}, deliver: [{file: out/acme}]}`",
+            &[],
+        ),
+        ("Subaccount", "/spec/credentials" | "/spec/credentials/password/generate", "deliver") => {
+            found(
+                "it belongs into `password`, beside `generate`: `password: {generate: {length: 32}, \
+                 deliver: [{file: out/acme}]}`",
+                &[(PASSWORD, "deliver")],
+            )
+        }
+        ("Subaccount", "/spec", "deliver" | "generate" | "password" | "email") => {
+            found("it belongs into `credentials`", &[])
+        }
+        ("Subaccount", PASSWORD, "length") => found(
+            "it belongs into `generate`: `{generate: {length: 32}, deliver: [{file: out/acme}]}`",
+            &[],
+        ),
+        ("Token", "/spec", "generate") => {
+            found("the platform makes the key of a token; `deliver` says where it goes", &[])
+        }
+        ("Token", "/spec/rotation", "deliver") => {
+            found("it belongs into `spec`, beside `rotation`", &[])
+        }
+        _ => {
+            let mut other = OTHER_NAMES.iter();
+            let (_, _, help) = other.find(|(place, other, _)| *place == path && *other == name)?;
+            found(help, &[])
+        }
+    }
+}
+
+/// How a field that is missing is written, where the form of its value alone does not tell.
+pub(super) fn missing(path: &str, name: &str) -> Option<&'static str> {
+    Some(match (path, name) {
+        ("/spec/rotation", "overlap") => {
+            "write `overlap: 48h`: for so long the old key stays valid once the new one is delivered"
+        }
+        (PASSWORD, "deliver") => {
+            "write where the password goes, such as `deliver: [{file: out/acme}]`, beside `generate`"
+        }
+        _ => return None,
+    })
 }
 
 /// What to write instead of a key of our own mark, which is set by what the rest of the manifest says.

@@ -17,6 +17,7 @@ mod misplaced;
 pub mod model;
 mod number;
 mod parse;
+mod placeholder;
 mod policy;
 pub mod preset;
 mod repair;

@@ -8,6 +8,7 @@ use super::compose::instance::Instance;
 use super::model::{
     LimitManifest, StackManifest, SubaccountManifest, TemplateManifest, TokenManifest,
 };
+use super::placeholder;
 use super::repair::{form_help, repair};
 use super::schema::{self, API_VERSION, KINDS};
 use super::traps;
@@ -74,6 +75,10 @@ pub(super) fn document(
     let before = diagnostics.len();
     let address = address_of(&value);
     let manifest = decode(&value, diagnostics);
+    // A Template is filled in, and what its rows made may hold anything.
+    if instance.is_none() && kind_of(&value) != Some("Template") {
+        placeholder::check(&value, before, diagnostics);
+    }
     let document = Document { value, folder, manifest, address, instance };
     document.lead_home(before, sources, diagnostics);
     document

@@ -43,6 +43,13 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
         ("spec", "metadata") => "free keys are written one by one, such as `owner: ops`",
         ("", "metadata") => "write `metadata:` and, indented below it, `name:`",
         ("", "spec") => "write `spec:` and, indented below it, the fields of the object",
+        ("spec", "rotation") => "write `rotation: {every: 30d, overlap: 48h}`",
+        ("password", "generate") => {
+            "write `generate: {length: 32}`, and beside it `deliver: [{file: out/acme}]`"
+        }
+        ("policies", "ttl-at-most") => "write `ttl-at-most: {max: 90d}`",
+        ("policies", "passwords-at-least") => "write `passwords-at-least: {min: 16}`",
+        ("policies", "no-unlimited") => "write `no-unlimited: {quotas: [devices_count]}`",
         (_, "env") => "the name of a variable has letters, digits and `_`, without `$`",
         (_, "exec") => {
             "the program and each of its arguments are items of a list; no shell splits them"

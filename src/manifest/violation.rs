@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::misplaced;
 use super::number;
+use super::placeholder;
 use super::repair::{form_help, repair};
 use super::schema::KindSchema;
 use super::wording::{
@@ -330,6 +331,14 @@ impl<'a> Reporter<'a> {
         };
         let message = format!("{place} takes {wanted}, and this is {this}");
         let finding = self.finding(Code::WrongType, path, Target::Value, message);
+        let text = found.as_str().filter(|text| placeholder::is_constant(text));
+        let placeholder = text.and_then(placeholder::variable);
+        if let (true, Some(name)) = (path.ends_with("/password"), placeholder) {
+            let span = locate(self.document, path, Target::Value);
+            let source = format!("{{env: {name}}}");
+            let help = "nothing is filled in here; a password comes from the environment with";
+            return Some(finding.help(format!("{help} `{source}`")).suggest(span, source));
+        }
         if path.ends_with("/password") {
             return Some(finding.help("a manifest holds no secrets: say where it comes from, such as `{env: ACME_PASSWORD}`, and change the one that was written down"));
         }
@@ -395,8 +404,13 @@ impl<'a> Reporter<'a> {
         let at = pointer::child(path, name);
         let message = format!("{} is not a field of {}", quote(name), place(path));
         let finding = self.finding(Code::UnknownField, &at, Target::Key, message);
-        if let Some(help) = misplaced::field(path, name) {
-            return finding.help(help);
+        let kind = self.document.get("kind").and_then(Spanned::as_str).unwrap_or_default();
+        // A field of another kind may be one of this kind misspelt; what is known of it says more.
+        if let Some(misplaced) = misplaced::field(kind, path, name) {
+            let missing = misplaced.stands_for.iter();
+            self.renamed
+                .extend(missing.map(|(path, name)| ((*path).to_owned(), (*name).to_owned())));
+            return finding.help(misplaced.help);
         }
         if name.starts_with(strange::is_invisible) {
             return finding;
@@ -438,7 +452,7 @@ impl<'a> Reporter<'a> {
     fn missing_field(&self, path: &str, name: &str) -> Diagnostic {
         let message = format!("{} lacks the field `{name}`", place(path));
         let finding = self.finding(Code::MissingField, path, Target::Key, message);
-        match form_help(&pointer::child(path, name)) {
+        match misplaced::missing(path, name).or_else(|| form_help(&pointer::child(path, name))) {
             Some(help) => finding.help(help),
             None => finding,
         }

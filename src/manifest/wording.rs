@@ -141,7 +141,7 @@ pub(super) fn said_of(path: &str, found: Option<&Spanned>) -> String {
     };
     match found {
         Some(value)
-            if path.contains("/password")
+            if path.split('/').any(|step| step == "password")
                 && value.as_str().is_some_and(|text| !text.is_empty() && !is_name(text)) =>
         {
             "this value".to_owned()
