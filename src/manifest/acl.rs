@@ -192,7 +192,7 @@ fn unknown_submodule(
     let span = document.span(&at, Target::Value);
     let finding = Diagnostic::warning(
         Code::AclUnknown,
-        format!("`{uri}` has no submodule known as `{}`", submodule.name),
+        format!("`{uri}` has no submodule known as {}", quote(&submodule.name)),
     )
     .at(span, "")
     .pointer(at);

@@ -8,7 +8,7 @@ use super::mask;
 use super::model::{
     Access, LAST_SECOND, LimitRef, StackManifest, SubaccountManifest, TokenManifest,
 };
-use super::parse::{AnyManifest, Document};
+use super::parse::{self, AnyManifest, Document};
 use super::preset;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -135,15 +135,43 @@ pub(super) fn documents(
         if let Some(address) = &document.address {
             account(document, address, register, &circles, diagnostics);
             depth(document, address, diagnostics);
+        } else if let Some(address) = nameless(document) {
+            account(document, &address, register, &circles, diagnostics);
         }
-        match (&document.manifest, &document.address) {
-            (Some(AnyManifest::Subaccount(manifest)), Some(address)) => {
-                limit(document, address, manifest, register, diagnostics);
+        match (&document.manifest, &document.partial) {
+            (Some(manifest), _) => alone(document, manifest, register, now, diagnostics),
+            (None, Some(partial)) => {
+                let mut found = Diagnostics::new();
+                alone(document, &partial.manifest, register, now, &mut found);
+                diagnostics.extend(found.into_iter().filter(|finding| partial.stands(finding)));
             }
-            (Some(AnyManifest::Token(manifest)), _) => token(document, manifest, now, diagnostics),
-            _ => {}
+            (None, None) => {}
         }
         document.lead_home(before, sources, diagnostics);
+    }
+}
+
+/// Where an object would be whose name is none: its account is checked all the same.
+fn nameless(document: &Document) -> Option<Address> {
+    let account = document.value.get("metadata")?.get("account")?.as_str()?;
+    let kind = parse::object_kind(&document.value)?;
+    Some(Address::new(kind, AccountPath::parse(account).ok()?, "unnamed"))
+}
+
+/// Checks one manifest, whose fields may be those of a broken one that are sound.
+fn alone(
+    document: &Document,
+    manifest: &AnyManifest,
+    register: &Register<'_>,
+    now: i64,
+    diagnostics: &mut Diagnostics,
+) {
+    match (manifest, &document.address) {
+        (AnyManifest::Subaccount(manifest), Some(address)) => {
+            limit(document, address, manifest, register, diagnostics);
+        }
+        (AnyManifest::Token(manifest), _) => token(document, manifest, now, diagnostics),
+        _ => {}
     }
 }
 

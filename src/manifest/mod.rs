@@ -17,6 +17,7 @@ mod misplaced;
 pub mod model;
 mod number;
 mod parse;
+mod partial;
 mod placeholder;
 mod policy;
 pub mod preset;

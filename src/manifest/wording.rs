@@ -4,6 +4,7 @@ use super::acl;
 use super::model::Expire;
 use super::number;
 use crate::diagnostic::quote;
+use crate::source::hidden::{MASK, is_token_key};
 use crate::source::value::Scalar;
 use crate::source::{Meaning, Spanned};
 
@@ -162,6 +163,11 @@ pub(super) fn not_of_form(path: &str, found: Option<&Spanned>) -> String {
     }
 }
 
+/// Whether the field holds a point of time or a duration.
+pub(super) fn is_time(path: &str) -> bool {
+    path.ends_with("/expire") || is_duration(path)
+}
+
 /// Whether the field holds a duration.
 fn is_duration(path: &str) -> bool {
     let fields = ["/ttl", "/every", "/overlap", "/ttl-at-most/max"];
@@ -190,6 +196,8 @@ pub(super) fn place(path: &str) -> String {
     let mut words = String::new();
     for step in steps {
         let step = step.replace("~1", "/").replace("~0", "~");
+        // A key that was pasted where it does not belong is a secret all the same.
+        let step = if is_token_key(&step) { MASK.to_owned() } else { step };
         if step.bytes().all(|byte| byte.is_ascii_digit()) {
             words.push_str(&format!("[{step}]"));
         } else {
