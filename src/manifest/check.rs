@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::acl;
 use super::lifetime;
 use super::mask;
-use super::model::{
-    Access, LAST_SECOND, LimitRef, StackManifest, SubaccountManifest, TokenManifest,
-};
+use super::model::{Access, LimitRef, StackManifest, SubaccountManifest, TokenManifest};
 use super::parse::{self, AnyManifest, Document};
 use super::preset;
 use crate::diagnostic::suggest::nearest;
@@ -385,70 +383,11 @@ fn limit(
     });
 }
 
-/// The finding about an end after the last second of the calendar: a number that counts parts of seconds, mostly.
-fn beyond_the_calendar(document: &Document, expire: i64, now: i64) -> Diagnostic {
-    let span = document.span("/spec/expire", Target::Value);
-    let units = ["milliseconds", "microseconds", "nanoseconds"];
-    let meant =
-        [1_000, 1_000_000, 1_000_000_000].into_iter().zip(units).find_map(|(parts, unit)| {
-            let seconds = expire / parts;
-            (now..=LAST_SECOND).contains(&seconds).then_some((seconds, unit))
-        });
-    let message = "`expire` lies after 9999-12-31T23:59:59Z, the last second that can be written";
-    let finding =
-        Diagnostic::error(Code::InvalidValue, message).at(span, "").pointer("/spec/expire");
-    let help = "write unix seconds, or a date such as `2035-01-31T00:00:00Z`";
-    match meant {
-        Some((seconds, unit)) => finding
-            .help(format!("these look like {unit}; in seconds they are `{seconds}`"))
-            .suggest(span, seconds.to_string()),
-        None => finding.help(help),
-    }
-}
-
 fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mut Diagnostics) {
     let spec = &manifest.spec;
-    let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
-    let expire = spec.expire.map_or(0, |expire| expire.0);
-    if ttl == 0 && expire == 0 {
-        let zero = match (spec.ttl, spec.expire) {
-            (Some(_), _) => Some("/spec/ttl"),
-            (None, Some(_)) => Some("/spec/expire"),
-            (None, None) => None,
-        };
-        let (message, span, at) = match zero {
-            Some(at) => {
-                ("a token needs an end, and 0 means none", document.span(at, Target::Value), at)
-            }
-            None => (
-                "a token needs `ttl` or `expire`, and this one has neither",
-                document.span("/spec", Target::Key),
-                "/spec",
-            ),
-        };
-        diagnostics.push(
-            Diagnostic::error(Code::TokenWithoutEnd, message)
-                .at(span, "")
-                .help(
-                    "write `ttl: 30d` (after the last use), `expire: 2035-01-31T00:00:00Z` (in any \
-                     case) or both",
-                )
-                .pointer(at),
-        );
-    }
-    if expire > LAST_SECOND {
-        diagnostics.push(beyond_the_calendar(document, expire, now));
-    }
-    if expire != 0 && expire <= now && ttl == 0 {
-        diagnostics.push(
-            Diagnostic::error(Code::TokenExpired, "`expire` has passed, and there is no `ttl`")
-                .at(document.span("/spec/expire", Target::Value), "")
-                .help("the platform would delete the token at once; choose a later time")
-                .pointer("/spec/expire"),
-        );
-    }
     lifetime::check(document, manifest, now, diagnostics);
     mask::check(document, manifest, diagnostics);
+    let expires = spec.expire.is_some_and(|expire| expire.0 != 0);
     match &spec.access {
         Access::Named(_) => {}
         Access::Acl(list) => {
@@ -457,7 +396,7 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
             }
         }
         Access::Preset(access) => {
-            preset::check(document, access, expire != 0, diagnostics);
+            preset::check(document, access, expires, diagnostics);
             acl::idents(document, "/spec/access/devices", diagnostics);
         }
     }

@@ -23,6 +23,7 @@ mod policy;
 pub mod preset;
 mod repair;
 pub mod schema;
+mod shape;
 mod show;
 mod sinks;
 #[cfg(test)]

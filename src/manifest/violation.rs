@@ -14,6 +14,7 @@ use super::number;
 use super::placeholder;
 use super::repair::{form_help, repair};
 use super::schema::KindSchema;
+use super::shape::Shape;
 use super::wording::{
     Form, is_nothing, listed, not_of_form, place, retyped, said_of, wanted, words,
 };
@@ -30,7 +31,7 @@ const MOST_FIELDS_NAMED: usize = 16;
 pub(super) fn violations(schema: &KindSchema, document: &Spanned) -> Vec<Diagnostic> {
     let json = as_typed(document);
     let mut reporter = Reporter {
-        schema: &schema.document,
+        schema: Shape(&schema.document),
         document,
         missing: Vec::new(),
         renamed: Vec::new(),
@@ -70,7 +71,7 @@ fn as_typed(document: &Spanned) -> Value {
 const MOST_VIOLATIONS: usize = 200;
 
 struct Reporter<'a> {
-    schema: &'a Value,
+    schema: Shape<'a>,
     document: &'a Spanned,
     /// Fields that are missing: the pointer of the mapping, and the name.
     missing: Vec<(String, String)>,
@@ -96,7 +97,7 @@ impl<'a> Reporter<'a> {
         let path = error.instance_path().as_str();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                let known = self.known_fields(error);
+                let known = self.schema.known_fields(error);
                 for name in unexpected.iter().take(MOST_VIOLATIONS) {
                     let finding = self.unknown_field(path, name, &known);
                     self.findings.push(finding);
@@ -130,10 +131,10 @@ impl<'a> Reporter<'a> {
         let Some(found) = pointer::find(self.document, path) else {
             return;
         };
-        let Some(schema) = self.schema_of(error) else {
+        let Some(schema) = self.schema.schema_of(error) else {
             return;
         };
-        let forms = self.branches(schema);
+        let forms = self.schema.branches(schema);
         let of_form = |fits: fn(&Form<'_>) -> bool| {
             forms.iter().find(|(_, form)| fits(form)).and_then(|(branch, _)| branches.get(*branch))
         };
@@ -250,11 +251,11 @@ impl<'a> Reporter<'a> {
             |message: String| self.finding(Code::InvalidValue, path, Target::Value, message);
         let finding = match error.kind() {
             ValidationErrorKind::Type { .. } => {
-                let forms = self.schema_of(error).map(|schema| self.branches(schema));
+                let forms = self.schema.schema_of(error).map(|schema| self.schema.branches(schema));
                 return self.wrong_type(path, &forms.unwrap_or_default());
             }
             ValidationErrorKind::Enum { .. } | ValidationErrorKind::Constant { .. } => {
-                let forms = self.schema_of(error).map(|schema| self.branches(schema));
+                let forms = self.schema.schema_of(error).map(|schema| self.schema.branches(schema));
                 self.not_a_word(path, &forms.unwrap_or_default())
             }
             ValidationErrorKind::Pattern { .. } => self.wrong_form(error, path, &said),
@@ -290,14 +291,14 @@ impl<'a> Reporter<'a> {
         let mut finding = self.finding(code, path, Target::Value, message);
         let scalar = pointer::find(self.document, path).and_then(Spanned::as_scalar);
         if let Some((help, number)) = scalar
-            .filter(|_| self.takes_integer(error))
+            .filter(|_| self.schema.takes_integer(error))
             .and_then(|scalar| number::meant(&scalar.text, scalar.plain))
         {
             let span = locate(self.document, path, Target::Value);
             return finding.help(help).suggest(span, number);
         }
         let help = form_help(path).map(str::to_owned);
-        if let Some(help) = help.or_else(|| self.examples(error)) {
+        if let Some(help) = help.or_else(|| self.schema.examples(error)) {
             finding = finding.help(help);
         }
         if path == "/metadata/name" && said.contains('/') {
@@ -485,17 +486,9 @@ impl<'a> Reporter<'a> {
         let (_, words) = sections.into_iter().find(|(section, _)| {
             // `name` and `metadata` mean something else at each level.
             let is_other = *section != path && !matches!(name, "name" | "metadata");
-            is_other && self.fields_of(section).contains(&name)
+            is_other && self.schema.fields_of(section).contains(&name)
         })?;
         Some(words)
-    }
-
-    fn fields_of(&self, section: &str) -> Vec<&str> {
-        let schema = match section {
-            "" => Some(self.schema),
-            _ => self.schema.pointer(&format!("/properties{section}")),
-        };
-        schema.map(|schema| self.resolve(schema)).map(property_names).unwrap_or_default()
     }
 
     fn finding(&self, code: Code, path: &str, target: Target, message: String) -> Diagnostic {
@@ -511,111 +504,4 @@ impl<'a> Reporter<'a> {
             None => finding,
         }
     }
-
-    /// The schema that holds the broken keyword.
-    fn schema_of(&self, error: &ValidationError<'_>) -> Option<&'a Value> {
-        let (holder, _) = error.schema_path().as_str().rsplit_once('/')?;
-        self.schema.pointer(holder)
-    }
-
-    /// Whether the text whose pattern was broken could be an integer just as well.
-    fn takes_integer(&self, error: &ValidationError<'_>) -> bool {
-        let holder = error.schema_path().as_str().rsplit_once("/anyOf/").map(|(holder, _)| holder);
-        let schema = holder.and_then(|holder| self.schema.pointer(holder));
-        schema.is_some_and(|schema| {
-            self.branches(schema).iter().any(|(_, form)| matches!(form, Form::Integer))
-        })
-    }
-
-    /// The fields of the mapping whose `additionalProperties` was broken.
-    fn known_fields(&self, error: &ValidationError<'_>) -> Vec<&'a str> {
-        self.schema_of(error).map(property_names).unwrap_or_default()
-    }
-
-    /// The schema that a reference leads to; ours are one step long.
-    fn resolve(&self, schema: &'a Value) -> &'a Value {
-        schema
-            .get("$ref")
-            .and_then(Value::as_str)
-            .and_then(|reference| self.schema.pointer(reference.strip_prefix('#')?))
-            .unwrap_or(schema)
-    }
-
-    /// Every form that a schema takes, with the number of the branch that it comes from.
-    fn branches(&self, schema: &'a Value) -> Vec<(usize, Form<'a>)> {
-        let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
-        let mut forms = Vec::new();
-        match alternatives.and_then(Value::as_array) {
-            Some(branches) => {
-                for (branch, schema) in branches.iter().enumerate() {
-                    self.forms(schema, branch, &mut forms);
-                }
-            }
-            None => self.forms(schema, 0, &mut forms),
-        }
-        forms
-    }
-
-    fn forms(&self, schema: &'a Value, branch: usize, out: &mut Vec<(usize, Form<'a>)>) {
-        let schema = self.resolve(schema);
-        if let Some(word) = schema.get("const").and_then(Value::as_str) {
-            out.push((branch, Form::Word(word)));
-            return;
-        }
-        if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-            let words = words.iter().filter_map(Value::as_str);
-            out.extend(words.map(|word| (branch, Form::Word(word))));
-            return;
-        }
-        let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
-        if let Some(alternatives) = alternatives.and_then(Value::as_array) {
-            for schema in alternatives {
-                self.forms(schema, branch, out);
-            }
-            return;
-        }
-        let form = match schema.get("type").and_then(Value::as_str) {
-            Some("string") => Form::Text,
-            Some("integer") => Form::Integer,
-            Some("number") => Form::Number,
-            Some("boolean") => Form::Boolean,
-            Some("array") => Form::List,
-            Some("object") => {
-                let required = schema.get("required").and_then(Value::as_array);
-                let first = required.and_then(|names| names.first());
-                Form::Mapping(first.and_then(Value::as_str))
-            }
-            _ => return,
-        };
-        out.push((branch, form));
-    }
-
-    /// The examples of the schema, or of the one that it is an alternative of.
-    fn examples(&self, error: &ValidationError<'_>) -> Option<String> {
-        let (mut holder, _) = error.schema_path().as_str().rsplit_once('/')?;
-        loop {
-            let schema = self.schema.pointer(holder)?;
-            if let Some(examples) = schema.get("examples").and_then(Value::as_array) {
-                let examples: Vec<String> = examples
-                    .iter()
-                    .map(|example| match example.as_str() {
-                        Some(text) => text.to_owned(),
-                        None => example.to_string(),
-                    })
-                    .collect();
-                let examples: Vec<&str> = examples.iter().map(String::as_str).collect();
-                return Some(format!("write something like {}", listed(&examples, "or")));
-            }
-            let (outer, _) = holder.rsplit_once("/anyOf/")?;
-            holder = outer;
-        }
-    }
-}
-
-fn property_names(schema: &Value) -> Vec<&str> {
-    schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .map(|properties| properties.keys().map(String::as_str).collect())
-        .unwrap_or_default()
 }
