@@ -2,10 +2,10 @@
 
 use super::{Code, Diagnostic, Diagnostics, Edit};
 use crate::source::strange::{Nature, Strange, as_it_seems, strange};
-use crate::source::{SourceId, SourceMap, Span};
+use crate::source::{SourceId, SourceMap, Span, floor};
 
 /// How far around a place is looked, in bytes: longer texts are no slip of the keyboard.
-const NEARBY: usize = 2_000;
+const NEARBY: usize = 500;
 
 /// How many characters of one place are named, and how many of one file are warned of.
 const MOST_NAMED: usize = 3;
@@ -16,13 +16,23 @@ const MOST_WARNED: usize = 20;
 pub fn name_strange_characters(sources: &SourceMap, diagnostics: &mut Diagnostics) {
     let mut named: Vec<Span> = Vec::new();
     diagnostics.amend_from(0, |finding| named.extend(amend(sources, finding)));
+    named.sort_unstable();
     for (id, source) in sources.iter() {
-        let is_named = |at: usize| named.iter().any(|span| span.source == id && covers(*span, at));
+        // Regions are short and hardly overlap, so a look at a few that begin before the place is enough.
+        let is_named = |at: usize| {
+            let after =
+                named.partition_point(|span| (span.source, span.start as usize) <= (id, at));
+            let mut before = named.get(..after).unwrap_or_default().iter().rev().take(OVERLAPPING);
+            before.any(|span| span.source == id && covers(*span, at))
+        };
         let unseen = unseen(source.text()).filter(|found| !is_named(found.at)).take(MOST_WARNED);
         let warnings: Vec<Diagnostic> = unseen.map(|found| warning(id, &found)).collect();
         diagnostics.extend(warnings);
     }
 }
+
+/// How many regions may begin in one another.
+const OVERLAPPING: usize = 20;
 
 fn covers(span: Span, at: usize) -> bool {
     (span.start as usize..span.end as usize).contains(&at)
@@ -38,11 +48,12 @@ fn amend(sources: &SourceMap, finding: &mut Diagnostic) -> Option<Span> {
         _ => place,
     };
     let text = sources.slice(region);
-    let is_hidden = source
-        .hidden()
-        .iter()
-        .any(|hidden| hidden.start < region.end as usize && region.start as usize <= hidden.end);
-    if text.len() > NEARBY || is_hidden {
+    if text.len() > NEARBY {
+        return None;
+    }
+    let hidden = source.hidden();
+    let next = hidden.partition_point(|hidden| hidden.end < region.start as usize);
+    if hidden.get(next).is_some_and(|hidden| hidden.start < region.end as usize) {
         return None;
     }
     let found = strange(text);
@@ -74,16 +85,14 @@ fn is_free(pointer: &str) -> bool {
         || pointer.starts_with("/spec/metadata/")
 }
 
-/// The line of a place and the one before, which a parser may have read on from.
+/// The line of a place and the one before, which a parser may have read on from; of long lines what is near.
 fn around(text: &str, place: Span) -> Span {
     let at = (place.start as usize).min(text.len());
-    let before = text.get(..at).unwrap_or_default();
-    let this = before.rfind('\n').map_or(0, |end| end + 1);
-    let start = before
-        .get(..this.saturating_sub(1))
-        .and_then(|text| text.rfind('\n'))
-        .map_or(0, |end| end + 1);
-    let end = text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |end| at + end);
+    let from = floor(text, at.saturating_sub(NEARBY / 2));
+    let to = floor(text, at + NEARBY / 2);
+    let mut breaks = text.get(from..at).unwrap_or_default().rmatch_indices('\n').skip(1);
+    let start = breaks.next().map_or(from, |(end, _)| from + end + 1);
+    let end = text.get(at..to).and_then(|rest| rest.find('\n')).map_or(to, |end| at + end);
     Span::new(place.source, start, end)
 }
 

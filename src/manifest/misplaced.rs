@@ -44,29 +44,29 @@ pub(super) fn field(kind: &str, path: &str, name: &str) -> Option<Misplaced> {
             &[],
         ),
         ("Subaccount", "/spec/credentials", "generate" | "env" | "file" | "exec") => found(
-            "it belongs into `password`, such as `password: {env: ACME_PASSWORD}` or `password: {generate: \
+            "it belongs in `password`, such as `password: {env: ACME_PASSWORD}` or `password: {generate: \
              {length: 32}, deliver: [{file: out/acme}]}`",
             &[],
         ),
         ("Subaccount", "/spec/credentials" | "/spec/credentials/password/generate", "deliver") => {
             found(
-                "it belongs into `password`, beside `generate`: `password: {generate: {length: 32}, \
+                "it belongs in `password`, beside `generate`: `password: {generate: {length: 32}, \
                  deliver: [{file: out/acme}]}`",
                 &[(PASSWORD, "deliver")],
             )
         }
         ("Subaccount", "/spec", "deliver" | "generate" | "password" | "email") => {
-            found("it belongs into `credentials`", &[])
+            found("it belongs in `credentials`", &[])
         }
         ("Subaccount", PASSWORD, "length") => found(
-            "it belongs into `generate`: `{generate: {length: 32}, deliver: [{file: out/acme}]}`",
+            "it belongs in `generate`: `{generate: {length: 32}, deliver: [{file: out/acme}]}`",
             &[],
         ),
         ("Token", "/spec", "generate") => {
             found("the platform makes the key of a token; `deliver` says where it goes", &[])
         }
         ("Token", "/spec/rotation", "deliver") => {
-            found("it belongs into `spec`, beside `rotation`", &[])
+            found("it belongs in `spec`, beside `rotation`", &[])
         }
         _ => {
             let mut other = OTHER_NAMES.iter();

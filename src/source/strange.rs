@@ -41,21 +41,21 @@ impl Strange {
 
 /// The strange characters of a text, in order.
 ///
-/// The time is that of the text, times its longest word. A letter counts only in a word that would be ASCII without such letters: words of other languages are what they seem.
+/// A letter counts only in a word that would be ASCII without such letters: words of other languages are what they seem.
 #[must_use]
 pub fn strange(text: &str) -> Vec<Strange> {
     if text.is_ascii() {
         return Vec::new();
     }
     let mut found = Vec::new();
-    let mut word = 0;
+    // Where the word ends that was looked at last, and whether it is disguised.
+    let mut word = (0, false);
     for (at, c) in text.char_indices() {
-        if !is_of_word(c) {
-            word = at + c.len_utf8();
+        if at >= word.0 && is_of_word(c) {
+            word = disguise(text, at);
         }
         let Some((nature, meant, name)) = of(c) else { continue };
-        let is_letter = is_of_word(c);
-        if !is_letter || is_disguised(text.get(word..).unwrap_or_default()) {
+        if !is_of_word(c) || word.1 {
             found.push(Strange { at, character: c, nature, meant, name });
         }
     }
@@ -96,10 +96,14 @@ fn is_of_word(c: char) -> bool {
     (c.is_alphanumeric() && !is_invisible(c)) || c == '_'
 }
 
-/// Whether the word that a text begins with would be ASCII but for letters that look like it.
-fn is_disguised(text: &str) -> bool {
-    let mut word = text.chars().take_while(|c| is_of_word(*c));
-    word.all(|c| c.is_ascii() || of(c).is_some_and(|(_, meant, _)| meant.is_some()))
+/// Where the word at `at` ends, and whether it would be ASCII but for letters that look like it.
+fn disguise(text: &str, at: usize) -> (usize, bool) {
+    let rest = text.get(at..).unwrap_or_default();
+    let word =
+        rest.find(|c| !is_of_word(c)).map_or(rest, |end| rest.get(..end).unwrap_or_default());
+    let is_disguised =
+        word.chars().all(|c| c.is_ascii() || of(c).is_some_and(|(_, meant, _)| meant.is_some()));
+    (at + word.len(), is_disguised)
 }
 
 /// Full-width forms of the printable characters of ASCII stand in the same order.
