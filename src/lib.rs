@@ -29,7 +29,10 @@
 //! | what a preset opens, and its link | [`manifest::preset`] |
 //! | templates, defaults, overlays | `manifest/compose` |
 //! | the page on a code | `diagnostic/pages` |
-//! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs`, `manifest/acl.rs` |
+//! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/misplaced.rs`, `manifest/check.rs`, `manifest/acl.rs`, `manifest/mask.rs` |
+//! | which characters are not what they seem | [`source::strange`] |
+//! | what is read as a secret | [`secret::reading`] |
+//! | what becomes of an access that no manifest can say | [`resource::access`] |
 //! | how an object is recognised | `plan/bind.rs` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
