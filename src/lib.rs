@@ -29,7 +29,10 @@
 //! | what a preset opens, and its link | [`manifest::preset`] |
 //! | templates, defaults, overlays | `manifest/compose` |
 //! | the page on a code | `diagnostic/pages` |
-//! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/check.rs`, `manifest/acl.rs` |
+//! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/misplaced.rs`, `manifest/check.rs`, `manifest/acl.rs`, `manifest/mask.rs` |
+//! | which characters are not what they seem | [`source::strange`] |
+//! | what is read as a secret | [`secret::reading`] |
+//! | what becomes of an access that no manifest can say | [`resource::access`] |
 //! | how an object is recognised | `plan/bind.rs` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
@@ -56,7 +59,7 @@
 //!
 //! * **Layers import downwards only**, and a test reads the imports: `cli` → `watch` → `reconcile` →
 //!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
-//!   {`rights`, `secret`, `source`}.
+//!   {`rights`, `secret`} → `source`.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.

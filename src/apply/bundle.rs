@@ -180,6 +180,7 @@ impl<'a> Bundler<'a, '_> {
                     email_before: effect.email_before.clone(),
                     password: effect.password.clone(),
                     form: effect.form.unwrap_or(PASSWORD_FORM),
+                    least: effect.least,
                 }))
             }
             Cargo::HandOver(effect) => {

@@ -44,13 +44,15 @@ pub(super) struct CredentialsJob {
     pub(super) email_before: String,
     pub(super) password: Option<Source>,
     pub(super) form: PasswordForm,
+    /// The fewest characters that the password may have.
+    pub(super) least: Option<u16>,
 }
 
 /// Sets what is to be set.
 pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, Failure> {
     // Asked before anything is changed: a password that cannot be had needs no token.
     let password = match &job.password {
-        Some(source) => Some(job.form.of(&password(source).await?)),
+        Some(source) => Some(job.form.of(&password(source, job.least).await?)),
         None => None,
     };
     let (token, key) = bootstrap(writer, job).await?;
@@ -149,9 +151,9 @@ async fn note(
 
 /// The password to set. A generated one is stored before it is set, so that a run that ends in
 /// between finds it again.
-async fn password(source: &Source) -> Result<SecretString, Failure> {
+async fn password(source: &Source, least: Option<u16>) -> Result<SecretString, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(error_chain(error));
-    let known = source.read().await.map_err(|error| failed(&error))?;
+    let known = source.password(least).await.map_err(|error| failed(&error))?;
     let Source::Generate { length, deliver } = source else {
         return known.ok_or_else(|| Failure::new(format!("{source} gives nothing")));
     };

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::job::{Done, Failure, Results};
 use crate::api::{ApiError, Reader, Writer};
 use crate::resource::Kind;
-use crate::resource::canonical::canonical;
+use crate::resource::canonical::{self, canonical};
 
 /// The fields of objects, by id.
 type Items = BTreeMap<i64, Map<String, Value>>;
@@ -157,7 +157,11 @@ fn differing(kind: Kind, item: &Map<String, Value>, body: &Map<String, Value>) -
             ("metadata", Value::Object(wanted)) => {
                 wanted.iter().all(|(key, value)| found.get(key) == Some(value))
             }
-            _ => canonical(kind, field, found) == canonical(kind, field, wanted),
+            // What the platform adds to it and no manifest can say is none of our business.
+            _ => {
+                let whole = canonical::merged(kind, field, wanted, found);
+                canonical(kind, field, found) == canonical(kind, field, &whole)
+            }
         };
         (!is_there).then(|| match field.as_str() {
             "metadata" => "the platform did not keep its `metadata` as it was written".to_owned(),

@@ -19,6 +19,7 @@ use crate::report::findings_markdown;
 use crate::resource::{AddressPattern, Signer, is_valid_name};
 use crate::run::RunId;
 use crate::sandbox::{self, Sandbox};
+use crate::secret::reading::{self, Unfit};
 use crate::secret::{ExposeSecret, SecretString, Spool, Stores, Trust};
 
 /// Where the embedded platform keeps its state unless told otherwise.
@@ -69,6 +70,7 @@ pub(super) fn options(common: &Common) -> manifest::Options<'_> {
         expanded: false,
         stores: None,
         allow_outside: common.allow_outside,
+        deny: &common.deny,
     }
 }
 
@@ -208,7 +210,7 @@ impl Session {
 
 fn signer(common: &Common, output: &Output) -> Result<Signer, Exit> {
     let Some(file) = &common.mark_key_file else { return Ok(Signer::default()) };
-    let key = read_secret("key file", file, output).map_err(|_| Exit::Usage)?;
+    let key = read_secret("key file", file, reading::key, output).map_err(|()| Exit::Usage)?;
     Signer::new(key, common.trust_unsigned_marks).map_err(|error| {
         output.error(&format!("{}: {error}", file.display()));
         Exit::Usage
@@ -221,7 +223,8 @@ fn spool(common: &Common, platform: String, output: &Output) -> Result<Spool, Ex
     }
     let key = match &common.spool_key_file {
         Some(file) => {
-            let key = read_secret("spool key file", file, output).map_err(|()| Exit::Usage)?;
+            let key = read_secret("spool key file", file, reading::key, output);
+            let key = key.map_err(|()| Exit::Usage)?;
             if key.expose_secret().len() < SPOOL_KEY_LENGTH {
                 output.error(&format!(
                     "{}: a key has at least {SPOOL_KEY_LENGTH} characters",
@@ -307,9 +310,8 @@ fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
     let file = match (&common.token_file, variable(TOKEN_VARIABLE)) {
         (Some(file), _) => file.clone(),
         (None, Some(token)) => {
-            let token = token.into_string().map(SecretString::from);
-            return token.map_err(|_| {
-                output.error(&format!("{TOKEN_VARIABLE} is not text"));
+            return reading::token(token.into_encoded_bytes()).map_err(|why| {
+                unfit(TOKEN_VARIABLE, &why, output);
                 Exit::Unknown
             });
         }
@@ -324,17 +326,24 @@ fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
             }
         },
     };
-    read_secret("token file", &file, output).map_err(|()| Exit::Unknown)
+    read_secret("token file", &file, reading::token, output).map_err(|()| Exit::Unknown)
 }
 
-fn read_secret(what: &str, file: &Path, output: &Output) -> Result<SecretString, ()> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => Ok(SecretString::from(text.trim())),
-        Err(error) => {
-            output.error(&format!("the {what} {} could not be read: {error}", file.display()));
-            Err(())
-        }
-    }
+fn read_secret(
+    what: &str,
+    file: &Path,
+    read: fn(Vec<u8>) -> Result<SecretString, Unfit>,
+    output: &Output,
+) -> Result<SecretString, ()> {
+    let name = format!("the {what} {}", file.display());
+    let bytes = std::fs::read(file)
+        .map_err(|error| output.error(&format!("{name} could not be read: {error}")))?;
+    read(bytes).map_err(|why| unfit(&name, &why, output))
+}
+
+/// Says why what was read is no secret; of it nothing but that.
+fn unfit(name: &str, why: &Unfit, output: &Output) {
+    output.error(&format!("{name} {why}"));
 }
 
 /// Says why the platform could not be observed, and what to do.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::diagnostic::Deny;
 use crate::report::{MARKDOWN_DEFAULT, MARKDOWN_LEAST};
 
 /// Options that every command has.
@@ -67,6 +68,11 @@ pub(super) struct Common {
     /// a file holds may be shown in findings.
     #[arg(long, global = true, env = "FLESPI_GITOPS_ALLOW_OUTSIDE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) allow_outside: bool,
+
+    /// Take warnings about manifests for errors (exit code 3): all `warnings`, or those of a code; can be
+    /// repeated.
+    #[arg(long, global = true, value_name = "warnings|CODE")]
+    pub(super) deny: Vec<Deny>,
 
     /// Form of the result on the standard output; `short` and `sarif` are for `validate`.
     #[arg(long, global = true, value_enum, default_value = "text")]

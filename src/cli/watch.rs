@@ -160,11 +160,9 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 /// How the thread that watches files loads them.
 fn loader(args: &Args, common: &Common, stores: Option<Stores>) -> Loader {
     let (paths, exclude) = (args.paths.clone(), args.exclude.clone());
-    let (overlay, allow_outside) = (common.overlay.clone(), common.allow_outside);
+    let common = common.clone();
     Box::new(move || {
-        let now = session::unix_now();
-        let (overlay, stores) = (overlay.as_deref(), stores.as_ref());
-        let options = manifest::Options { now, overlay, expanded: false, stores, allow_outside };
+        let options = manifest::Options { stores: stores.as_ref(), ..session::options(&common) };
         let mut load = manifest::load_with(&paths, &options);
         session::leave_time_to_the_platform(&mut load);
         load.desired.exclude(exclude.iter().cloned());

@@ -70,6 +70,8 @@ codes! {
     NonStringKey, "non-string-key", Text, "A key is something else than text.";
     NumberRange, "number-range", Text, "A number is not finite or has no room in 64 bits.";
     YamlTrap, "yaml-trap", Meaning, "A value means something else to readers of older YAML.";
+    InvisibleCharacter, "invisible-character", Meaning, "A text has a character that nobody sees.";
+    NotFilledIn, "not-filled-in", Meaning, "A placeholder stands where nothing fills it in.";
     Schema, "schema", Meaning, "A value breaks the schema of its kind.";
     UnknownField, "unknown-field", Meaning, "A field is not known here.";
     MissingField, "missing-field", Meaning, "A field that is needed is missing.";
@@ -77,6 +79,7 @@ codes! {
     UnknownKind, "unknown-kind", Meaning, "The kind of a manifest is not known.";
     UnknownApiVersion, "unknown-api-version", Meaning, "The API version of a manifest is not known.";
     InvalidValue, "invalid-value", Meaning, "A value is not one of those that the field takes.";
+    ReservedKey, "reserved-key", Meaning, "A key of free `metadata` is one of those that make up our own mark.";
     InvalidName, "invalid-name", Meaning, "A name or account path has characters or a form that names may not have.";
     DuplicateAddress, "duplicate-address", Meaning, "Two manifests describe the object of the same address.";
     UndeclaredAccount, "undeclared-account", Meaning, "An account path leads over a subaccount that no manifest declares.";
@@ -96,6 +99,9 @@ codes! {
     AclUnknown, "acl-unknown", Meaning, "An access list names a module, item type or submodule that is not known.";
     AclIdle, "acl-idle", Meaning, "An entry of an access list allows nothing.";
     AclMqttTopic, "acl-mqtt-topic", Meaning, "An access list names an MQTT topic that tokens may not use.";
+    IdentAsId, "ident-as-id", Meaning, "An id in a list of ids has the form of an IMEI.";
+    IpMask, "ip-mask", Meaning, "A mask of addresses fits no address, or is of a form that is not documented.";
+    OriginMask, "origin-mask", Meaning, "A web origin has a form that no browser sends.";
     ExpectationFailed, "expectation-failed", Meaning, "A token may not do what its manifest expects, or may do what it must not.";
     LimitOvercommitted, "limit-overcommitted", Meaning, "The subaccounts of an account may use more together than it has.";
     LimitAboveParent, "limit-above-parent", Meaning, "A limit allows more than the account above has.";
@@ -108,6 +114,7 @@ codes! {
     PolicyTtlAtMost, "policy-ttl-at-most", Meaning, "A token lives longer unused than a rule of the Stack allows.";
     PolicyTokensNeedExpire, "policy-tokens-need-expire", Meaning, "A token has no end that comes in any case, and a rule of the Stack demands one.";
     PolicyTokensNeedIps, "policy-tokens-need-ips", Meaning, "A token can be used from any address, and a rule of the Stack demands a list.";
+    PolicyPasswordsAtLeast, "policy-passwords-at-least", Meaning, "A password is generated with fewer characters than a rule of the Stack demands.";
     PolicySubaccountsNeedLimit, "policy-subaccounts-need-limit", Meaning, "A subaccount names no limit, and a rule of the Stack demands one.";
     PolicyNoUnlimited, "policy-no-unlimited", Meaning, "A limit leaves a quota open that a rule of the Stack wants bounded.";
     PolicyNoOvercommitment, "policy-no-overcommitment", Meaning, "The subaccounts of an account may use more together than it has, and a rule of the Stack forbids that.";

@@ -5,6 +5,8 @@
 //! in [`render`], knows nothing of what was checked.
 
 mod code;
+mod deny;
+mod explain;
 mod page;
 pub mod render;
 pub mod suggest;
@@ -12,9 +14,11 @@ pub mod suggest;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::source::{SourceMap, Span, hidden};
+use crate::source::{SourceMap, Span, hidden, strange};
 
 pub use code::{Code, Stage, UnknownCode};
+pub use deny::Deny;
+pub use explain::name_strange_characters;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -205,6 +209,18 @@ impl Diagnostics {
         self.items.len() > MANY_FINDINGS
     }
 
+    /// Takes warnings for errors, as `denied` says.
+    pub fn deny(&mut self, denied: &[Deny]) {
+        for item in &mut self.items {
+            let deny = denied.iter().find(|deny| deny.takes(item.code));
+            if let (Severity::Warning, Some(deny)) = (item.severity, deny) {
+                item.severity = Severity::Error;
+                item.help.push(format!("`--deny {deny}` makes this warning an error"));
+            }
+        }
+        self.dropped_error |= self.dropped > 0 && !denied.is_empty();
+    }
+
     /// Says how many findings there was no room for.
     pub fn close(&mut self) {
         if self.dropped > 0 {
@@ -363,10 +379,27 @@ pub fn shorten(text: &str) -> Cow<'_, str> {
         .char_indices()
         .nth(QUOTE_CHARACTERS)
         .map_or(text, |(end, _)| text.get(..end).unwrap_or_default());
-    match (render::printable(cut), cut.len() < text.len()) {
-        (shown, true) => Cow::Owned(format!("{shown}…")),
-        (shown, false) => shown,
+    // Letters that only look like those around them would make the message look like the mistake.
+    let odd: Vec<usize> = strange::mixed(cut).collect();
+    let shown = match odd.is_empty() {
+        true => render::printable(cut),
+        false => Cow::Owned(spelt_out(cut, &odd)),
+    };
+    match cut.len() < text.len() {
+        true => Cow::Owned(format!("{shown}…")),
+        false => shown,
     }
+}
+
+/// The printable text, with the characters at some places as escapes.
+fn spelt_out(text: &str, places: &[usize]) -> String {
+    text.char_indices().fold(String::new(), |mut out, (at, c)| {
+        match places.contains(&at) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push_str(&render::printable(c.encode_utf8(&mut [0; 4]))),
+        }
+        out
+    })
 }
 
 #[cfg(test)]
@@ -419,5 +452,6 @@ mod tests {
         assert_eq!(quote("a\nb"), "`a\\nb`");
         assert_eq!(quote(&"x".repeat(61)), format!("`{}…`", "x".repeat(60)));
         assert_eq!(quote("\u{1b}[31m"), "`\\u{1b}[31m`");
+        assert_eq!(quote("a\u{a0}b devi\u{441}es с"), "`a\\u{a0}b devi\\u{441}es с`");
     }
 }

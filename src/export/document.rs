@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use super::choose::{Treatment, limit_of};
 use super::yaml::Block;
 use super::{Addresses, Options, Unsayable};
+use crate::diagnostic::quote;
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Object;
-use crate::resource::canonical::canonical;
+use crate::resource::canonical::{beyond, canonical, sayable};
 use crate::resource::{Address, Kind, MARK_PREFIX, quota};
 
 /// Keys of `metadata` under which the platform's panel keeps its own things (fact sheet, 4.1).
@@ -221,16 +222,32 @@ fn token(object: &Object, spec: &mut Spec<'_>) {
     if let Some(seconds) = number("expire") {
         spec.field("expire", point_of_time(seconds));
     }
-    let value = |name: &str| canonical(Kind::Token, name, fields.get(name).unwrap_or(&Value::Null));
+    let found = |name: &str| fields.get(name).unwrap_or(&Value::Null);
+    let value = |name: &str| canonical(Kind::Token, name, &sayable(Kind::Token, name, found(name)));
     spec.field("access", access(value("access")));
-    if let Value::String(masks) = value("ips")
-        && !masks.is_empty()
-    {
-        spec.field("ips", masks.split(',').map(Value::from).collect::<Vec<_>>());
+    for (place, value) in beyond(Kind::Token, "access", found("access")) {
+        spec.block.comment(&format!("{place} is {}, {STAYS}", said(&value)));
     }
-    if let Value::Array(origins) = value("origins") {
-        spec.field("origins", self::origins(origins));
+    match value("ips") {
+        Value::String(masks) if masks.is_empty() => {}
+        Value::String(masks) => {
+            spec.field("ips", masks.split(',').map(Value::from).collect::<Vec<_>>());
+        }
+        odd => spec.block.comment(&format!("ips: is {}, {STAYS}", said(&odd))),
     }
+    match value("origins") {
+        Value::String(any) if any == "*" => {}
+        Value::Array(origins) => spec.field("origins", self::origins(origins)),
+        odd => spec.block.comment(&format!("origins: is {}, {STAYS}", said(&odd))),
+    }
+}
+
+/// What is said of a value that has no place in a manifest.
+const STAYS: &str = "which no manifest can say; it stays as it is, also when the rest is edited";
+
+/// A value in one short line.
+fn said(value: &Value) -> String {
+    quote(&value.to_string())
 }
 
 /// `30d` where that is exact.

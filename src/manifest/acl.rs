@@ -1,46 +1,86 @@
 //! What an entry of an access list can get wrong: names that are not known, things that no list grants, nothing granted.
+//!
+//! The platform may know more than we do, so what is not known is a warning.
 
-use super::model::AclEntry;
+use super::model::Method::{self, Delete, Get, Post, Put};
+use super::model::{AclEntry, Submodule};
 use super::parse::Document;
 use crate::diagnostic::suggest::nearest;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::rights::NEVER_GRANTED;
-use crate::source::Target;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::rights::{NEVER_GRANTED, filter_problem};
+use crate::source::{Spanned, Target, pointer};
+
+/// A submodule and what may be done in it; no methods: which there are is not documented.
+type SubmoduleRow = (&'static str, &'static [Method]);
 
 /// Modules and item types that an access list can name, with their submodules (fact sheet, 5.4). An item without any
 /// submodules here takes every name.
-const ACL_ITEMS: [(&str, &[&str]); 15] = [
+const ACL_ITEMS: [(&str, &[SubmoduleRow]); 15] = [
     ("gw", &[]),
-    ("gw/channels", &["logs", "messages", "connections", "idents", "packets"]),
+    (
+        "gw/channels",
+        &[
+            ("logs", &[Get]),
+            ("messages", &[Get, Delete]),
+            ("connections", &[Get, Delete]),
+            ("idents", &[Get]),
+            ("packets", &[Get]),
+        ],
+    ),
     (
         "gw/devices",
         &[
-            "calculate",
-            "logs",
-            "messages",
-            "telemetry",
-            "settings",
-            "commands",
-            "commands-queue",
-            "commands-result",
-            "sms",
-            "connections",
-            "media",
-            "packets",
-            "geofences",
-            "snapshots",
+            ("calculate", &[Post]),
+            ("logs", &[Get]),
+            ("messages", &[Get, Post, Delete]),
+            ("telemetry", &[Get, Delete]),
+            ("settings", &[Get, Put, Delete]),
+            ("commands", &[Post]),
+            ("commands-queue", &[Get, Post, Delete]),
+            ("commands-result", &[Get]),
+            ("sms", &[Get, Post]),
+            ("connections", &[Get, Delete]),
+            ("media", &[Get, Put, Delete]),
+            ("packets", &[Get]),
+            ("geofences", &[Get, Post, Delete]),
+            ("snapshots", &[Get]),
         ],
     ),
-    ("gw/groups", &["logs", "devices", "geofences", "assets"]),
-    ("gw/streams", &["logs", "messages", "packets", "channels", "devices", "groups", "geofences"]),
-    ("gw/modems", &["logs"]),
-    ("gw/calcs", &["logs", "devices", "groups", "geofences", "calculate", "intervals", "assets"]),
-    ("gw/plugins", &["logs", "devices", "groups", "geofences", "packets"]),
-    ("gw/geofences", &["logs", "hittest"]),
-    ("gw/assets", &["logs", "intervals"]),
+    ("gw/groups", &[("logs", &[]), ("devices", &[]), ("geofences", &[]), ("assets", &[])]),
+    (
+        "gw/streams",
+        &[
+            ("logs", &[]),
+            ("messages", &[]),
+            ("packets", &[]),
+            ("channels", &[]),
+            ("devices", &[]),
+            ("groups", &[]),
+            ("geofences", &[]),
+        ],
+    ),
+    ("gw/modems", &[("logs", &[])]),
+    (
+        "gw/calcs",
+        &[
+            ("logs", &[]),
+            ("devices", &[]),
+            ("groups", &[]),
+            ("geofences", &[]),
+            ("calculate", &[]),
+            ("intervals", &[]),
+            ("assets", &[]),
+        ],
+    ),
+    (
+        "gw/plugins",
+        &[("logs", &[]), ("devices", &[]), ("groups", &[]), ("geofences", &[]), ("packets", &[])],
+    ),
+    ("gw/geofences", &[("logs", &[]), ("hittest", &[])]),
+    ("gw/assets", &[("logs", &[]), ("intervals", &[])]),
     ("storage", &[]),
-    ("storage/containers", &["logs", "messages", "calculate"]),
-    ("storage/cdns", &["logs", "files"]),
+    ("storage/containers", &[("logs", &[]), ("messages", &[]), ("calculate", &[])]),
+    ("storage/cdns", &[("logs", &[]), ("files", &[])]),
     ("mqtt", &[]),
     ("ai", &[]),
 ];
@@ -67,6 +107,7 @@ pub(super) fn entry(
         return;
     }
     names(document, pointer, entry, diagnostics);
+    idents(document, &format!("{pointer}/ids"), diagnostics);
     if entry.uri == "mqtt" {
         mqtt(document, pointer, entry, diagnostics);
         return;
@@ -128,24 +169,101 @@ fn names(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut
         return;
     };
     for (index, submodule) in entry.submodules.iter().flatten().enumerate() {
-        if submodules.is_empty() || submodules.contains(&submodule.name.as_str()) {
+        let at = format!("{pointer}/submodules/{index}");
+        match submodules.iter().find(|(name, _)| *name == submodule.name) {
+            Some((_, known)) => {
+                methods(document, &at, &entry.uri, submodule, known, diagnostics);
+            }
+            None if submodules.is_empty() => {}
+            None => diagnostics
+                .push(unknown_submodule(document, &at, &entry.uri, submodule, submodules)),
+        }
+    }
+}
+
+fn unknown_submodule(
+    document: &Document,
+    at: &str,
+    uri: &str,
+    submodule: &Submodule,
+    known: &[SubmoduleRow],
+) -> Diagnostic {
+    let at = format!("{at}/name");
+    let span = document.span(&at, Target::Value);
+    let finding = Diagnostic::warning(
+        Code::AclUnknown,
+        format!("`{uri}` has no submodule known as {}", quote(&submodule.name)),
+    )
+    .at(span, "")
+    .pointer(at);
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    match nearest(&submodule.name, names.iter().copied()) {
+        Some(similar) => finding.help(format!("did you mean `{similar}`?")).suggest(span, similar),
+        None => finding.help(format!("known are {}", names.join(", "))),
+    }
+}
+
+/// Methods that a submodule is not known to have: they are granted in vain.
+fn methods(
+    document: &Document,
+    at: &str,
+    uri: &str,
+    submodule: &Submodule,
+    known: &[Method],
+    diagnostics: &mut Diagnostics,
+) {
+    let words = |methods: &[Method]| -> Vec<&str> { methods.iter().map(|m| m.word()).collect() };
+    let list = format!("{at}/methods");
+    let written =
+        pointer::find(&document.value, &list).map(Spanned::as_sequence).unwrap_or_default();
+    for (index, item) in written.iter().enumerate() {
+        let method = submodule.methods.iter().find(|method| Some(method.word()) == item.as_str());
+        let Some(method) = method.filter(|method| !known.is_empty() && !known.contains(method))
+        else {
+            continue;
+        };
+        let (word, name) = (method.word(), &submodule.name);
+        diagnostics.push(
+            Diagnostic::warning(
+                Code::AclUnknown,
+                format!("`{name}` of `{uri}` has no method known as {word}"),
+            )
+            .at(item.span, "")
+            .help(match words(known).as_slice() {
+                [only] => format!("its only known method is {only}"),
+                all => format!("its known methods are {}", all.join(", ")),
+            })
+            .pointer(format!("{list}/{index}")),
+        );
+    }
+}
+
+/// Numbers among the ids at `at` that have the form of an IMEI: devices have both, and only the id is meant here.
+pub(super) fn idents(document: &Document, at: &str, diagnostics: &mut Diagnostics) {
+    let ids = pointer::find(&document.value, at).map(Spanned::as_sequence).unwrap_or_default();
+    for (index, id) in ids.iter().enumerate() {
+        let digits = id.as_scalar().map_or("", |scalar| scalar.text.as_str());
+        if !is_imei(digits) {
             continue;
         }
-        let at = format!("{pointer}/submodules/{index}/name");
-        let span = document.span(&at, Target::Value);
-        let finding = Diagnostic::warning(
-            Code::AclUnknown,
-            format!("`{}` has no submodule known as `{}`", entry.uri, submodule.name),
-        )
-        .at(span, "")
-        .pointer(&*at);
-        diagnostics.push(match nearest(&submodule.name, submodules.iter().copied()) {
-            Some(similar) => {
-                finding.help(format!("did you mean `{similar}`?")).suggest(span, similar)
-            }
-            None => finding.help(format!("known are {}", submodules.join(", "))),
-        });
+        diagnostics.push(
+            Diagnostic::warning(
+                Code::IdentAsId,
+                format!("`{digits}` has the form of an IMEI, and a list of ids has the platform's own numbers"),
+            )
+            .at(id.span, "")
+            .help(
+                "the id of a device is on its page in the panel, and in `GET \
+                 gw/devices/configuration.ident=IMEI`; its IMEI is its `ident`",
+            )
+            .pointer(pointer::child(at, index)),
+        );
     }
+}
+
+/// Fourteen digits, mostly with one to check them by, or two for the version of the software. Ids are far shorter.
+pub(super) fn is_imei(digits: &str) -> bool {
+    matches!(digits.len(), 14..=16) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn mqtt(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut Diagnostics) {
@@ -162,6 +280,20 @@ fn mqtt(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut 
                 "for the messages of devices grant `gw/devices` with the submodule `messages`, \
                  method GET: that opens their topics too",
             )
+            .pointer(&*at),
+        );
+    }
+    if let Some((topic, why)) =
+        entry.topic.as_deref().and_then(|topic| Some((topic, filter_problem(topic)?)))
+    {
+        let at = format!("{pointer}/topic");
+        diagnostics.push(
+            Diagnostic::error(
+                Code::InvalidValue,
+                format!("{} is not a topic filter: it {why}", quote(topic)),
+            )
+            .at(document.span(&at, Target::Value), "")
+            .help("`+` is one whole level, `#` any number of them at the end: `site/+/state`, `site/#`")
             .pointer(&*at),
         );
     }

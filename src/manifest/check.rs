@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::acl;
 use super::lifetime;
+use super::mask;
 use super::model::{Access, LimitRef, StackManifest, SubaccountManifest, TokenManifest};
-use super::parse::{AnyManifest, Document};
+use super::parse::{self, AnyManifest, Document};
 use super::preset;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::{AccountPath, Address, Kind, MAX_ACCOUNT_LEVELS};
 use crate::source::{SourceMap, Target};
-
-/// 9999-12-31T23:59:59Z: later ends are milliseconds taken for seconds.
-const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The Stack manifest of a load, if it has one.
 pub(super) fn single_stack<'a>(
@@ -135,15 +133,43 @@ pub(super) fn documents(
         if let Some(address) = &document.address {
             account(document, address, register, &circles, diagnostics);
             depth(document, address, diagnostics);
+        } else if let Some(address) = nameless(document) {
+            account(document, &address, register, &circles, diagnostics);
         }
-        match (&document.manifest, &document.address) {
-            (Some(AnyManifest::Subaccount(manifest)), Some(address)) => {
-                limit(document, address, manifest, register, diagnostics);
+        match (&document.manifest, &document.partial) {
+            (Some(manifest), _) => alone(document, manifest, register, now, diagnostics),
+            (None, Some(partial)) => {
+                let mut found = Diagnostics::new();
+                alone(document, &partial.manifest, register, now, &mut found);
+                diagnostics.extend(found.into_iter().filter(|finding| partial.stands(finding)));
             }
-            (Some(AnyManifest::Token(manifest)), _) => token(document, manifest, now, diagnostics),
-            _ => {}
+            (None, None) => {}
         }
         document.lead_home(before, sources, diagnostics);
+    }
+}
+
+/// Where an object would be whose name is none: its account is checked all the same.
+fn nameless(document: &Document) -> Option<Address> {
+    let account = document.value.get("metadata")?.get("account")?.as_str()?;
+    let kind = parse::object_kind(&document.value)?;
+    Some(Address::new(kind, AccountPath::parse(account).ok()?, "unnamed"))
+}
+
+/// Checks one manifest, whose fields may be those of a broken one that are sound.
+fn alone(
+    document: &Document,
+    manifest: &AnyManifest,
+    register: &Register<'_>,
+    now: i64,
+    diagnostics: &mut Diagnostics,
+) {
+    match (manifest, &document.address) {
+        (AnyManifest::Subaccount(manifest), Some(address)) => {
+            limit(document, address, manifest, register, diagnostics);
+        }
+        (AnyManifest::Token(manifest), _) => token(document, manifest, now, diagnostics),
+        _ => {}
     }
 }
 
@@ -359,56 +385,9 @@ fn limit(
 
 fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mut Diagnostics) {
     let spec = &manifest.spec;
-    let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
-    let expire = spec.expire.map_or(0, |expire| expire.0);
-    if ttl == 0 && expire == 0 {
-        let zero = match (spec.ttl, spec.expire) {
-            (Some(_), _) => Some("/spec/ttl"),
-            (None, Some(_)) => Some("/spec/expire"),
-            (None, None) => None,
-        };
-        let (message, span, at) = match zero {
-            Some(at) => {
-                ("a token needs an end, and 0 means none", document.span(at, Target::Value), at)
-            }
-            None => (
-                "a token needs `ttl` or `expire`, and this one has neither",
-                document.span("/spec", Target::Key),
-                "/spec",
-            ),
-        };
-        diagnostics.push(
-            Diagnostic::error(Code::TokenWithoutEnd, message)
-                .at(span, "")
-                .help(
-                    "write `ttl: 30d` (after the last use), `expire: 2035-01-31T00:00:00Z` (in any \
-                     case) or both",
-                )
-                .pointer(at),
-        );
-    }
-    if expire > LAST_SECOND {
-        let span = document.span("/spec/expire", Target::Value);
-        diagnostics.push(
-            Diagnostic::error(
-                Code::InvalidValue,
-                "`expire` lies beyond the year 9999; these look like milliseconds",
-            )
-            .at(span, "")
-            .help("write unix seconds, or a date such as `2035-01-31T00:00:00Z`")
-            .suggest(span, (expire / 1000).to_string())
-            .pointer("/spec/expire"),
-        );
-    }
-    if expire != 0 && expire <= now && ttl == 0 {
-        diagnostics.push(
-            Diagnostic::error(Code::TokenExpired, "`expire` has passed, and there is no `ttl`")
-                .at(document.span("/spec/expire", Target::Value), "")
-                .help("the platform would delete the token at once; choose a later time")
-                .pointer("/spec/expire"),
-        );
-    }
     lifetime::check(document, manifest, now, diagnostics);
+    mask::check(document, manifest, diagnostics);
+    let expires = spec.expire.is_some_and(|expire| expire.0 != 0);
     match &spec.access {
         Access::Named(_) => {}
         Access::Acl(list) => {
@@ -416,6 +395,9 @@ fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &
                 acl::entry(document, &format!("/spec/access/acl/{index}"), entry, diagnostics);
             }
         }
-        Access::Preset(access) => preset::check(document, access, expire != 0, diagnostics),
+        Access::Preset(access) => {
+            preset::check(document, access, expires, diagnostics);
+            acl::idents(document, "/spec/access/devices", diagnostics);
+        }
     }
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::check::Register;
 use super::model::{
-    Access, KeyForm, LimitManifest, NamedAccess, Origin as WebOrigin, Origins, SecretSink,
-    SecretSource, StackSpec, SubaccountManifest, TokenManifest,
+    Access, KeyForm, Level, LimitManifest, NamedAccess, Origin as WebOrigin, Origins, RuleName,
+    SecretSink, SecretSource, StackSpec, SubaccountManifest, TokenManifest,
 };
 use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
 use super::parse::{AnyManifest, Document};
@@ -72,6 +72,7 @@ impl Scribe<'_> {
             email: credentials.email.clone(),
             password: credentials.password.as_ref().map(|source| self.source(source)),
             form: credentials.password_form,
+            least: self.least_password(&address),
         });
         let (meta, lifecycle) = (&manifest.metadata, &spec.lifecycle);
         let mut declared = self.declared(address, meta, lifecycle, fields, spec.metadata.as_ref());
@@ -113,6 +114,17 @@ impl Scribe<'_> {
         });
         declared.renew = spec.renew.unwrap_or_default();
         declared
+    }
+
+    /// The fewest characters that the password of a subaccount may have, as far as a rule denies shorter ones.
+    fn least_password(&self, address: &Address) -> Option<u16> {
+        let rule =
+            self.stack.policies.passwords_at_least.filter(|rule| rule.level == Level::Deny)?;
+        let is_excepted = self.stack.exceptions.iter().any(|exception| {
+            exception.rule == RuleName::PasswordsAtLeast
+                && exception.object.parse().as_ref() == Ok(address)
+        });
+        (!is_excepted).then_some(rule.min)
     }
 
     fn declared(
@@ -263,7 +275,10 @@ fn access(access: &Access) -> Value {
     match access {
         Access::Named(NamedAccess::Standard) => json!({"type": 0}),
         Access::Named(NamedAccess::Master) => json!({"type": 1}),
-        Access::Acl(list) => json!({"type": 2, "acl": list.acl}),
+        Access::Acl(list) => match list.templating {
+            Some(templating) => json!({"type": 2, "acl": list.acl, "templating": templating}),
+            None => json!({"type": 2, "acl": list.acl}),
+        },
         Access::Preset(recipe) => self::access(&preset::expand(recipe)),
     }
 }

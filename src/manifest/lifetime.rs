@@ -1,6 +1,6 @@
 //! Checks of the time of a token: bounds that mean nothing, and rotations that cannot work.
 
-use super::model::TokenManifest;
+use super::model::{LAST_SECOND, TokenManifest};
 use super::parse::Document;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::Right;
@@ -18,6 +18,7 @@ pub(super) fn check(
     now: i64,
     diagnostics: &mut Diagnostics,
 ) {
+    end(document, manifest, now, diagnostics);
     let spec = &manifest.spec;
     let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
     let expire = spec.expire.map_or(0, |expire| expire.0);
@@ -47,6 +48,71 @@ pub(super) fn check(
         );
     }
     rotation(document, manifest, ttl, diagnostics);
+}
+
+/// A token has an end, one that the calendar has, and in the future.
+fn end(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mut Diagnostics) {
+    let spec = &manifest.spec;
+    let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
+    let expire = spec.expire.map_or(0, |expire| expire.0);
+    if ttl == 0 && expire == 0 {
+        let zero = match (spec.ttl, spec.expire) {
+            (Some(_), _) => Some("/spec/ttl"),
+            (None, Some(_)) => Some("/spec/expire"),
+            (None, None) => None,
+        };
+        let (message, span, at) = match zero {
+            Some(at) => {
+                ("a token needs an end, and 0 means none", document.span(at, Target::Value), at)
+            }
+            None => (
+                "a token needs `ttl` or `expire`, and this one has neither",
+                document.span("/spec", Target::Key),
+                "/spec",
+            ),
+        };
+        diagnostics.push(
+            Diagnostic::error(Code::TokenWithoutEnd, message)
+                .at(span, "")
+                .help(
+                    "write `ttl: 30d` (after the last use), `expire: 2035-01-31T00:00:00Z` (in any \
+                     case) or both",
+                )
+                .pointer(at),
+        );
+    }
+    if expire > LAST_SECOND {
+        diagnostics.push(beyond_the_calendar(document, expire, now));
+    }
+    if expire != 0 && expire <= now && ttl == 0 {
+        diagnostics.push(
+            Diagnostic::error(Code::TokenExpired, "`expire` has passed, and there is no `ttl`")
+                .at(document.span("/spec/expire", Target::Value), "")
+                .help("the platform would delete the token at once; choose a later time")
+                .pointer("/spec/expire"),
+        );
+    }
+}
+
+/// The finding about an end after the last second of the calendar: a number that counts parts of seconds, mostly.
+fn beyond_the_calendar(document: &Document, expire: i64, now: i64) -> Diagnostic {
+    let span = document.span("/spec/expire", Target::Value);
+    let units = ["milliseconds", "microseconds", "nanoseconds"];
+    let meant =
+        [1_000, 1_000_000, 1_000_000_000].into_iter().zip(units).find_map(|(parts, unit)| {
+            let seconds = expire / parts;
+            (now..=LAST_SECOND).contains(&seconds).then_some((seconds, unit))
+        });
+    let message = "`expire` lies after 9999-12-31T23:59:59Z, the last second that can be written";
+    let finding =
+        Diagnostic::error(Code::InvalidValue, message).at(span, "").pointer("/spec/expire");
+    let help = "write unix seconds, or a date such as `2035-01-31T00:00:00Z`";
+    match meant {
+        Some((seconds, unit)) => finding
+            .help(format!("these look like {unit}; in seconds they are `{seconds}`"))
+            .suggest(span, seconds.to_string()),
+        None => finding.help(help),
+    }
 }
 
 fn rotation(

@@ -14,13 +14,19 @@ pub(crate) mod discover;
 mod expect;
 mod foreign;
 mod lifetime;
+mod mask;
+mod misplaced;
 pub mod model;
+mod number;
 mod parse;
+mod partial;
+mod placeholder;
 mod policy;
 pub mod preset;
 mod repair;
 pub mod schema;
 pub(crate) mod scope;
+mod shape;
 mod show;
 mod sinks;
 #[cfg(test)]
@@ -33,7 +39,7 @@ mod wording;
 
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Deny, Diagnostic, Diagnostics, name_strange_characters};
 use crate::resource::Desired;
 use crate::secret::Stores;
 use crate::source::{Limits, Origin, SourceMap, decode, yaml};
@@ -73,6 +79,8 @@ pub struct Options<'a> {
     pub stores: Option<&'a Stores>,
     /// Whether links and tables may lead out of the given folders.
     pub allow_outside: bool,
+    /// Warnings that count as errors.
+    pub deny: &'a [Deny],
 }
 
 /// Reads and checks all manifests under `paths`, without any overlay. `now` is in unix seconds.
@@ -168,6 +176,8 @@ fn finish(
         load.expanded = show::expanded(&documents, &load.sources);
     }
     load.desired.left_out = left_out(&load.diagnostics);
+    name_strange_characters(&load.sources, &mut load.diagnostics);
+    load.diagnostics.deny(options.deny);
     load.diagnostics.close();
     load.diagnostics.dedup();
     load.diagnostics.sort(&load.sources);

@@ -8,13 +8,17 @@ use super::compose::instance::Instance;
 use super::model::{
     LimitManifest, StackManifest, SubaccountManifest, TemplateManifest, TokenManifest,
 };
+use super::partial::{self, Partial};
+use super::placeholder;
 use super::repair::{form_help, repair};
 use super::schema::{self, API_VERSION, KINDS};
 use super::traps;
 use super::violation::violations;
+use super::wording::not_of_form;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::resource::{AccountPath, Address, Kind, is_valid_name};
+use crate::source::pointer::tokens;
 use crate::source::{SourceMap, Spanned, Target, Value, locate};
 
 /// One document of a manifest file.
@@ -25,6 +29,8 @@ pub(super) struct Document {
     pub(super) folder: PathBuf,
     /// What it says, if it says it rightly.
     pub(super) manifest: Option<AnyManifest>,
+    /// What of it can be checked on its own although it has mistakes.
+    pub(super) partial: Option<Partial>,
     /// What it describes, if at least that can be told. Other documents may refer to it even if
     /// something inside is wrong.
     pub(super) address: Option<Address>,
@@ -71,13 +77,28 @@ pub(super) fn document(
 ) -> Document {
     let before = diagnostics.len();
     let address = address_of(&value);
-    let manifest = decode(&value, diagnostics);
-    let document = Document { value, folder, manifest, address, instance };
+    let mut broken = Vec::new();
+    let manifest = decode(&value, &mut broken, diagnostics);
+    let partial = match (&manifest, kind_of(&value)) {
+        (None, Some(kind)) => partial::of(kind, &value, &mut broken),
+        _ => None,
+    };
+    broken.into_iter().for_each(|finding| diagnostics.push(finding));
+    // A Template is filled in, and what its rows made may hold anything.
+    if instance.is_none() && kind_of(&value) != Some("Template") {
+        placeholder::check(&value, before, diagnostics);
+    }
+    let document = Document { value, folder, manifest, partial, address, instance };
     document.lead_home(before, sources, diagnostics);
     document
 }
 
-fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest> {
+/// The manifest, if nothing is wrong with it; `broken` takes what is wrong with its fields.
+fn decode(
+    value: &Spanned,
+    broken: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
+) -> Option<AnyManifest> {
     if !matches!(value.value, Value::Mapping(_)) {
         diagnostics.push(
             Diagnostic::error(
@@ -92,9 +113,12 @@ fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest>
         return None;
     }
     let version_fits = check_version(value, diagnostics);
-    let kind = check_kind(value, diagnostics)?;
+    check_kind(value, diagnostics);
+    // A slip in its name hides nothing of what is wrong with the rest.
+    let kind = kind_of(value)?;
+    let kind_fits = value.get("kind").and_then(Spanned::as_str) == Some(kind);
     let schema = schema::of_kind(kind)?;
-    let mut broken = violations(schema, value);
+    *broken = violations(schema, value);
     // The two words that were looked at already have better messages.
     broken.retain(|finding| !matches!(finding.pointer.as_deref(), Some("/apiVersion" | "/kind")));
     let missing_version = value.get("apiVersion").is_none();
@@ -105,17 +129,15 @@ fn decode(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<AnyManifest>
     });
     traps::numbers(value, diagnostics);
     traps::free_texts(value, diagnostics);
-    let is_sound = broken.is_empty();
-    broken.into_iter().for_each(|finding| diagnostics.push(finding));
-    if !is_sound || !version_fits {
+    if !broken.is_empty() || !version_fits || !kind_fits {
         return None;
     }
     match kind {
-        "Limit" => typed(value, diagnostics).map(|m| AnyManifest::Limit(Box::new(m))),
-        "Subaccount" => typed(value, diagnostics).map(|m| AnyManifest::Subaccount(Box::new(m))),
-        "Token" => typed(value, diagnostics).map(|m| AnyManifest::Token(Box::new(m))),
-        "Template" => typed(value, diagnostics).map(|m| AnyManifest::Template(Box::new(m))),
-        _ => typed(value, diagnostics).map(|m| AnyManifest::Stack(Box::new(m))),
+        "Limit" => typed(value, broken).map(|m| AnyManifest::Limit(Box::new(m))),
+        "Subaccount" => typed(value, broken).map(|m| AnyManifest::Subaccount(Box::new(m))),
+        "Token" => typed(value, broken).map(|m| AnyManifest::Token(Box::new(m))),
+        "Template" => typed(value, broken).map(|m| AnyManifest::Template(Box::new(m))),
+        _ => typed(value, broken).map(|m| AnyManifest::Stack(Box::new(m))),
     }
 }
 
@@ -145,7 +167,16 @@ fn check_version(value: &Spanned, diagnostics: &mut Diagnostics) -> bool {
     false
 }
 
-fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<&'static str> {
+/// The kind that a document has, or has by the look of it.
+fn kind_of(value: &Spanned) -> Option<&'static str> {
+    let word = value.get("kind").and_then(Spanned::as_str)?;
+    let known = |fits: &dyn Fn(&str) -> bool| KINDS.into_iter().find(|known| fits(known));
+    known(&|known| known == word)
+        .or_else(|| known(&|known| known.eq_ignore_ascii_case(word)))
+        .or_else(|| nearest(word, KINDS).and_then(|near| known(&|known| known == near)))
+}
+
+fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) {
     let Some(kind) = value.get("kind") else {
         diagnostics.push(
             Diagnostic::error(Code::MissingField, "`kind` is missing")
@@ -153,22 +184,19 @@ fn check_kind(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<&'static
                 .help(format!("write `kind:` with one of {}", KINDS.join(", ")))
                 .pointer(""),
         );
-        return None;
+        return;
     };
-    let word = kind.as_str().unwrap_or_default();
-    if let Some(known) = KINDS.into_iter().find(|known| *known == word) {
-        return Some(known);
+    let guess = kind_of(value);
+    if guess.is_some() && guess == kind.as_str() {
+        return;
     }
     let finding = Diagnostic::error(Code::UnknownKind, said_not_to_be(kind, "kind", "a kind"))
         .at(kind.span, "")
         .pointer("/kind");
-    let all = format!("the kinds are {}", KINDS.join(", "));
-    let by_case = KINDS.into_iter().find(|known| known.eq_ignore_ascii_case(word));
-    diagnostics.push(match by_case.or_else(|| nearest(word, KINDS)) {
+    diagnostics.push(match guess {
         Some(known) => finding.help(format!("did you mean `{known}`?")).suggest(kind.span, known),
-        None => finding.help(all),
+        None => finding.help(format!("the kinds are {}", KINDS.join(", "))),
     });
-    None
 }
 
 /// "`Realm` is not a kind", or that there is nothing at all.
@@ -182,27 +210,53 @@ fn said_not_to_be(value: &Spanned, field: &str, what: &str) -> String {
 
 /// Decodes what the schema found sound. What is left to go wrong are forms that a schema cannot
 /// say, such as a thirteenth month.
-fn typed<T: DeserializeOwned>(value: &Spanned, diagnostics: &mut Diagnostics) -> Option<T> {
-    match serde_path_to_error::deserialize(value.to_yaml()) {
-        Ok(manifest) => Some(manifest),
-        Err(error) => {
-            let pointer = pointer_of(error.path());
-            let span = locate(value, &pointer, Target::Value);
-            let scalar =
-                crate::source::pointer::find(value, &pointer).and_then(|found| found.as_scalar());
-            let finding =
-                Diagnostic::error(Code::InvalidValue, error.into_inner().to_string()).at(span, "");
-            let finding = match scalar.and_then(|scalar| repair(&pointer, &scalar.text)) {
-                Some(text) => finding.help(format!("did you mean `{text}`?")).suggest(span, text),
-                None => match form_help(&pointer) {
-                    Some(help) => finding.help(help),
-                    None => finding,
-                },
-            };
-            diagnostics.push(finding.pointer(pointer));
-            None
+fn typed<T: DeserializeOwned>(value: &Spanned, broken: &mut Vec<Diagnostic>) -> Option<T> {
+    let mut yaml = value.to_yaml();
+    let mut told: Vec<String> = Vec::new();
+    loop {
+        let pointer = match read(&yaml) {
+            Ok(manifest) => return told.is_empty().then_some(manifest),
+            Err(pointer) => pointer,
+        };
+        if told.contains(&pointer) || told.len() >= MOST_UNREAD {
+            return None;
         }
+        broken.push(unread(value, &pointer));
+        // Decoding stops at the first mistake; with a number that every form takes in its place it finds the next.
+        let found =
+            tokens(&pointer).try_fold(&mut yaml, |node, token| match token.parse::<usize>() {
+                Ok(index) if node.is_sequence() => node.get_mut(index),
+                _ => node.get_mut(&*token),
+            });
+        if let Some(found) = found {
+            *found = serde_yaml::Value::from(1);
+        }
+        told.push(pointer);
     }
+}
+
+/// Decodes a manifest, or points at the first value that has the form of its field and still means nothing.
+pub(super) fn read<T: DeserializeOwned>(yaml: &serde_yaml::Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(yaml.clone()).map_err(|error| pointer_of(error.path()))
+}
+
+/// The most values of one manifest that are told to be unreadable; each takes another pass over it.
+pub(super) const MOST_UNREAD: usize = 20;
+
+/// The finding about a value that has the form of its field and still means nothing. What the decoder says of it is in the
+/// words of this program's types, which nobody has to know.
+pub(super) fn unread(value: &Spanned, pointer: &str) -> Diagnostic {
+    let found = crate::source::pointer::find(value, pointer);
+    let text = found.and_then(Spanned::as_scalar).map_or("", |scalar| scalar.text.as_str());
+    let span = locate(value, pointer, Target::Value);
+    let message = not_of_form(pointer, found);
+    let finding = Diagnostic::error(Code::InvalidValue, message).at(span, "");
+    let finding = match (repair(pointer, text), form_help(pointer)) {
+        (Some(text), _) => finding.help(format!("did you mean `{text}`?")).suggest(span, text),
+        (None, Some(help)) => finding.help(help),
+        (None, None) => finding,
+    };
+    finding.pointer(pointer)
 }
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {
@@ -218,14 +272,19 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
     pointer
 }
 
+/// The kind of object that a document describes, if it describes one.
+pub(super) fn object_kind(value: &Spanned) -> Option<Kind> {
+    match kind_of(value)? {
+        "Limit" => Some(Kind::Limit),
+        "Subaccount" => Some(Kind::Subaccount),
+        "Token" => Some(Kind::Token),
+        _ => None,
+    }
+}
+
 /// The address of a document, however broken the rest of it is.
 pub(super) fn address_of(value: &Spanned) -> Option<Address> {
-    let kind = match value.get("kind")?.as_str()? {
-        "Limit" => Kind::Limit,
-        "Subaccount" => Kind::Subaccount,
-        "Token" => Kind::Token,
-        _ => return None,
-    };
+    let kind = object_kind(value)?;
     let metadata = value.get("metadata")?;
     let name = metadata.get("name")?.as_str()?;
     let account = match metadata.get("account") {

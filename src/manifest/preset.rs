@@ -72,7 +72,7 @@ pub fn expand(access: &PresetAccess) -> Access {
             vec![devices(ids, Some(vec![submodule("messages", &[Get])]))]
         }
     };
-    Access::Acl(AclAccess { acl: entries })
+    Access::Acl(AclAccess { acl: entries, templating: None })
 }
 
 /// The link with which a token of this access is shared: that of its recipe, otherwise the panel's log-in, which takes

@@ -3,6 +3,8 @@
 //! A schema can say that a text does not match; only somebody who knows the field can say that the account lacks its
 //! first letter's case, or the date its hour.
 
+use super::model::Expire;
+use super::number;
 use crate::resource::is_valid_name;
 
 /// What the field at `path` wants to hold, where examples of the schema say too little.
@@ -31,12 +33,23 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
             "write `methods: [GET]`; those of the entry do not hold for its submodules"
         }
         ("submodules", _) => "write `{name: messages, methods: [GET]}` for each submodule",
+        ("ids" | "devices", _) => {
+            "an id is the number of the item on the platform, such as `12345`; the IMEI of a device is \
+             its `ident`"
+        }
         (_, "ids") => "numbers are written as a list, such as `[12345, 12346]`",
         (_, "acl") => "below `access` only a list called `acl` can stand",
         ("acl", _) => "an entry is written `{uri: gw/devices, methods: [GET]}`",
         ("spec", "metadata") => "free keys are written one by one, such as `owner: ops`",
         ("", "metadata") => "write `metadata:` and, indented below it, `name:`",
         ("", "spec") => "write `spec:` and, indented below it, the fields of the object",
+        ("spec", "rotation") => "write `rotation: {every: 30d, overlap: 48h}`",
+        ("password", "generate") => {
+            "write `generate: {length: 32}`, and beside it `deliver: [{file: out/acme}]`"
+        }
+        ("policies", "ttl-at-most") => "write `ttl-at-most: {max: 90d}`",
+        ("policies", "passwords-at-least") => "write `passwords-at-least: {min: 16}`",
+        ("policies", "no-unlimited") => "write `no-unlimited: {quotas: [devices_count]}`",
         (_, "env") => "the name of a variable has letters, digits and `_`, without `$`",
         (_, "exec") => {
             "the program and each of its arguments are items of a list; no shell splits them"
@@ -51,8 +64,11 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
              origin"
         }
         ("origins", _) => "write `flespi`, or scheme and host, such as `https://*.example.com`",
-        ("spec", "expire") => "write a date, a time and a zone, such as `2027-01-31T00:00:00Z`",
-        ("spec", "ttl") => {
+        (_, "expire") => {
+            "write a date, a time and a zone, such as `2027-01-31T00:00:00Z`; a token that shall end \
+             only when it is not used has `ttl` alone"
+        }
+        (_, "ttl") | ("rotation", "every" | "overlap") | ("ttl-at-most", "max") => {
             "write seconds, or whole weeks, days, hours, minutes and seconds in this order: `3600`, `12h`, `1d 12h`"
         }
         ("deliver", _) | (_, "deliver") => {
@@ -72,11 +88,12 @@ pub(super) fn repair(path: &str, text: &str) -> Option<String> {
         ("metadata", "name") => name(text),
         (_, "account") => account(text),
         ("spec", "limit") | ("limit", "name") => name(text.strip_prefix("limit/").unwrap_or(text)),
-        ("spec", "expire") => expire(text),
-        ("spec", "ttl") => ttl(text),
+        (_, "expire") => expire(text),
+        (_, "ttl") | ("rotation", "every" | "overlap") | ("ttl-at-most", "max") => ttl(text),
         (_, "uri") => uri(text),
         (_, "env") => variable(text),
         ("origins", _) => origin(text),
+        ("ips", _) => mask(text),
         _ => None,
     }?;
     (repaired != text).then_some(repaired)
@@ -101,16 +118,19 @@ fn account(text: &str) -> Option<String> {
     Some(names?.join("/"))
 }
 
-/// Midnight for a date, UTC for a time without a zone.
+/// Midnight for a date, UTC for a time without a zone, seconds in plain digits.
 fn expire(text: &str) -> Option<String> {
+    if let Some(seconds) = number::read(text).filter(|seconds| *seconds >= 0) {
+        return Some(seconds.to_string());
+    }
     let candidates = [format!("{text}Z"), format!("{text}T00:00:00Z")];
-    candidates.into_iter().find(|candidate| candidate.parse::<jiff::Timestamp>().is_ok())
+    candidates.into_iter().find(|candidate| Expire::parse(candidate).is_ok())
 }
 
 fn ttl(text: &str) -> Option<String> {
     let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(format!("{text}s"));
+    if let Some(seconds) = number::read(text).filter(|seconds| *seconds >= 0) {
+        return Some(format!("{seconds}s"));
     }
     let lower = text.to_ascii_lowercase();
     let is_duration = lower.starts_with(|c: char| c.is_ascii_digit())
@@ -131,6 +151,28 @@ fn variable(text: &str) -> Option<String> {
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     is_name.then(|| name.to_owned())
+}
+
+/// The mask of a network whose prefix ends between two of its four numbers.
+fn mask(text: &str) -> Option<String> {
+    let (network, length) = text.trim().split_once('/').unwrap_or((text.trim(), "32"));
+    let octets: Vec<&str> = network.split('.').collect();
+    let kept = match length {
+        "8" => 1,
+        "16" => 2,
+        "24" => 3,
+        "32" => 4,
+        _ => return None,
+    };
+    let is_octet =
+        |octet: &&str| octet.parse::<u8>().is_ok_and(|number| number.to_string() == **octet);
+    let is_network = octets.len() == 4
+        && octets.iter().all(is_octet)
+        && octets.iter().skip(kept).all(|octet| *octet == "0");
+    is_network.then(|| {
+        let kept = octets.iter().take(kept).copied();
+        kept.chain(std::iter::repeat("*")).take(4).collect::<Vec<_>>().join(".")
+    })
 }
 
 fn origin(text: &str) -> Option<String> {

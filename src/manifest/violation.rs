@@ -9,37 +9,29 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
+use super::misplaced;
+use super::number;
+use super::placeholder;
 use super::repair::{form_help, repair};
 use super::schema::KindSchema;
-use super::wording::{Form, is_nothing, listed, place, retyped, said_of, wanted, words};
+use super::shape::Shape;
+use super::wording::{
+    Form, is_nothing, listed, not_of_form, place, retyped, said_of, wanted, words,
+};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, quote};
+use crate::resource::MARK_PREFIX;
+use crate::source::strange::{self, as_it_seems};
 use crate::source::{self, Meaning, Spanned, Target, locate, pointer};
-
-/// Names that other tools, the platform or another kind give to a field, and what to do about them.
-const OTHER_NAMES: [(&str, &str, &str); 8] = [
-    ("/metadata", "namespace", "the owner of an object is `account`"),
-    ("/metadata", "labels", "free keys stand in `metadata` below `spec`"),
-    ("/metadata", "annotations", "free keys stand in `metadata` below `spec`"),
-    ("/spec", "limit_id", "`limit` takes the name of a limit, and its id is found out"),
-    ("/spec", "cid", "the owner of an object is `account` in `metadata`"),
-    ("/spec", "name", "the name of a token that people see is `info`"),
-    (
-        "/spec/access",
-        "type",
-        "the type follows from what is written: `standard`, `master` or a list below `acl`",
-    ),
-    ("", "status", "what the platform reports is never written"),
-];
 
 /// A list of fields that is longer than this helps nobody.
 const MOST_FIELDS_NAMED: usize = 16;
 
 /// Everything that the schema has against `document`.
 pub(super) fn violations(schema: &KindSchema, document: &Spanned) -> Vec<Diagnostic> {
-    let json = document.to_json();
+    let json = as_typed(document);
     let mut reporter = Reporter {
-        schema: &schema.document,
+        schema: Shape(&schema.document),
         document,
         missing: Vec::new(),
         renamed: Vec::new(),
@@ -55,11 +47,31 @@ pub(super) fn violations(schema: &KindSchema, document: &Spanned) -> Vec<Diagnos
     reporter.finish()
 }
 
+fn is_fraction(value: &Spanned) -> bool {
+    value.as_scalar().is_some_and(|scalar| matches!(scalar.meaning, Meaning::Float(_)))
+}
+
+/// The document with numbers as they were typed: to JSON Schema `10.0` is an integer, to YAML and to us it is none.
+fn as_typed(document: &Spanned) -> Value {
+    match &document.value {
+        source::Value::Sequence(items) => items.iter().map(as_typed).collect(),
+        source::Value::Mapping(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.text.clone(), as_typed(&entry.value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        source::Value::Scalar(scalar) => match scalar.meaning {
+            Meaning::Float(number) if number.fract() == 0.0 => Value::from(0.5),
+            _ => document.to_json(),
+        },
+    }
+}
+
 /// The most findings about one manifest.
 const MOST_VIOLATIONS: usize = 200;
 
 struct Reporter<'a> {
-    schema: &'a Value,
+    schema: Shape<'a>,
     document: &'a Spanned,
     /// Fields that are missing: the pointer of the mapping, and the name.
     missing: Vec<(String, String)>,
@@ -85,7 +97,7 @@ impl<'a> Reporter<'a> {
         let path = error.instance_path().as_str();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                let known = self.known_fields(error);
+                let known = self.schema.known_fields(error);
                 for name in unexpected.iter().take(MOST_VIOLATIONS) {
                     let finding = self.unknown_field(path, name, &known);
                     self.findings.push(finding);
@@ -94,6 +106,11 @@ impl<'a> Reporter<'a> {
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
                 self.missing.push((path.to_owned(), name.to_owned()));
+            }
+            ValidationErrorKind::PropertyNames { error } => {
+                let name = error.instance().as_str().unwrap_or_default();
+                let finding = self.reserved_key(path, name);
+                self.findings.push(finding);
             }
             ValidationErrorKind::AnyOf { context }
             | ValidationErrorKind::OneOfNotValid { context } => self.report_forms(error, context),
@@ -114,10 +131,10 @@ impl<'a> Reporter<'a> {
         let Some(found) = pointer::find(self.document, path) else {
             return;
         };
-        let Some(schema) = self.schema_of(error) else {
+        let Some(schema) = self.schema.schema_of(error) else {
             return;
         };
-        let forms = self.branches(schema);
+        let forms = self.schema.branches(schema);
         let of_form = |fits: fn(&Form<'_>) -> bool| {
             forms.iter().find(|(_, form)| fits(form)).and_then(|(branch, _)| branches.get(*branch))
         };
@@ -220,17 +237,25 @@ impl<'a> Reporter<'a> {
         if found.is_some_and(Spanned::is_unreadable) {
             return None;
         }
+        let bounds = matches!(
+            error.kind(),
+            ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. }
+        );
+        if bounds && found.is_some_and(is_fraction) {
+            // Told as the wrong type; the number stands for another one.
+            return None;
+        }
         let place = place(path);
         let said = said_of(path, found);
         let finding =
             |message: String| self.finding(Code::InvalidValue, path, Target::Value, message);
         let finding = match error.kind() {
             ValidationErrorKind::Type { .. } => {
-                let forms = self.schema_of(error).map(|schema| self.branches(schema));
+                let forms = self.schema.schema_of(error).map(|schema| self.schema.branches(schema));
                 return self.wrong_type(path, &forms.unwrap_or_default());
             }
             ValidationErrorKind::Enum { .. } | ValidationErrorKind::Constant { .. } => {
-                let forms = self.schema_of(error).map(|schema| self.branches(schema));
+                let forms = self.schema.schema_of(error).map(|schema| self.schema.branches(schema));
                 self.not_a_word(path, &forms.unwrap_or_default())
             }
             ValidationErrorKind::Pattern { .. } => self.wrong_form(error, path, &said),
@@ -261,14 +286,19 @@ impl<'a> Reporter<'a> {
             "/metadata/account" | "/spec/limit/account" => {
                 (Code::InvalidName, format!("{said} is not an account path"))
             }
-            _ => (
-                Code::InvalidValue,
-                format!("{said} does not have the form that {} takes", place(path)),
-            ),
+            _ => (Code::InvalidValue, not_of_form(path, pointer::find(self.document, path))),
         };
         let mut finding = self.finding(code, path, Target::Value, message);
+        let scalar = pointer::find(self.document, path).and_then(Spanned::as_scalar);
+        if let Some((help, number)) = scalar
+            .filter(|_| self.schema.takes_integer(error))
+            .and_then(|scalar| number::meant(&scalar.text, scalar.plain))
+        {
+            let span = locate(self.document, path, Target::Value);
+            return finding.help(help).suggest(span, number);
+        }
         let help = form_help(path).map(str::to_owned);
-        if let Some(help) = help.or_else(|| self.examples(error)) {
+        if let Some(help) = help.or_else(|| self.schema.examples(error)) {
             finding = finding.help(help);
         }
         if path == "/metadata/name" && said.contains('/') {
@@ -286,6 +316,9 @@ impl<'a> Reporter<'a> {
         let wanted = wanted(forms);
         let place = place(path);
         if found.as_scalar().is_some_and(is_nothing) {
+            if self.goes_on_in_disguise(path) {
+                return None;
+            }
             // There is no character to point at behind the colon.
             let message = format!("{place} has no value");
             return Some(self.finding(Code::WrongType, path, Target::Key, message).help(format!(
@@ -299,6 +332,14 @@ impl<'a> Reporter<'a> {
         };
         let message = format!("{place} takes {wanted}, and this is {this}");
         let finding = self.finding(Code::WrongType, path, Target::Value, message);
+        let text = found.as_str().filter(|text| placeholder::is_constant(text));
+        let placeholder = text.and_then(placeholder::variable);
+        if let (true, Some(name)) = (path.ends_with("/password"), placeholder) {
+            let span = locate(self.document, path, Target::Value);
+            let source = format!("{{env: {name}}}");
+            let help = "nothing is filled in here; a password comes from the environment with";
+            return Some(finding.help(format!("{help} `{source}`")).suggest(span, source));
+        }
         if path.ends_with("/password") {
             return Some(finding.help("a manifest holds no secrets: say where it comes from, such as `{env: ACME_PASSWORD}`, and change the one that was written down"));
         }
@@ -316,6 +357,16 @@ impl<'a> Reporter<'a> {
                 None => finding,
             },
         })
+    }
+
+    /// Whether the value of the field at `path` follows with blanks for indentation that are no spaces, which makes its first
+    /// line the next key; that is told there.
+    fn goes_on_in_disguise(&self, path: &str) -> bool {
+        let Some((parent, _)) = path.rsplit_once('/') else { return false };
+        let entries = pointer::find(self.document, parent).map_or(&[][..], Spanned::as_mapping);
+        let key = locate(self.document, path, Target::Key);
+        let next = entries.iter().skip_while(|entry| entry.key.span != key).nth(1);
+        next.is_some_and(|entry| entry.key.text.starts_with(strange::is_invisible))
     }
 
     /// A text where one of a few words is wanted.
@@ -354,9 +405,24 @@ impl<'a> Reporter<'a> {
         let at = pointer::child(path, name);
         let message = format!("{} is not a field of {}", quote(name), place(path));
         let finding = self.finding(Code::UnknownField, &at, Target::Key, message);
-        let other = OTHER_NAMES.iter().find(|(place, other, _)| *place == path && *other == name);
-        if let Some((_, _, help)) = other {
-            return finding.help(*help);
+        let kind = self.document.get("kind").and_then(Spanned::as_str).unwrap_or_default();
+        // A field of another kind may be one of this kind misspelt; what is known of it says more.
+        if let Some(misplaced) = misplaced::field(kind, path, name) {
+            let missing = misplaced.stands_for.iter();
+            self.renamed
+                .extend(missing.map(|(path, name)| ((*path).to_owned(), (*name).to_owned())));
+            return finding.help(misplaced.help);
+        }
+        if name.starts_with(strange::is_invisible) {
+            return finding;
+        }
+        // What only looks like a known field is meant to be that field.
+        let seems = as_it_seems(name);
+        if seems != name
+            && let Some(word) = known.iter().find(|word| **word == seems)
+        {
+            self.renamed.push((path.to_owned(), (*word).to_owned()));
+            return finding.suggest(locate(self.document, &at, Target::Key), *word);
         }
         if let Some(section) = self.section_with(path, name) {
             return finding.help(format!("it belongs {section}"));
@@ -387,10 +453,20 @@ impl<'a> Reporter<'a> {
     fn missing_field(&self, path: &str, name: &str) -> Diagnostic {
         let message = format!("{} lacks the field `{name}`", place(path));
         let finding = self.finding(Code::MissingField, path, Target::Key, message);
-        match form_help(&pointer::child(path, name)) {
+        match misplaced::missing(path, name).or_else(|| form_help(&pointer::child(path, name))) {
             Some(help) => finding.help(help),
             None => finding,
         }
+    }
+
+    /// A free key that is one of our mark.
+    fn reserved_key(&self, path: &str, name: &str) -> Diagnostic {
+        let message = format!(
+            "{} is reserved: keys that begin with `{MARK_PREFIX}` are the mark by which a run finds its objects",
+            quote(name)
+        );
+        let at = pointer::child(path, name);
+        self.finding(Code::ReservedKey, &at, Target::Key, message).help(misplaced::mark_key(name))
     }
 
     fn sibling(&self, path: &str, name: &str) -> bool {
@@ -410,17 +486,9 @@ impl<'a> Reporter<'a> {
         let (_, words) = sections.into_iter().find(|(section, _)| {
             // `name` and `metadata` mean something else at each level.
             let is_other = *section != path && !matches!(name, "name" | "metadata");
-            is_other && self.fields_of(section).contains(&name)
+            is_other && self.schema.fields_of(section).contains(&name)
         })?;
         Some(words)
-    }
-
-    fn fields_of(&self, section: &str) -> Vec<&str> {
-        let schema = match section {
-            "" => Some(self.schema),
-            _ => self.schema.pointer(&format!("/properties{section}")),
-        };
-        schema.map(|schema| self.resolve(schema)).map(property_names).unwrap_or_default()
     }
 
     fn finding(&self, code: Code, path: &str, target: Target, message: String) -> Diagnostic {
@@ -436,102 +504,4 @@ impl<'a> Reporter<'a> {
             None => finding,
         }
     }
-
-    /// The schema that holds the broken keyword.
-    fn schema_of(&self, error: &ValidationError<'_>) -> Option<&'a Value> {
-        let (holder, _) = error.schema_path().as_str().rsplit_once('/')?;
-        self.schema.pointer(holder)
-    }
-
-    /// The fields of the mapping whose `additionalProperties` was broken.
-    fn known_fields(&self, error: &ValidationError<'_>) -> Vec<&'a str> {
-        self.schema_of(error).map(property_names).unwrap_or_default()
-    }
-
-    /// The schema that a reference leads to; ours are one step long.
-    fn resolve(&self, schema: &'a Value) -> &'a Value {
-        schema
-            .get("$ref")
-            .and_then(Value::as_str)
-            .and_then(|reference| self.schema.pointer(reference.strip_prefix('#')?))
-            .unwrap_or(schema)
-    }
-
-    /// Every form that a schema takes, with the number of the branch that it comes from.
-    fn branches(&self, schema: &'a Value) -> Vec<(usize, Form<'a>)> {
-        let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
-        let mut forms = Vec::new();
-        match alternatives.and_then(Value::as_array) {
-            Some(branches) => {
-                for (branch, schema) in branches.iter().enumerate() {
-                    self.forms(schema, branch, &mut forms);
-                }
-            }
-            None => self.forms(schema, 0, &mut forms),
-        }
-        forms
-    }
-
-    fn forms(&self, schema: &'a Value, branch: usize, out: &mut Vec<(usize, Form<'a>)>) {
-        let schema = self.resolve(schema);
-        if let Some(word) = schema.get("const").and_then(Value::as_str) {
-            out.push((branch, Form::Word(word)));
-            return;
-        }
-        if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-            let words = words.iter().filter_map(Value::as_str);
-            out.extend(words.map(|word| (branch, Form::Word(word))));
-            return;
-        }
-        let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
-        if let Some(alternatives) = alternatives.and_then(Value::as_array) {
-            for schema in alternatives {
-                self.forms(schema, branch, out);
-            }
-            return;
-        }
-        let form = match schema.get("type").and_then(Value::as_str) {
-            Some("string") => Form::Text,
-            Some("integer") => Form::Integer,
-            Some("number") => Form::Number,
-            Some("boolean") => Form::Boolean,
-            Some("array") => Form::List,
-            Some("object") => {
-                let required = schema.get("required").and_then(Value::as_array);
-                let first = required.and_then(|names| names.first());
-                Form::Mapping(first.and_then(Value::as_str))
-            }
-            _ => return,
-        };
-        out.push((branch, form));
-    }
-
-    /// The examples of the schema, or of the one that it is an alternative of.
-    fn examples(&self, error: &ValidationError<'_>) -> Option<String> {
-        let (mut holder, _) = error.schema_path().as_str().rsplit_once('/')?;
-        loop {
-            let schema = self.schema.pointer(holder)?;
-            if let Some(examples) = schema.get("examples").and_then(Value::as_array) {
-                let examples: Vec<String> = examples
-                    .iter()
-                    .map(|example| match example.as_str() {
-                        Some(text) => text.to_owned(),
-                        None => example.to_string(),
-                    })
-                    .collect();
-                let examples: Vec<&str> = examples.iter().map(String::as_str).collect();
-                return Some(format!("write something like {}", listed(&examples, "or")));
-            }
-            let (outer, _) = holder.rsplit_once("/anyOf/")?;
-            holder = outer;
-        }
-    }
-}
-
-fn property_names(schema: &Value) -> Vec<&str> {
-    schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .map(|properties| properties.keys().map(String::as_str).collect())
-        .unwrap_or_default()
 }

@@ -1,6 +1,10 @@
 //! Words for values and for what may stand in their place.
 
+use super::acl;
+use super::model::Expire;
+use super::number;
 use crate::diagnostic::quote;
+use crate::source::hidden::{MASK, is_token_key};
 use crate::source::value::Scalar;
 use crate::source::{Meaning, Spanned};
 
@@ -74,17 +78,14 @@ pub(super) fn retyped(
 ) -> Option<(String, String)> {
     let takes = |fits: fn(&Form<'_>) -> bool| forms.iter().any(|(_, form)| fits(form));
     let text = scalar.text.as_str();
-    if takes(|form| matches!(form, Form::Integer)) && scalar.meaning == Meaning::Text {
-        if text.parse::<i64>().is_ok() {
-            return Some(("take the quotes away".to_owned(), text.to_owned()));
-        }
-        let digits = text.replace('_', "");
-        if digits.parse::<i64>().is_ok() {
-            return Some((format!("write `{digits}`, without `_`"), digits));
-        }
-        if matches!(text, "unlimited" | "infinite" | "max") {
-            return Some(("unlimited is written `-1`".to_owned(), "-1".to_owned()));
-        }
+    if (path.contains("/ids/") || path.contains("/devices/")) && acl::is_imei(text) {
+        return None;
+    }
+    if takes(|form| matches!(form, Form::Integer))
+        && matches!(scalar.meaning, Meaning::Text | Meaning::Float(_))
+        && let Some(meant) = number::meant(text, scalar.plain)
+    {
+        return Some(meant);
     }
     if takes(|form| matches!(form, Form::Boolean)) && scalar.meaning == Meaning::Text {
         let truth = match text.to_ascii_lowercase().as_str() {
@@ -141,7 +142,7 @@ pub(super) fn said_of(path: &str, found: Option<&Spanned>) -> String {
     };
     match found {
         Some(value)
-            if path.contains("/password")
+            if path.split('/').any(|step| step == "password")
                 && value.as_str().is_some_and(|text| !text.is_empty() && !is_name(text)) =>
         {
             "this value".to_owned()
@@ -149,6 +150,28 @@ pub(super) fn said_of(path: &str, found: Option<&Spanned>) -> String {
         Some(value) => in_words(value),
         None => String::new(),
     }
+}
+
+/// What is wrong with a text that does not have the form of its field.
+pub(super) fn not_of_form(path: &str, found: Option<&Spanned>) -> String {
+    let said = said_of(path, found);
+    let text = found.and_then(Spanned::as_scalar).map_or("", |scalar| scalar.text.as_str());
+    match Expire::parse(text) {
+        Err(why) if path.ends_with("/expire") => format!("{said} {why}"),
+        _ if is_duration(path) => format!("{said} is not a duration"),
+        _ => format!("{said} does not have the form that {} takes", place(path)),
+    }
+}
+
+/// Whether the field holds a point of time or a duration.
+pub(super) fn is_time(path: &str) -> bool {
+    path.ends_with("/expire") || is_duration(path)
+}
+
+/// Whether the field holds a duration.
+fn is_duration(path: &str) -> bool {
+    let fields = ["/ttl", "/every", "/overlap", "/ttl-at-most/max"];
+    fields.iter().any(|field| path.ends_with(field))
 }
 
 /// A value as the subject of a sentence: quoted as it was typed.
@@ -173,6 +196,8 @@ pub(super) fn place(path: &str) -> String {
     let mut words = String::new();
     for step in steps {
         let step = step.replace("~1", "/").replace("~0", "~");
+        // A key that was pasted where it does not belong is a secret all the same.
+        let step = if is_token_key(&step) { MASK.to_owned() } else { step };
         if step.bytes().all(|byte| byte.is_ascii_digit()) {
             words.push_str(&format!("[{step}]"));
         } else {

@@ -48,6 +48,8 @@ pub struct PasswordQuestion {
     pub source: Source,
     /// In what form it is sent.
     pub form: PasswordForm,
+    /// The fewest characters that it may have.
+    pub least: Option<u16>,
     /// The slow hash of the one that was last set; none: none was.
     pub known: Option<String>,
 }

@@ -132,7 +132,7 @@ pub(super) async fn sink_states(
 }
 
 async fn compare(question: PasswordQuestion, trust: &Trust) -> Password {
-    let PasswordQuestion { source, form, known } = question;
+    let PasswordQuestion { source, form, least, known } = question;
     if let Some(reason) = source.hidden_from(trust) {
         return match known {
             Some(_) => Password::Hidden(format!("{source} was not read: {reason}")),
@@ -144,7 +144,9 @@ async fn compare(question: PasswordQuestion, trust: &Trust) -> Password {
         if !source.is_passive() {
             return Password::NeverSet { trouble: None };
         }
-        return match (source.read().await, trust) {
+        return match (source.password(least).await, trust) {
+            // What is at hand and can be no password is told before anything is sent.
+            (Err(error), _) if error.is_unfit() => Password::Unavailable(error_chain(&error)),
             (Ok(_), _) => Password::NeverSet { trouble: None },
             (Err(error), Trust::Reviewed) => Password::Unavailable(error_chain(&error)),
             // A plan is often made where the secrets are not.
@@ -153,7 +155,8 @@ async fn compare(question: PasswordQuestion, trust: &Trust) -> Password {
             }
         };
     };
-    match source.read().await {
+    match source.password(least).await {
+        Err(error) if error.is_unfit() => Password::Unavailable(error_chain(&error)),
         Err(error) => Password::Unknown(error.to_string()),
         Ok(None) => Password::Unknown(format!(
             "{source}: what was made is gone from its sink, and a lost file makes no new password"

@@ -59,6 +59,7 @@ pub(super) fn steps(
         email,
         password,
         form: wanted.form,
+        least: wanted.least,
     };
     let effect = Effect::Credentials(Box::new(effect));
     let mut step = context.step(Phase::Credentials, Action::Update, effect);
@@ -177,7 +178,8 @@ fn password(
         let mark = object.and_then(|object| object.mark_of(&context.desired.stack));
         let form = declared.credentials.as_ref().and_then(|it| it.form).unwrap_or(PASSWORD_FORM);
         let known = mark.and_then(|mark| mark.password.clone());
-        let question = PasswordQuestion { source: source.clone(), form, known };
+        let least = declared.credentials.as_ref().and_then(|it| it.least);
+        let question = PasswordQuestion { source: source.clone(), form, least, known };
         draft.questions.passwords.insert(declared.address.clone(), question);
         return None;
     };

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::step::{Cause, Change, Drifted};
 use crate::observe::{LastWriter, Moved, Object};
-use crate::resource::canonical::canonical;
+use crate::resource::canonical::{self, canonical};
 use crate::resource::{Address, Applied, Declared, Drift, Kind, digest_of};
 
 /// How a found object differs from its manifest.
@@ -39,14 +39,18 @@ pub(super) fn compare(declared: &Declared, object: &Object, evidence: Evidence<'
     let mut difference = Difference::default();
     for (field, wanted) in &declared.fields {
         let found = object.fields.get(field).unwrap_or(&Value::Null);
-        let (after, before) = (canonical(kind, field, wanted), canonical(kind, field, found));
+        let whole = canonical::merged(kind, field, wanted, found);
+        let (after, before) = (canonical(kind, field, &whole), canonical(kind, field, found));
         if after == before {
             continue;
         }
-        let cause = difference.cause(kind, evidence, field, (&before, &after));
+        // The mark remembers what was declared, and nothing beyond it.
+        let known = canonical(kind, field, &canonical::sayable(kind, field, found));
+        let said = canonical(kind, field, wanted);
+        let cause = difference.cause(kind, evidence, field, (&known, &said));
         let change = Change { field: field.clone(), before, after, cause };
         if difference.keep(declared, object, change) {
-            difference.fields.insert(field.clone(), wanted.clone());
+            difference.fields.insert(field.clone(), whole);
         }
     }
     for (key, after) in &declared.metadata {
@@ -146,10 +150,30 @@ pub(super) fn reason(declared: &Declared, changes: &[Change]) -> String {
                 Cause::Differs => "they differ, and who changed is not known",
             };
             let (before, after) = (brief(before), brief(after));
-            format!("{field} is {before} on the platform and {after} at {place} ({rule})")
+            let said =
+                format!("{field} is {before} on the platform and {after} at {place} ({rule})");
+            match beyond_words(declared, change) {
+                Some(words) => format!("{said}; {words}"),
+                None => said,
+            }
         })
         .collect();
     sentences.join("; ")
+}
+
+/// What becomes of that part of a field which no manifest can say.
+fn beyond_words(declared: &Declared, change: &Change) -> Option<String> {
+    let of = |value| canonical::beyond(declared.address.kind, &change.field, value);
+    let (before, after) = (of(&change.before), of(&change.after));
+    let (kept, lost): (Vec<_>, Vec<_>) = before.into_iter().partition(|it| after.contains(it));
+    let listed = |verb: &str, all: Vec<(String, Value)>| {
+        let all: Vec<String> =
+            all.iter().map(|(place, value)| format!("{place} {}", brief(value))).collect();
+        (!all.is_empty()).then(|| format!("{verb} {}, which no manifest can say", all.join(", ")))
+    };
+    let words: Vec<String> =
+        [listed("keeps", kept), listed("drops", lost)].into_iter().flatten().collect();
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 /// Every declared value in canonical form, to be noted in the mark.

@@ -21,6 +21,7 @@ use super::step::{
 };
 use super::vanished;
 use crate::observe::{KeyState, Object};
+use crate::resource::canonical;
 use crate::resource::{
     Applied, At, DEFAULT_OVERLAP, Declared, Generation, Issued, KeyNote, Kind, Mark, Order, Phase,
     Retire, Right, Span,
@@ -358,7 +359,14 @@ impl Turn<'_> {
         }
         let before = number(self.current, self.stack);
         let generation = Generation { number: before + 1, issued, overlap, delivered: None };
-        let effect = creation(context, Some(self.current.owner), Some(generation));
+        let mut effect = creation(context, Some(self.current.owner), Some(generation));
+        if let Effect::Create(create) = &mut effect {
+            // The successor is bound as its predecessor was, also by what no manifest can say.
+            for (field, value) in &mut create.body {
+                let found = self.current.fields.get(field).unwrap_or(&Value::Null);
+                *value = canonical::merged(Kind::Token, field, value, found);
+            }
+        }
         let mut step = context.step(Phase::Token, Action::Create, effect);
         step.id = self.id(generation.number, "");
         step.changes = context.all_fields();

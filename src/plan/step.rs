@@ -368,6 +368,8 @@ pub struct CredentialsEffect {
     pub password: Option<Source>,
     /// In what form the password is sent.
     pub form: Option<PasswordForm>,
+    /// The fewest characters that the password may have.
+    pub least: Option<u16>,
 }
 
 /// Something that is asked for and will not be done.

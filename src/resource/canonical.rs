@@ -3,8 +3,9 @@
 //! The platform may answer with other orders, defaults and spaces than were sent (assumptions 17
 //! and 19); what means the same must not look like drift.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
+use super::access;
 use super::kind::Kind;
 
 /// `value` of `field` in the one form in which it is compared.
@@ -12,7 +13,7 @@ pub fn canonical(kind: Kind, field: &str, value: &Value) -> Value {
     match (kind, field) {
         (Kind::Token, "ips") => ips(value),
         (Kind::Token, "origins") => origins(value),
-        (Kind::Token, "access") => access(value),
+        (Kind::Token, "access") => access::canonical(value),
         _ => number(value),
     }
 }
@@ -29,72 +30,65 @@ fn number(value: &Value) -> Value {
     }
 }
 
-/// A set of masks, as the platform's comma-separated text.
+/// A set of masks, as the platform's comma-separated text; a list of texts means the same. What has another form is not
+/// taken for any address: it stays as it is, and differs from everything that can be declared.
 fn ips(value: &Value) -> Value {
-    let masks = value.as_str().unwrap_or_default().split(',').map(str::trim);
-    let mut masks: Vec<&str> = masks.filter(|mask| !mask.is_empty()).collect();
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => match items.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
+            Some(masks) => masks.join(","),
+            None => return value.clone(),
+        },
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => return value.clone(),
+    };
+    let mut masks: Vec<&str> =
+        text.split(',').map(str::trim).filter(|mask| !mask.is_empty()).collect();
     masks.sort_unstable();
     masks.dedup();
     Value::String(masks.join(","))
 }
 
-/// `"*"`, null and absent all mean any origin (assumption 17); a list is a set.
+/// `"*"`, null and absent all mean any origin (assumption 17); a list is a set, and one text a list of one. What has another
+/// form is not taken for any origin: it stays as it is.
 fn origins(value: &Value) -> Value {
     match value {
+        Value::Null => Value::from("*"),
+        Value::String(text) if text == "*" => value.clone(),
+        Value::String(text) if !text.is_empty() => Value::Array(vec![value.clone()]),
         Value::Array(items) => sorted(items.clone()),
-        _ => Value::String("*".to_owned()),
+        Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.clone(),
     }
 }
 
-/// Type and, for an ACL, the set of its entries.
-fn access(value: &Value) -> Value {
-    let Some(object) = value.as_object() else {
-        return value.clone();
-    };
-    let mut out = Map::new();
-    let kind = object.get("type").cloned().unwrap_or(Value::Null);
-    if kind == json!(2) {
-        let entries = object.get("acl").and_then(Value::as_array).cloned().unwrap_or_default();
-        out.insert("acl".to_owned(), sorted(entries.iter().map(acl_entry).collect()));
+/// The declared value `wanted` as it is to be sent: with what `found` has beyond anything that a manifest can say.
+#[must_use]
+pub fn merged(kind: Kind, field: &str, wanted: &Value, found: &Value) -> Value {
+    match (kind, field) {
+        (Kind::Token, "access") => access::merged(wanted, found),
+        _ => wanted.clone(),
     }
-    if object.get("templating") == Some(&Value::Bool(true)) {
-        out.insert("templating".to_owned(), Value::Bool(true));
-    }
-    out.insert("type".to_owned(), kind);
-    Value::Object(out)
 }
 
-/// Null is as good as absent. Absent `ids` means all; absent `submodules` means every submodule, which an empty list does not.
-fn acl_entry(entry: &Value) -> Value {
-    let Some(object) = entry.as_object() else {
-        return entry.clone();
-    };
-    let mut out = object.clone();
-    out.retain(|_, value| !value.is_null());
-    let is_mqtt = object.get("uri").and_then(Value::as_str) == Some("mqtt");
-    for key in ["methods", "ids", "actions"] {
-        if let Some(Value::Array(items)) = object.get(key) {
-            out.insert(key.to_owned(), sorted(items.clone()));
-        }
+/// The part of a value that a manifest could say.
+#[must_use]
+pub fn sayable(kind: Kind, field: &str, value: &Value) -> Value {
+    match (kind, field) {
+        (Kind::Token, "access") => access::sayable(value),
+        _ => value.clone(),
     }
-    if !is_mqtt && !out.contains_key("ids") {
-        out.insert("ids".to_owned(), json!("all"));
-    }
-    if let Some(Value::Array(submodules)) = object.get("submodules") {
-        let submodules = submodules.iter().map(|submodule| {
-            let mut submodule = submodule.clone();
-            if let Some(Value::Array(methods)) = submodule.get_mut("methods") {
-                let taken = std::mem::take(methods);
-                *methods = sorted_items(taken);
-            }
-            submodule
-        });
-        out.insert("submodules".to_owned(), sorted(submodules.collect()));
-    }
-    Value::Object(out)
 }
 
-fn sorted(items: Vec<Value>) -> Value {
+/// What of a value is beyond any manifest: the place and the value.
+#[must_use]
+pub fn beyond(kind: Kind, field: &str, value: &Value) -> Vec<(String, Value)> {
+    match (kind, field) {
+        (Kind::Token, "access") => access::beyond(value),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn sorted(items: Vec<Value>) -> Value {
     Value::Array(sorted_items(items))
 }
 
@@ -107,6 +101,8 @@ fn sorted_items(mut items: Vec<Value>) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn same(field: &str, a: Value, b: Value) {
@@ -140,6 +136,18 @@ mod tests {
             json!(["https://a.example", {"preset": "flespi"}]),
             json!([{"preset": "flespi"}, "https://a.example"]),
         );
+    }
+
+    #[test]
+    fn bounds_of_another_type_are_not_taken_for_none() {
+        same("ips", json!(["10.0.0.*", "1.2.3.4"]), json!("1.2.3.4,10.0.0.*"));
+        same("origins", json!("https://a.example"), json!(["https://a.example"]));
+        for odd in [json!(5), json!({"any": false}), json!([7]), json!(false)] {
+            differ("ips", odd.clone(), json!(""));
+        }
+        for odd in [json!(5), json!({"preset": "flespi"}), json!(""), json!(false)] {
+            differ("origins", odd.clone(), json!("*"));
+        }
     }
 
     #[test]

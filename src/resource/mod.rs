@@ -5,6 +5,7 @@
 //!
 //! Invariant: every map that can reach an output is ordered, so equal input gives equal bytes.
 
+pub mod access;
 mod account;
 mod address;
 pub mod canonical;
@@ -176,6 +177,9 @@ pub struct Credentials {
     /// In what form it is sent; left out: as the platform most probably takes it.
     #[serde(default)]
     pub form: Option<PasswordForm>,
+    /// The fewest characters that it may have; left out: no rule says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<u16>,
 }
 
 /// A right that a manifest grants to the reconciler over one object.

@@ -31,8 +31,8 @@ impl Bounds {
     pub(super) fn of<'a>(field: impl Fn(&str) -> Option<&'a Value>) -> Self {
         let number = |name: &str| field(name).and_then(Value::as_i64).unwrap_or(0).max(0);
         Self {
-            ips: field("ips").and_then(Value::as_str).and_then(ips),
-            origins: field("origins").and_then(Value::as_array).map(|items| origins(items)),
+            ips: field("ips").and_then(ips),
+            origins: field("origins").and_then(origins),
             ttl: number("ttl"),
             expire: number("expire"),
         }
@@ -156,13 +156,21 @@ fn bounding(masks: &Option<Masks>) -> Option<&Masks> {
 }
 
 /// The platform's comma-separated masks; the empty text bounds nothing.
-fn ips(text: &str) -> Option<Masks> {
+fn ips(value: &Value) -> Option<Masks> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
+        }
+        other => return Some(unreadable(other)),
+    };
     let masks = text.split(',').map(str::trim).filter(|mask| !mask.is_empty());
     let masks: Masks = masks.map(|mask| (mask.to_owned(), pattern::mask(mask))).collect();
     (!masks.is_empty()).then_some(masks)
 }
 
-fn origins(items: &[Value]) -> Masks {
+fn origins(value: &Value) -> Option<Masks> {
     let read = |item: &Value| match item {
         Value::String(text) => Some((text.clone(), pattern::mask(text))),
         // Which sites these are is the platform's to say; as a name they are like nothing but themselves.
@@ -172,7 +180,19 @@ fn origins(items: &[Value]) -> Masks {
             Some((name.to_owned(), pattern::literal(&format!("preset {preset}"))))
         }
     };
-    items.iter().filter_map(read).collect()
+    match value {
+        Value::Null => None,
+        Value::String(text) if text == "*" => None,
+        Value::String(text) if !text.is_empty() => read(value).map(|mask| Masks::from([mask])),
+        Value::Array(items) => Some(items.iter().filter_map(read).collect()),
+        other => Some(unreadable(other)),
+    }
+}
+
+/// A bound in a form that is not known: a bound all the same, which nothing is known to keep.
+fn unreadable(value: &Value) -> Masks {
+    let text = value.to_string();
+    Masks::from([(text.clone(), pattern::literal(&text))])
 }
 
 fn matches(masks: &Masks, text: &str) -> bool {

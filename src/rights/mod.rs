@@ -40,6 +40,12 @@ pub use request::{Circumstances, InvalidRequest, Method, Request, Selector, Targ
 
 use serde_json::Value;
 
+/// What is wrong with an MQTT topic filter, as the end of a sentence about it; nothing if it is one.
+#[must_use]
+pub fn filter_problem(text: &str) -> Option<&'static str> {
+    topic::filter(text).err().map(topic::Malformed::words)
+}
+
 /// Whether `text` is as `mask` says, with `*` for any number of characters and `?` for one.
 #[must_use]
 pub fn mask_matches(mask: &str, text: &str) -> bool {

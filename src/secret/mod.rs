@@ -14,6 +14,7 @@ pub mod guide {}
 mod link;
 pub mod print;
 mod program;
+pub mod reading;
 mod sink;
 mod source;
 mod spool;

@@ -1,4 +1,4 @@
-//! Secret sources: where a password comes from.
+//! Secret sources: where a password comes from. What counts as one is said in [`reading`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
 use super::program::{self, Program, ProgramError};
+use super::reading::{self, Unfit};
 use super::sink::{Sink, SinkError};
-use super::{SecretString, Trust, strength};
+use super::{ExposeSecret, SecretString, Trust, strength};
 
 /// A source's answer may be this long, in bytes; more is a mistake (a whole log file, a loop).
 const MAX_BYTES: u64 = program::MAX_BYTES as u64;
@@ -18,9 +19,9 @@ const MAX_BYTES: u64 = program::MAX_BYTES as u64;
 pub enum Source {
     /// A variable of the environment.
     Env(String),
-    /// The content of a file, without one line end at its end.
+    /// The content of a file.
     File(PathBuf),
-    /// What a program prints, without one line end at its end; no shell is involved.
+    /// What a program prints; no shell is involved.
     Exec {
         /// The program and its arguments.
         command: Vec<String>,
@@ -41,7 +42,7 @@ pub enum Source {
 /// Why a source gave no secret. The text names the source, never its content.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The variable is not there or is empty.
+    /// The variable is not there.
     #[error("the environment variable {0} is not set")]
     EnvMissing(String),
     /// The file could not be read.
@@ -58,15 +59,35 @@ pub enum SourceError {
     /// More bytes than any secret has.
     #[error("{0} gives more than {MAX_BYTES} bytes")]
     TooLong(String),
-    /// Not text.
-    #[error("{0} gives something that is not UTF-8 text")]
-    NotText(String),
-    /// Nothing but white space.
-    #[error("{0} gives an empty secret")]
-    Empty(String),
+    /// What it gives is no secret.
+    #[error("{source_name} {why}")]
+    Unfit {
+        /// The source.
+        source_name: String,
+        /// What is wrong.
+        why: Unfit,
+    },
+    /// Shorter than a rule demands.
+    #[error(
+        "{source_name} gives a password of fewer than {least} characters, which the rule `passwords-at-least` denies"
+    )]
+    TooShort {
+        /// The source.
+        source_name: String,
+        /// The fewest characters that it may have.
+        least: u16,
+    },
     /// A generated secret is read from its first sink.
     #[error(transparent)]
     Sink(#[from] SinkError),
+}
+
+impl SourceError {
+    /// Whether the source gave something that can be no secret, rather than nothing.
+    #[must_use]
+    pub fn is_unfit(&self) -> bool {
+        matches!(self, Self::Unfit { .. } | Self::TooShort { .. } | Self::TooLong(_))
+    }
 }
 
 impl std::fmt::Display for Source {
@@ -117,9 +138,9 @@ impl Source {
     /// [`SourceError`], which never holds the secret.
     pub async fn read(&self) -> Result<Option<SecretString>, SourceError> {
         match self {
-            Self::Env(name) => match std::env::var(name) {
-                Ok(value) if !value.is_empty() => Ok(Some(SecretString::from(value))),
-                _ => Err(SourceError::EnvMissing(name.clone())),
+            Self::Env(name) => match std::env::var_os(name) {
+                Some(value) => self.secret(value.into_encoded_bytes()).map(Some),
+                None => Err(SourceError::EnvMissing(name.clone())),
             },
             Self::File(path) => {
                 let failed = |source| SourceError::File { path: path.clone(), source };
@@ -154,25 +175,33 @@ impl Source {
         }
     }
 
+    /// The secret as it is now, if it has at least so many characters.
+    ///
+    /// # Errors
+    /// [`SourceError`], which never holds the secret.
+    pub async fn password(&self, least: Option<u16>) -> Result<Option<SecretString>, SourceError> {
+        let secret = self.read().await?;
+        let length = |secret: &SecretString| secret.expose_secret().chars().count();
+        match (least, &secret) {
+            (Some(least), Some(known)) if length(known) < usize::from(least) => {
+                Err(SourceError::TooShort { source_name: self.to_string(), least })
+            }
+            _ => Ok(secret),
+        }
+    }
+
     fn secret(&self, bytes: Vec<u8>) -> Result<SecretString, SourceError> {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(SourceError::TooLong(self.to_string()));
         }
-        let mut text =
-            String::from_utf8(bytes).map_err(|_| SourceError::NotText(self.to_string()))?;
-        let trimmed = text.strip_suffix('\n').unwrap_or(&text);
-        text.truncate(trimmed.strip_suffix('\r').unwrap_or(trimmed).len());
-        if text.trim().is_empty() {
-            return Err(SourceError::Empty(self.to_string()));
-        }
-        Ok(SecretString::from(text))
+        reading::password(bytes)
+            .map_err(|why| SourceError::Unfit { source_name: self.to_string(), why })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::ExposeSecret;
 
     fn exec(command: &[&str]) -> Source {
         Source::Exec {
@@ -205,6 +234,22 @@ mod tests {
         assert!(endless.contains("more than 65536 bytes"), "{endless}");
         let absent = exec(&["/nowhere/program"]).read().await.unwrap_err().to_string();
         assert!(absent.contains("/nowhere/program"), "{absent}");
+    }
+
+    #[tokio::test]
+    async fn every_source_refuses_what_is_no_secret_and_names_itself_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "canary\nsecond\n").unwrap();
+        for source in [Source::File(path), exec(&["printf", "%s", "canary\nsecond"])] {
+            let said = source.read().await.unwrap_err().to_string();
+            assert_eq!(
+                said,
+                format!(
+                    "{source} has several lines; a secret is one line, and one line end at its end is taken away"
+                )
+            );
+        }
     }
 
     #[cfg(unix)]

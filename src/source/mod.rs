@@ -11,6 +11,7 @@ pub mod hidden;
 pub mod limits;
 mod lines;
 pub mod pointer;
+pub mod strange;
 pub mod value;
 pub mod yaml;
 

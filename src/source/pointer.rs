@@ -68,7 +68,8 @@ fn step<'a>(node: &'a Spanned, token: &str) -> Option<(Span, &'a Spanned)> {
     }
 }
 
-fn tokens(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
+/// The steps of a pointer, unescaped.
+pub fn tokens(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
     // The empty pointer is the document; a leading slash opens the first token.
     pointer.split('/').skip(1).map(|token| {
         if token.contains('~') {

@@ -7,7 +7,9 @@
 
 mod build;
 mod expand;
+mod indent;
 mod mapping;
+mod marks;
 mod scalar;
 mod syntax;
 
@@ -139,7 +141,8 @@ fn each_document(
         flow_nesting_limit: limits.depth,
         block_nesting_limit: limits.depth,
     };
-    let mut parser = Parser::new_from_str_with_options(text, options);
+    let settled = marks::settled(text);
+    let mut parser = Parser::new_from_str_with_options(&settled, options);
     let mut builder = Builder::new(source, text, limits);
     loop {
         let halt = match parser.next_event() {

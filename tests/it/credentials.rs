@@ -71,6 +71,115 @@ fn a_password_can_be_sent_as_its_hash_and_changing_the_form_sets_it_again() {
 }
 
 #[test]
+fn a_line_end_in_the_environment_is_not_part_of_a_password_or_token() {
+    let world = World::new();
+    world.write("acme.yaml", &MANIFESTS.replace("{file: password}", "{env: ACME_PASSWORD}"));
+    let with = |arguments: &[&str], password: &str, end: &str| {
+        let mut command = world.command(arguments);
+        command.env("ACME_PASSWORD", password).env("FLESPI_TOKEN", world.token() + end);
+        run(command)
+    };
+    with(&["apply", ".", "--yes"], "correct horse\n", "\n").expect(0);
+    confirm_email(&world);
+    assert_eq!(login(&world, "ops@acme.example", "correct horse"), 200);
+    // With another end it is the same one.
+    let plan =
+        with(&["plan", ".", "--format", "json"], "correct horse\r\n", "\r\n").expect(0).json();
+    assert_eq!(plan["steps"], json!([]));
+}
+
+#[test]
+fn what_is_no_password_is_told_for_what_it_is_and_nothing_of_it_is_sent() {
+    let world = World::new();
+    let manifest = MANIFESTS.replace("{file: password}", "{env: ACME_PASSWORD}");
+    world.write("env.yaml", &manifest);
+    world.write("file.yaml", &MANIFESTS.replace("acme", "globex"));
+    let exec = "{exec: [printf, 'canary-one\\ncanary-two']}";
+    world.write(
+        "exec.yaml",
+        &MANIFESTS.replace("acme", "initech").replace("{file: password}", exec),
+    );
+    world.write("password", "\u{feff}canary-three\n");
+    let mut command = world.command(&["apply", ".", "--yes", "--format", "json", "-v"]);
+    command.env("ACME_PASSWORD", "canary-one\ncanary-two\n");
+    let run = run(command).expect(6);
+    let report = run.json().to_string();
+    for why in [
+        "the environment variable ACME_PASSWORD has several lines",
+        "begins with a byte order mark",
+        "the program `printf` has several lines",
+    ] {
+        assert!(report.contains(why), "{why}:\n{report}");
+    }
+    assert!(!format!("{report}{}", run.stderr).contains("canary"), "{report}\n{}", run.stderr);
+    assert!(world.writes().iter().all(|request| !request.path.contains("/auth/")));
+    assert!(
+        world.writes().iter().all(|request| !request.path.contains("/tokens")),
+        "no bootstrap token"
+    );
+}
+
+#[test]
+fn a_rule_holds_for_passwords_that_are_only_known_when_they_are_read() {
+    let world = World::new();
+    let stack = "\
+apiVersion: flespi-gitops/v1
+kind: Stack
+metadata: {name: fleet}
+spec:
+  policies: {passwords-at-least: {min: 12}}
+  exceptions:
+    - {rule: passwords-at-least, object: subaccount/globex, reason: its people choose their own}
+";
+    world.write("stack.yaml", stack);
+    world.write("acme.yaml", MANIFESTS);
+    world.write("globex.yaml", &MANIFESTS.replace("acme", "globex").replace("password}", "short}"));
+    world.write("password", "elevenchars");
+    world.write("short", "short");
+    let validated = world.run(&["validate", "."]).expect(0);
+    assert!(!validated.stdout.contains("policy-exception"), "{}", validated.stdout);
+    let report =
+        world.run(&["apply", ".", "--yes", "--format", "json"]).expect(6).json().to_string();
+    assert!(report.contains("fewer than 12 characters"), "{report}");
+    let sent = |world: &World| {
+        world.writes().iter().filter(|request| request.line() == "PUT /auth/password").count()
+    };
+    assert_eq!(sent(&world), 1, "that of the exception alone");
+    world.write("password", "twelve chars");
+    world.apply(&["."]);
+    assert_eq!(sent(&world), 2);
+}
+
+#[test]
+fn what_is_no_token_is_told_for_what_it_is_before_anything_is_sent() {
+    let world = World::new();
+    world.write("acme.yaml", "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: a}\n");
+    let token = world.token();
+    for (value, why) in [
+        (format!("FlespiToken {token}"), "begins with `FlespiToken`"),
+        (format!("'{token}'"), "stands in quotes"),
+        (format!("{token}\n{token}\n"), "has several lines"),
+        (token[..63].to_owned(), "has 63 characters; a token has 64 letters and digits"),
+        ("\n".to_owned(), "is empty"),
+    ] {
+        let mut command = world.command(&["plan", "."]);
+        command.env("FLESPI_TOKEN", &value);
+        let said = run(command).expect(4).stderr;
+        assert!(said.starts_with(&format!("error: FLESPI_TOKEN {why}")), "{said}");
+        world.write("token", &value);
+        let said = world.run(&["plan", ".", "--token-file", "token"]).expect(4).stderr;
+        assert!(said.starts_with(&format!("error: the token file token {why}")), "{said}");
+        assert!(!said.contains(&token[..16]), "{said}");
+    }
+    world.write("key", &format!("{}\n\n", "k".repeat(40)));
+    for option in ["--mark-key-file", "--spool-key-file"] {
+        let said = world.run(&["plan", ".", option, "key"]).expect(64).stderr;
+        assert!(said.contains("key file key has several lines"), "{said}");
+    }
+    assert_eq!(world.journal().len(), 0);
+}
+
+#[test]
 fn an_unchanged_password_is_never_sent_again_and_a_pending_email_never_asked_for_twice() {
     let world = World::new();
     world.write("acme.yaml", MANIFESTS);

@@ -233,7 +233,9 @@ fn digest(world: &World) -> String {
 }
 
 /// What a tenant makes of its account's mark, and of the account's name.
-const FORGERIES: &[(&str, fn(&mut Value), Option<&str>)] = &[
+type Forgery = (&'static str, fn(&mut Value), Option<&'static str>);
+
+const FORGERIES: &[Forgery] = &[
     ("no mark", |mark| *mark = json!({}), None),
     ("no mark, another name", |mark| *mark = json!({}), Some("zzz")),
     ("its own token", |mark| address(mark, "token/acme/admin"), None),

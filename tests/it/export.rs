@@ -244,7 +244,8 @@ spec: {ttl: 1h, access: {acl: [{uri: gw, methods: [GET]}]}}
     );
     world.apply(&["token.yaml"]);
     let id = world.item("tokens", "info", "ours")["id"].clone();
-    let access = json!({"access": {"type": 2, "acl": [], "templating": true}});
+    let topic = json!({"uri": "mqtt", "topic": "a/#/b", "actions": ["subscribe"]});
+    let access = json!({"access": {"type": 2, "acl": [topic]}});
     world.api("PUT", &format!("/platform/tokens/{id}"), Some(&access));
     world.api(
         "POST",
@@ -261,11 +262,26 @@ spec: {ttl: 1h, access: {acl: [{uri: gw, methods: [GET]}]}}
     }
     world.run(&["export", "--out", "live"]).expect(0);
     let tokens = world.read("live/tokens.yaml");
-    assert!(tokens.contains("# Not managed: `templating`"), "{tokens}");
+    assert!(tokens.contains("# Not managed: `a/#/b` is not a topic filter"), "{tokens}");
     assert!(tokens.contains("  # ips: "), "{tokens}");
     assert!(world.read("live/stack.yaml").contains("token/ours"), "pruning would delete it");
     let accounts = world.read("live/subaccounts.yaml");
     assert_eq!(accounts.matches("# Only referred to: ").count(), 1, "{accounts}");
+    nothing_is_to_do(&world, "live");
+}
+
+#[test]
+fn the_templating_of_an_access_is_exported_and_can_be_declared() {
+    let world = World::new();
+    let access = json!({"type": 2, "acl": [{"uri": "gw", "methods": ["GET"]}], "templating": true});
+    let token = json!([{"info": "app", "ttl": 3600, "access": access}]);
+    world.api("POST", "/platform/tokens", Some(&token));
+    world.run(&["export", "--out", "live"]).expect(0);
+    assert!(world.read("live/tokens.yaml").contains("    templating: true\n"));
+    nothing_is_to_do(&world, "live");
+    world.edit("live/tokens.yaml", "templating: true", "templating: false");
+    world.apply(&["live"]);
+    assert_eq!(world.item("tokens", "info", "app")["access"]["templating"], json!(false));
     nothing_is_to_do(&world, "live");
 }
 

@@ -69,6 +69,45 @@ fn a_page_is_printed_and_an_unknown_code_is_wrong_usage() {
     assert!(run.stderr.contains("did you mean `token-without-end`?"), "{}", run.stderr);
 }
 
+const DOUBTFUL: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: app}
+spec:
+  ttl: 30d
+  access: {acl: [{uri: gw/devises, methods: [GET]}]}
+";
+
+#[test]
+fn a_warning_is_an_error_for_who_says_so_and_then_nothing_is_written() {
+    let world = World::new();
+    world.write("token.yaml", DOUBTFUL);
+    world.run(&["validate"]).expect(0);
+    world.run(&["validate", "--deny", "yaml-trap"]).expect(0);
+    let run = world.run(&[
+        "validate",
+        "--format",
+        "json",
+        "--deny",
+        "yaml-trap",
+        "--deny",
+        "acl-unknown",
+    ]);
+    let findings = run.expect(3).json();
+    assert_eq!(
+        (&findings[0]["severity"], &findings[0]["code"]),
+        (&"error".into(), &"acl-unknown".into())
+    );
+    let help = findings[0]["help"].as_str().unwrap();
+    assert!(help.contains("`--deny acl-unknown` makes this warning an error"), "{help}");
+    world.run(&["plan", "--deny", "warnings"]).expect(3);
+    world.run(&["apply", "--yes", "--deny=warnings"]).expect(3);
+    assert_eq!(world.writes().len(), 0);
+    let run = world.run(&["plan", "--deny", "acl-unkown"]).expect(64);
+    assert!(run.stderr.contains("did you mean `acl-unknown`?"), "{}", run.stderr);
+    world.run(&["plan", "--deny", "yaml-trap"]).expect(0);
+}
+
 const WRONG: &str = "\
 apiVersion: flespi-gitops/v1
 kind: Limit

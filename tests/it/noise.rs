@@ -1,10 +1,12 @@
 //! No drift noise (R15): between program and platform stands somebody who answers as a platform may, in another order,
 //! with more fields, and with every default filled in.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 
 use crate::support::World;
-use crate::support::between::Between;
+use crate::support::between::{Between, Passing};
 
 /// An ACL, an address list and quotas that can be spelled in many ways.
 const SPELLINGS: &str = "\
@@ -74,6 +76,97 @@ fn reworded(answer: &mut Value) {
     }
 }
 
+/// Answers of the platform as `change` has them.
+fn answering(passing: &mut Passing, change: fn(&mut Value)) {
+    if passing.path.starts_with("/platform/") {
+        let mut answer = passing.json();
+        change(&mut answer);
+        passing.body = answer.to_string().into_bytes();
+    }
+}
+
+/// Every token has what no manifest can say.
+fn with_more_in_it(answer: &mut Value) {
+    let items = answer.get_mut("result").and_then(Value::as_array_mut).into_iter().flatten();
+    for access in items.filter_map(|item| item.get_mut("access")) {
+        access["readonly"] = json!(true);
+        for entry in access.get_mut("acl").and_then(Value::as_array_mut).into_iter().flatten() {
+            entry["until"] = json!(9);
+        }
+    }
+}
+
+/// The sandbox takes none of it.
+fn without(body: &mut Value) {
+    let Some(access) = body.get_mut("access").and_then(Value::as_object_mut) else { return };
+    access.remove("readonly");
+    for entry in access.get_mut("acl").and_then(Value::as_array_mut).into_iter().flatten() {
+        entry.as_object_mut().unwrap().remove("until");
+    }
+}
+
+#[test]
+fn what_no_manifest_can_say_of_an_access_is_no_drift_and_goes_along_with_edits() {
+    let world = World::new();
+    let token = |methods: &str| {
+        let entry = format!("{{uri: gw/devices, methods: {methods}}}");
+        let spec = format!("{{ttl: 1h, access: {{acl: [{entry}]}}}}");
+        let head = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: app}\n";
+        world.write("token.yaml", &format!("{head}spec: {spec}\n"));
+    };
+    let sent: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let heard = Arc::clone(&sent);
+    let platform = Between::rewording(&world, without, move |passing| {
+        heard.lock().unwrap().extend(serde_json::from_slice::<Value>(&passing.sent));
+        answering(passing, with_more_in_it);
+    });
+    let through = |arguments: &[&str]| platform.run(arguments).expect(0);
+    token("[GET]");
+    through(&["apply", "token.yaml", "--yes"]);
+    assert_eq!(through(&["plan", "token.yaml", "--format", "json"]).json()["steps"], json!([]));
+
+    token("[GET, PUT]");
+    let plan = through(&["plan", "token.yaml"]).stdout;
+    assert!(plan.contains("keeps access: readonly true"), "{plan}");
+    assert!(plan.contains("the manifest was edited"), "{plan}");
+    sent.lock().unwrap().clear();
+    through(&["apply", "token.yaml", "--yes"]);
+    let sent = sent.lock().unwrap().clone();
+    let access = sent.iter().find_map(|body| body.get("access")).unwrap();
+    assert_eq!(access["readonly"], json!(true), "{sent:?}");
+    assert_eq!(access["acl"][0]["until"], json!(9), "{sent:?}");
+    assert_eq!(access["acl"][0]["methods"], json!(["GET", "PUT"]), "{sent:?}");
+
+    let export = through(&["export"]).stdout;
+    assert!(export.contains("# access: readonly is `true`, which no manifest can say"), "{export}");
+    assert!(export.contains("methods: [GET, PUT]"), "{export}");
+}
+
+#[test]
+fn bounds_in_a_form_that_nobody_knows_are_exported_as_a_comment_and_differ_from_any_other() {
+    fn odd(answer: &mut Value) {
+        let items = answer.get_mut("result").and_then(Value::as_array_mut).into_iter().flatten();
+        for item in items.filter(|item| item["info"] == "app") {
+            item["ips"] = json!({"only": "10.1.1.1"});
+            item["origins"] = json!(7);
+        }
+    }
+    let world = World::new();
+    let token = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: app}\nspec: {ttl: 1h, access: standard}\n";
+    world.write("token.yaml", token);
+    world.apply(&["token.yaml"]);
+    let platform = Between::new(&world, |passing| answering(passing, odd));
+    let through = |arguments: &[&str]| platform.run(arguments).expect(0);
+    let export = through(&["export"]).stdout;
+    assert!(export.contains("# ips: is `{\"only\":\"10.1.1.1\"}`"), "{export}");
+    assert!(export.contains("# origins: is `7`"), "{export}");
+    assert_eq!(through(&["plan", "token.yaml", "--format", "json"]).json()["steps"], json!([]));
+    // An empty list means any address, which this is not known to be.
+    world.write("token.yaml", &token.replace("ttl: 1h", "ttl: 1h, ips: []"));
+    let plan = through(&["plan", "token.yaml", "--format", "json"]).json();
+    assert_eq!(plan["steps"][0]["changes"][0]["before"], json!({"only": "10.1.1.1"}), "{plan}");
+}
+
 #[test]
 fn a_platform_that_reorders_adds_fields_and_fills_in_defaults_causes_no_change_in_any_fixture() {
     for fixture in ["first-subaccount", "fleet", "tenants", "spellings"] {
@@ -82,13 +175,7 @@ fn a_platform_that_reorders_adds_fields_and_fills_in_defaults_causes_no_change_i
             "spellings" => drop(world.write("spellings/all.yaml", SPELLINGS)),
             example => world.copy_example(example),
         }
-        let platform = Between::new(&world, |passing| {
-            if passing.path.starts_with("/platform/") {
-                let mut answer = passing.json();
-                reworded(&mut answer);
-                passing.body = answer.to_string().into_bytes();
-            }
-        });
+        let platform = Between::new(&world, |passing| answering(passing, reworded));
         let through = |arguments: &[&str]| platform.run(arguments).expect(0);
         through(&["apply", fixture, "--yes"]);
         let plan = through(&["plan", fixture, "--format", "json"]).json();

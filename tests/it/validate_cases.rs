@@ -250,6 +250,91 @@ fn nothing_that_anybody_may_write_brings_the_loading_down() {
     }
 }
 
+/// Words of Rust, of its libraries and of JSON Schema, which nobody who writes YAML has to know.
+const WORDS_OF_THE_PARSER: [&str; 16] = [
+    "i64",
+    "u64",
+    "u16",
+    "u8",
+    "usize",
+    "untagged",
+    "serde",
+    "floating point",
+    "invalid type",
+    "invalid length",
+    "invalid value:",
+    "variant",
+    "did not match",
+    "expected struct",
+    "additional properties",
+    "schema]",
+];
+
+/// Values that stand where something else is wanted, as YAML.
+const STRANGE_VALUES: [&str; 22] = [
+    "1e+06",
+    "1000.0",
+    "1.5",
+    "-1",
+    "-2.5",
+    "0",
+    "99999999999",
+    "9223372036854775807",
+    "true",
+    "null",
+    "\"\"",
+    "\"10\"",
+    "\"1e6\"",
+    "text",
+    "'a b'",
+    "[]",
+    "[1e+06]",
+    "[x, y]",
+    "{}",
+    "{x: 1}",
+    "9999-99-99T99:99:99Z",
+    "99999999999999999999d",
+];
+
+#[test]
+fn no_message_speaks_the_words_of_the_parser() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = [
+        "fleet/stack.yaml",
+        "fleet/emea/acme/tokens.yaml",
+        "fleet/emea/region.yaml",
+        "tenants/tenant.yaml",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("strange.yaml");
+    for file in files {
+        let text = std::fs::read_to_string(examples.join(file)).unwrap();
+        for (at, line) in text.lines().enumerate() {
+            let Some((key, _)) =
+                line.split_once(": ").filter(|_| !line.trim_start().starts_with('#'))
+            else {
+                continue;
+            };
+            for strange in STRANGE_VALUES {
+                let lines: Vec<String> = text
+                    .lines()
+                    .enumerate()
+                    .map(
+                        |(n, line)| {
+                            if n == at { format!("{key}: {strange}") } else { line.to_owned() }
+                        },
+                    )
+                    .collect();
+                std::fs::write(&path, lines.join("\n")).unwrap();
+                let load = load_at(&path);
+                let said = render::short(&load.sources, load.diagnostics.as_slice());
+                let word = WORDS_OF_THE_PARSER.iter().find(|word| said.contains(**word));
+                assert_eq!(word, None, "{file}: {key}: {strange}\n{said}");
+            }
+        }
+    }
+}
+
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
 

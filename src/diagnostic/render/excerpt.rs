@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::is_unprintable;
+use super::visible;
 use crate::source::hidden::MASK;
 use crate::source::{Source, Span, floor};
 
@@ -100,7 +100,7 @@ impl Excerpt {
                     self.cut = true;
                 }
             } else if let Some(c) = c {
-                self.text.push(if is_unprintable(c) && c != '\t' { '\u{fffd}' } else { c });
+                self.text.push(visible(c));
             }
         }
         // What goes on past the window or the line ends with it.

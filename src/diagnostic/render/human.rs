@@ -8,7 +8,7 @@ use annotate_snippets::{
 };
 
 use super::excerpt::excerpts;
-use super::{printable, without_commands};
+use super::{printable, visible, without_commands};
 use crate::diagnostic::{Diagnostic, Edit, Label, Severity};
 use crate::source::{SourceMap, Span};
 
@@ -152,21 +152,21 @@ fn drawn<'a>(sources: &'a SourceMap, edit: &'a Edit) -> Option<Group<'a>> {
     if source.hidden().iter().any(|range| range.start < to && range.end > from) {
         return None;
     }
-    let safe = |text: &str| {
-        text.lines().all(|line| {
-            line.len() < DEFAULT_TERM_WIDTH
-                && printable(&line.replace('\t', " ")) == line.replace('\t', " ")
-        })
-    };
-    if !safe(text)
-        || !safe(&edit.replacement)
-        || !text.is_char_boundary(edit.span.start as usize - from)
-    {
+    let is_short = |text: &str| text.lines().all(|line| line.len() < DEFAULT_TERM_WIDTH);
+    if !is_short(text) || !is_short(&edit.replacement) {
         return None;
     }
-    let range = edit.span.start as usize - from..(edit.span.end as usize - from).min(text.len());
-    let snippet = Snippet::source(text)
+    // What nobody would see, or a terminal would obey, is shown by what stands for it.
+    let shown = |text: &str| -> String {
+        text.chars().map(|c| if c == '\n' { c } else { visible(c) }).collect()
+    };
+    let before = |offset: u32| {
+        let offset = (offset as usize).checked_sub(from)?.min(text.len());
+        text.get(..offset).map(|text| shown(text).len())
+    };
+    let range = before(edit.span.start)?..before(edit.span.end)?;
+    let snippet = Snippet::source(shown(text))
         .line_start(first as usize)
-        .patch(Patch::new(range, edit.replacement.as_str()));
+        .patch(Patch::new(range, shown(&edit.replacement)));
     Some(Level::HELP.secondary_title("with this edit").element(snippet))
 }

@@ -14,6 +14,8 @@ mod short;
 
 use std::borrow::Cow;
 
+use crate::source::strange;
+
 pub use human::{Color, human};
 pub use json::json;
 pub(crate) use leave::without_marks;
@@ -21,8 +23,9 @@ pub use leave::{json_text, printable_json, printable_line, without_commands};
 pub use sarif::sarif;
 pub use short::short;
 
-/// The text without anything that a terminal would obey: controls and characters that turn the direction of writing are
-/// spelt out as escapes, and so are line breaks, so that one line stays one line.
+/// The text without anything that a terminal would obey or that nobody would see: controls, blanks that are no spaces and
+/// characters that turn the direction of writing are spelt out as escapes, and so are line breaks, so that one line stays one
+/// line.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unprintable) {
@@ -39,9 +42,20 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// What stands for a character in a text whose places have to stay countable, one for one.
+fn visible(c: char) -> char {
+    match c {
+        '\t' => c,
+        c if !is_unprintable(c) => c,
+        c if c.is_whitespace() => '\u{2423}',
+        _ => '\u{fffd}',
+    }
+}
+
 /// Characters that act on a terminal or a reader instead of being seen.
 pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
+        || strange::is_invisible(c)
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')

@@ -7,6 +7,7 @@ use super::template::Declared;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::model::ParameterType;
+use crate::manifest::number;
 use crate::source::value::{Key, Scalar};
 use crate::source::yaml::core_schema;
 use crate::source::{Meaning, Spanned, Value};
@@ -120,9 +121,17 @@ pub(super) fn typed(
         Some(scalar) if kind == ParameterType::String && !scalar.text.is_empty() => finding
             .help("put it in quotes if it is meant as text")
             .suggest(cell.span, format!("\"{}\"", scalar.text)),
-        _ => finding.help("the type stands in `parameters` of the template"),
+        Some(scalar) if kind == ParameterType::Integer => {
+            match number::meant(&scalar.text, untyped || scalar.plain) {
+                Some((help, number)) => finding.help(help).suggest(cell.span, number),
+                None => finding.help(TYPE_HELP),
+            }
+        }
+        _ => finding.help(TYPE_HELP),
     }))
 }
+
+const TYPE_HELP: &str = "the type stands in `parameters` of the template";
 
 fn is_item(item: &Spanned) -> bool {
     item.as_scalar().is_some_and(|scalar| matches!(scalar.meaning, Meaning::Text | Meaning::Int(_)))

@@ -158,6 +158,13 @@ fn of_yaml(
 
 const TABLE_HELP: &str = "write one row a line, such as `- {name: acme, title: ACME Haulage}`";
 
+/// What separates the names in the first line of a table if it is no comma, and where: spreadsheets write what their
+/// language separates lists with.
+fn other_separator(text: &str) -> Option<(usize, &'static str)> {
+    let header = text.lines().next().filter(|header| !header.contains(','))?;
+    [";", "\t", "|"].into_iter().find_map(|separator| Some((header.find(separator)?, separator)))
+}
+
 fn of_csv(
     source: crate::source::SourceId,
     limits: &Limits,
@@ -169,6 +176,15 @@ fn of_csv(
         diagnostics.push(Diagnostic::error(Code::TableForm, message).at(span, "").help(help));
         None
     };
+    if let Some((at, separator)) = other_separator(text) {
+        let message = match separator {
+            "\t" => "the cells are separated by tabs, and a table takes commas".to_owned(),
+            other => format!("the cells are separated by `{other}`, and a table takes commas"),
+        };
+        let help = "save it with commas, which a spreadsheet calls the field separator; a cell with a comma in it \
+                    stands in double quotes";
+        return refuse(Span::new(source, at, at + separator.len()), message, help);
+    }
     let mut records = match csv::records(source, text, limits.rows + 2) {
         Ok(records) => records.into_iter(),
         Err(malformed) => {

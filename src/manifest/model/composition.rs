@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::limit::LimitSpec;
-use super::parts::Lifecycle;
+use super::parts::{Lifecycle, free_names, spec_of_any_kind};
 use super::subaccount::LimitRef;
-use super::token::{Access, Expire, IpMask, Origins, Ttl};
+use super::time::{Expire, Ttl};
+use super::token::{Access, IpMask, Origins};
 
 /// Fields for the `spec` of every object of a kind. A field that a manifest has itself is left as it is, except that
 /// `metadata` and `lifecycle` are filled up key by key. `ttl` and `expire` count as one field, since a token lives as long
@@ -37,6 +38,7 @@ pub struct SubaccountDefaults {
     /// Whether the subaccount may be used; `false` blocks it.
     pub enabled: Option<bool>,
     /// Keys to set in the platform's `metadata`.
+    #[schemars(extend("propertyNames" = free_names()))]
     pub metadata: Option<Map<String, Value>>,
     /// What may be done to the subaccount.
     pub lifecycle: Option<Lifecycle>,
@@ -59,6 +61,7 @@ pub struct TokenDefaults {
     /// Web origins whose pages may use the token.
     pub origins: Option<Origins>,
     /// Keys to set in the platform's `metadata`.
+    #[schemars(extend("propertyNames" = free_names()))]
     pub metadata: Option<Map<String, Value>>,
     /// What may be done to the token.
     pub lifecycle: Option<Lifecycle>,
@@ -90,7 +93,10 @@ pub struct Patch {
     /// Fields that take the place of those of the manifest; of `metadata`, `lifecycle` and `credentials` only the keys
     /// that are named.
     #[serde(default)]
-    #[schemars(example = Map::from_iter([("devices_count".to_owned(), Value::from(500))]))]
+    #[schemars(
+        example = Map::from_iter([("devices_count".to_owned(), Value::from(500))]),
+        extend("properties" = spec_of_any_kind())
+    )]
     pub spec: Map<String, Value>,
     /// Fields of the `spec` that are taken out.
     #[serde(default)]

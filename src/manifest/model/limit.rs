@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::parts::{ApiVersion, Lifecycle, ObjectMeta};
+use super::parts::{ApiVersion, Lifecycle, ObjectMeta, free_names};
 use crate::resource::quota::with_quotas;
 
 /// Quotas that a parent account assigns to its subaccounts.
@@ -48,6 +48,7 @@ macro_rules! limit_spec {
                 pub $name: Option<i64>,
             )*
             /// Keys to set in the platform's `metadata`; other keys are left as they are.
+            #[schemars(extend("propertyNames" = free_names()))]
             pub metadata: Option<Map<String, Value>>,
             /// What may be done to the limit.
             pub lifecycle: Lifecycle,

@@ -13,6 +13,7 @@ mod sink;
 mod stack;
 mod subaccount;
 mod template;
+mod time;
 mod token;
 
 pub use composition::{Defaults, Overlay, Patch};
@@ -20,7 +21,8 @@ pub use expect::{Expect, Expectation, ExpectedRequest};
 pub use limit::{LimitManifest, LimitSpec};
 pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource};
 pub use policies::{
-    Exception, Level, Names, NeverAllowed, NoUnlimited, Policies, RuleName, TtlAtMost,
+    Exception, Level, Names, NeverAllowed, NoUnlimited, PasswordsAtLeast, Policies, RuleName,
+    TtlAtMost,
 };
 pub use preset::{DeviceData, PanelLevel, PresetAccess, PresetName};
 pub use sink::{KeyForm, SecretSink};
@@ -30,9 +32,10 @@ pub use template::{
     ListItem, Parameter, ParameterType, ParameterValue, Rows, RowsFile, TemplateManifest,
     TemplateSpec,
 };
+pub use time::{Expire, LAST_SECOND, NotATime, Ttl};
 pub use token::{
-    Access, AclAccess, AclEntry, AclIds, Action, Expire, Method, NamedAccess, NamedIds, Origin,
-    Origins, Submodule, TokenManifest, TokenSpec, Ttl,
+    Access, AclAccess, AclEntry, AclIds, Action, Method, NamedAccess, NamedIds, Origin, Origins,
+    Submodule, TokenManifest, TokenSpec,
 };
 
 /// Any document that can stand in a manifest file; `kind` tells which.

@@ -3,11 +3,37 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::sink::{SecretSink, default_timeout};
-use crate::resource::{Drift, Right};
+use crate::resource::{Drift, MARK_PREFIX, Right};
+
+/// The schema of what free keys are called: anything but the keys of our own marks, which would be written over each time.
+pub(super) fn free_names() -> Value {
+    json!({"not": {"pattern": format!("^{MARK_PREFIX}")}})
+}
+
+/// What the schema of a `spec` of any kind says of it: its free keys are bound as everywhere else.
+pub(super) fn spec_of_any_kind() -> Value {
+    let metadata = json!({
+        "description": "Keys to set in the platform's `metadata`.",
+        "propertyNames": free_names()
+    });
+    json!({"metadata": metadata})
+}
+
+/// The same for a list of whole manifests.
+pub(super) fn manifests_of_any_kind(schema: &mut Schema) {
+    if let Some(items) = schema.get_mut("items").and_then(Value::as_object_mut) {
+        let spec = json!({
+            "description": "The fields of the kind.",
+            "properties": spec_of_any_kind()
+        });
+        items.insert("properties".to_owned(), json!({"spec": spec}));
+    }
+}
 
 /// The version of the manifest language.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -70,11 +96,11 @@ pub struct Lifecycle {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum SecretSource {
-    /// A variable of the environment.
+    /// A variable of the environment, without a line end at its end.
     Env(EnvSource),
     /// The content of a file, without the line end at its end.
     File(FileSource),
-    /// What a program prints; no shell is involved.
+    /// What a program prints, without the line end at its end; no shell is involved.
     Exec(ExecSource),
     /// Made once by us and delivered like a key.
     Generate(GenerateSource),

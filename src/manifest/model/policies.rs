@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::token::Ttl;
+use super::time::Ttl;
 
 /// How much it matters when a rule is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub struct Policies {
     pub tokens_need_expire: Option<Level>,
     /// Every token names the addresses that may use it.
     pub tokens_need_ips: Option<Level>,
+    /// Passwords of subaccounts have a least length. `validate` checks those that are generated; a run checks those that it
+    /// reads, and sets none that is shorter.
+    pub passwords_at_least: Option<PasswordsAtLeast>,
     /// Every subaccount names its limit.
     pub subaccounts_need_limit: Option<Level>,
     /// Limits bound these quotas: they name them, with something else than -1.
@@ -54,6 +57,7 @@ pub enum RuleName {
     TtlAtMost,
     TokensNeedExpire,
     TokensNeedIps,
+    PasswordsAtLeast,
     SubaccountsNeedLimit,
     NoUnlimited,
     NoOvercommitment,
@@ -68,6 +72,18 @@ pub struct TtlAtMost {
     /// The longest `ttl` that a token may have.
     pub max: Ttl,
     /// How much it matters; default `deny`.
+    #[serde(default)]
+    pub level: Level,
+}
+
+/// Passwords of subaccounts have a least length.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordsAtLeast {
+    /// The fewest characters that a password may have.
+    #[schemars(range(min = 1, max = 256), example = 16)]
+    pub min: u16,
+    /// How much it matters; default `deny`. With `warn` passwords that are read when they are set are not measured.
     #[serde(default)]
     pub level: Level,
 }

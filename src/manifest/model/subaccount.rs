@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::secret::PasswordForm;
 
-use super::parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource};
+use super::parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource, free_names};
 
 /// An account below another one.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -45,6 +45,7 @@ pub struct SubaccountSpec {
     /// Whether the subaccount may be used; `false` blocks it.
     pub enabled: Option<bool>,
     /// Keys to set in the platform's `metadata`; other keys are left as they are.
+    #[schemars(extend("propertyNames" = free_names()))]
     pub metadata: Option<Map<String, Value>>,
     /// E-mail and password for people to log in with.
     pub credentials: Option<Credentials>,

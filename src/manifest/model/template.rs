@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::parts::ApiVersion;
+use super::parts::{ApiVersion, manifests_of_any_kind};
 
 /// The same manifests for every row of a table.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -60,7 +60,7 @@ pub struct TemplateSpec {
     pub for_each: Rows,
     /// The manifests that every row is to have. A value that is nothing but `${name}` takes the type of the parameter;
     /// inside of a longer text it is filled in as text; `$${` stands for `${` itself.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), transform = manifests_of_any_kind)]
     pub manifests: Vec<Map<String, Value>>,
 }
 

@@ -1,17 +1,16 @@
 //! `kind: Token`.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::expect::Expect;
-use super::parts::{ApiVersion, Lifecycle, ObjectMeta};
+use super::parts::{ApiVersion, Lifecycle, ObjectMeta, free_names};
 use super::preset::PresetAccess;
 use super::sink::SecretSink;
+use super::time::{Expire, Ttl};
 use crate::resource::{Renew, Retire};
 
 /// An access key.
@@ -64,6 +63,7 @@ pub struct TokenSpec {
     pub origins: Option<Origins>,
     /// Keys to set in the platform's `metadata`; other keys are left as they are.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = free_names()))]
     pub metadata: Option<Map<String, Value>>,
     /// Where the key goes.
     #[serde(default)]
@@ -129,6 +129,9 @@ pub enum NamedAccess {
 pub struct AclAccess {
     /// The allowed requests.
     pub acl: Vec<AclEntry>,
+    /// Whether the platform fills in the entries for each user, as realms use it; left out: `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templating: Option<bool>,
 }
 
 /// Some allowed requests, in the platform's own words.
@@ -206,6 +209,19 @@ pub enum Method {
     Delete,
 }
 
+impl Method {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// What may be done on an MQTT topic.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -255,95 +271,4 @@ pub enum Origin {
 pub enum OriginPreset {
     /// The platform's own sites.
     Flespi,
-}
-
-/// A lifetime in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ttl(pub i64);
-
-/// A point of time in unix seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expire(pub i64);
-
-/// A number, or a text that stands for one.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NumberOrText {
-    Number(i64),
-    Text(String),
-}
-
-impl Ttl {
-    /// Reads `30d`, `12h`, `1d 12h` as seconds; a day has 24 hours.
-    pub fn parse(text: &str) -> Option<i64> {
-        let span: jiff::Span = text.parse().ok()?;
-        let duration: SignedDuration =
-            span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
-        Some(duration.as_secs())
-    }
-}
-
-impl<'de> Deserialize<'de> for Ttl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match NumberOrText::deserialize(deserializer)? {
-            NumberOrText::Number(seconds) => Ok(Self(seconds)),
-            NumberOrText::Text(text) => Self::parse(&text)
-                .map(Self)
-                .ok_or_else(|| de::Error::custom(format_args!("`{text}` is not a duration"))),
-        }
-    }
-}
-
-impl JsonSchema for Ttl {
-    fn schema_name() -> Cow<'static, str> {
-        "Ttl".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "Seconds, or a duration of weeks, days, hours, minutes and seconds.",
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^([0-9]+ ?(w|d|h|m|s) ?)+$"}
-            ],
-            "examples": [3600, "12h", "30d"]
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Expire {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match NumberOrText::deserialize(deserializer)? {
-            NumberOrText::Number(seconds) => Ok(Self(seconds)),
-            NumberOrText::Text(text) => text
-                .parse::<Timestamp>()
-                .map(|timestamp| Self(timestamp.as_second()))
-                .map_err(|_| de::Error::custom(format_args!("`{text}` is not a point of time"))),
-        }
-    }
-}
-
-impl JsonSchema for Expire {
-    fn schema_name() -> Cow<'static, str> {
-        "Expire".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "RFC 3339 with a time zone, or unix seconds.",
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.*$"}
-            ],
-            "examples": ["2027-01-31T00:00:00Z", 1798675200]
-        })
-    }
 }

@@ -74,6 +74,12 @@ pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
                 diagnostics.push(told(view, document, rule, level, broken));
             }
         }
+        if rule.name == RuleName::PasswordsAtLeast {
+            // Whether an exception is needed is only known when the password is read.
+            for object in rules::passwords_to_be_read(view) {
+                is_excepted(object, &mut used);
+            }
+        }
         if rule.name == RuleName::NoOvercommitment {
             for (object, finding) in super::arithmetic::overcommitted(view) {
                 if !is_excepted(&object, &mut used) {

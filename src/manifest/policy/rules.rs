@@ -9,8 +9,9 @@ use crate::manifest::expect::{self, entry_pointer, rights};
 use crate::manifest::model::{Policies, RuleName};
 use crate::manifest::parse::Document;
 use crate::manifest::view::View;
-use crate::resource::{Declared, Kind, quota};
+use crate::resource::{Address, Declared, Kind, quota};
 use crate::rights::{Request, Verdict, decide, duration_words, mask_matches};
+use crate::secret::Source;
 use crate::source::Target;
 
 /// Every rule.
@@ -49,6 +50,13 @@ pub(super) const ALL: &[Rule] = &[
         code: Code::PolicyTokensNeedIps,
         level: |policies| policies.tokens_need_ips,
         broken: |view, _| tokens_need_ips(view),
+    },
+    Rule {
+        name: RuleName::PasswordsAtLeast,
+        key: "passwords-at-least",
+        code: Code::PolicyPasswordsAtLeast,
+        level: |policies| policies.passwords_at_least.map(|rule| rule.level),
+        broken: passwords_at_least,
     },
     Rule {
         name: RuleName::SubaccountsNeedLimit,
@@ -207,6 +215,38 @@ fn tokens_need_ips(view: &View<'_>) -> Vec<Broken> {
         Broken::new(address, message, "/spec/ips", Target::Key, help)
     };
     tokens(view).filter(|declared| !rights(declared).bounds.has_ips()).map(broken).collect()
+}
+
+fn passwords_at_least(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
+    let Some(rule) = policies.passwords_at_least else { return Vec::new() };
+    let broken = |declared: &Declared| {
+        let credentials = declared.credentials.as_ref()?;
+        let Source::Generate { length, .. } = credentials.password.as_ref()? else { return None };
+        (*length < rule.min).then(|| {
+            Broken::new(
+                &declared.address,
+                format!(
+                    "the password of {} is generated with {length} characters, and {} is the least",
+                    declared.address, rule.min
+                ),
+                "/spec/credentials/password/generate",
+                Target::Value,
+                format!("write `generate: {{length: {}}}`", rule.min),
+            )
+        })
+    };
+    view.of_kind(Kind::Subaccount).filter_map(broken).collect()
+}
+
+/// Subaccounts whose passwords only a run can measure, as it reads them.
+pub(super) fn passwords_to_be_read<'a>(
+    view: &View<'a>,
+) -> impl Iterator<Item = &'a Address> + use<'a> {
+    let is_read = |declared: &&Declared| {
+        let password = declared.credentials.as_ref().and_then(|it| it.password.as_ref());
+        password.is_some_and(|source| !matches!(source, Source::Generate { .. }))
+    };
+    view.of_kind(Kind::Subaccount).filter(is_read).map(|declared| &declared.address)
 }
 
 fn subaccounts_need_limit(view: &View<'_>) -> Vec<Broken> {

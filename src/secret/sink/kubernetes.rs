@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
-use crate::secret::{ExposeSecret, KubernetesStore, SecretString, Store, disk};
+use crate::secret::{ExposeSecret, KubernetesStore, SecretString, Store, disk, reading};
 
 /// Where a cluster puts what a service account needs.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -185,6 +185,9 @@ impl KubernetesSink {
         let token = disk::read(&file)?.ok_or_else(|| {
             Trouble::Refused(format!("there is no token for it in {}", file.display()))
         })?;
+        let token = reading::word(token.expose_secret().as_bytes().to_vec()).map_err(|why| {
+            Trouble::Refused(format!("the token for it in {} {why}", file.display()))
+        })?;
         let ca = ca_file.clone().or_else(|| Some(of_account("ca.crt")).filter(|ca| ca.exists()));
         let namespace = self.own.namespace.clone().or_else(|| namespace.clone()).or_else(|| {
             let text = std::fs::read_to_string(of_account("namespace")).ok()?;
@@ -193,7 +196,7 @@ impl KubernetesSink {
         Ok(Cluster {
             client: http::client(ca.as_deref())?,
             base: http::address(&server)?,
-            token: SecretString::from(token.expose_secret().trim()),
+            token,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         })
     }

@@ -1,11 +1,13 @@
 //! A key of a secret in Vault or OpenBao: the KV engine of version 2, by plain HTTP.
 
+use std::path::Path;
+
 use reqwest::{Client, RequestBuilder, Url};
 use serde_json::{Map, Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
-use crate::secret::{ExposeSecret, SecretString, Store, VaultStore, disk};
+use crate::secret::{ExposeSecret, SecretString, Store, VaultStore, disk, reading};
 
 /// Variables that hold the address, the token and the namespace, in the order in which they are asked.
 const ADDRESS: [&str; 2] = ["VAULT_ADDR", "BAO_ADDR"];
@@ -47,8 +49,30 @@ struct Stored {
     data: Map<String, Value>,
 }
 
-fn variable(names: [&str; 2]) -> Option<String> {
-    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+/// The first of these variables that is set, and its name.
+fn named(names: [&'static str; 2]) -> Option<(&'static str, String)> {
+    let value = |name: &'static str| Some((name, std::env::var(name).ok()?));
+    names.into_iter().find_map(|name| value(name).filter(|(_, value)| !value.is_empty()))
+}
+
+fn variable(names: [&'static str; 2]) -> Option<String> {
+    named(names).map(|(_, value)| value)
+}
+
+/// The token in a file, or in a variable.
+fn token(file: Option<&Path>) -> Result<Option<SecretString>, Trouble> {
+    let (name, bytes) = match file {
+        Some(file) => match disk::read(file)? {
+            Some(text) => (file.display().to_string(), text.expose_secret().as_bytes().to_vec()),
+            None => return Ok(None),
+        },
+        None => match named(TOKEN) {
+            Some((name, text)) => (name.to_owned(), text.into_bytes()),
+            None => return Ok(None),
+        },
+    };
+    let token = reading::word(bytes);
+    token.map(Some).map_err(|why| Trouble::Refused(format!("the token for it in {name} {why}")))
 }
 
 impl VaultSink {
@@ -140,13 +164,7 @@ impl VaultSink {
         let address = address.clone().or_else(|| variable(ADDRESS)).ok_or_else(|| {
             missing("it has no address; set `address`, or VAULT_ADDR in the environment")
         })?;
-        let token = match token_file {
-            Some(file) => {
-                disk::read(file)?.map(|text| SecretString::from(text.expose_secret().trim()))
-            }
-            None => variable(TOKEN).map(SecretString::from),
-        };
-        let token = token.ok_or_else(|| {
+        let token = token(token_file.as_deref())?.ok_or_else(|| {
             missing("there is no token for it; set VAULT_TOKEN in the environment, or `token_file`")
         })?;
         Ok(Connection {

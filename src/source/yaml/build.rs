@@ -336,7 +336,9 @@ impl<'t> Builder<'t> {
             return span;
         }
         // Line breaks behind a block scalar are its own, but there is nothing in them to be shown.
-        let shown = self.text.get(start..end).unwrap_or_default().trim_end().len();
+        // What YAML takes for text, such as a no-break space, stays part of it.
+        let blanks = [' ', '\t', '\n', '\r'];
+        let shown = self.text.get(start..end).unwrap_or_default().trim_end_matches(blanks).len();
         Span::new(self.source, start, start + shown)
     }
 

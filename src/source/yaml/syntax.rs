@@ -2,9 +2,9 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
-use super::Sink;
 use super::build::too_deep;
-use crate::diagnostic::{Code, Diagnostic};
+use super::{Sink, indent};
+use crate::diagnostic::{Code, Diagnostic, Edit};
 use crate::source::{Limits, SourceId, Span, floor};
 
 /// The diagnostic for what the parser could not read.
@@ -31,7 +31,39 @@ pub(super) fn diagnostic(
         kind => words(kind),
     };
     let diagnostic = Diagnostic::error(Code::YamlSyntax, message).at(span, "");
+    if is_about_indentation(error.kind())
+        && let Some(slip) = indent::slip(source, text, at)
+    {
+        let Edit { span, replacement } = slip.edit;
+        return Diagnostic { message: slip.message, ..diagnostic }
+            .help(slip.help)
+            .suggest(span, replacement);
+    }
+    let diagnostic = match error.kind() {
+        ErrorKind::BomInsideDocument => {
+            // What begins like a manifest lacks the line between two of them.
+            let rest = text.get(span.end as usize..).unwrap_or_default();
+            let before = text.get(..at).unwrap_or_default();
+            let is_glued = rest.starts_with("apiVersion") && !before.trim_end().ends_with("---");
+            diagnostic.suggest(span, if is_glued { "---\n" } else { "" })
+        }
+        _ => diagnostic,
+    };
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
+}
+
+/// Whether the parser may have stumbled over a line that begins in another column than it was meant to.
+fn is_about_indentation(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidIndentation
+            | ErrorKind::ExpectedBlockMappingKey
+            | ErrorKind::ExpectedBlockSequenceEntry
+            | ErrorKind::MappingValueNotAllowed
+            | ErrorKind::MappingKeyNotAllowed
+            | ErrorKind::SimpleKeyExpected
+            | ErrorKind::InvalidSimpleKey
+    )
 }
 
 /// The tab at the beginning of a line that follows `from`: the scanner names the text before it, which it took the line
@@ -180,9 +212,10 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             ("this version of YAML is not supported", "leave the directive out")
         }
         ErrorKind::MissingAnchorOrAliasName => ("a name is missing here", QUOTE_HELP),
-        ErrorKind::BomInsideDocument => {
-            ("a byte order mark stands inside of a document", "remove it")
-        }
+        ErrorKind::BomInsideDocument => (
+            "a byte order mark stands inside of a document",
+            "between documents it stands before the `---`",
+        ),
         other => return (format!("not valid YAML: {other}"), ""),
     };
     (message.to_owned(), help)

@@ -199,7 +199,10 @@ fn what_is_no_yaml_is_pointed_at() {
         ("a:\n\tb: 1\n", "2:2 yaml-syntax [b] a tab may not be used for indentation\n"),
         ("a: b: c\n", "1:5 yaml-syntax [:] a value may not begin here\n"),
         ("a: @x\n", "1:4 yaml-syntax [@] bare text may not begin with this character\n"),
-        ("a:\n  b: 1\n c: 2\n", "3:2 yaml-syntax [c] a key was expected here\n"),
+        (
+            "a:\n  b: 1\n c: 2\n",
+            "3:2 yaml-syntax [c] this line is indented by 1 space, which fits nothing above it\n",
+        ),
         ("a: \"x\n", "2:1 yaml-syntax [] a quote above is still open here\n"),
         ("a: [}\n", "1:4 yaml-syntax [[] `}` closes what `[` opened\n"),
     ] {
@@ -225,6 +228,28 @@ fn a_byte_order_mark_and_windows_line_breaks_shift_nothing() {
         "4:3 duplicate-key [a] the key `a` is here twice\n"
     );
     assert_eq!(json("\u{feff}a: |\r\n  x\r\n  y\r\n"), "{\"a\":\"x\\ny\\n\"}\n");
+}
+
+#[test]
+fn a_byte_order_mark_may_stand_between_documents() {
+    for text in [
+        "\u{feff}---\na: 1\n\u{feff}---\nb: 2\n",
+        "a: 1\r\n\u{feff}---\r\nb: 2\r\n",
+        "\u{feff}\u{feff}a: 1\n---\nb: 2",
+        "a: 1\n\u{feff}# b\n\n---\nb: 2\n\u{feff}",
+        "a: 1\n...\n\u{feff}b: 2\n",
+        "a: 1\n...\n\u{feff}\n\u{feff}%YAML 1.2\n---\nb: 2\n",
+    ] {
+        assert_eq!(complaints(text), "", "{text:?}");
+        assert_eq!(json(text), "{\"a\":1}\n{\"b\":2}\n", "{text:?}");
+    }
+    assert_eq!(
+        complaints("a: 1\n\u{feff}---\nb: 1\nb: 2\n"),
+        "4:1 duplicate-key [b] the key `b` is here twice\n"
+    );
+    for text in ["a: 1\n\u{feff}b: 2\n", "---\n\u{feff}a: 1\n", "a:\n  \u{feff}b: 2\n"] {
+        assert!(complaints(text).contains("byte order mark"), "{text:?}");
+    }
 }
 
 #[test]

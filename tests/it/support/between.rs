@@ -18,6 +18,8 @@ pub struct Passing {
     pub method: String,
     /// Path and query.
     pub path: String,
+    /// What was sent, as the program sent it.
+    pub sent: Vec<u8>,
     pub status: u16,
     pub body: Vec<u8>,
     /// The `Date` that goes out; none goes if there is none.
@@ -40,6 +42,9 @@ impl Passing {
 
 type Change = Arc<Mutex<dyn FnMut(&mut Passing) + Send>>;
 
+/// What becomes of a body on its way to the platform.
+type Rewording = fn(&mut Value);
+
 /// A server that passes requests on to the sandbox of a world.
 pub struct Between<'a> {
     world: &'a World,
@@ -50,6 +55,15 @@ pub struct Between<'a> {
 impl<'a> Between<'a> {
     /// `change` is shown every answer before it goes out.
     pub fn new(world: &'a World, change: impl FnMut(&mut Passing) + Send + 'static) -> Self {
+        Self::rewording(world, |_| (), change)
+    }
+
+    /// The same, and `rewording` is shown every body before it reaches the platform.
+    pub fn rewording(
+        world: &'a World,
+        rewording: Rewording,
+        change: impl FnMut(&mut Passing) + Send + 'static,
+    ) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap();
@@ -63,7 +77,8 @@ impl<'a> Between<'a> {
                 let (platform, http) = (Arc::clone(&platform), http.clone());
                 let change = Arc::clone(&change);
                 let service = service_fn(move |request| {
-                    pass_on(Arc::clone(&platform), http.clone(), Arc::clone(&change), request)
+                    let (platform, http) = (Arc::clone(&platform), http.clone());
+                    pass_on(platform, http, rewording, Arc::clone(&change), request)
                 });
                 tokio::spawn(async move {
                     let mut server = hyper::server::conn::http1::Builder::new();
@@ -86,11 +101,19 @@ impl<'a> Between<'a> {
 async fn pass_on(
     platform: Arc<String>,
     http: reqwest::Client,
+    rewording: Rewording,
     change: Change,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
+    let sent = body.collect().await.unwrap().to_bytes().to_vec();
+    let body = match serde_json::from_slice::<Value>(&sent) {
+        Ok(mut body) => {
+            rewording(&mut body);
+            body.to_string().into_bytes()
+        }
+        Err(_) => sent.clone(),
+    };
     let target = format!("{platform}{}", head.uri);
     let mut onward = http.request(head.method.clone(), target).body(body);
     for (name, value) in &head.headers {
@@ -103,6 +126,7 @@ async fn pass_on(
     let mut passing = Passing {
         method: head.method.to_string(),
         path: head.uri.to_string(),
+        sent,
         status: answer.status().as_u16(),
         date: header("date"),
         moved: header("x-sandbox-clock"),

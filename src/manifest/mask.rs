@@ -1,0 +1,188 @@
+//! Masks of addresses and web origins that have the form of their field and fit nothing.
+
+use std::net::Ipv6Addr;
+
+use super::model::{Origin, Origins, TokenManifest};
+use super::parse::Document;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::source::Target;
+
+/// Checks every mask of a token.
+pub(super) fn check(document: &Document, manifest: &TokenManifest, diagnostics: &mut Diagnostics) {
+    for (index, mask) in manifest.spec.ips.iter().flatten().enumerate() {
+        let at = format!("/spec/ips/{index}");
+        let finding = address(&mask.0);
+        let place = document.span(&at, Target::Value);
+        diagnostics.extend(finding.map(|finding| finding.at(place, "").pointer(at)));
+    }
+    let Some(Origins::List(origins)) = &manifest.spec.origins else { return };
+    for (index, origin) in origins.iter().enumerate() {
+        let Origin::Mask(mask) = origin else { continue };
+        let at = format!("/spec/origins/{index}");
+        let span = document.span(&at, Target::Value);
+        let finding = self::origin(mask).map(|(finding, meant)| {
+            let help = format!("write `{meant}`");
+            finding.at(span, "").help(help).suggest(span, yaml_text(&meant)).pointer(at)
+        });
+        diagnostics.extend(finding);
+    }
+}
+
+/// What is documented are masks of IPv4 with `*` and `?` (fact sheet, 5.5).
+fn address(mask: &str) -> Option<Diagnostic> {
+    let said = quote(mask);
+    if mask.contains(':') {
+        let is_literal = !mask.contains(['*', '?']);
+        if is_literal && mask.parse::<Ipv6Addr>().is_err() {
+            let message = format!("{said} is not an address");
+            return Some(Diagnostic::error(Code::IpMask, message).help(IPV4_HELP));
+        }
+        let message = format!("{said} is a mask of IPv6, which the platform is not known to take");
+        let help = "documented are masks of IPv4; a token whose masks fit nothing cannot be used";
+        return Some(Diagnostic::warning(Code::IpMask, message).help(help));
+    }
+    (!fits_ipv4(mask)).then(|| {
+        let message = format!("{said} fits no IPv4 address");
+        Diagnostic::error(Code::IpMask, message).help(IPV4_HELP)
+    })
+}
+
+const IPV4_HELP: &str = "an address is four numbers from 0 to 255, without leading zeros; `*` stands for any \
+                         characters and `?` for one, such as `10.100.15.*`";
+
+/// Whether some IPv4 address is as the mask says.
+fn fits_ipv4(mask: &str) -> bool {
+    let mask: Vec<char> = mask.chars().collect();
+    let octets: Vec<String> = (0..=255).map(|octet: u8| octet.to_string()).collect();
+    let mut reached = closed(&mask, vec![0]);
+    for number in 0..4 {
+        if number > 0 {
+            reached = after(&mask, &reached, ".");
+        }
+        let mut next: Vec<usize> =
+            octets.iter().flat_map(|octet| after(&mask, &reached, octet)).collect();
+        next.sort_unstable();
+        next.dedup();
+        reached = next;
+    }
+    reached.contains(&mask.len())
+}
+
+/// The places in the mask after `text` was read from any of `from`.
+fn after(mask: &[char], from: &[usize], text: &str) -> Vec<usize> {
+    text.chars().fold(from.to_vec(), |reached, c| {
+        let step = |at: usize| match mask.get(at) {
+            Some('*') => Some(at),
+            Some('?') => Some(at + 1),
+            Some(wanted) if *wanted == c => Some(at + 1),
+            _ => None,
+        };
+        closed(mask, reached.into_iter().filter_map(step).collect())
+    })
+}
+
+/// The places with those behind stars, which may stand for nothing.
+fn closed(mask: &[char], places: Vec<usize>) -> Vec<usize> {
+    let mut all = places;
+    let mut next = 0;
+    while let Some(at) = all.get(next).copied() {
+        if mask.get(at) == Some(&'*') && !all.contains(&(at + 1)) {
+            all.push(at + 1);
+        }
+        next += 1;
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// What browsers send as origin is scheme, host and port, in lower case and without the port that goes without saying (RFC
+/// 6454, 6.1). The finding about any other form, and what to write.
+fn origin(mask: &str) -> Option<(Diagnostic, String)> {
+    let (scheme, rest) = mask.split_once("://")?;
+    let said = quote(mask);
+    let host = rest.split(['/', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    if host.is_empty() {
+        return None;
+    }
+    if host.len() < rest.len() {
+        let message = format!("{said} fits no page: an origin ends with its host or port");
+        return Some((Diagnostic::error(Code::OriginMask, message), format!("{scheme}://{host}")));
+    }
+    let lower = mask.to_ascii_lowercase();
+    let usual = [("https://", ":443"), ("http://", ":80")];
+    let port =
+        usual.iter().find(|(scheme, port)| lower.starts_with(scheme) && lower.ends_with(port));
+    let meant = port.and_then(|(_, port)| lower.strip_suffix(port)).unwrap_or(&lower);
+    (meant != mask).then(|| {
+        let why = match port {
+            Some((_, port)) => format!("{said} fits no page: browsers leave `{port}` out"),
+            None => format!("{said} fits no page: browsers send origins in lower case"),
+        };
+        (Diagnostic::warning(Code::OriginMask, why), meant.to_owned())
+    })
+}
+
+/// A mask as YAML takes it; what ends in a colon or begins with a star needs quotes.
+fn yaml_text(text: &str) -> String {
+    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || ":/.*-+".contains(c));
+    if is_plain { text.to_owned() } else { format!("\"{text}\"") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_fits_if_one_address_does() {
+        for mask in [
+            "10.0.0.1",
+            "255.255.255.255",
+            "*",
+            "10.*",
+            "10.100.15.*",
+            "110.160.56.1?",
+            "?.?.?.?",
+            "*.1",
+            "1*1",
+        ] {
+            assert!(fits_ipv4(mask), "{mask}");
+        }
+        for mask in [
+            "10.0.0.300",
+            "256.*",
+            "10.0.0",
+            "10.0.0.0.1",
+            "010.0.0.1",
+            "1.2.3.4?5?6",
+            "beef",
+            "",
+            "....",
+            "300",
+        ] {
+            assert!(!fits_ipv4(mask), "{mask}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_neither_path_nor_what_browsers_leave_out() {
+        for (mask, meant) in [
+            ("https://a.example/", "https://a.example"),
+            ("https://a.example/fleet/*", "https://a.example"),
+            ("https://*.a.example:8443/x", "https://*.a.example:8443"),
+            ("https://user@a.example", "https://a.example"),
+            ("https://A.example", "https://a.example"),
+            ("https://a.example:443", "https://a.example"),
+            ("http://a.example:80", "http://a.example"),
+        ] {
+            assert_eq!(origin(mask).map(|(_, meant)| meant).as_deref(), Some(meant), "{mask}");
+        }
+        for mask in
+            ["https://a.example", "http://a.example:443", "https://*", "capacitor://localhost", "*"]
+        {
+            assert!(origin(mask).is_none(), "{mask}");
+        }
+    }
+}
