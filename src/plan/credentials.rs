@@ -35,6 +35,11 @@ pub(super) fn steps(
     if object.is_some() && !declared.lifecycle.allows(Right::Update) {
         return;
     }
+    // An account without a password that can be set gets no mail either.
+    let password_of = |address| context.answers.passwords.get(address);
+    if let Some(Password::Unavailable(reason)) = password_of(&declared.address) {
+        return context.block(draft, format!("its password cannot be set: {reason}"));
+    }
     let email = wanted.email.as_deref().and_then(|wanted| email(context, object, wanted, draft));
     let source = wanted.password.as_ref();
     let password = source.and_then(|source| password(context, object, source, draft));
@@ -194,10 +199,8 @@ fn password(
             draft.notes.push(note(reason));
             return None;
         }
-        Password::Unavailable(reason) => {
-            context.block(draft, format!("its password cannot be set: {reason}"));
-            return None;
-        }
+        // That was told before anything was planned.
+        Password::Unavailable(_) => return None,
         Password::NeverSet { trouble } => {
             let trouble = trouble.iter().map(|trouble| {
                 format!("{}: apply cannot set the password where {trouble}", declared.address)

@@ -332,8 +332,10 @@ impl Context<'_> {
         let protection_changed = mark.is_some_and(|mark| mark.protect != keeps_forever);
         // The key of a later generation that was never delivered goes to every sink, whatever it holds.
         let is_undelivered = rotate::is_undelivered(declared, object, &self.desired.stack);
+        // So does that of the next generation, and an older key must not come after it.
+        let is_replaced = !is_undelivered && self.is_replaced(object);
         let deliver = match self.delivery(object, draft) {
-            _ if is_undelivered => None,
+            _ if is_undelivered || is_replaced => None,
             Ok(delivery) => delivery,
             Err(Undeliverable::Fresh) => return self.create_instead_of(Some(object.id), draft),
             Err(Undeliverable::Overwritten(why)) => {
@@ -596,6 +598,13 @@ impl Context<'_> {
             }));
         }
         state
+    }
+
+    /// Whether the next generation of a token is issued now.
+    fn is_replaced(&self, object: &Object) -> bool {
+        let mut ahead = Draft::default();
+        rotate::steps(self, object, self.bindings.predecessors(&self.declared.address), &mut ahead);
+        ahead.steps.iter().any(|step| matches!(step.effect, Effect::Create(_)))
     }
 
     /// How the key of a found token gets to the sinks that lack it.

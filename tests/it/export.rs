@@ -273,9 +273,13 @@ spec: {ttl: 1h, access: {acl: [{uri: gw, methods: [GET]}]}}
 #[test]
 fn the_templating_of_an_access_is_exported_and_can_be_declared() {
     let world = World::new();
-    let access = json!({"type": 2, "acl": [{"uri": "gw", "methods": ["GET"]}], "templating": true});
-    let token = json!([{"info": "app", "ttl": 3600, "access": access}]);
-    world.api("POST", "/platform/tokens", Some(&token));
+    // One that nobody marked passes for a token of a realm user.
+    world.write(
+        "own/token.yaml",
+        "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: app}\n\
+         spec: {ttl: 1h, access: {acl: [{uri: gw, methods: [GET]}], templating: true}}\n",
+    );
+    world.apply(&["own"]);
     world.run(&["export", "--out", "live"]).expect(0);
     assert!(world.read("live/tokens.yaml").contains("    templating: true\n"));
     nothing_is_to_do(&world, "live");
