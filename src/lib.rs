@@ -89,5 +89,6 @@ pub mod secret;
 #[doc = include_str!("security.md")]
 pub mod security {}
 pub mod serve;
+pub mod shutdown;
 pub mod source;
 pub mod watch;

@@ -18,6 +18,7 @@ use super::request::{Method, Request};
 use super::retry::{self, Next};
 use super::stats::Stats;
 use crate::secret::{ExposeSecret, SecretString};
+use crate::shutdown;
 
 /// Requests under way at once. The platform counts calls per minute, not connections; eight keep
 /// a pass short without looking like an attack.
@@ -145,7 +146,12 @@ impl Client {
                 // The semaphore is never closed, so acquiring fails only if it were.
                 let _permit = self.permits.acquire().await.ok();
                 self.stats.count(request, attempt > 1);
-                let outcome = self.send_once(request).await;
+                let outcome = tokio::select! {
+                    outcome = self.send_once(request) => outcome,
+                    () = shutdown::over(shutdown::GRACE) => {
+                        Err(ApiError::new(request, Class::Lost, "no answer before the end of the run"))
+                    }
+                };
                 self.stats.answered(request, outcome.as_ref().map_or_else(|e| e.status, |_| 200));
                 outcome
             };
@@ -160,8 +166,10 @@ impl Client {
                 Next::GiveUp => return Err(error),
                 Next::Wait(wait) => {
                     tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
-                    tokio::time::sleep(wait).await;
-                    attempt += 1;
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => attempt += 1,
+                        () = shutdown::begun(), if !request.cleans_up => return Err(error),
+                    }
                 }
             }
         }

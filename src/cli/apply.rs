@@ -1,11 +1,11 @@
 //! `flespi-gitops apply`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::exit::Exit;
 use super::gate::GateArgs;
@@ -13,7 +13,6 @@ use super::output::Output;
 use super::plan::json;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
-use super::stop::stoppable;
 use crate::api::assumptions::OBSERVATION_STAYS_FRESH;
 use crate::apply::{OnError, Outcome, Report};
 use crate::lock::either;
@@ -24,6 +23,7 @@ use crate::report::{Progress, plan_text, run_markdown, run_text};
 use crate::resource::AddressPattern;
 use crate::resource::Desired;
 use crate::run::RunId;
+use crate::shutdown;
 
 /// Make the platform what the manifests say.
 ///
@@ -137,19 +137,9 @@ async fn run_task(args: &Args, task: Task, common: &Common, output: &Output) -> 
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let exit =
-        stoppable(output, async |stop| passes(args, &task, &session, stop, common, output).await)
-            .await;
-    match exit {
-        Some(exit) => {
-            session.close(output).await;
-            exit
-        }
-        None => {
-            output.error("ended at once; the next run finds what was done by its marks");
-            Exit::Failed
-        }
-    }
+    let exit = passes(args, &task, &session, shutdown::flag(), common, output).await;
+    session.close(output).await;
+    exit
 }
 
 fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
@@ -185,7 +175,13 @@ async fn prepare(
 ) -> Result<Prepared, Exit> {
     let Task { desired, policy, programs, sealed } = task;
     let Session { client, signer, spool, .. } = session;
-    let prepared = reconcile::prepare(desired, client, signer, *policy, *programs, spool).await;
+    let prepared = tokio::select! {
+        prepared = reconcile::prepare(desired, client, signer, *policy, *programs, spool) => prepared,
+        () = shutdown::begun() => {
+            output.error("stopped while planning; nothing was done");
+            return Err(Exit::Failed);
+        }
+    };
     let prepared = prepared.map_err(|error| {
         session::explain(&error, common, output);
         Exit::Unknown
@@ -283,12 +279,18 @@ async fn pass(
     }
     let asked = Instant::now();
     if !args.yes
-        && let Err(why) = consent()
+        && let Err(why) = consent(output).await
     {
         return Ok(refuse(&prepared, session, vec![why.to_owned()], output));
     }
     let whose = (&*task.desired.stack, prepared.own_account);
-    let lease = session.gate.pass(whose, who, &args.gate, output).await?;
+    let lease = tokio::select! {
+        lease = session.gate.pass(whose, who, &args.gate, output) => lease?,
+        () = shutdown::begun() => {
+            let why = "stopped while waiting for the lock".to_owned();
+            return Ok(refuse(&prepared, session, vec![why], output));
+        }
+    };
     // Another run wrote since we looked, or somebody thought for long, who agrees to what was
     // shown and not to what has become of it.
     if !lease.follows(&fences) || (!args.yes && asked.elapsed() > OBSERVATION_STAYS_FRESH) {
@@ -390,21 +392,35 @@ pub(super) async fn carry_out(
     report
 }
 
-/// Asks for consent.
-fn consent() -> Result<(), &'static str> {
+/// Asks for consent to the plan that is shown.
+async fn consent(output: &Output) -> Result<(), &'static str> {
     if !std::io::stdin().is_terminal() {
         return Err(
             "nobody to ask, since the standard input is no terminal; look at the plan and \
                     run again with --yes",
         );
     }
-    let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "Apply this plan? Only `yes` is taken for one: ");
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    match std::io::stdin().read_line(&mut answer) {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
-        _ => Err("the answer was not `yes`"),
+    let is_shown = tokio::select! {
+        is_shown = output.shown() => is_shown,
+        () = shutdown::begun() => return Err("stopped before the question"),
+    };
+    if !is_shown {
+        return Err("the plan could not be shown");
+    }
+    output.ask("Apply this plan? Only `yes` is taken for one: ");
+    let (sender, answer) = oneshot::channel();
+    // It may read for ever, which is no reason for anybody else to wait.
+    let _ = std::thread::Builder::new().name("question".to_owned()).spawn(move || {
+        let mut line = String::new();
+        let _ = sender.send(std::io::stdin().read_line(&mut line).map(|_| line));
+    });
+    tokio::select! {
+        biased;
+        () = shutdown::begun() => Err("stopped before the answer"),
+        line = answer => match line {
+            Ok(Ok(line)) if line.trim() == "yes" => Ok(()),
+            _ => Err("the answer was not `yes`"),
+        }
     }
 }
 

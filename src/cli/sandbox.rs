@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::stop;
 use super::watch::duration;
 use crate::sandbox::{Assumptions, Faults, Options, Sandbox, describe_assumptions};
 use crate::secret::ExposeSecret;
+use crate::shutdown;
 
 /// Serve the embedded platform over HTTP until stopped.
 ///
@@ -83,12 +83,16 @@ pub(super) async fn run(args: &Args, output: &Output) -> Exit {
         "token": sandbox.token().expose_secret(),
     });
     output.result(&format!("{ready}\n"));
+    // Whoever cannot read where it listens has no use for it.
+    if !output.shown().await {
+        return Exit::Failed;
+    }
     tokio::select! {
         error = sandbox.failed() => {
             output.failure(&error, None);
             return Exit::Failed;
         }
-        () = stop::signal() => {}
+        () = shutdown::begun() => {}
     }
     match sandbox.stop().await {
         Ok(()) => Exit::Done,

@@ -60,22 +60,20 @@ pub(super) fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
     let diagnostics = load.diagnostics.as_slice();
     match common.format {
         Format::Text | Format::Short | Format::Sarif => {
-            let color = output.diagnostics_color();
-            output.say(render::human(&load.sources, diagnostics, color).trim_end());
+            output.findings(load, output.diagnostics_color());
         }
         // Whoever asked for a comment needs one that says why there is no plan; warnings leave the
         // comment to the plan.
         Format::Markdown if load.diagnostics.has_errors() => {
             output.result(&findings_markdown_of(load, common));
         }
-        Format::Markdown => {
-            output.say(render::human(&load.sources, diagnostics, Color::Off).trim_end());
-        }
+        Format::Markdown => output.findings(load, Color::Off),
         // With errors they are the result; with warnings alone that is still to come, and two
         // documents are none that a machine reads.
         Format::Json if load.diagnostics.has_errors() => {
             output.result(&(render::json(&load.sources, diagnostics) + "\n"));
         }
+        Format::Json if output.is_log() => output.findings(load, Color::Off),
         Format::Json => output.say(&render::json(&load.sources, diagnostics)),
     }
 }

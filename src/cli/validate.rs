@@ -55,10 +55,10 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let load = manifest::load_with(&args.paths, &options);
     let diagnostics = load.diagnostics.as_slice();
     let exit = if load.diagnostics.has_errors() { Exit::Invalid } else { Exit::Done };
-    let human = || render::human(&load.sources, diagnostics, output.diagnostics_color());
+    let color = output.diagnostics_color();
     // What comes out of manifests that are wrong would be wrong too.
     if args.show_expanded && exit == Exit::Done {
-        output.say(human().trim_end());
+        output.findings(&load, color);
         output.result(&load.expanded);
         return exit;
     }
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             "{} manifests are valid (stack {})\n",
             load.manifests, load.desired.stack
         )),
-        Format::Text => output.result(&human()),
+        Format::Text => output.result(&render::human(&load.sources, diagnostics, color)),
     }
     tell_masters(&load, output);
     exit

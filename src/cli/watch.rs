@@ -12,16 +12,15 @@ use super::gate::GateArgs;
 use super::output::Output;
 use super::outside::{Outside, OutsideArgs};
 use super::session::{self, Session};
-use super::settings::{Common, LogFormat};
-use super::stop::stoppable;
+use super::settings::Common;
 use crate::apply::Report;
-use crate::diagnostic::render;
 use crate::manifest::{self, Load};
 use crate::observe::ObserveError;
 use crate::plan::Plan;
 use crate::report::{plan_text, run_text};
 use crate::resource::AddressPattern;
 use crate::run::RunId;
+use crate::shutdown;
 use crate::watch::files::{Files, Loader, Patience, Reading, Settled};
 use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 
@@ -134,17 +133,9 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let span = tracing::info_span!("watch", run = %session.run);
-    let exit = stoppable(output, async |stop| {
-        follow(args, (files, in_force), &session, stop, common, output).instrument(span).await
-    })
-    .await;
-    match exit {
-        Some(exit) => {
-            session.close(output).await;
-            exit
-        }
-        None => Exit::Failed,
-    }
+    let exit = follow(args, (files, in_force), &session, common, output).instrument(span).await;
+    session.close(output).await;
+    exit
 }
 
 /// How the thread that watches files loads them.
@@ -164,12 +155,14 @@ fn loader(args: &Args, common: &Common) -> Loader {
 async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<InForce, Exit> {
     let mut settled = files.settled();
     let read = |settled: &Settled| !matches!(settled.reading, Reading::Nothing);
-    let first = match settled.wait_for(read).await {
-        Ok(first) => first.clone(),
-        Err(_) => {
-            output.error("the manifests could not be read");
-            return Err(Exit::Failed);
-        }
+    let first = tokio::select! {
+        first = settled.wait_for(read) => first.ok().map(|first| first.clone()),
+        // Asked to end before it began, which is as good an end as any.
+        () = shutdown::begun() => return Err(Exit::Done),
+    };
+    let Some(first) = first else {
+        output.error("the manifests could not be read");
+        return Err(Exit::Failed);
     };
     let load = match first.reading {
         Reading::Good(load) => load,
@@ -198,7 +191,6 @@ async fn follow(
     args: &Args,
     (files, in_force): (Files, InForce),
     session: &Session,
-    stop: tokio::sync::watch::Receiver<bool>,
     common: &Common,
     output: &Output,
 ) -> Exit {
@@ -236,7 +228,7 @@ async fn follow(
     let teller = Teller { paths: &args.paths, session, common, output };
     let run = &session.run;
     let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, teller);
-    daemon.run(stop).await;
+    daemon.run(shutdown::flag()).await;
     hangups.abort();
     outside.close().await;
     Exit::Done
@@ -275,73 +267,44 @@ struct Teller<'a> {
     output: &'a Output,
 }
 
-impl Teller<'_> {
-    fn logs(&self) -> bool {
-        self.common.log_format == LogFormat::Json
-    }
-}
-
 impl Narrator for Teller<'_> {
     fn say(&mut self, line: &str) {
-        match self.logs() {
-            true => tracing::info!("{line}"),
-            false => self.output.say(line),
-        }
+        self.output.say(line);
     }
 
     fn complain(&mut self, line: &str) {
-        match self.logs() {
-            true => tracing::error!("{line}"),
-            false => self.output.error(line),
-        }
+        self.output.error(line);
     }
 
     fn findings(&mut self, load: &Load) {
-        let diagnostics = load.diagnostics.as_slice();
-        match self.logs() {
-            true => {
-                for line in render::short(&load.sources, diagnostics).lines() {
-                    tracing::error!("{line}");
-                }
-            }
-            false => {
-                let color = self.output.diagnostics_color();
-                self.output.say(render::human(&load.sources, diagnostics, color).trim_end());
-            }
-        }
+        self.output.findings(load, self.output.diagnostics_color());
     }
 
     fn away(&mut self, error: &ObserveError) {
-        match self.logs() {
-            true => {
-                let cause = std::error::Error::source(error).map(ToString::to_string);
-                tracing::error!(cause, "{error}");
-            }
-            false => session::explain(error, self.common, self.output),
-        }
+        session::explain(error, self.common, self.output);
     }
 
     fn plan(&mut self, plan: &Plan) {
-        match self.logs() {
+        match self.output.is_log() {
             true => {
                 for step in &plan.steps {
                     let (action, address) = (step.action.as_str(), step.address.to_string());
                     tracing::info!(step = %step.id, action, address, reason = step.reason, "planned");
                 }
             }
-            false => self.output.result(&plan_text(plan, self.output.width())),
+            false => self.output.show(&plan_text(plan, self.output.width())),
         }
     }
 
     fn report(&mut self, report: &Report) {
-        match self.logs() {
+        match self.output.is_log() {
             true => {
                 for step in &report.steps {
                     let outcome = step.outcome.as_str();
                     tracing::info!(step = %step.id, outcome, error = step.error, "done");
                 }
             }
-            false => self.output.result(&run_text(report, self.output.width())),
+            false => self.output.show(&run_text(report, self.output.width())),
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::{ExposeSecret, SecretString};
+use crate::shutdown;
 
 /// What a program prints may be this long, in bytes; more is a mistake (a whole log file, a loop).
 pub(super) const MAX_BYTES: usize = 64 * 1024;
@@ -63,6 +64,9 @@ pub enum ProgramError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The process was asked to end meanwhile, and the program was killed.
+    #[error("the program `{0}` was killed, since the run was stopped")]
+    Stopped(String),
     /// It printed more than any secret has.
     #[error("the program `{0}` gives more than {MAX_BYTES} bytes")]
     TooLong(String),
@@ -110,11 +114,16 @@ impl Program<'_> {
         #[cfg(unix)]
         command.process_group(0);
         let mut group = Group { child: command.spawn().map_err(failed)? };
-        let finished =
-            tokio::time::timeout(self.patience, finish(&mut group.child, self.input)).await;
         let late =
             || ProgramError::Late { program: program.clone(), seconds: self.patience.as_secs() };
-        let (bytes, status) = finished.map_err(|_| late())?.map_err(failed)?;
+        let finished = tokio::select! {
+            finished = finish(&mut group.child, self.input) => finished.map_err(failed),
+            () = tokio::time::sleep(self.patience) => Err(late()),
+            () = shutdown::over(shutdown::SHORT_GRACE) => {
+                Err(ProgramError::Stopped(program.clone()))
+            }
+        };
+        let (bytes, status) = finished?;
         match status {
             _ if bytes.len() > MAX_BYTES => Err(ProgramError::TooLong(program.clone())),
             Some(status) if !status.success() => {

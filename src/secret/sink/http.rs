@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Trouble;
 use crate::secret::{ExposeSecret, SecretString};
+use crate::shutdown;
 
 /// How long one call may take.
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
@@ -74,6 +75,15 @@ pub(super) fn join<'a>(
 
 /// Sends a call and reads its answer, whatever the status.
 pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Trouble> {
+    tokio::select! {
+        answer = exchange(request) => answer,
+        () = shutdown::over(shutdown::SHORT_GRACE) => {
+            Err(Trouble::Refused("no answer before the end of the run".to_owned()))
+        }
+    }
+}
+
+async fn exchange(request: RequestBuilder) -> Result<Answer, Trouble> {
     let lost = |error: reqwest::Error| Trouble::Refused(words(&error));
     let mut response = request.send().await.map_err(lost)?;
     let status = response.status().as_u16();

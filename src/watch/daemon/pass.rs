@@ -95,7 +95,7 @@ impl<N: Narrator> Daemon<'_, N> {
                 Came::to_nothing(PassOutcome::Standby, error.to_string())
             }
         };
-        self.look_back(&client, &came).await;
+        self.look_back(&client, &came, stop).await;
         self.raise_conditions(&came);
         let record = PassRecord {
             run: run.to_string(),
@@ -333,7 +333,7 @@ impl<N: Narrator> Daemon<'_, N> {
     }
 
     /// Remembers what has to be remembered of a pass, and works out how every object stands.
-    async fn look_back(&mut self, client: &Client, came: &Came) {
+    async fn look_back(&mut self, client: &Client, came: &Came, stop: &watch::Receiver<bool>) {
         let (Some(whole), Some(prepared)) = (&came.whole, &came.prepared) else { return };
         let now = Instant::now();
         if let Some(report) = &came.report {
@@ -349,7 +349,11 @@ impl<N: Narrator> Daemon<'_, N> {
         let totals = &mut self.board.status.totals;
         totals.drift_found += whole.drifted.len() as u64;
         totals.drift_found += drifts(whole.steps.iter().flat_map(|step| &step.changes));
-        let told = self.culprits.look(&Reader::new(client.clone()), &drifting).await;
+        let (reader, mut stop) = (Reader::new(client.clone()), stop.clone());
+        let told = tokio::select! {
+            told = self.culprits.look(&reader, &drifting) => told,
+            () = stopped(&mut stop) => Vec::new(),
+        };
         for changed in told {
             let Changed { address, field, found, .. } = &changed;
             let by = self.culprits.of(address, field);
