@@ -5,21 +5,26 @@
 //!
 //! Invariant: it only ever becomes true, and only the command line sets it.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-/// How long calls that are in flight on the platform, and what has to follow them, may still take.
+/// How long calls that are in flight on the platform, and those that have to follow them, may still take in all.
 pub const GRACE: Duration = Duration::from_secs(20);
 
-/// How long a program or a store of secrets may still take: what it does not take is delivered by the next run.
+/// How long each program, and each call of a store of secrets, may still take: what it does not take is delivered by the
+/// next run.
 pub const SHORT_GRACE: Duration = Duration::from_secs(1);
 
 static BEGUN: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::channel(false).0);
+static BEGUN_AT: OnceLock<Instant> = OnceLock::new();
 
 /// Asks everybody to end.
 pub fn begin() {
+    BEGUN_AT.get_or_init(Instant::now);
     BEGUN.send_replace(true);
 }
 
@@ -35,12 +40,25 @@ pub fn flag() -> watch::Receiver<bool> {
 
 /// Waits until the process is asked to end.
 pub async fn begun() {
-    // The sender lives as long as the process.
-    let _ = flag().wait_for(|begun| *begun).await;
+    let mut flag = flag();
+    let mut told = std::pin::pin!(flag.wait_for(|begun| *begun));
+    // Those who wait are told one after the other; whoever is polled in between sees it all the same.
+    std::future::poll_fn(|context| match has_begun() {
+        true => Poll::Ready(()),
+        false => told.as_mut().poll(context).map(drop),
+    })
+    .await;
 }
 
-/// Waits until the process was asked to end and `grace` has passed since.
-pub async fn over(grace: Duration) {
+/// Waits until the process was asked to end and [`GRACE`] has passed since.
+pub async fn grace_is_over() {
     begun().await;
-    tokio::time::sleep(grace).await;
+    let since = BEGUN_AT.get().copied().unwrap_or_else(Instant::now);
+    tokio::time::sleep_until(since + GRACE).await;
+}
+
+/// Waits until the process was asked to end, and then for `time`.
+pub async fn begun_and(time: Duration) {
+    begun().await;
+    tokio::time::sleep(time).await;
 }

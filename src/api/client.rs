@@ -148,7 +148,7 @@ impl Client {
                 self.stats.count(request, attempt > 1);
                 let outcome = tokio::select! {
                     outcome = self.send_once(request) => outcome,
-                    () = shutdown::over(shutdown::GRACE) => {
+                    () = shutdown::grace_is_over() => {
                         Err(ApiError::new(request, Class::Lost, "no answer before the end of the run"))
                     }
                 };

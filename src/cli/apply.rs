@@ -13,6 +13,7 @@ use super::output::Output;
 use super::plan::json;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use super::stop::unless_stopped;
 use crate::api::assumptions::OBSERVATION_STAYS_FRESH;
 use crate::apply::{OnError, Outcome, Report};
 use crate::lock::either;
@@ -114,7 +115,7 @@ impl Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    match task(args, common, output) {
+    match task(args, common, output).await {
         Ok(task) => run_task(args, task, common, output).await,
         Err(exit) => exit,
     }
@@ -142,13 +143,18 @@ async fn run_task(args: &Args, task: Task, common: &Common, output: &Output) -> 
     exit
 }
 
-fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
+async fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
     let Some(file) = &args.plan else {
-        let desired = session::load(&args.paths, &args.exclude, common, output)?.desired;
+        let desired = session::load(&args.paths, &args.exclude, common, output).await?.desired;
         let policy = Policy { prune: args.prune, ..Policy::default() };
         return Ok(Task { desired, policy, programs: Programs::Run, sealed: None });
     };
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let path = file.clone();
+    let Some(text) = unless_stopped(move || std::fs::read_to_string(path)).await else {
+        output.error("stopped while reading the plan; nothing was done");
+        return Err(Exit::Failed);
+    };
+    let text = text.map_err(|error| {
         output.error(&format!("the plan {} could not be read: {error}", file.display()));
         Exit::Refused
     })?;
@@ -176,11 +182,13 @@ async fn prepare(
     let Task { desired, policy, programs, sealed } = task;
     let Session { client, signer, spool, .. } = session;
     let prepared = tokio::select! {
-        prepared = reconcile::prepare(desired, client, signer, *policy, *programs, spool) => prepared,
+        // First, since calls that are broken off are no error of their own.
+        biased;
         () = shutdown::begun() => {
             output.error("stopped while planning; nothing was done");
             return Err(Exit::Failed);
         }
+        prepared = reconcile::prepare(desired, client, signer, *policy, *programs, spool) => prepared,
     };
     let prepared = prepared.map_err(|error| {
         session::explain(&error, common, output);

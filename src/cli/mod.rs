@@ -114,6 +114,7 @@ fn run(arguments: Vec<OsString>) -> Exit {
             runtime.block_on(output.finish(exit))
         }
     };
+    crate::secret::kill_programs();
     // Reading an endless standard input must not keep the process alive.
     runtime.shutdown_background();
     exit
@@ -202,8 +203,10 @@ impl Command {
 async fn dispatch(cli: Cli, output: &Output) -> Exit {
     let is_broken_off = cli.command.ending() == Ending::Reads;
     tokio::select! {
-        exit = command(cli, output) => exit,
+        // First, since what is broken off is no error of its own.
+        biased;
         () = shutdown::begun(), if is_broken_off => Exit::Failed,
+        exit = command(cli, output) => exit,
     }
 }
 

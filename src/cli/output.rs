@@ -162,11 +162,13 @@ impl Output {
         let out = self.writer.drained(Stream::Out);
         tokio::select! {
             () = out => {}
-            () = shutdown::over(LAST_PATIENCE) => {}
+            () = shutdown::begun_and(LAST_PATIENCE) => {}
         }
         let trouble = match self.writer.failure(Stream::Out) {
             Some(error) => Some(error),
-            None if self.writer.is_waiting(Stream::Out) => Some("its reader does not read".into()),
+            None if self.writer.has_unread_results(Stream::Out) => {
+                Some("its reader does not read".into())
+            }
             None => None,
         };
         if let Some(trouble) = &trouble {
@@ -174,7 +176,7 @@ impl Output {
         }
         tokio::select! {
             () = self.writer.drained_while_moving(Stream::Err, TALK_PATIENCE) => {}
-            () = shutdown::over(LAST_PATIENCE) => {}
+            () = shutdown::begun_and(LAST_PATIENCE) => {}
         }
         match exit {
             Exit::Done | Exit::Changes if trouble.is_some() => Exit::Failed,

@@ -89,7 +89,7 @@ pub(super) fn seconds(text: &str) -> Result<i64, String> {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(&args.paths, &args.exclude, common, output) {
+    let load = match session::load(&args.paths, &args.exclude, common, output).await {
         Ok(load) => load,
         Err(exit) => return exit,
     };

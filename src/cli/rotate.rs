@@ -59,7 +59,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let mut desired = match session::load(&args.manifests, &[], common, output) {
+    let mut desired = match session::load(&args.manifests, &[], common, output).await {
         Ok(load) => load.desired,
         Err(exit) => return exit,
     };

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::stop::unless_stopped;
 use super::watch::duration;
 use crate::sandbox::{Assumptions, Faults, Options, Sandbox, describe_assumptions};
 use crate::secret::ExposeSecret;
@@ -18,7 +19,7 @@ use crate::shutdown;
 /// Prints one line when it is ready: {"listening":"http://127.0.0.1:PORT","token":"..."}. At / it
 /// has a page for people. Under /_sandbox/ it serves, without a token, the journal of requests,
 /// its state, its clock, its outbox and its faults.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
   flespi-gitops sandbox --state .flespi-gitops/sandbox
@@ -63,9 +64,11 @@ fn assume_help() -> String {
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Exit {
-    let options = match options(args) {
-        Ok(options) => options,
-        Err(message) => {
+    let given = args.clone();
+    let options = match unless_stopped(move || options(&given)).await {
+        None => return Exit::Done,
+        Some(Ok(options)) => options,
+        Some(Err(message)) => {
             output.error(&message);
             return Exit::Usage;
         }

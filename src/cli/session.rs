@@ -9,6 +9,7 @@ use super::gate::Gate;
 use super::output::Output;
 use super::recorder::Recorder;
 use super::settings::{Common, Format, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
+use super::stop::unless_stopped;
 use crate::api::{ApiError, Class, Client, Settings};
 use crate::diagnostic::render::{self, Color};
 use crate::manifest::{self, Load};
@@ -32,13 +33,22 @@ const SPOOL_KEY_LENGTH: usize = 32;
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads the manifests; wrong ones are shown and end the run.
-pub(super) fn load(
+pub(super) async fn load(
     paths: &[PathBuf],
     exclude: &[AddressPattern],
     common: &Common,
     output: &Output,
 ) -> Result<Load, Exit> {
-    let mut load = manifest::load_with(paths, &options(common));
+    let (paths, overlay) = (paths.to_owned(), common.overlay.clone());
+    let reading = move || {
+        let options =
+            manifest::Options { now: unix_now(), overlay: overlay.as_deref(), expanded: false };
+        manifest::load_with(&paths, &options)
+    };
+    let Some(mut load) = unless_stopped(reading).await else {
+        output.error("stopped while reading the manifests; nothing was done");
+        return Err(Exit::Failed);
+    };
     if !load.diagnostics.is_empty() {
         show_diagnostics(&load, common, output);
     }

@@ -38,7 +38,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(&args.paths, &args.exclude, common, output) {
+    let load = match session::load(&args.paths, &args.exclude, common, output).await {
         Ok(load) => load,
         Err(exit) => return exit,
     };

@@ -125,3 +125,15 @@ pub(super) async fn supervise(
     }
     Exit::Failed
 }
+
+/// Does `work` that may wait for a file, a pipe or the standard input; `None` if the process is asked to end meanwhile.
+pub(super) async fn unless_stopped<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let work = tokio::task::spawn_blocking(work);
+    tokio::select! {
+        // It cannot be cancelled, and the runtime lives on; so it is gone only if it panicked, which was told.
+        done = work => done.ok(),
+        () = shutdown::begun() => None,
+    }
+}

@@ -70,6 +70,8 @@ struct Lane {
     waiting: usize,
     /// The number of the entry that is being written.
     writing: Option<u64>,
+    /// Results that are not settled.
+    results: usize,
     /// Entries that were written or given up.
     settled: u64,
     /// Texts that were dropped since the last one that was taken.
@@ -199,6 +201,7 @@ impl Writer {
             note_loss(dropped, &mut bytes);
         }
         lane.waiting += bytes.len();
+        lane.results += usize::from(worth == Worth::Result);
         lane.queue.push_back(Entry { number, worth, bytes });
         drop(lanes);
         self.0.bell.notify_all();
@@ -239,8 +242,8 @@ impl Writer {
     }
 
     /// Whether a result of `stream` still waits for its reader.
-    pub(super) fn is_waiting(&self, stream: Stream) -> bool {
-        !self.0.lock().of(stream).is_drained()
+    pub(super) fn has_unread_results(&self, stream: Stream) -> bool {
+        self.0.lock().of(stream).results > 0
     }
 }
 
@@ -281,13 +284,14 @@ fn work(shared: &Shared, stream: Stream, mut sink: Box<dyn Write + Send>, is_ter
         let mut lanes = shared.lock();
         let lane = lanes.of(stream);
         lane.writing = None;
+        lane.results -= usize::from(entry.worth == Worth::Result);
         lane.settled += 1;
         lane.stands_still = false;
         if let Err(error) = written {
             lane.end = end(error, entry.worth, is_terminal);
             if lane.end.is_some() {
                 lane.queue.clear();
-                lane.waiting = 0;
+                (lane.waiting, lane.results) = (0, 0);
             }
         }
         drop(lanes);

@@ -1,7 +1,9 @@
 //! Programs that give or take secrets: no shell, bounded in time and output, nothing of what they say is shown.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -72,19 +74,51 @@ pub enum ProgramError {
     TooLong(String),
 }
 
+/// The programs that run at the moment, by their process groups: a task that is dropped when the process ends kills
+/// nobody any more.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn running() -> MutexGuard<'static, BTreeSet<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills every program that still runs, together with what it started. To be called when the process ends.
+pub(crate) fn kill_all() {
+    running().iter().for_each(|group| kill(*group));
+}
+
+/// Kills a program or what it left running.
+fn kill(group: u32) {
+    #[cfg(unix)]
+    if let Some(pid) = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+    #[cfg(not(unix))]
+    let _ = group;
+}
+
 /// A running program with everything that it started; killed when dropped.
 struct Group {
     child: Child,
+    id: Option<u32>,
+}
+
+impl Group {
+    fn of(child: Child) -> Self {
+        let id = child.id();
+        running().extend(id);
+        Self { child, id }
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         // Whoever is still there, the program or something that it left running, goes with it.
-        #[cfg(unix)]
-        if let Some(pid) =
-            self.child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
-        {
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        if let Some(id) = self.child.id() {
+            kill(id);
+        }
+        if let Some(id) = self.id {
+            running().remove(&id);
         }
     }
 }
@@ -113,13 +147,13 @@ impl Program<'_> {
         }
         #[cfg(unix)]
         command.process_group(0);
-        let mut group = Group { child: command.spawn().map_err(failed)? };
+        let mut group = Group::of(command.spawn().map_err(failed)?);
         let late =
             || ProgramError::Late { program: program.clone(), seconds: self.patience.as_secs() };
         let finished = tokio::select! {
             finished = finish(&mut group.child, self.input) => finished.map_err(failed),
             () = tokio::time::sleep(self.patience) => Err(late()),
-            () = shutdown::over(shutdown::SHORT_GRACE) => {
+            () = shutdown::begun_and(shutdown::SHORT_GRACE) => {
                 Err(ProgramError::Stopped(program.clone()))
             }
         };

@@ -77,7 +77,7 @@ pub(super) fn join<'a>(
 pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Trouble> {
     tokio::select! {
         answer = exchange(request) => answer,
-        () = shutdown::over(shutdown::SHORT_GRACE) => {
+        () = shutdown::begun_and(shutdown::SHORT_GRACE) => {
             Err(Trouble::Refused("no answer before the end of the run".to_owned()))
         }
     }

@@ -219,14 +219,16 @@ impl<N: Narrator> Daemon<'_, N> {
         let mut stop = stop.clone();
         let policy = Policy { prune: self.options.prune, ..Policy::default() };
         let desired = &self.in_force.desired;
-        tokio::select! {
+        let prepared = tokio::select! {
+            () = stopped(&mut stop) => Err(Hindrance::Stopped),
             prepared = reconcile::prepare(
                 desired, client, self.platform.signer, policy, Programs::Run, self.platform.spool
             ) => {
                 prepared.map_err(Hindrance::Away)
             }
-            () = stopped(&mut stop) => Err(Hindrance::Stopped),
-        }
+        };
+        // Calls that are broken off are no error of their own.
+        if *stop.borrow() { Err(Hindrance::Stopped) } else { prepared }
     }
 
     /// Holds back what has to wait; the whole plan is given beside what is left.
