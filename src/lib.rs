@@ -73,6 +73,7 @@ pub mod apply;
 pub mod cli;
 pub mod diagnostic;
 pub mod export;
+pub mod files;
 pub mod history;
 pub mod lock;
 pub mod manifest;

@@ -224,7 +224,9 @@ impl Output {
     pub(super) fn hear_panics(&self) {
         let output = self.clone();
         std::panic::set_hook(Box::new(move |panic| {
-            let what = panic.payload_as_str().unwrap_or("of an unknown kind");
+            let payload = panic.payload();
+            let what = payload.downcast_ref::<String>().map(String::as_str);
+            let what = what.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or_default();
             let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
             output.error(&format!("panicked{place}; please report this bug: {what}"));
         }));

@@ -1,19 +1,19 @@
 //! `flespi-gitops plan`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use crate::files::{self, Access};
 use crate::manifest::model::Ttl;
 use crate::observe::Programs;
 use crate::plan::{self, HORIZON, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
 use crate::report::{plan_html, plan_markdown, plan_text};
 use crate::resource::AddressPattern;
-use crate::resource::{Desired, Span};
+use crate::resource::Span;
 
 /// Read the platform and show what an apply would change; never writes.
 #[derive(Debug, clap::Args)]
@@ -111,16 +111,20 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     match prepared {
         Ok(prepared) => {
             show(&prepared, common, output);
-            if let Some(file) = &args.html
-                && let Err(error) = std::fs::write(file, plan_html(&prepared.plan, prepared.calls))
-            {
-                output.error(&format!("{} could not be written: {error}", file.display()));
-                return Exit::Failed;
+            if let Some(file) = &args.html {
+                let page = plan_html(&prepared.plan, prepared.calls);
+                if let Err(exit) = write(file, &page, Access::Shared, output) {
+                    return exit;
+                }
             }
-            if let Some(file) = &args.out
-                && let Err(exit) = save(file, &prepared, &load.desired, policy, output)
-            {
-                return exit;
+            if let Some(file) = &args.out {
+                let own_account = prepared.own_account;
+                let sealed = Sealed::new(&prepared.plan, &load.desired, own_account, policy);
+                // It holds no secret, and what it describes is nobody else's business all the same.
+                if let Err(exit) = write(file, &json(&sealed), Access::Private, output) {
+                    return exit;
+                }
+                output.say(&format!("plan saved in {}", file.display()));
             }
             exit_of(&prepared.plan, args, output)
         }
@@ -145,32 +149,12 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
     output.say(&format!("{} API calls", prepared.calls));
 }
 
-/// Sealed plans hold no secret, and what they describe is nobody else's business all the same.
-fn save(
-    file: &Path,
-    prepared: &Prepared,
-    desired: &Desired,
-    policy: Policy,
-    output: &Output,
-) -> Result<(), Exit> {
-    let sealed = Sealed::new(&prepared.plan, desired, prepared.own_account, policy);
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let write = || {
-        let mut temporary = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        temporary.write_all(json(&sealed).as_bytes())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(file).map_err(|error| error.error)
-    };
-    match write() {
-        Ok(_) => {
-            output.say(&format!("plan saved in {}", file.display()));
-            Ok(())
-        }
-        Err(error) => {
-            output.error(&format!("{} could not be written: {error}", file.display()));
-            Err(Exit::Failed)
-        }
-    }
+/// Writes a file that was asked for.
+pub(super) fn write(file: &Path, text: &str, access: Access, output: &Output) -> Result<(), Exit> {
+    files::write(file, text.as_bytes(), access).map_err(|error| {
+        output.error(&format!("cannot write `{}`: {error}", file.display()));
+        Exit::Failed
+    })
 }
 
 /// A document as it is printed.

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::info::Note;
 use super::{Fences, Holder, Lease, LeaseKey, Leases, LockError, LockInfo, Soon};
+use crate::files;
 
 /// How often a holder shows that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -265,6 +266,7 @@ fn read(path: &Path) -> Option<Note> {
 /// Replaces the note as a whole. Only the holder writes, so one name for what is not whole yet is
 /// enough, and a killed holder leaves no more than that behind.
 fn write(path: &Path, note: &Note) -> io::Result<()> {
+    let path = files::behind_links(path)?;
     let unfinished = path.with_extension("json.new");
     fs::write(&unfinished, serde_json::to_vec_pretty(note)?)?;
     fs::rename(unfinished, path)

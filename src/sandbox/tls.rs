@@ -6,7 +6,7 @@
 //! holds an old `ca.pem` is open to nobody.
 
 use std::{
-    fs, io,
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -23,6 +23,8 @@ use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::files::{self, Access};
 
 /// The hosts that the certificate is good for, beside the addresses of loopback: the platform's own, because clients
 /// have them built in.
@@ -60,8 +62,7 @@ pub(super) fn acceptor(folder: &Path, year: i32) -> Result<TlsAcceptor, TlsError
     let key = KeyPair::generate()?;
     let leaf = leaf(year)?.signed_by(&key, &authority)?;
     let path = folder.join(AUTHORITY_FILE);
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&path, authority.pem()))
+    files::write_below(&path, authority.pem().as_bytes(), Access::Shared)
         .map_err(|source| TlsError::Write { path, source })?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -59,4 +59,5 @@ mod tidy;
 mod token_article;
 mod validate_cases;
 mod watch;
+mod written_files;
 mod yaml_traps;
