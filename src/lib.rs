@@ -92,4 +92,5 @@ pub mod security {}
 pub mod serve;
 pub mod shutdown;
 pub mod source;
+pub mod transport;
 pub mod watch;

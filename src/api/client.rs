@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -19,6 +19,7 @@ use super::retry::{self, Next};
 use super::stats::Stats;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::shutdown;
+use crate::transport::{Transport, TransportError, Trouble};
 
 /// Requests under way at once. The platform counts calls per minute, not connections; eight keep
 /// a pass short without looking like an attack.
@@ -42,7 +43,7 @@ pub struct Settings {
 /// Talks to the platform with one token.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Transport,
     platform: reqwest::Url,
     authorization: HeaderValue,
     trace: Option<HeaderValue>,
@@ -74,9 +75,9 @@ pub enum ClientError {
     /// A token is 64 characters of `[A-Za-z0-9]`; this one cannot even be sent.
     #[error("the token has characters that no token has")]
     BadToken,
-    /// The TLS or HTTP library could not start.
-    #[error("the HTTP client could not start")]
-    Start(#[source] reqwest::Error),
+    /// There is no way to the platform.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
 }
 
 impl Client {
@@ -85,14 +86,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`] if the token cannot be a token or HTTP cannot start.
     pub fn new(settings: &Settings, token: &SecretString) -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(settings.timeout)
-            // A redirect would carry the token to wherever it points.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(ClientError::Start)?;
+        let http = Transport::to(&settings.platform, settings.timeout, None)?;
         Ok(Self {
             http,
             platform: settings.platform.clone(),
@@ -181,13 +175,16 @@ impl Client {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         date.into_iter().for_each(|date| self.clock.heard(date));
-        let body = read_body(request, response).await;
+        let elsewhere = response.status().is_redirection().then(|| elsewhere(&response));
+        let body = self.read_body(request, response).await;
         tracing::debug!(status = status.as_u16(), cid = request.cid, "{request:?}");
         if status.is_success() {
             return decode(request, &body?);
         }
         let class = class_of(status);
-        let what = refusal(request, status, class, body.as_deref().unwrap_or_default());
+        let what = elsewhere.unwrap_or_else(|| {
+            refusal(request, status, class, body.as_deref().unwrap_or_default())
+        });
         let status = status.as_u16();
         Err(ApiError { retry_after, status, ..ApiError::new(request, class, what) })
     }
@@ -218,10 +215,32 @@ impl Client {
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.expose_secret().to_owned());
         }
-        builder.send().await.map_err(|error| {
-            let class = if error.is_connect() { Class::Unreachable } else { Class::Lost };
-            ApiError::new(request, class, transport_words(&error))
+        builder.send().await.map_err(|error| match self.http.trouble(&error) {
+            Trouble::Unreachable(words) => ApiError::new(request, Class::Unreachable, words),
+            Trouble::Lost(words) => ApiError::new(request, Class::Lost, words),
+            Trouble::ProxyLogin(words) => {
+                let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED.as_u16();
+                ApiError { status, ..ApiError::new(request, Class::Rejected, words) }
+            }
         })
+    }
+
+    async fn read_body(
+        &self,
+        request: &Request,
+        mut response: reqwest::Response,
+    ) -> Result<Vec<u8>, ApiError> {
+        let lost = |what: String| ApiError::new(request, Class::Lost, what);
+        let mut body = Vec::new();
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| lost(self.http.trouble(&error).words()))?
+        {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(lost(format!("the answer is larger than {MAX_ANSWER_BYTES} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 
@@ -232,29 +251,14 @@ fn authorization(token: &SecretString) -> Result<HeaderValue, ClientError> {
     Ok(value)
 }
 
-async fn read_body(request: &Request, response: reqwest::Response) -> Result<Vec<u8>, ApiError> {
-    let lost = |what: String| ApiError::new(request, Class::Lost, what);
-    let mut response = response;
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| lost(transport_words(&error)))? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(lost(format!("the answer is larger than {MAX_ANSWER_BYTES} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// The innermost cause: the outer ones repeat the address.
-fn transport_words(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
+/// Where a redirect points, which is not followed; of its address only what cannot hold anything of ours.
+fn elsewhere(response: &reqwest::Response) -> String {
+    let status = response.status().as_u16();
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = location.and_then(|location| response.url().join(location).ok());
+    let origin = location.map(|location| location.origin().ascii_serialization());
+    let origin = origin.filter(|origin| origin != "null").unwrap_or_else(|| "elsewhere".to_owned());
+    format!("{status}: a redirect to {origin}, which is not followed")
 }
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {
@@ -267,7 +271,8 @@ fn class_of(status: StatusCode) -> Class {
         403 => Class::Forbidden,
         404 => Class::NotFound,
         429 => Class::RateLimited,
-        400..500 => Class::Rejected,
+        // Whoever redirects has not done what was asked for.
+        300..500 => Class::Rejected,
         _ => Class::Server,
     }
 }

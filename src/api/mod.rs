@@ -15,7 +15,7 @@ pub mod retry;
 mod stats;
 mod write;
 
-pub use client::{Client, Settings};
+pub use client::{Client, ClientError, Settings};
 pub use error::{ApiError, Class};
 pub use log::Deletion;
 pub use read::{Identity, ListError, Reader};

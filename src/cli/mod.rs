@@ -14,6 +14,7 @@ mod lock;
 mod output;
 mod outside;
 mod plan;
+mod platform;
 mod recorder;
 mod rotate;
 mod sandbox;

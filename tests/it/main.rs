@@ -7,6 +7,7 @@
     reason = "in a test, what is not there fails the test"
 )]
 
+mod addresses;
 mod apply;
 mod bad_input;
 mod choreographies;

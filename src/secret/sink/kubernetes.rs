@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
 use crate::secret::{ExposeSecret, SecretString, disk};
+use crate::transport::Transport;
 
 /// Where a cluster puts what a service account needs.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -36,7 +37,7 @@ pub struct KubernetesSink {
 
 /// An API server that can be talked to.
 struct Cluster {
-    client: Client,
+    way: Transport,
     base: Url,
     token: SecretString,
     namespace: String,
@@ -106,7 +107,7 @@ impl KubernetesSink {
                 }
             };
             let (method, url, form, body) = request;
-            let request = cluster.client.request(method, url);
+            let request = cluster.way.request(method, url);
             let answer =
                 cluster.send(request.header("content-type", form).body(body.to_string())).await?;
             match answer.status {
@@ -126,7 +127,7 @@ impl KubernetesSink {
     async fn there(&self, cluster: &Cluster) -> Result<Option<Value>, Trouble> {
         let mut url = self.url(cluster, Some(&self.secret), Run::Real)?;
         url.set_query(None);
-        let answer = cluster.send(cluster.client.get(url)).await?;
+        let answer = cluster.send(cluster.way.request(Method::GET, url)).await?;
         match answer.status {
             200 => Ok(Some(answer.body)),
             404 => Ok(None),
@@ -165,9 +166,10 @@ impl KubernetesSink {
             let text = std::fs::read_to_string(of_account("namespace")).ok()?;
             Some(text.trim().to_owned())
         });
+        let base = http::address(&server)?;
         Ok(Cluster {
-            client: http::client(ca.as_deref())?,
-            base: http::address(&server)?,
+            way: http::way_to(&base, ca.as_deref())?,
+            base,
             token: SecretString::from(token.expose_secret().trim()),
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         })
@@ -182,7 +184,7 @@ impl Cluster {
                 Trouble::Refused("its token has characters that no token has".to_owned())
             })?;
         token.set_sensitive(true);
-        http::send(request.header("authorization", token)).await
+        http::send(&self.way, request.header("authorization", token)).await
     }
 }
 
