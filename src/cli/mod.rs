@@ -5,6 +5,7 @@
 
 mod apply;
 mod completions;
+mod environment;
 mod exit;
 mod explain;
 mod export;
@@ -94,6 +95,7 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
+    environment::tidy();
     run(std::env::args_os().collect()).into()
 }
 

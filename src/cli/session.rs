@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::environment;
 use super::exit::Exit;
 use super::gate::Gate;
 use super::output::Output;
@@ -258,7 +259,7 @@ async fn start_sandbox(folder: PathBuf, output: &Output) -> Result<Sandbox, Exit
 
 fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let file = match (&common.token_file, variable(TOKEN_VARIABLE)) {
+    let file = match (&common.token_file, environment::token()) {
         (Some(file), _) => file.clone(),
         (None, Some(token)) => {
             let token = token.into_string().map(SecretString::from);

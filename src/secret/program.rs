@@ -18,8 +18,11 @@ pub(super) const MAX_BYTES: usize = 64 * 1024;
 /// When a program has ended, what it printed is there; somebody who still holds its output is not waited for.
 const DRAIN: Duration = Duration::from_millis(500);
 
+/// The variable in which this program tells itself where its token is.
+pub(crate) const PIPE_VARIABLE: &str = "FLESPI_GITOPS_TOKEN_PIPE";
+
 /// Variables that no program of ours gets to see: whoever runs it has a token of ours for nothing.
-const OWN_SECRETS: [&str; 2] = ["FLESPI_TOKEN", "FLESPI_GITOPS_SPOOL_KEY"];
+const OWN_SECRETS: [&str; 3] = ["FLESPI_TOKEN", "FLESPI_GITOPS_SPOOL_KEY", PIPE_VARIABLE];
 
 /// A program and how it is run.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +126,12 @@ impl Drop for Group {
     }
 }
 
+/// Keeps programs of the same user out of this process: its memory and what it was started with hold a token.
+fn hide() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 impl Program<'_> {
     /// What the program prints.
     ///
@@ -145,6 +154,7 @@ impl Program<'_> {
         for name in OWN_SECRETS {
             command.env_remove(name);
         }
+        hide();
         #[cfg(unix)]
         command.process_group(0);
         let mut group = Group::of(command.spawn().map_err(failed)?);

@@ -18,6 +18,7 @@ mod daemon;
 mod delivery;
 mod disputes;
 mod drift;
+mod environment;
 mod exclude;
 mod explain;
 mod export;
