@@ -59,6 +59,7 @@ mod streams;
 mod support;
 mod tidy;
 mod token_article;
+mod unwatched;
 mod validate_cases;
 mod watch;
 mod written_files;
