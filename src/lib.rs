@@ -75,6 +75,7 @@ pub mod diagnostic;
 pub mod export;
 pub mod files;
 pub mod history;
+pub mod host;
 pub mod lock;
 pub mod manifest;
 pub mod observe;

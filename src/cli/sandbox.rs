@@ -30,6 +30,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
+    /// A name under which --listen is reached, beside addresses and localhost; all others are refused, so that no web page
+    /// can bind its name to this machine and use the sandbox. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    listen_name: Vec<String>,
+
     /// Folder that keeps the world over restarts; without it, it is forgotten.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -122,6 +127,7 @@ fn options(args: &Args) -> Result<Options, String> {
     };
     Ok(Options {
         listen: args.listen,
+        names: args.listen_name.clone(),
         state: args.state.clone(),
         tls: args.tls.clone(),
         latency: args.latency,

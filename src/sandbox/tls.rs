@@ -28,7 +28,7 @@ use crate::files::{self, Access};
 
 /// The hosts that the certificate is good for, beside the addresses of loopback: the platform's own, because clients
 /// have them built in.
-const NAMES: [&str; 3] = ["localhost", "flespi.io", "mqtt.flespi.io"];
+pub(super) const NAMES: [&str; 3] = ["localhost", "flespi.io", "mqtt.flespi.io"];
 
 /// The file that clients are told to trust.
 const AUTHORITY_FILE: &str = "ca.pem";

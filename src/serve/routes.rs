@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::guard::{is_our_host, refusal_to_wake};
+use super::guard::refusal_to_wake;
 use super::{health, metrics, page, view};
+use crate::host::is_ours;
 use crate::watch::Status;
 
 /// What is asked.
@@ -115,7 +116,7 @@ fn route(ask: &Ask, known: &Known<'_>) -> Reply {
         }
         _ => {}
     }
-    if !is_our_host(ask.host.as_deref(), known.names) {
+    if !is_ours(ask.host.as_deref(), known.names) {
         let text = "this name is not ours; ask by address, or allow it with --listen-name\n";
         return Reply::text(421, text);
     }

@@ -57,6 +57,11 @@ impl Daemon {
         Self { process, address, platform }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Status and body of the answer to a request with these headers beside `Host`.
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
         let host = headers.iter().find(|(name, _)| *name == "host");
