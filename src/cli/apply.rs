@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::exit::Exit;
 use super::gate::GateArgs;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::plan::json;
 use super::session::{self, Session};
@@ -21,7 +22,6 @@ use crate::observe::Programs;
 use crate::plan::{Plan, Policy, Sealed, Stale};
 use crate::reconcile::{self, Prepared};
 use crate::report::{Progress, plan_text, run_markdown, run_text};
-use crate::resource::AddressPattern;
 use crate::resource::Desired;
 use crate::run::RunId;
 use crate::shutdown;
@@ -38,22 +38,16 @@ Examples:
   flespi-gitops apply --plan reviewed.plan --yes
   flespi-gitops apply accounts/ --yes --format json > report.json")]
 pub(super) struct Args {
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     /// Carry out a plan that `plan --out FILE` saved: what was reviewed, or nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "prune", "exclude"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "prune", "exclude"])]
     plan: Option<PathBuf>,
 
     /// Delete what carries this stack's mark and no manifest names.
     #[arg(long)]
     prune: bool,
-
-    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
-    #[arg(long, value_name = "PATTERN")]
-    exclude: Vec<AddressPattern>,
 
     /// Do not ask.
     #[arg(short, long)]
@@ -102,10 +96,9 @@ impl Args {
     /// The options of a run that takes what it does from somewhere else.
     pub(super) fn consent(yes: bool, approve: Option<String>, gate: GateArgs) -> Self {
         Self {
-            paths: Vec::new(),
+            manifests: Manifests::default(),
             plan: None,
             prune: false,
-            exclude: Vec::new(),
             yes,
             on_error: OnErrorArg::Finish,
             approve,
@@ -145,7 +138,10 @@ async fn run_task(args: &Args, task: Task, common: &Common, output: &Output) -> 
 
 async fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
     let Some(file) = &args.plan else {
-        let desired = session::load(&args.paths, &args.exclude, common, output).await?.desired;
+        let desired =
+            session::load(&args.manifests.paths(), args.manifests.exclude(), common, output)
+                .await?
+                .desired;
         let policy = Policy { prune: args.prune, ..Policy::default() };
         return Ok(Task { desired, policy, programs: Programs::Run, sealed: None });
     };
@@ -336,7 +332,8 @@ async fn carry_out_and_record(
     output: &Output,
 ) -> Report {
     let report = carry_out(prepared, session, args.on_error.into(), stop, output).await;
-    let source = args.plan.as_ref().map_or(args.paths.as_slice(), std::slice::from_ref);
+    let paths = args.manifests.paths();
+    let source = args.plan.as_ref().map_or(paths.as_slice(), std::slice::from_ref);
     let whose = (command, "command", run);
     let made = (&prepared.plan, &report);
     session.recorder.keep(whose, (source, prepared.own_account), made, output);

@@ -121,7 +121,7 @@ mod tests {
 
     fn variables(command: &clap::Command, found: &mut Vec<String>) {
         let names = command.get_arguments().filter_map(|argument| argument.get_env());
-        found.extend(names.map(|name| name.to_str().unwrap().to_owned()));
+        found.extend(names.map(|name| name.to_string_lossy().into_owned()));
         command.get_subcommands().for_each(|command| variables(command, found));
     }
 

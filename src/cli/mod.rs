@@ -3,6 +3,7 @@
 //! Results go to the standard output, everything else to the standard error, so that a pipe gets
 //! only what was asked for.
 
+mod advice;
 mod apply;
 mod completions;
 mod environment;
@@ -12,6 +13,7 @@ mod export;
 mod gate;
 mod history;
 mod lock;
+mod manifests;
 mod output;
 mod outside;
 mod plan;
@@ -31,6 +33,7 @@ mod writer;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use advice::with_advice;
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::sync::oneshot;
 
@@ -113,7 +116,7 @@ fn run(arguments: Vec<OsString>) -> Exit {
     let exit = match Cli::try_parse_from(&arguments) {
         Ok(cli) => runtime.block_on(work(cli, output.clone())),
         Err(error) => {
-            let exit = parser_said(&error, &output);
+            let exit = parser_said(&with_advice(error, &arguments), &output);
             runtime.block_on(output.finish(exit))
         }
     };

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
@@ -12,7 +13,6 @@ use crate::observe::Programs;
 use crate::plan::{self, HORIZON, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
 use crate::report::{plan_html, plan_markdown, plan_text};
-use crate::resource::AddressPattern;
 use crate::resource::Span;
 
 /// Read the platform and show what an apply would change; never writes.
@@ -24,9 +24,8 @@ Examples:
   flespi-gitops plan accounts/ --expiring-within 14d
   flespi-gitops plan accounts/ --format markdown --html plan.html > comment.md")]
 pub(super) struct Args {
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     /// Plan to delete what carries this stack's mark and no manifest names.
     #[arg(long)]
@@ -35,11 +34,6 @@ pub(super) struct Args {
     /// Write the plan as one page of HTML to FILE, too; it needs no other file and no network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-
-    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
-    #[arg(long, value_name = "PATTERN")]
-    exclude: Vec<AddressPattern>,
 
     /// Save the plan, sealed, for `apply --plan FILE`.
     #[arg(long, value_name = "FILE")]
@@ -89,7 +83,14 @@ pub(super) fn seconds(text: &str) -> Result<i64, String> {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(&args.paths, &args.exclude, common, output).await {
+    let load = match session::load(
+        &args.manifests.paths(),
+        args.manifests.exclude(),
+        common,
+        output,
+    )
+    .await
+    {
         Ok(load) => load,
         Err(exit) => return exit,
     };

@@ -1,8 +1,7 @@
 //! `flespi-gitops validate`.
 
-use std::path::PathBuf;
-
 use super::exit::Exit;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::session::{self, findings_markdown_of};
 use super::settings::{Common, Format};
@@ -24,9 +23,8 @@ Examples:
   flespi-gitops validate --explain token-without-end
   cat limit.yaml | flespi-gitops validate -")]
 pub(super) struct Args {
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     /// Print the manifests as they come out of templates, overlays, defaults and presets, each
     /// with the place that it comes from.
@@ -52,7 +50,8 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         return Exit::Done;
     }
     let options = manifest::Options { expanded: args.show_expanded, ..session::options(common) };
-    let load = manifest::load_with(&args.paths, &options);
+    let mut load = manifest::load_with(&args.manifests.paths(), &options);
+    load.desired.exclude(args.manifests.exclude().iter().cloned());
     let diagnostics = load.diagnostics.as_slice();
     let exit = if load.diagnostics.has_errors() { Exit::Invalid } else { Exit::Done };
     let color = output.diagnostics_color();

@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use super::exit::Exit;
 use super::gate::GateArgs;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::outside::{Outside, OutsideArgs};
 use super::session::{self, Session};
@@ -18,7 +19,6 @@ use crate::manifest::{self, Load};
 use crate::observe::ObserveError;
 use crate::plan::Plan;
 use crate::report::{plan_text, run_text};
-use crate::resource::AddressPattern;
 use crate::run::RunId;
 use crate::shutdown;
 use crate::watch::files::{Files, Loader, Patience, Reading, Settled};
@@ -41,18 +41,12 @@ Examples:
   flespi-gitops watch /mnt/nfs/accounts --poll 30s
   flespi-gitops watch accounts/ --first-pass report --log-format json")]
 pub(super) struct Args {
-    /// Files and folders of manifests.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     /// Delete what carries this stack's mark and no manifest names.
     #[arg(long)]
     prune: bool,
-
-    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
-    #[arg(long, value_name = "PATTERN")]
-    exclude: Vec<AddressPattern>,
 
     /// How often the platform is looked at without any change of files; a tenth longer or shorter
     /// each time, so that many daemons do not call at once.
@@ -132,7 +126,8 @@ fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    if args.paths.iter().any(|path| path.as_os_str() == "-") {
+    let paths = args.manifests.paths();
+    if paths.iter().any(|path| path.as_os_str() == "-") {
         output.error("watch needs files, and `-` is the standard input");
         return Exit::Usage;
     }
@@ -140,7 +135,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Some(interval) => Patience::polling(interval),
         None => Patience { quiet: args.settle, ..Patience::default() },
     };
-    let files = match Files::watch(args.paths.clone(), patience, loader(args, common)) {
+    let files = match Files::watch(paths.clone(), patience, loader(args, common)) {
         Ok(files) => files,
         Err(error) => {
             output.failure(&error, None);
@@ -163,7 +158,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 
 /// How the thread that watches files loads them.
 fn loader(args: &Args, common: &Common) -> Loader {
-    let (paths, exclude) = (args.paths.clone(), args.exclude.clone());
+    let (paths, exclude) = (args.manifests.paths(), args.manifests.exclude().to_owned());
     let overlay = common.overlay.clone();
     Box::new(move || {
         let now = session::unix_now();
@@ -248,7 +243,8 @@ async fn follow(
         gate,
         renew: Box::new(|| session.client_again(common, output)),
     };
-    let teller = Teller { paths: &args.paths, session, common, output };
+    let paths = args.manifests.paths();
+    let teller = Teller { paths: &paths, session, common, output };
     let run = &session.run;
     let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, teller);
     daemon.run(shutdown::flag()).await;
@@ -260,9 +256,9 @@ async fn follow(
 /// The command that applies the same set by hand.
 fn by_hand(args: &Args) -> String {
     let mut words = vec!["flespi-gitops apply".to_owned()];
-    words.extend(args.paths.iter().map(|path| path.display().to_string()));
+    words.extend(args.manifests.paths().iter().map(|path| path.display().to_string()));
     words.extend(args.prune.then(|| "--prune".to_owned()));
-    words.extend(args.exclude.iter().map(|pattern| format!("--exclude '{pattern}'")));
+    words.extend(args.manifests.exclude().iter().map(|pattern| format!("--exclude '{pattern}'")));
     words.join(" ")
 }
 

@@ -4,7 +4,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::{World, run};
+use crate::support::{World, run, skip};
 
 const LIMIT: &str = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: starter}\nspec: {devices_count: 5}\n";
 
@@ -85,7 +85,7 @@ fn runs_that_know_no_home_meet_where_the_system_says_the_user_lives_and_else_say
             assert_eq!(output.status.code(), Some(64), "{said}");
             assert!(said.contains("--state-dir"), "{said}");
         }
-        other => println!("skipped: no other user to be had here: {other:?}"),
+        other => skip(&format!("no other user to be had here: {other:?}")),
     }
     // The embedded platform has a folder of its own, and relative homes are none.
     let mut command = state(&["plan", "limit.yaml", "--platform", "sandbox"], ".");

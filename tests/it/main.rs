@@ -9,9 +9,11 @@
 
 mod addresses;
 mod apply;
+mod arguments;
 mod bad_input;
 mod choreographies;
 mod ci_examples;
+mod completions;
 mod compose;
 mod credentials;
 mod daemon;

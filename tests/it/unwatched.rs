@@ -5,8 +5,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::World;
 use crate::support::listening::Daemon;
+use crate::support::{World, skip};
 
 fn limit(name: &str) -> String {
     format!(
@@ -19,7 +19,7 @@ fn bounded(world: &World, bound: &str, arguments: &[&str]) -> Option<Daemon> {
     let set = format!("echo 0 >/proc/sys/user/{bound}");
     let probe = Command::new("unshare").args(["-Ur", "sh", "-c", &set]).output();
     if !probe.is_ok_and(|probe| probe.status.success()) {
-        println!("skipped: no user namespace to be had here");
+        skip("no user namespace to be had here");
         return None;
     }
     let program = Daemon::command(world, arguments);

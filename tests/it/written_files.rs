@@ -5,7 +5,7 @@
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::process::Command;
 
-use crate::support::World;
+use crate::support::{World, skip};
 
 const LIMIT: &str = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: starter}\nspec: {devices_count: 5}\n";
 
@@ -117,7 +117,7 @@ fn a_file_for_which_there_is_no_room_is_an_error_and_the_old_one_stays() {
         let output = shell.current_dir(world.path()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         if !said.contains("mounted") {
-            println!("skipped: no file system of its own to be had here");
+            skip("no file system of its own to be had here");
             return;
         }
         assert!(said.ends_with("1\nold\nfile\nfiller\n"), "{said}");
