@@ -38,7 +38,7 @@ pub fn write(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
 /// The same, with the folders above it.
 ///
 /// # Errors
-/// As [`write`], or the folders cannot be made.
+/// As [`write()`], or the folders cannot be made.
 pub fn write_below(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;

@@ -48,7 +48,7 @@ use crate::shutdown;
 const AFTER_HELP: &str = "\
 Exit codes:
    0  done, or nothing to do
-   1  failed, nothing more specific
+   1  failed, or the result could not be written
    2  plan --detailed-exitcode: there are changes
    3  the manifests are invalid
    4  the platform could not be read well enough to tell

@@ -49,7 +49,7 @@ pub(super) struct Common {
     pub(super) stack: Option<String>,
 
     /// Folder for locks and history; default: $XDG_STATE_HOME/flespi-gitops, or
-    /// ~/.local/state/flespi-gitops. Runs that may meet have to share it.
+    /// ~/.local/state/flespi-gitops. Runs that may meet have to share it; without a home it has to be given.
     #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
 

@@ -87,6 +87,7 @@ fn doom(command: &mut Command, stream: Stream, fate: Fate) {
                 shell.env(name, value.unwrap_or_default());
             }
             shell.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null());
+            shell.stdout(Stdio::null()).stderr(Stdio::null());
             *command = shell;
             return;
         }

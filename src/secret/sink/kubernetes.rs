@@ -146,9 +146,9 @@ impl KubernetesSink {
     fn cluster(&self) -> Result<Cluster, Trouble> {
         let of_account = |name: &str| Path::new(ACCOUNT).join(name);
         let server = self.server.clone().or_else(|| {
-            let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
-            let port =
-                std::env::var("KUBERNETES_SERVICE_PORT").unwrap_or_else(|_| "443".to_owned());
+            let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+            let host = variable("KUBERNETES_SERVICE_HOST")?;
+            let port = variable("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".to_owned());
             // An IPv6 address stands in brackets.
             let host = if host.contains(':') { format!("[{host}]") } else { host };
             Some(format!("https://{host}:{port}"))
