@@ -1,12 +1,12 @@
 //! `flespi-gitops apply`.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
+use super::consent::consent;
 use super::exit::Exit;
 use super::gate::GateArgs;
 use super::manifests::Manifests;
@@ -395,38 +395,6 @@ pub(super) async fn carry_out(
     let doing = reconcile::carry_out(prepared, client, signer, spool, on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     report
-}
-
-/// Asks for consent to the plan that is shown.
-async fn consent(output: &Output) -> Result<(), &'static str> {
-    if !std::io::stdin().is_terminal() {
-        return Err(
-            "nobody to ask, since the standard input is no terminal; look at the plan and \
-                    run again with --yes",
-        );
-    }
-    let is_shown = tokio::select! {
-        is_shown = output.shown() => is_shown,
-        () = shutdown::begun() => return Err("stopped before the question"),
-    };
-    if !is_shown {
-        return Err("the plan could not be shown");
-    }
-    output.ask("Apply this plan? Only `yes` is taken for one: ");
-    let (sender, answer) = oneshot::channel();
-    // It may read for ever, which is no reason for anybody else to wait.
-    let _ = std::thread::Builder::new().name("question".to_owned()).spawn(move || {
-        let mut line = String::new();
-        let _ = sender.send(std::io::stdin().read_line(&mut line).map(|_| line));
-    });
-    tokio::select! {
-        biased;
-        () = shutdown::begun() => Err("stopped before the answer"),
-        line = answer => match line {
-            Ok(Ok(line)) if line.trim() == "yes" => Ok(()),
-            _ => Err("the answer was not `yes`"),
-        }
-    }
 }
 
 fn exit_of(report: &Report) -> Exit {

@@ -6,6 +6,7 @@
 mod advice;
 mod apply;
 mod completions;
+mod consent;
 mod environment;
 mod exit;
 mod explain;

@@ -279,7 +279,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                 self.board.raise(State::WatchImpaired, trouble);
             }
             None if self.board.clear(State::WatchImpaired) => {
-                self.narrator.say("the system tells of all changes of files again");
+                self.narrator.say("all changes of files are reported again");
             }
             None => {}
         }
