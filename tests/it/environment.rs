@@ -58,6 +58,9 @@ fn an_empty_variable_is_an_unset_one() {
 fn runs_that_know_no_home_meet_where_the_system_says_the_user_lives_and_else_say_so() {
     let world = World::new();
     world.write("limit.yaml", LIMIT);
+    for folder in ["a", "b", "home"] {
+        std::fs::create_dir_all(world.path().join(folder)).unwrap();
+    }
     let state = |arguments: &[&str], folder: &str| {
         let mut command = world.command(arguments);
         command.env_remove("FLESPI_GITOPS_STATE_DIR").env_remove("HOME");
@@ -65,26 +68,51 @@ fn runs_that_know_no_home_meet_where_the_system_says_the_user_lives_and_else_say
         command.current_dir(world.path().join(folder));
         command
     };
-    std::fs::create_dir_all(world.path().join("a")).unwrap();
-    std::fs::create_dir_all(world.path().join("b")).unwrap();
-    let shown = |folder| run(state(&["lock", "show"], folder)).expect(0);
-    let (a, b) = (shown("a"), shown("b"));
-    assert_eq!((a.stdout, a.stderr), (b.stdout, b.stderr), "one folder for both");
-    // A user whom the system does not know, as in an image without /etc/passwd.
+    let home = world.path().join("home");
+    world.write("users", &format!("me:x:0:0::{}:/bin/sh\n", home.display()));
+    // With users of our own, which takes a place of its own.
+    let known_to = |users: &str, arguments: &[&str], folder: &str| {
+        let program = state(arguments, folder);
+        let script = format!(
+            "mount --bind {}/{users} /etc/passwd || exit 99; exec \"$@\"",
+            world.path().display()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["-Urm", "sh", "-c", &script, "sh"]).arg(program.get_program());
+        command.args(program.get_args()).env_clear().stdin(Stdio::null());
+        for (name, value) in program.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+            command.env(name, value);
+        }
+        command.current_dir(program.get_current_dir().unwrap());
+        command.output().is_ok().then(|| run(command))
+    };
+    let apply = ["apply", "../limit.yaml", "--yes"];
+    match known_to("users", &apply, "a") {
+        Some(first) if first.code == 0 => {
+            assert!(home.join(".local/state/flespi-gitops/locks").is_dir());
+            // What the other one did is known here.
+            let shown = known_to("users", &["history"], "b").unwrap().expect(0);
+            assert!(shown.stdout.contains("apply"), "{}", shown.stdout);
+            for folder in ["a", "b"] {
+                assert_eq!(std::fs::read_dir(world.path().join(folder)).unwrap().count(), 0);
+            }
+        }
+        other => skip(&format!("no users of our own to be had here: {other:?}")),
+    }
+    // A user whom the system does not know, as in an image without users.
     let program = state(&["lock", "show"], "a");
     let mut stranger = Command::new("setpriv");
     stranger.args(["--reuid=54321", "--clear-groups"]).arg(program.get_program());
-    stranger.args(program.get_args()).env_clear().current_dir("/");
-    stranger.stdin(Stdio::null());
+    stranger.args(program.get_args()).env_clear().current_dir("/").stdin(Stdio::null());
     for (name, value) in program.get_envs().filter_map(|(name, value)| Some((name, value?))) {
         stranger.env(name, value);
     }
     match stranger.output() {
-        Ok(output) if output.status.code() != Some(127) && output.status.code() != Some(1) => {
+        Ok(output) if output.status.code() == Some(64) => {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert_eq!(output.status.code(), Some(64), "{said}");
             assert!(said.contains("--state-dir"), "{said}");
         }
+        Ok(output) if output.status.code() == Some(0) => panic!("it found a home: {output:?}"),
         other => skip(&format!("no other user to be had here: {other:?}")),
     }
     // The embedded platform has a folder of its own, and relative homes are none.
