@@ -103,7 +103,7 @@ impl Connection {
     fn send(&mut self, method: &str, path: &str, cid: Option<u64>, body: &str) -> Vec<u8> {
         let cid = cid.map(|cid| format!("x-flespi-cid: {cid}\r\n")).unwrap_or_default();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: FlespiToken {}\r\n{cid}\
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: FlespiToken {}\r\n{cid}\
              content-length: {}\r\n\r\n{body}",
             self.token,
             body.len()

@@ -54,12 +54,17 @@
 //! | what a pass of the daemon leaves alone for now | `watch/backoff.rs`, `watch/contest.rs` |
 //! | what an outsider sees of the daemon | [`watch::status`] |
 //! | the embedded platform | [`sandbox`] |
+//! | how the two streams are written, and results that are lost | `cli/writer.rs`, `cli/output.rs` |
+//! | what a signal ends, and how soon | [`shutdown`], `cli/stop.rs` |
+//! | files that are asked for | [`files`] |
+//! | proxies, certificates, and words for what goes wrong on the way | [`transport`] |
+//! | the environment, and options that other tools have | `cli/environment.rs`, `cli/advice.rs` |
 //!
 //! # What always holds
 //!
 //! * **Layers import downwards only**, and a test reads the imports: `cli` → `watch` → `reconcile` →
 //!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
-//!   {`rights`, `secret`} → `source`.
+//!   {`rights`, `secret`} → `source` → {`files`, `glob`, `host`, `private`, `shutdown`, `transport`}.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.
@@ -76,8 +81,10 @@ pub mod apply;
 pub mod cli;
 pub mod diagnostic;
 pub mod export;
+pub mod files;
 mod glob;
 pub mod history;
+pub mod host;
 pub mod lock;
 pub mod manifest;
 pub mod observe;
@@ -94,5 +101,7 @@ pub mod secret;
 #[doc = include_str!("security.md")]
 pub mod security {}
 pub mod serve;
+pub mod shutdown;
 pub mod source;
+pub mod transport;
 pub mod watch;

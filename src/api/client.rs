@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::sync::Semaphore;
 
 use super::answer::{self, Answer};
@@ -16,8 +17,9 @@ use super::error::{ApiError, Class};
 use super::request::{Method, Request};
 use super::retry::{self, Next};
 use super::stats::Stats;
-use crate::diagnostic::render::printable;
 use crate::secret::{ExposeSecret, SecretString};
+use crate::shutdown;
+use crate::transport::{Transport, TransportError, Trouble};
 
 /// Requests under way at once. The platform counts calls per minute, not connections; eight keep
 /// a pass short without looking like an attack.
@@ -42,7 +44,7 @@ pub struct Settings {
 /// Talks to the platform with one token.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Transport,
     platform: reqwest::Url,
     authorization: HeaderValue,
     trace: Option<HeaderValue>,
@@ -63,9 +65,9 @@ pub enum ClientError {
     /// A token is 64 characters of `[A-Za-z0-9]`; this one cannot even be sent.
     #[error("the token has characters that no token has")]
     BadToken,
-    /// The TLS or HTTP library could not start.
-    #[error("the HTTP client could not start")]
-    Start(#[source] reqwest::Error),
+    /// There is no way to the platform.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
 }
 
 impl Client {
@@ -74,14 +76,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`] if the token cannot be a token or HTTP cannot start.
     pub fn new(settings: &Settings, token: &SecretString) -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(settings.timeout)
-            // A redirect would carry the token to wherever it points.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(ClientError::Start)?;
+        let http = Transport::to(&settings.platform, settings.timeout, None)?;
         Ok(Self {
             http,
             platform: settings.platform.clone(),
@@ -140,7 +135,12 @@ impl Client {
                 // The semaphore is never closed, so acquiring fails only if it were.
                 let _permit = self.permits.acquire().await.ok();
                 self.stats.count(request, attempt > 1);
-                let outcome = self.send_once(request).await;
+                let outcome = tokio::select! {
+                    outcome = self.send_once(request) => outcome,
+                    () = shutdown::grace_is_over() => {
+                        Err(ApiError::new(request, Class::Lost, "no answer before the end of the run"))
+                    }
+                };
                 self.stats.answered(request, outcome.as_ref().map_or_else(|e| e.status, |_| 200));
                 outcome
             };
@@ -155,8 +155,10 @@ impl Client {
                 Next::GiveUp => return Err(error),
                 Next::Wait(wait) => {
                     tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
-                    tokio::time::sleep(wait).await;
-                    attempt += 1;
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => attempt += 1,
+                        () = shutdown::begun(), if !request.cleans_up => return Err(error),
+                    }
                 }
             }
         }
@@ -169,11 +171,13 @@ impl Client {
         let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
         let date = header(DATE.as_str());
         let moved = header(SANDBOX_CLOCK).and_then(|seconds| seconds.parse().ok());
-        let body = read_body(request, response).await;
+        let elsewhere = status.is_redirection().then(|| elsewhere(&response));
+        let body = self.read_body(request, response).await;
         tracing::debug!(status = status.as_u16(), cid = request.cid, "{request:?}");
         if !status.is_success() {
             let error = answer::refusal(request, status, body.as_deref().unwrap_or_default());
-            return Err(ApiError { retry_after, ..error });
+            let what = elsewhere.unwrap_or(error.what);
+            return Err(ApiError { retry_after, what, ..error });
         }
         let answer = answer::decode(request, status, &body?)?;
         // Only an answer that is one tells the time: gateways have clocks of their own.
@@ -209,10 +213,39 @@ impl Client {
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.expose_secret().to_owned());
         }
-        builder.send().await.map_err(|error| {
-            let class = if error.is_connect() { Class::Unreachable } else { Class::Lost };
-            ApiError::new(request, class, transport_words(&error))
+        builder.send().await.map_err(|error| match self.http.trouble(&error) {
+            Trouble::Unreachable(words) => ApiError::new(request, Class::Unreachable, words),
+            Trouble::Lost(words) => ApiError::new(request, Class::Lost, words),
+            Trouble::ProxyLogin(words) => {
+                let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED.as_u16();
+                ApiError { status, ..ApiError::new(request, Class::Rejected, words) }
+            }
         })
+    }
+
+    async fn read_body(
+        &self,
+        request: &Request,
+        mut response: reqwest::Response,
+    ) -> Result<Vec<u8>, ApiError> {
+        let lost = |error: reqwest::Error| {
+            ApiError::new(request, Class::Lost, self.http.trouble(&error).words())
+        };
+        let too_large = || {
+            let what = format!("the answer has more than {MAX_ANSWER_BYTES} bytes");
+            ApiError::new(request, Class::TooLarge, what)
+        };
+        if response.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 
@@ -223,36 +256,14 @@ fn authorization(token: &SecretString) -> Result<HeaderValue, ClientError> {
     Ok(value)
 }
 
-async fn read_body(request: &Request, response: reqwest::Response) -> Result<Vec<u8>, ApiError> {
-    let lost = |what: String| ApiError::new(request, Class::Lost, what);
-    let too_large = || {
-        let what = format!("the answer has more than {MAX_ANSWER_BYTES} bytes");
-        ApiError::new(request, Class::TooLarge, what)
-    };
-    let mut response = response;
-    if response.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {
-        return Err(too_large());
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| lost(transport_words(&error)))? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// The innermost cause: the outer ones repeat the address.
-fn transport_words(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    printable(&cause.to_string()).into_owned()
+/// Where a redirect points, which is not followed; of its address only what cannot hold anything of ours.
+fn elsewhere(response: &reqwest::Response) -> String {
+    let status = response.status().as_u16();
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = location.and_then(|location| response.url().join(location).ok());
+    let origin = location.map(|location| location.origin().ascii_serialization());
+    let origin = origin.filter(|origin| origin != "null").unwrap_or_else(|| "elsewhere".to_owned());
+    format!("{status}: a redirect to {origin}, which is not followed")
 }
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {

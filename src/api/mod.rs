@@ -17,7 +17,7 @@ mod stats;
 mod write;
 
 pub use answer::Answer;
-pub use client::{Client, Settings};
+pub use client::{Client, ClientError, Settings};
 pub use clock::PlatformTime;
 pub use error::{ApiError, Class};
 pub use log::Deletion;

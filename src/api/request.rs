@@ -62,6 +62,8 @@ pub struct Request {
     pub cid: Option<i64>,
     /// The body.
     pub body: Body,
+    /// It takes back what the run needed for itself, so it is tried again even when the process is asked to end.
+    pub cleans_up: bool,
 }
 
 impl fmt::Debug for Request {
@@ -72,7 +74,7 @@ impl fmt::Debug for Request {
 
 impl Request {
     fn new(method: Method, path: String) -> Self {
-        Self { method, path, cid: None, body: Body::Empty }
+        Self { method, path, cid: None, body: Body::Empty, cleans_up: false }
     }
 
     /// What calls are counted under: `tokens`, `customer`, `auth`...

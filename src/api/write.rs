@@ -70,7 +70,24 @@ impl Writer {
     /// # Errors
     /// [`ApiError`].
     pub async fn delete(&self, kind: Kind, ids: &[i64]) -> Result<Vec<String>, ApiError> {
-        match self.client.send(&request::delete(kind, ids)).await {
+        self.send_deletion(request::delete(kind, ids), ids).await
+    }
+
+    /// Deletes what the run made for itself, also while the process is asked to end.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn clean_up(&self, kind: Kind, ids: &[i64]) -> Result<Vec<String>, ApiError> {
+        let request = request::Request { cleans_up: true, ..request::delete(kind, ids) };
+        self.send_deletion(request, ids).await
+    }
+
+    async fn send_deletion(
+        &self,
+        request: request::Request,
+        ids: &[i64],
+    ) -> Result<Vec<String>, ApiError> {
+        match self.client.send(&request).await {
             Ok(answer) => Ok(answer.complaints),
             // Of several ids one may be gone and the others not; then the caller asks one by one.
             Err(error) if error.class == Class::NotFound && ids.len() == 1 => Ok(Vec::new()),

@@ -57,7 +57,7 @@ pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, F
     };
     let (token, key) = bootstrap(writer, job).await?;
     let outcome = set_with(writer, job, &key, password).await;
-    let removal = writer.delete(Kind::Token, &[token]).await;
+    let removal = writer.clean_up(Kind::Token, &[token]).await;
     let done = outcome?;
     removal.map_err(|error| Failure {
         id: Some(job.id),
@@ -212,7 +212,7 @@ async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, Secret
             .map(|(id, _)| id)
             .collect();
         for id in lost {
-            writer.delete(Kind::Token, &[id]).await?;
+            writer.clean_up(Kind::Token, &[id]).await?;
         }
     }
     Err(last)

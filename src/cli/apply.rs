@@ -1,29 +1,31 @@
 //! `flespi-gitops apply`.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
 use tokio::sync::{mpsc, watch};
 
+use super::consent::consent;
 use super::exit::Exit;
 use super::gate::GateArgs;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::plan::json;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
-use super::stop::stoppable;
+use super::stop::unless_stopped;
 use crate::api::assumptions::OBSERVATION_STAYS_FRESH;
 use crate::apply::{OnError, Outcome, Report};
 use crate::lock::either;
 use crate::plan::{Plan, Policy, Sealed, Stale};
 use crate::reconcile::{self, Context, Prepared};
 use crate::report::{Progress, plan_text, run_markdown, run_text};
-use crate::resource::{Address, AddressPattern, Desired};
+use crate::resource::{Address, Desired};
 use crate::run::RunId;
 use crate::secret::Trust;
+use crate::shutdown;
 
 /// Make the platform what the manifests say.
 ///
@@ -37,22 +39,16 @@ Examples:
   flespi-gitops apply --plan reviewed.plan --yes
   flespi-gitops apply accounts/ --yes --format json > report.json")]
 pub(super) struct Args {
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     /// Carry out a plan that `plan --out FILE` saved: what was reviewed, or nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "prune", "exclude"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "prune", "exclude"])]
     plan: Option<PathBuf>,
 
     /// Delete what carries this stack's mark and no manifest names.
     #[arg(long)]
     prune: bool,
-
-    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
-    #[arg(long, value_name = "PATTERN")]
-    exclude: Vec<AddressPattern>,
 
     /// Do not ask.
     #[arg(short, long)]
@@ -101,10 +97,9 @@ impl Args {
     /// The options of a run that takes what it does from somewhere else.
     pub(super) fn consent(yes: bool, approve: Option<String>, gate: GateArgs) -> Self {
         Self {
-            paths: Vec::new(),
+            manifests: Manifests::default(),
             plan: None,
             prune: false,
-            exclude: Vec::new(),
             yes,
             on_error: OnErrorArg::Finish,
             approve,
@@ -114,7 +109,7 @@ impl Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    match task(args, common, output) {
+    match task(args, common, output).await {
         Ok(task) => run_task(args, task, common, output).await,
         Err(exit) => exit,
     }
@@ -137,28 +132,26 @@ async fn run_task(args: &Args, task: Task, common: &Common, output: &Output) -> 
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let exit =
-        stoppable(output, async |stop| passes(args, &task, &session, stop, common, output).await)
-            .await;
-    match exit {
-        Some(exit) => {
-            session.close(output).await;
-            exit
-        }
-        None => {
-            output.error("ended at once; the next run finds what was done by its marks");
-            Exit::Failed
-        }
-    }
+    let exit = passes(args, &task, &session, shutdown::flag(), common, output).await;
+    session.close(output).await;
+    exit
 }
 
-fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
+async fn task(args: &Args, common: &Common, output: &Output) -> Result<Task, Exit> {
     let Some(file) = &args.plan else {
-        let desired = session::load(&args.paths, &args.exclude, common, output)?.desired;
+        let desired =
+            session::load(&args.manifests.paths(), args.manifests.exclude(), common, output)
+                .await?
+                .desired;
         let policy = Policy { prune: args.prune, ..Policy::default() };
         return Ok(Task { desired, policy, trust: Trust::Reviewed, sealed: None });
     };
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let path = file.clone();
+    let Some(text) = unless_stopped(move || std::fs::read_to_string(path)).await else {
+        output.error("stopped while reading the plan; nothing was done");
+        return Err(Exit::Failed);
+    };
+    let text = text.map_err(|error| {
         output.error(&format!("the plan {} could not be read: {error}", file.display()));
         Exit::Refused
     })?;
@@ -186,7 +179,15 @@ async fn prepare(
     let seen = session.recorder.seen(&desired.stack);
     let context =
         Context { overwritten: Some(here.overwritten), ..session.context(trust, seen.as_ref()) };
-    let prepared = reconcile::prepare(desired, context, *policy).await;
+    let prepared = tokio::select! {
+        // First, since calls that are broken off are no error of their own.
+        biased;
+        () = shutdown::begun() => {
+            output.error("stopped while planning; nothing was done");
+            return Err(Exit::Failed);
+        }
+        prepared = reconcile::prepare(desired, context, *policy) => prepared,
+    };
     let prepared = prepared.map_err(|error| {
         session::explain(&error, common, output);
         Exit::Unknown
@@ -298,12 +299,18 @@ async fn pass(
     }
     let asked = Instant::now();
     if !args.yes
-        && let Err(why) = consent()
+        && let Err(why) = consent(output).await
     {
         return Ok(refuse(&prepared, session, vec![why.to_owned()], output));
     }
     let whose = (&*task.desired.stack, prepared.own_account);
-    let lease = session.gate.pass(whose, who, &args.gate, output).await?;
+    let lease = tokio::select! {
+        lease = session.gate.pass(whose, who, &args.gate, output) => lease?,
+        () = shutdown::begun() => {
+            let why = "stopped while waiting for the lock".to_owned();
+            return Ok(refuse(&prepared, session, vec![why], output));
+        }
+    };
     // Another run wrote since we looked, or somebody thought for long, who agrees to what was
     // shown and not to what has become of it.
     if !lease.follows(&fences) || (!args.yes && asked.elapsed() > OBSERVATION_STAYS_FRESH) {
@@ -341,7 +348,8 @@ async fn carry_out_and_record(
     output: &Output,
 ) -> Report {
     let report = carry_out(prepared, session, args.on_error.into(), stop, output).await;
-    let source = args.plan.as_ref().map_or(args.paths.as_slice(), std::slice::from_ref);
+    let paths = args.manifests.paths();
+    let source = args.plan.as_ref().map_or(paths.as_slice(), std::slice::from_ref);
     let whose = (command, "command", run);
     session.recorder.keep(whose, source, (prepared, &report), output);
     report
@@ -402,24 +410,6 @@ pub(super) async fn carry_out(
     let doing = reconcile::carry_out(prepared, context, on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     report
-}
-
-/// Asks for consent.
-fn consent() -> Result<(), &'static str> {
-    if !std::io::stdin().is_terminal() {
-        return Err(
-            "nobody to ask, since the standard input is no terminal; look at the plan and \
-                    run again with --yes",
-        );
-    }
-    let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "Apply this plan? Only `yes` is taken for one: ");
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    match std::io::stdin().read_line(&mut answer) {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
-        _ => Err("the answer was not `yes`"),
-    }
 }
 
 fn exit_of(report: &Report) -> Exit {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done, or nothing to do.
     Done = 0,
-    /// Failed, nothing more specific.
+    /// Failed, nothing more specific; or a result could not be written.
     Failed = 1,
     /// `plan --detailed-exitcode`: there are changes.
     Changes = 2,

@@ -1,8 +1,7 @@
 //! `flespi-gitops explain`.
 
-use std::path::PathBuf;
-
 use super::exit::Exit;
+use super::manifests::{ByOption, absence};
 use super::output::Output;
 use super::plan::json;
 use super::session::{self, Session, unix_now};
@@ -40,9 +39,8 @@ pub(super) struct Args {
     #[arg(value_name = "PATH|TOPIC")]
     object: String,
 
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(long, value_name = "PATH", default_value = ".")]
-    manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: ByOption,
 
     /// Ask about the token as it is on the platform.
     #[arg(long, conflicts_with = "manifests")]
@@ -124,7 +122,8 @@ fn declared(
     common: &Common,
     output: &Output,
 ) -> Result<Explanation, Exit> {
-    let load = manifest::load_with(&args.manifests, &session::options(common));
+    let mut load = manifest::load_with(&args.manifests.paths(), &session::options(common));
+    load.desired.exclude(args.manifests.exclude.iter().cloned());
     let Some(declared) = load.desired.objects.get(&args.address) else {
         return Err(not_declared(args, &load, common, output));
     };
@@ -179,7 +178,7 @@ fn not_declared(args: &Args, load: &Load, common: &Common, output: &Output) -> E
         Some(similar) => format!("\n  help: did you mean {similar}?"),
         None => String::new(),
     };
-    output.error(&format!("no manifest declares {wanted}{hint}"));
+    output.error(&format!("{}{hint}", absence(&load.desired, &args.address)));
     Exit::Usage
 }
 

@@ -11,6 +11,7 @@ use super::session::{self, Session};
 use super::settings::Common;
 use crate::diagnostic::render::printable;
 use crate::export::{self, Export, ExportError, File, Options, Others};
+use crate::files::{self, Access};
 use crate::manifest::discover;
 use crate::observe::Actual;
 use crate::reconcile;
@@ -150,7 +151,7 @@ fn stream(files: &[File]) -> String {
 
 fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<(), Exit> {
     let failed = |path: &Path, error: &std::io::Error| {
-        output.error(&format!("{} could not be written: {error}", path.display()));
+        output.error(&format!("cannot write `{}`: {error}", path.display()));
         Exit::Failed
     };
     // Looked at as a whole before the first is written: half an export is none.
@@ -158,15 +159,15 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
     let mut different = Vec::new();
     for File { path, text } in files {
         let path = folder.join(path);
-        match std::fs::read(&path) {
-            Ok(there) if there == text.as_bytes() => {}
-            Ok(_) => {
+        match files::read(&path) {
+            Ok(Some(there)) if there == text.as_bytes() => {}
+            Ok(Some(_)) => {
                 different.push(path.display().to_string());
                 wanted.push((path, text));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => wanted.push((path, text)),
+            Ok(None) => wanted.push((path, text)),
             Err(error) => {
-                output.error(&format!("{} could not be read: {error}", path.display()));
+                output.error(&format!("cannot read `{}`: {error}", path.display()));
                 return Err(Exit::Failed);
             }
         }
@@ -183,15 +184,9 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let count = wanted.len();
     for (path, text) in wanted {
-        let parent = path.parent().unwrap_or(folder);
-        let put = || {
-            std::fs::create_dir_all(parent)?;
-            let mut file = tempfile::NamedTempFile::new_in(parent)?;
-            std::io::Write::write_all(&mut file, text.as_bytes())?;
-            readable(file.as_file())?;
-            file.persist(&path).map_err(|error| error.error)
-        };
-        put().map_err(|error| failed(&path, &error))?;
+        // Manifests hold no secret and are read by everybody in the team.
+        files::write_below(&path, text.as_bytes(), Access::Shared)
+            .map_err(|error| failed(&path, &error))?;
     }
     output.say(&format!(
         "{count} files written to {}, {} were there already",
@@ -199,18 +194,6 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
         files.len() - count
     ));
     tell_strangers(files, folder, output);
-    Ok(())
-}
-
-/// Temporary files are private; manifests hold no secret and are read by everybody in the team.
-#[cfg(unix)]
-fn readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable(_: &std::fs::File) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! `flespi-gitops history`.
 
+use std::path::Path;
+
 use clap::Subcommand;
 
 use super::exit::Exit;
@@ -41,15 +43,23 @@ enum What {
 }
 
 pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let state = session::state_folder(common);
+    let state = match session::state_folder(common, output) {
+        Ok(state) => state,
+        Err(exit) => return exit,
+    };
     let history = History::new(&state);
     match &args.what {
         Some(What::Show { run }) => show(&history, run, common, output),
-        None => list(&history, args.limit, common, output),
+        None => list((&history, &state), args.limit, common, output),
     }
 }
 
-fn list(history: &History, limit: usize, common: &Common, output: &Output) -> Exit {
+fn list(
+    (history, state): (&History, &Path),
+    limit: usize,
+    common: &Common,
+    output: &Output,
+) -> Exit {
     let is_wanted = |record: &crate::history::Record| {
         common.stack.as_ref().is_none_or(|stack| record.stack == *stack)
     };
@@ -78,7 +88,6 @@ fn list(history: &History, limit: usize, common: &Common, output: &Output) -> Ex
         }
     }
     if records.is_empty() {
-        let state = session::state_folder(common);
         output.say(&format!("no run left a record in {} yet", state.display()));
     }
     Exit::Done

@@ -32,7 +32,10 @@ enum What {
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let What::Show = args.what;
-    let state = session::state_folder(common);
+    let state = match session::state_folder(common, output) {
+        Ok(state) => state,
+        Err(exit) => return exit,
+    };
     let locks = match FileLeases::new(&state).list().await {
         Ok(locks) => locks,
         Err(error) => {

@@ -3,8 +3,11 @@
 //! Results go to the standard output, everything else to the standard error, so that a pipe gets
 //! only what was asked for.
 
+mod advice;
 mod apply;
 mod completions;
+mod consent;
+mod environment;
 mod exit;
 mod explain;
 mod export;
@@ -12,9 +15,11 @@ mod gate;
 mod history;
 mod lock;
 mod log_lines;
+mod manifests;
 mod output;
 mod outside;
 mod plan;
+mod platform;
 mod recorder;
 mod rotate;
 mod sandbox;
@@ -25,20 +30,27 @@ mod status;
 mod stop;
 mod validate;
 mod watch;
+mod writer;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use advice::with_advice;
 use clap::{CommandFactory, Parser, Subcommand};
+use tokio::sync::oneshot;
 
 pub use exit::Exit;
 use output::Output;
-use settings::Common;
+use settings::{Common, LogFormat};
+use stop::{Ending, Signals};
+use writer::Writer;
+
+use crate::shutdown;
 
 const AFTER_HELP: &str = "\
 Exit codes:
    0  done, or nothing to do
-   1  failed, nothing more specific
+   1  failed, or the result could not be written
    2  plan --detailed-exitcode: there are changes
    3  the manifests are invalid
    4  the platform could not be read well enough to tell
@@ -83,39 +95,130 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// The work has the stack of a main thread.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
-    run(std::env::args_os()).into()
+    environment::tidy();
+    run(std::env::args_os().collect()).into()
 }
 
-fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are results; what else stops the parser is wrong usage.
-            let is_wrong = error.use_stderr();
-            let _ = error.print();
-            return if is_wrong { Exit::Usage } else { Exit::Done };
-        }
-    };
-    let output = Output::new(&cli.common);
-    output.start_logging(&cli.common, matches!(cli.command, Command::Watch(_)));
-    // Only fails when a provider is there already, which then serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+fn run(arguments: Vec<OsString>) -> Exit {
+    // Without threads for them there is no way to say so.
+    let Ok(writer) = Writer::start() else { return Exit::Failed };
+    let output = Output::new(writer, log_format(&arguments));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output.error(&format!("no threads to work with: {error}"));
+            output.error(&format!("cannot start threads: {error}"));
             return Exit::Failed;
         }
     };
-    let exit = runtime.block_on(dispatch(cli, &output));
+    let exit = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => runtime.block_on(work(cli, output.clone())),
+        Err(error) => {
+            let exit = parser_said(&with_advice(error, &arguments), &output);
+            runtime.block_on(output.finish(exit))
+        }
+    };
+    crate::secret::kill_programs();
     // Reading an endless standard input must not keep the process alive.
     runtime.shutdown_background();
     exit
 }
 
+/// The form of the log, also of options that are wrong otherwise.
+fn log_format(arguments: &[OsString]) -> LogFormat {
+    let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    let is_json = texts.windows(2).any(|pair| pair == ["--log-format", "json"])
+        || texts.contains(&"--log-format=json");
+    if is_json { LogFormat::Json } else { LogFormat::Text }
+}
+
+/// Help and version are results; what else stops the parser is wrong usage.
+fn parser_said(error: &clap::Error, output: &Output) -> Exit {
+    let text = error.render().ansi().to_string();
+    if !error.use_stderr() {
+        output.result(&text);
+        return Exit::Done;
+    }
+    output.start_logging(0, false);
+    match output.is_log() {
+        true => {
+            let text = anstream::adapter::strip_str(text.trim_end()).to_string();
+            output.error(text.strip_prefix("error: ").unwrap_or(&text));
+        }
+        false => output.say(text.trim_end()),
+    }
+    Exit::Usage
+}
+
+/// Does the work on a thread of its own, so that signals are heard whatever it waits for.
+async fn work(cli: Cli, output: Output) -> Exit {
+    let output = output.with(&cli.common);
+    output.start_logging(cli.common.verbose, matches!(cli.command, Command::Watch(_)));
+    output.hear_panics();
+    // Only fails when a provider is there already, which then serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (wakes, ending) = (cli.command.wakes_on_hangup(), cli.command.ending());
+    let mut signals = match Signals::listen(!wakes) {
+        Ok(signals) => signals,
+        Err(error) => {
+            output.error(&format!("cannot listen for signals: {error}"));
+            return output.finish(Exit::Failed).await;
+        }
+    };
+    let (sender, done) = oneshot::channel();
+    let (runtime, said) = (tokio::runtime::Handle::current(), output.clone());
+    let thread = std::thread::Builder::new().name("work".to_owned()).stack_size(STACK_BYTES);
+    let thread = thread.spawn(move || {
+        // Nobody waits for it any more if a second signal came.
+        let _ = sender.send(runtime.block_on(dispatch(cli, &said)));
+    });
+    if let Err(error) = thread {
+        output.error(&format!("cannot start threads: {error}"));
+        return output.finish(Exit::Failed).await;
+    }
+    let exit = stop::supervise(done, &mut signals, ending, &output).await;
+    // A reader that does not read is waited for until the first signal.
+    let finish = output.finish(exit);
+    tokio::pin!(finish);
+    tokio::select! {
+        exit = &mut finish => return exit,
+        _ = signals.next() => shutdown::begin(),
+    }
+    finish.await
+}
+
+impl Command {
+    /// What it has to do when it is asked to end.
+    fn ending(&self) -> Ending {
+        match self {
+            Self::Apply(_) | Self::Rotate(_) | Self::Watch(_) => Ending::Writes,
+            Self::Sandbox(_) => Ending::Serves,
+            _ => Ending::Reads,
+        }
+    }
+
+    /// Whether a hangup asks for something else than the end.
+    fn wakes_on_hangup(&self) -> bool {
+        matches!(self, Self::Watch(_))
+    }
+}
+
+/// Runs a command. What only reads is broken off when the process is asked to end.
 async fn dispatch(cli: Cli, output: &Output) -> Exit {
+    let is_broken_off = cli.command.ending() == Ending::Reads;
+    tokio::select! {
+        // First, since what is broken off is no error of its own.
+        biased;
+        () = shutdown::begun(), if is_broken_off => Exit::Failed,
+        exit = command(cli, output) => exit,
+    }
+}
+
+async fn command(cli: Cli, output: &Output) -> Exit {
     let Cli { common, command } = cli;
     let is_of_findings = matches!(common.format, settings::Format::Short | settings::Format::Sarif);
     if is_of_findings && !matches!(command, Command::Validate(_)) {

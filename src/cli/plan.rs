@@ -1,19 +1,19 @@
 //! `flespi-gitops plan`.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
 use crate::diagnostic::render::json_text;
+use crate::files::{self, Access};
 use crate::manifest::model::Ttl;
 use crate::plan::{self, HORIZON, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
 use crate::report::{plan_html, plan_markdown, plan_text};
-use crate::resource::AddressPattern;
-use crate::resource::{Desired, Span};
+use crate::resource::Span;
 use crate::secret::Trust;
 
 /// Read the platform and show what an apply would change; never writes.
@@ -25,9 +25,8 @@ Examples:
   flespi-gitops plan accounts/ --expiring-within 14d
   flespi-gitops plan accounts/ --format markdown --html plan.html > comment.md")]
 pub(super) struct Args {
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     /// Plan to delete what carries this stack's mark and no manifest names.
     #[arg(long)]
@@ -36,11 +35,6 @@ pub(super) struct Args {
     /// Write the plan as one page of HTML to FILE, too; it needs no other file and no network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-
-    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
-    #[arg(long, value_name = "PATTERN")]
-    exclude: Vec<AddressPattern>,
 
     /// Save the plan, sealed, for `apply --plan FILE`.
     #[arg(long, value_name = "FILE")]
@@ -90,7 +84,14 @@ pub(super) fn seconds(text: &str) -> Result<i64, String> {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(&args.paths, &args.exclude, common, output) {
+    let load = match session::load(
+        &args.manifests.paths(),
+        args.manifests.exclude(),
+        common,
+        output,
+    )
+    .await
+    {
         Ok(load) => load,
         Err(exit) => return exit,
     };
@@ -99,7 +100,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune, horizon: args.expiring.horizon() };
-    let trust = Trust::unreviewed(&args.paths, common.allow_outside);
+    let trust = Trust::unreviewed(&args.manifests.paths(), common.allow_outside);
     let seen = session.recorder.seen(&load.desired.stack);
     let context = session.context(&trust, seen.as_ref());
     let prepared = reconcile::prepare(&load.desired, context, policy).await;
@@ -107,16 +108,21 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     match prepared {
         Ok(prepared) => {
             show(&prepared, common, output);
-            if let Some(file) = &args.html
-                && let Err(error) = std::fs::write(file, plan_html(&prepared.plan, prepared.calls))
-            {
-                output.error(&format!("{} could not be written: {error}", file.display()));
-                return Exit::Failed;
+            if let Some(file) = &args.html {
+                let page = plan_html(&prepared.plan, prepared.calls);
+                if let Err(exit) = write(file, &page, Access::Shared, output) {
+                    return exit;
+                }
             }
-            if let Some(file) = &args.out
-                && let Err(exit) = save(file, &prepared, &load.desired, (policy, &trust), output)
-            {
-                return exit;
+            if let Some(file) = &args.out {
+                let own_account = prepared.own_account;
+                let sealed =
+                    Sealed::new(&prepared.plan, &load.desired, own_account, policy, &trust);
+                // It holds no secret, and what it describes is nobody else's business all the same.
+                if let Err(exit) = write(file, &json(&sealed), Access::Private, output) {
+                    return exit;
+                }
+                output.say(&format!("plan saved in {}", file.display()));
             }
             exit_of(&prepared.plan, args, output)
         }
@@ -141,32 +147,12 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
     output.say(&format!("{} API calls", prepared.calls));
 }
 
-/// Sealed plans hold no secret, and what they describe is nobody else's business all the same.
-fn save(
-    file: &Path,
-    prepared: &Prepared,
-    desired: &Desired,
-    (policy, trust): (Policy, &Trust),
-    output: &Output,
-) -> Result<(), Exit> {
-    let sealed = Sealed::new(&prepared.plan, desired, prepared.own_account, policy, trust);
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let write = || {
-        let mut temporary = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        temporary.write_all(json(&sealed).as_bytes())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(file).map_err(|error| error.error)
-    };
-    match write() {
-        Ok(_) => {
-            output.say(&format!("plan saved in {}", file.display()));
-            Ok(())
-        }
-        Err(error) => {
-            output.error(&format!("{} could not be written: {error}", file.display()));
-            Err(Exit::Failed)
-        }
-    }
+/// Writes a file that was asked for.
+pub(super) fn write(file: &Path, text: &str, access: Access, output: &Output) -> Result<(), Exit> {
+    files::write(file, text.as_bytes(), access).map_err(|error| {
+        output.error(&format!("cannot write `{}`: {error}", file.display()));
+        Exit::Failed
+    })
 }
 
 /// A document as it is printed.

@@ -1,10 +1,9 @@
 //! `flespi-gitops rotate`.
 
-use std::path::PathBuf;
-
 use super::apply;
 use super::exit::Exit;
 use super::gate::GateArgs;
+use super::manifests::{ByOption, absence};
 use super::output::Output;
 use super::plan::seconds;
 use super::session;
@@ -30,9 +29,8 @@ pub(super) struct Args {
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<Address>,
 
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(long, value_name = "PATH", default_value = ".")]
-    manifests: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: ByOption,
 
     /// Leave no overlap: the old key is deleted as soon as the new one is in every sink.
     #[arg(long)]
@@ -59,10 +57,12 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let mut desired = match session::load(&args.manifests, &[], common, output) {
-        Ok(load) => load.desired,
-        Err(exit) => return exit,
-    };
+    let mut desired =
+        match session::load(&args.manifests.paths(), &args.manifests.exclude, common, output).await
+        {
+            Ok(load) => load.desired,
+            Err(exit) => return exit,
+        };
     for address in &args.addresses {
         let known = || desired.objects.keys().filter(|known| known.kind == Kind::Token);
         if address.kind != Kind::Token {
@@ -73,7 +73,8 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             let names: Vec<String> = known().map(ToString::to_string).collect();
             let similar = nearest(&address.to_string(), names.iter().map(String::as_str));
             let help = similar.map(|name| format!("\n  help: did you mean {name}?"));
-            output.error(&format!("no manifest declares {address}{}", help.unwrap_or_default()));
+            let absence = absence(&desired, address);
+            output.error(&format!("{absence}{}", help.unwrap_or_default()));
             return Exit::Usage;
         }
     }

@@ -8,17 +8,18 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::stop;
+use super::stop::unless_stopped;
 use super::watch::duration;
 use crate::sandbox::{Assumptions, Faults, Options, Sandbox, describe_assumptions};
 use crate::secret::ExposeSecret;
+use crate::shutdown;
 
 /// Serve the embedded platform over HTTP until stopped.
 ///
 /// Prints one line when it is ready: {"listening":"http://127.0.0.1:PORT","token":"..."}. At / it
 /// has a page for people. Under /_sandbox/ it serves, without a token, the journal of requests,
 /// its state, its clock, its outbox and its faults.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
   flespi-gitops sandbox --state .flespi-gitops/sandbox
@@ -28,6 +29,11 @@ pub(super) struct Args {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+
+    /// A name under which --listen is reached, beside addresses and localhost; all others are refused, so that no web page
+    /// can bind its name to this machine and use the sandbox. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    listen_name: Vec<String>,
 
     /// Folder that keeps the world over restarts; without it, it is forgotten.
     #[arg(long, value_name = "DIR")]
@@ -63,9 +69,11 @@ fn assume_help() -> String {
 }
 
 pub(super) async fn run(args: &Args, output: &Output) -> Exit {
-    let options = match options(args) {
-        Ok(options) => options,
-        Err(message) => {
+    let given = args.clone();
+    let options = match unless_stopped(move || options(&given)).await {
+        None => return Exit::Done,
+        Some(Ok(options)) => options,
+        Some(Err(message)) => {
             output.error(&message);
             return Exit::Usage;
         }
@@ -83,12 +91,16 @@ pub(super) async fn run(args: &Args, output: &Output) -> Exit {
         "token": sandbox.token().expose_secret(),
     });
     output.result(&format!("{ready}\n"));
+    // Whoever cannot read where it listens has no use for it.
+    if !output.shown().await {
+        return Exit::Failed;
+    }
     tokio::select! {
         error = sandbox.failed() => {
             output.failure(&error, None);
             return Exit::Failed;
         }
-        () = stop::signal() => {}
+        () = shutdown::begun() => {}
     }
     match sandbox.stop().await {
         Ok(()) => Exit::Done,
@@ -115,6 +127,7 @@ fn options(args: &Args) -> Result<Options, String> {
     };
     Ok(Options {
         listen: args.listen,
+        names: args.listen_name.clone(),
         state: args.state.clone(),
         tls: args.tls.clone(),
         latency: args.latency,

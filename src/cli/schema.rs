@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::exit::Exit;
 use super::output::Output;
 use super::plan::json;
+use crate::files::{self, Access};
 use crate::schemas;
 
 /// Write the JSON Schemas of manifests, plans and reports.
@@ -26,18 +27,12 @@ pub(super) fn run(args: &Args, output: &Output) -> Exit {
         output.result(&json(&schemas::any_manifest()));
         return Exit::Done;
     };
-    let write = || {
-        std::fs::create_dir_all(folder)?;
-        for (name, document) in schemas::all() {
-            std::fs::write(folder.join(name), json(&document))?;
-        }
-        Ok::<(), std::io::Error>(())
-    };
-    match write() {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            output.error(&format!("{} could not be written: {error}", folder.display()));
-            Exit::Failed
+    for (name, document) in schemas::all() {
+        let path = folder.join(name);
+        if let Err(error) = files::write_below(&path, json(&document).as_bytes(), Access::Shared) {
+            output.error(&format!("cannot write `{}`: {error}", path.display()));
+            return Exit::Failed;
         }
     }
+    Exit::Done
 }

@@ -4,12 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::environment;
 use super::exit::Exit;
 use super::gate::Gate;
 use super::output::Output;
+use super::platform::Platform;
 use super::recorder::Recorder;
 use super::settings::{Common, Format, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
-use crate::api::{ApiError, Class, Client, Settings};
+use super::stop::unless_stopped;
+use crate::api::{ApiError, Class, Client, ClientError, Settings};
 use crate::diagnostic::Code;
 use crate::diagnostic::render::{self, Color};
 use crate::manifest::{self, Load};
@@ -22,12 +25,6 @@ use crate::sandbox::{self, Sandbox};
 use crate::secret::reading::{self, Unfit};
 use crate::secret::{ExposeSecret, SecretString, Spool, Stores, Trust};
 
-/// Where the embedded platform keeps its state unless told otherwise.
-const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
-
-/// Where locks and history are if there is neither a home nor an option.
-const HOMELESS_FOLDER: &str = ".flespi-gitops/state";
-
 /// The shortest key of a spool: letters and digits of this length are 190 bits.
 const SPOOL_KEY_LENGTH: usize = 32;
 
@@ -35,15 +32,22 @@ const SPOOL_KEY_LENGTH: usize = 32;
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads the manifests; wrong ones are shown and end the run.
-pub(super) fn load(
+pub(super) async fn load(
     paths: &[PathBuf],
     exclude: &[AddressPattern],
     common: &Common,
     output: &Output,
 ) -> Result<Load, Exit> {
     let stores = stores(common, output)?;
-    let options = manifest::Options { stores: stores.as_ref(), ..options(common) };
-    let mut load = manifest::load_with(paths, &options);
+    let (paths, wishes) = (paths.to_owned(), common.clone());
+    let reading = move || {
+        let options = manifest::Options { stores: stores.as_ref(), ..options(&wishes) };
+        manifest::load_with(&paths, &options)
+    };
+    let Some(mut load) = unless_stopped(reading).await else {
+        output.error("stopped while reading the manifests; nothing was done");
+        return Err(Exit::Failed);
+    };
     leave_time_to_the_platform(&mut load);
     if !load.diagnostics.is_empty() {
         show_diagnostics(&load, common, output);
@@ -88,22 +92,20 @@ pub(super) fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
     let diagnostics = load.diagnostics.as_slice();
     match common.format {
         Format::Text | Format::Short | Format::Sarif => {
-            let color = output.diagnostics_color();
-            output.say(render::human(&load.sources, diagnostics, color).trim_end());
+            output.findings(load, output.diagnostics_color());
         }
         // Whoever asked for a comment needs one that says why there is no plan; warnings leave the
         // comment to the plan.
         Format::Markdown if load.diagnostics.has_errors() => {
             output.result(&findings_markdown_of(load, common));
         }
-        Format::Markdown => {
-            output.say(render::human(&load.sources, diagnostics, Color::Off).trim_end());
-        }
+        Format::Markdown => output.findings(load, Color::Off),
         // With errors they are the result; with warnings alone that is still to come, and two
         // documents are none that a machine reads.
         Format::Json if load.diagnostics.has_errors() => {
             output.result(&(render::json(&load.sources, diagnostics) + "\n"));
         }
+        Format::Json if output.is_log() => output.findings(load, Color::Off),
         Format::Json => output.say(&render::json(&load.sources, diagnostics)),
     }
 }
@@ -159,26 +161,31 @@ pub(super) struct Session {
 impl Session {
     /// Finds the platform and the token. Nothing is sent yet.
     pub(super) async fn open(common: &Common, output: &Output) -> Result<Self, Exit> {
+        let platform = platform(common, output)?;
+        let (state, name) = (state_folder(common, output)?, platform.name());
         let signer = signer(common, output)?;
-        let (sandbox, address, token) = match sandbox_folder(&common.platform) {
-            Some(folder) => {
+        let (gate, recorder) = (Gate::new(&state, &name), Recorder::new(&state, &name));
+        let spool = spool(common, &state, name, output)?;
+        let (sandbox, platform, token) = match platform {
+            Platform::Embedded(folder) => {
                 let sandbox = start_sandbox(folder, output).await?;
-                let (url, token) = (sandbox.url().to_owned(), sandbox.token().clone());
+                let token = sandbox.token().clone();
+                let Ok(url) = sandbox.url().parse() else { return Err(Exit::Failed) };
                 (Some(sandbox), url, token)
             }
-            None => (None, common.platform.clone(), token(common, output)?),
+            Platform::At(url) => (None, url, token(common, output)?),
         };
-        let platform = platform(&address, output)?;
         let run = RunId::new();
-        let (state, name) = (state_folder(common), platform_name(common, &platform));
-        let (gate, recorder) = (Gate::new(&state, &name), Recorder::new(&state, &name));
-        let spool = spool(common, name, output)?;
         let trace = Some(run.as_str().to_owned());
         let settings = Settings { platform, timeout: CALL_TIMEOUT, trace };
         match Client::new(&settings, &token) {
             Ok(client) => Ok(Self { client, signer, spool, run, gate, recorder, sandbox }),
             Err(error) => {
-                output.failure(&error, Some("a token is 64 letters and digits"));
+                let help = match &error {
+                    ClientError::BadToken => "a token is 64 letters and digits",
+                    ClientError::Transport(error) => error.help(),
+                };
+                output.failure(&error, Some(help));
                 Err(Exit::Unknown)
             }
         }
@@ -217,7 +224,7 @@ fn signer(common: &Common, output: &Output) -> Result<Signer, Exit> {
     })
 }
 
-fn spool(common: &Common, platform: String, output: &Output) -> Result<Spool, Exit> {
+fn spool(common: &Common, state: &Path, platform: String, output: &Output) -> Result<Spool, Exit> {
     if common.no_spool {
         return Ok(Spool::none());
     }
@@ -236,47 +243,42 @@ fn spool(common: &Common, platform: String, output: &Output) -> Result<Spool, Ex
         }
         None => None,
     };
-    Ok(Spool::new(state_folder(common).join("spool"), platform, key))
+    Ok(Spool::new(state.join("spool"), platform, key))
 }
 
-/// `sandbox` and `sandbox:DIR` mean the embedded platform.
-fn sandbox_folder(platform: &str) -> Option<PathBuf> {
-    match platform.strip_prefix("sandbox") {
-        Some("") => Some(PathBuf::from(SANDBOX_FOLDER)),
-        Some(rest) => rest.strip_prefix(':').filter(|dir| !dir.is_empty()).map(PathBuf::from),
-        None => None,
-    }
+/// The platform that is to be worked on.
+fn platform(common: &Common, output: &Output) -> Result<Platform, Exit> {
+    Platform::parse(&common.platform).map_err(|error| {
+        output.error(&error);
+        Exit::Usage
+    })
 }
 
 /// Where locks and history are: next to each other, and the same for every run that may meet. The
 /// embedded platform takes them along in its own folder.
-pub(super) fn state_folder(common: &Common) -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+pub(super) fn state_folder(common: &Common, output: &Output) -> Result<PathBuf, Exit> {
     if let Some(folder) = &common.state_dir {
-        return folder.clone();
+        return Ok(folder.clone());
     }
-    if let Some(folder) = sandbox_folder(&common.platform) {
-        return folder;
+    if let Platform::Embedded(folder) = platform(common, output)? {
+        return Ok(folder);
     }
-    // A relative path would be another folder for every working directory, and is to be ignored.
-    let xdg = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    match xdg.or_else(home) {
-        Some(folder) => folder.join("flespi-gitops"),
-        None => PathBuf::from(HOMELESS_FOLDER),
-    }
+    let xdg = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    // Without HOME the system knows where the user is at home.
+    default_state_folder(xdg, std::env::home_dir()).ok_or_else(|| {
+        output.error(
+            "there is no home folder for locks and history, which all runs have to share\n  help: \
+             name a folder with --state-dir",
+        );
+        Exit::Usage
+    })
 }
 
-/// What locks and history call the platform.
-fn platform_name(common: &Common, platform: &reqwest::Url) -> String {
-    if sandbox_folder(&common.platform).is_some() {
-        return "sandbox".to_owned();
-    }
-    let host = platform.host_str().unwrap_or_default();
-    match platform.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
+/// A relative path would be another folder for every working directory, so that runs do not meet.
+fn default_state_folder(xdg: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let xdg = xdg.filter(|folder| folder.is_absolute());
+    let home = home.filter(|home| home.is_absolute()).map(|home| home.join(".local/state"));
+    Some(xdg.or(home)?.join("flespi-gitops"))
 }
 
 async fn start_sandbox(folder: PathBuf, output: &Output) -> Result<Sandbox, Exit> {
@@ -288,26 +290,9 @@ async fn start_sandbox(folder: PathBuf, output: &Output) -> Result<Sandbox, Exit
     })
 }
 
-fn platform(address: &str, output: &Output) -> Result<reqwest::Url, Exit> {
-    let refuse = |why: &str| {
-        output.error(&format!("--platform {address}: {why}"));
-        Err(Exit::Usage)
-    };
-    let Ok(url) = address.parse::<reqwest::Url>() else {
-        return refuse("write https://HOST, or sandbox[:DIR]");
-    };
-    let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback => Ok(url),
-        "http" => refuse("http would send the master token in clear; use https"),
-        _ => refuse("write https://HOST, or sandbox[:DIR]"),
-    }
-}
-
 fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let file = match (&common.token_file, variable(TOKEN_VARIABLE)) {
+    let file = match (&common.token_file, environment::token()) {
         (Some(file), _) => file.clone(),
         (None, Some(token)) => {
             return reading::token(token.into_encoded_bytes()).map_err(|why| {
@@ -349,20 +334,34 @@ fn unfit(name: &str, why: &Unfit, output: &Output) {
 /// Says why the platform could not be observed, and what to do.
 pub(super) fn explain(error: &ObserveError, common: &Common, output: &Output) {
     let hint = match error {
-        ObserveError::Identity(ApiError { class, .. }) => match class {
-            Class::Unauthorized => {
-                "check the token: does it belong to this region's host, and has it not expired?"
-            }
-            Class::Unreachable | Class::Lost => {
-                "check --platform and the network; nothing was changed"
-            }
-            _ => "nothing was changed; try again later",
-        },
+        ObserveError::Identity(error) => advice(error),
         ObserveError::Unidentified => "is --platform really the platform's API?",
         ObserveError::NotMaster(_) => "create a token of the type Master and use that",
         ObserveError::Unsettled(_) => "nothing was changed",
     };
     output.failure(error, Some(&format!("{hint} (platform: {})", common.platform)));
+}
+
+/// What to do about a platform that does not say who we are.
+fn advice(error: &ApiError) -> &'static str {
+    match (error.class, error.status) {
+        (Class::Unauthorized, _) => {
+            "check the token: does it belong to this region's host, and has it not expired?"
+        }
+        (Class::Unreachable | Class::Lost, _) => {
+            "check --platform and the network; nothing was changed"
+        }
+        (_, 300..400) => {
+            "name the address of the API itself in --platform; a redirect is never followed, since \
+             it could carry the token elsewhere"
+        }
+        (_, 404) => "check --platform: something answers there that is not the platform's API",
+        (_, 407) => {
+            "put user name and password into the proxy's address in HTTPS_PROXY, or name the host \
+             in NO_PROXY"
+        }
+        _ => "nothing was changed; try again later",
+    }
 }
 
 /// The present in unix seconds.

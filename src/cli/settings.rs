@@ -55,7 +55,8 @@ pub(super) struct Common {
     pub(super) stack: Option<String>,
 
     /// Folder for locks and history; default: $XDG_STATE_HOME/flespi-gitops, or
-    /// ~/.local/state/flespi-gitops. Runs that may meet have to share it, as one user.
+    /// ~/.local/state/flespi-gitops. Runs that may meet have to share it, as one user; without a home it has to be
+    /// given.
     #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
 
@@ -153,6 +154,33 @@ pub(super) const LOG_VARIABLE: &str = "FLESPI_GITOPS_LOG";
 
 /// The variable that holds the token itself.
 pub(super) const TOKEN_VARIABLE: &str = "FLESPI_TOKEN";
+
+/// The variable in which the program tells itself where the token is: the number of a file descriptor.
+#[cfg(unix)]
+pub(super) const PIPE_VARIABLE: &str = crate::secret::PIPE_VARIABLE;
+
+/// Variables that count as unset when they are empty, ours and those of the libraries that we use.
+#[cfg(unix)]
+pub(super) const UNSET_IF_EMPTY: &[&str] = &[
+    "FLESPI_GITOPS_ALLOW_OUTSIDE",
+    "FLESPI_GITOPS_LISTEN",
+    LOG_VARIABLE,
+    "FLESPI_GITOPS_MARK_KEY_FILE",
+    "FLESPI_GITOPS_OVERLAY",
+    "FLESPI_GITOPS_SPOOL_KEY_FILE",
+    "FLESPI_GITOPS_STACK",
+    "FLESPI_GITOPS_STATE_DIR",
+    "FLESPI_GITOPS_STORES",
+    "FLESPI_PLATFORM",
+    TOKEN_VARIABLE,
+    TOKEN_FILE_VARIABLE,
+    "HOME",
+    "NO_COLOR",
+    NOTIFY_VARIABLE,
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "XDG_STATE_HOME",
+];
 
 /// The variable that names the file with the token.
 pub(super) const TOKEN_FILE_VARIABLE: &str = "FLESPI_TOKEN_FILE";

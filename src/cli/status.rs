@@ -1,8 +1,7 @@
 //! `flespi-gitops status`.
 
-use std::path::PathBuf;
-
 use super::exit::Exit;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::plan::{Expiring, json};
 use super::session::{self, Session};
@@ -10,7 +9,6 @@ use super::settings::{Common, Format};
 use crate::plan::Policy;
 use crate::reconcile;
 use crate::report::{status, status_markdown, status_text};
-use crate::resource::AddressPattern;
 use crate::secret::Trust;
 
 /// Tell what is in sync, what drifted, and which tokens run out when; never writes.
@@ -24,21 +22,22 @@ Examples:
   flespi-gitops status accounts/ --expiring-within 14d    # in CI: exit 5 if a token ends soon
   flespi-gitops status accounts/ --format json | jq '.tokens[] | select(.is_due)'")]
 pub(super) struct Args {
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
-
-    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
-    #[arg(long, value_name = "PATTERN")]
-    exclude: Vec<AddressPattern>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     #[command(flatten)]
     expiring: Expiring,
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(&args.paths, &args.exclude, common, output) {
+    let load = match session::load(
+        &args.manifests.paths(),
+        args.manifests.exclude(),
+        common,
+        output,
+    )
+    .await
+    {
         Ok(load) => load,
         Err(exit) => return exit,
     };
@@ -47,7 +46,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { horizon: args.expiring.horizon(), ..Policy::default() };
-    let trust = Trust::unreviewed(&args.paths, common.allow_outside);
+    let trust = Trust::unreviewed(&args.manifests.paths(), common.allow_outside);
     let seen = session.recorder.seen(&load.desired.stack);
     let context = session.context(&trust, seen.as_ref());
     let prepared = reconcile::prepare(&load.desired, context, policy).await;

@@ -1,8 +1,7 @@
 //! `flespi-gitops validate`.
 
-use std::path::PathBuf;
-
 use super::exit::Exit;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::session::{self, findings_markdown_of};
 use super::settings::{Common, Format};
@@ -24,9 +23,8 @@ Examples:
   flespi-gitops validate --explain token-without-end
   cat limit.yaml | flespi-gitops validate -")]
 pub(super) struct Args {
-    /// Files and folders of manifests; `-` is the standard input.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     /// Print the manifests as they come out of templates, overlays, defaults and presets, each
     /// with the place that it comes from.
@@ -52,13 +50,14 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         return Exit::Done;
     }
     let options = manifest::Options { expanded: args.show_expanded, ..session::options(common) };
-    let load = manifest::load_with(&args.paths, &options);
+    let mut load = manifest::load_with(&args.manifests.paths(), &options);
+    load.desired.exclude(args.manifests.exclude().iter().cloned());
     let diagnostics = load.diagnostics.as_slice();
     let exit = if load.diagnostics.has_errors() { Exit::Invalid } else { Exit::Done };
-    let human = || render::human(&load.sources, diagnostics, output.diagnostics_color());
+    let color = output.diagnostics_color();
     // What comes out of manifests that are wrong would be wrong too.
     if args.show_expanded && exit == Exit::Done {
-        output.say(human().trim_end());
+        output.findings(&load, color);
         output.result(&load.expanded);
         return exit;
     }
@@ -71,7 +70,7 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             "{} manifests are valid (stack {})\n",
             load.manifests, load.desired.stack
         )),
-        Format::Text => output.result(&human()),
+        Format::Text => output.result(&render::human(&load.sources, diagnostics, color)),
     }
     tell_masters(&load, output);
     exit

@@ -9,20 +9,20 @@ use tracing::Instrument;
 
 use super::exit::Exit;
 use super::gate::GateArgs;
+use super::manifests::Manifests;
 use super::output::Output;
 use super::outside::{Outside, OutsideArgs};
 use super::session::{self, Session};
-use super::settings::{Common, LogFormat};
-use super::stop::stoppable;
+use super::settings::Common;
 use crate::apply::Report;
 use crate::diagnostic::render;
 use crate::manifest::{self, Load};
 use crate::observe::ObserveError;
 use crate::plan::Plan;
 use crate::report::{plan_text, run_text};
-use crate::resource::AddressPattern;
 use crate::run::RunId;
 use crate::secret::Stores;
+use crate::shutdown;
 use crate::watch::files::{Files, Loader, Patience, Reading, Settled};
 use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 
@@ -43,26 +43,20 @@ Examples:
   flespi-gitops watch /mnt/nfs/accounts --poll 30s
   flespi-gitops watch accounts/ --first-pass report --log-format json")]
 pub(super) struct Args {
-    /// Files and folders of manifests.
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    manifests: Manifests,
 
     /// Delete what carries this stack's mark and no manifest names.
     #[arg(long)]
     prune: bool,
 
-    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
-    #[arg(long, value_name = "PATTERN")]
-    exclude: Vec<AddressPattern>,
-
     /// How often the platform is looked at without any change of files; a tenth longer or shorter
     /// each time, so that many daemons do not call at once.
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = interval)]
     interval: Duration,
 
     /// For file systems that tell no changes, such as network shares: read all files so often.
-    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    #[arg(long, value_name = "DURATION", value_parser = poll_interval)]
     poll: Option<Duration>,
 
     /// How long files have to be at rest before they are read.
@@ -93,25 +87,49 @@ enum FirstPass {
     Report,
 }
 
+/// The longest duration that anybody means; clocks cannot tell of arbitrarily distant times.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// Reads `300`, `90s`, `5m`, `1h 30m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
+    let length = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let span: jiff::SignedDuration =
+                text.parse().map_err(|_| "write a number of seconds, or 90s, 5m, 1h".to_owned())?;
+            Duration::try_from(span).map_err(|_| "a duration is not negative".to_owned())?
+        }
+    };
+    match length <= LONGEST {
+        true => Ok(length),
+        false => Err("the longest is 10 years".to_owned()),
     }
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_| "write a number of seconds, or 90s, 5m, 1h".to_owned())?;
-    Duration::try_from(span).map_err(|_| "a duration is not negative".to_owned())
 }
 
 fn positive(text: &str) -> Result<Duration, String> {
+    at_least(Duration::from_nanos(1), text)
+}
+
+/// A pass costs calls, and none is worth making before the last one can have changed anything.
+fn interval(text: &str) -> Result<Duration, String> {
+    at_least(Duration::from_secs(1), text)
+}
+
+fn poll_interval(text: &str) -> Result<Duration, String> {
+    at_least(Duration::from_millis(100), text)
+}
+
+fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        Duration::ZERO => Err("it has to be longer than nothing".to_owned()),
-        some => Ok(some),
+        Duration::ZERO => Err("0 would mean: as often as possible".to_owned()),
+        length if length < least => Err(format!("the shortest is {least:?}")),
+        length => Ok(length),
     }
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    if args.paths.iter().any(|path| path.as_os_str() == "-") {
+    let paths = args.manifests.paths();
+    if paths.iter().any(|path| path.as_os_str() == "-") {
         output.error("watch needs files, and `-` is the standard input");
         return Exit::Usage;
     }
@@ -124,7 +142,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let files = match Files::watch(
-        args.paths.clone(),
+        paths.clone(),
         common.allow_outside,
         patience,
         loader(args, common, stores),
@@ -144,22 +162,14 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let span = tracing::info_span!("watch", run = %session.run);
-    let exit = stoppable(output, async |stop| {
-        follow(args, (files, in_force), &session, stop, common, output).instrument(span).await
-    })
-    .await;
-    match exit {
-        Some(exit) => {
-            session.close(output).await;
-            exit
-        }
-        None => Exit::Failed,
-    }
+    let exit = follow(args, (files, in_force), &session, common, output).instrument(span).await;
+    session.close(output).await;
+    exit
 }
 
 /// How the thread that watches files loads them.
 fn loader(args: &Args, common: &Common, stores: Option<Stores>) -> Loader {
-    let (paths, exclude) = (args.paths.clone(), args.exclude.clone());
+    let (paths, exclude) = (args.manifests.paths(), args.manifests.exclude().to_owned());
     let common = common.clone();
     Box::new(move || {
         let options = manifest::Options { stores: stores.as_ref(), ..session::options(&common) };
@@ -174,12 +184,14 @@ fn loader(args: &Args, common: &Common, stores: Option<Stores>) -> Loader {
 async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<InForce, Exit> {
     let mut settled = files.settled();
     let read = |settled: &Settled| !matches!(settled.reading, Reading::Nothing);
-    let first = match settled.wait_for(read).await {
-        Ok(first) => first.clone(),
-        Err(_) => {
-            output.error("the manifests could not be read");
-            return Err(Exit::Failed);
-        }
+    let first = tokio::select! {
+        first = settled.wait_for(read) => first.ok().map(|first| first.clone()),
+        // Asked to end before it began, which is as good an end as any.
+        () = shutdown::begun() => return Err(Exit::Done),
+    };
+    let Some(first) = first else {
+        output.error("the manifests could not be read");
+        return Err(Exit::Failed);
     };
     let load = match first.reading {
         Reading::Good(load) => load,
@@ -208,7 +220,6 @@ async fn follow(
     args: &Args,
     (files, in_force): (Files, InForce),
     session: &Session,
-    stop: tokio::sync::watch::Receiver<bool>,
     common: &Common,
     output: &Output,
 ) -> Exit {
@@ -244,10 +255,11 @@ async fn follow(
         seen: session.recorder.seen(&in_force.desired.stack),
         renew: Box::new(|| session.client_again(common, output)),
     };
-    let teller = Teller { paths: &args.paths, session, common, output };
+    let paths = args.manifests.paths();
+    let teller = Teller { paths: &paths, session, common, output };
     let run = &session.run;
     let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, teller);
-    daemon.run(stop).await;
+    daemon.run(shutdown::flag()).await;
     hangups.abort();
     outside.close().await;
     Exit::Done
@@ -256,10 +268,10 @@ async fn follow(
 /// The command that applies the same set by hand.
 fn by_hand(args: &Args, common: &Common) -> String {
     let mut words = vec!["flespi-gitops apply".to_owned()];
-    words.extend(args.paths.iter().map(|path| path.display().to_string()));
+    words.extend(args.manifests.paths().iter().map(|path| path.display().to_string()));
     words.extend(args.prune.then(|| "--prune".to_owned()));
     words.extend(common.allow_outside.then(|| "--allow-outside".to_owned()));
-    words.extend(args.exclude.iter().map(|pattern| format!("--exclude '{pattern}'")));
+    words.extend(args.manifests.exclude().iter().map(|pattern| format!("--exclude '{pattern}'")));
     words.join(" ")
 }
 
@@ -287,22 +299,16 @@ struct Teller<'a> {
     output: &'a Output,
 }
 
-impl Teller<'_> {
-    fn logs(&self) -> bool {
-        self.common.log_format == LogFormat::Json
-    }
-}
-
 impl Narrator for Teller<'_> {
     fn say(&mut self, line: &str) {
-        match self.logs() {
-            true => tracing::info!("{line}"),
+        match self.output.is_log() {
+            true => self.output.say(line),
             false => self.output.say(&render::printable_line(line)),
         }
     }
 
     fn complain(&mut self, line: &str, help: Option<&str>) {
-        if self.logs() {
+        if self.output.is_log() {
             return tracing::error!(help, "{line}");
         }
         let help = help.map(|help| format!("\n  help: {}", render::printable(help)));
@@ -310,51 +316,34 @@ impl Narrator for Teller<'_> {
     }
 
     fn findings(&mut self, load: &Load) {
-        let diagnostics = load.diagnostics.as_slice();
-        match self.logs() {
-            true => {
-                for line in render::short(&load.sources, diagnostics).lines() {
-                    tracing::error!("{line}");
-                }
-            }
-            false => {
-                let color = self.output.diagnostics_color();
-                self.output.say(render::human(&load.sources, diagnostics, color).trim_end());
-            }
-        }
+        self.output.findings(load, self.output.diagnostics_color());
     }
 
     fn away(&mut self, error: &ObserveError) {
-        match self.logs() {
-            true => {
-                let cause = std::error::Error::source(error).map(ToString::to_string);
-                tracing::error!(cause, "{error}");
-            }
-            false => session::explain(error, self.common, self.output),
-        }
+        session::explain(error, self.common, self.output);
     }
 
     fn plan(&mut self, plan: &Plan) {
-        match self.logs() {
+        match self.output.is_log() {
             true => {
                 for step in &plan.steps {
                     let (action, address) = (step.action.as_str(), step.address.to_string());
                     tracing::info!(step = %step.id, action, address, reason = step.reason, "planned");
                 }
             }
-            false => self.output.result(&plan_text(plan, self.output.width())),
+            false => self.output.show(&plan_text(plan, self.output.width())),
         }
     }
 
     fn report(&mut self, report: &Report) {
-        match self.logs() {
+        match self.output.is_log() {
             true => {
                 for step in &report.steps {
                     let outcome = step.outcome.as_str();
                     tracing::info!(step = %step.id, outcome, error = step.error, "done");
                 }
             }
-            false => self.output.result(&run_text(report, self.output.width())),
+            false => self.output.show(&run_text(report, self.output.width())),
         }
     }
 
@@ -368,5 +357,26 @@ impl Narrator for Teller<'_> {
             (prepared, report),
             self.output,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_bounded_where_nothing_and_eternity_would_do_harm() {
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(interval("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(poll_interval("100ms"), Ok(Duration::from_millis(100)));
+        for text in ["0", "0s", "0ms", "-1s", "10ms", "999ms"] {
+            assert!(interval(text).is_err(), "{text}");
+        }
+        assert!(poll_interval("99ms").is_err() && poll_interval("0").is_err());
+        assert!(positive("0s").is_err());
+        for text in ["18446744073709551615", "11y", "100000h", "soon", "", "1 s s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Records as files: one a run, each written as a whole, the oldest removed first.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::record::{Record, whole_or_abridged};
+use crate::files::{self, Access};
 use crate::private;
 use crate::run::RunId;
 
@@ -51,12 +52,8 @@ impl History {
         let bytes = whole_or_abridged(record)?;
         // Room is made first: a full disk is the one reason to need it.
         self.forget(bytes.len() as u64)?;
-        let mut unfinished = tempfile::Builder::new().suffix(".new").tempfile_in(&self.folder)?;
-        unfinished.write_all(&bytes)?;
-        unfinished.flush()?;
         let name = format!("{}.json", record.run);
-        unfinished.persist(self.folder.join(name)).map_err(|error| error.error)?;
-        Ok(())
+        files::write(&self.folder.join(name), &bytes, Access::Private)
     }
 
     /// The last `most` runs, the newest first; `is_wanted` chooses among them.

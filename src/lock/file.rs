@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::info::Note;
 use super::{Fences, Holder, Lease, LeaseKey, Leases, LockError, LockInfo, Soon};
+use crate::files;
 use crate::private;
 
 /// How often a holder shows that it is alive.
@@ -275,6 +276,7 @@ fn read(path: &Path) -> Option<Note> {
 /// Replaces the note as a whole. Only the holder writes, so one name for what is not whole yet is
 /// enough, and a killed holder leaves no more than that behind.
 fn write(path: &Path, note: &Note) -> io::Result<()> {
+    let path = files::behind_links(path)?;
     let unfinished = path.with_extension("json.new");
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

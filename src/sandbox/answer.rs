@@ -81,6 +81,15 @@ impl Refusal {
         Self::new(408, Some(BAD_REQUEST), "the body did not arrive in time")
     }
 
+    /// A request for a name that is not ours (421): a page may have bound it to this machine.
+    pub(super) fn misdirected() -> Self {
+        Self::new(
+            421,
+            None,
+            "this name is not the sandbox's; ask by address, or allow it with --listen-name",
+        )
+    }
+
     /// Too many calls (429). The platform's own answer has a reason and no number.
     pub(super) fn too_many(reason: impl Into<String>) -> Self {
         Self::new(429, None, reason)

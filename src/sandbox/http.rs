@@ -8,7 +8,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::mpsc::Sender,
+    sync::{Arc, mpsc::Sender},
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     HeaderMap,
     body::{Body, Bytes, Frame, Incoming},
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue},
 };
 use tokio::{
     sync::{mpsc::UnboundedSender, oneshot},
@@ -30,6 +30,7 @@ use super::{
     door::Closing,
     request::Request,
 };
+use crate::host::is_ours;
 
 /// The largest body of a platform call, in bytes.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
@@ -51,6 +52,8 @@ const FLUSH: Duration = Duration::from_millis(20);
 pub(super) struct Shell {
     pub(super) clerk: Sender<Errand>,
     pub(super) latency: Duration,
+    /// Names under which we are reached, beside addresses and `localhost`.
+    pub(super) names: Arc<[String]>,
     /// Closes the door, for faults that refuse connections.
     pub(super) door: UnboundedSender<Closing>,
 }
@@ -61,6 +64,10 @@ pub(super) async fn answer(
     peer: SocketAddr,
     shell: Shell,
 ) -> io::Result<hyper::Response<Drops>> {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    if !is_ours(host, &shell.names) {
+        return deliver(Refusal::misdirected().into(), &shell.door).await;
+    }
     sleep(shell.latency).await;
     let (parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();

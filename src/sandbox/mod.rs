@@ -104,6 +104,8 @@ pub use tls::TlsError;
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Names under which it is reached, beside addresses and `localhost`; with a certificate those in it as well.
+    pub names: Vec<String>,
     /// The folder that keeps the world over restarts; `None` forgets it.
     pub state: Option<PathBuf>,
     /// The folder that gets a `ca.pem`: serve HTTPS with a self-made certificate that this file vouches for.
@@ -122,6 +124,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            names: Vec::new(),
             state: None,
             tls: None,
             latency: Duration::ZERO,
@@ -187,8 +190,19 @@ impl Sandbox {
     /// # Errors
     /// The address is taken, the state folder cannot be used (or another process uses it), or there is no thread left.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, state, tls, latency, calls_per_minute, assumptions, faults } =
-            options;
+        let Options {
+            listen,
+            mut names,
+            state,
+            tls,
+            latency,
+            calls_per_minute,
+            assumptions,
+            faults,
+        } = options;
+        if tls.is_some() {
+            names.extend(tls::NAMES.map(str::to_owned));
+        }
         let unusable = |source| StartError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(unusable)?;
         let year = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year();
@@ -217,7 +231,7 @@ impl Sandbox {
         let crashed = || StartError::Thread(io::Error::other("it ended before it was ready"));
         let token = opened.await.map_err(|_| crashed())??;
         let (door, orders) = tokio::sync::mpsc::unbounded_channel();
-        let shell = http::Shell { clerk, latency, door };
+        let shell = http::Shell { clerk, latency, names: names.into(), door };
         let door = door::Door { listener, tls, orders };
         let server = tokio::spawn(door::serve(door, shell, stopped));
         Ok(Self { url, token, stop, server, ended: Some(ended) })

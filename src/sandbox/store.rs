@@ -26,6 +26,7 @@ use super::{
     journal::{ENTRY_LIMIT, Entry},
     state::{Change, State},
 };
+use crate::files;
 use crate::private;
 
 const STATE_FORMAT: &str = "flespi-gitops/sandbox-state";
@@ -348,17 +349,18 @@ fn replace_file(
     name: &str,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let temporary = folder.join(format!("{name}.new"));
+    let path = files::behind_links(&folder.join(name))?;
+    let temporary = path.with_file_name(format!("{name}.new"));
     let file = private::options().create(true).truncate(true).write(true).open(&temporary)?;
     let mut writer = BufWriter::with_capacity(1 << 20, &file);
     write(&mut writer)?;
     writer.flush()?;
     drop(writer);
     file.sync_all()?;
-    fs::rename(&temporary, folder.join(name))?;
+    fs::rename(&temporary, &path)?;
     // Where folders cannot be opened as files, the rename is as durable as the system makes it.
     if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
+        File::open(path.parent().unwrap_or(folder))?.sync_all()?;
     }
     Ok(())
 }

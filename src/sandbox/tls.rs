@@ -6,8 +6,7 @@
 //! holds an old `ca.pem` is open to nobody.
 
 use std::{
-    fs,
-    io::{self, Write},
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -25,11 +24,11 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::private;
+use crate::files::{self, Access};
 
 /// The hosts that the certificate is good for, beside the addresses of loopback: the platform's own, because clients
 /// have them built in.
-const NAMES: [&str; 3] = ["localhost", "flespi.io", "mqtt.flespi.io"];
+pub(super) const NAMES: [&str; 3] = ["localhost", "flespi.io", "mqtt.flespi.io"];
 
 /// The file that clients are told to trust.
 const AUTHORITY_FILE: &str = "ca.pem";
@@ -56,15 +55,6 @@ pub enum TlsError {
     },
 }
 
-/// Everybody may read the authority's certificate, and nobody else may put another one into its place.
-fn write(folder: &Path, path: &Path, pem: &str) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut options = private::options();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
-    options.create(true).truncate(true).write(true).open(path)?.write_all(pem.as_bytes())
-}
-
 /// Makes the certificates, writes `ca.pem` into `folder`, and gives what accepts connections with them. `year` is the
 /// present one: validity starts with it, whatever the hour of a client's clock.
 pub(super) fn acceptor(folder: &Path, year: i32) -> Result<TlsAcceptor, TlsError> {
@@ -72,7 +62,8 @@ pub(super) fn acceptor(folder: &Path, year: i32) -> Result<TlsAcceptor, TlsError
     let key = KeyPair::generate()?;
     let leaf = leaf(year)?.signed_by(&key, &authority)?;
     let path = folder.join(AUTHORITY_FILE);
-    write(folder, &path, &authority.pem()).map_err(|source| TlsError::Write { path, source })?;
+    files::write_below(&path, authority.pem().as_bytes(), Access::Public)
+        .map_err(|source| TlsError::Write { path, source })?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::fault;
 use super::{ExposeSecret, SecretString};
 use crate::private;
+use crate::shutdown;
 
 /// No file that holds secrets is larger; more is a mistake (a log file, a device that never ends).
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -198,7 +199,9 @@ fn lock(folder: &Path) -> io::Result<Option<File>> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
-            Err(std::fs::TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => {
+            Err(std::fs::TryLockError::WouldBlock)
+                if began.elapsed() < LOCK_PATIENCE && !shutdown::has_begun() =>
+            {
                 std::thread::sleep(LOCK_PAUSE);
             }
             Err(std::fs::TryLockError::WouldBlock) => {

@@ -1,13 +1,16 @@
 //! Programs that give or take secrets: no shell, bounded in time and output, nothing of what they say is shown.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::{ExposeSecret, SecretString};
+use crate::shutdown;
 
 /// What a program prints may be this long, in bytes; more is a mistake (a whole log file, a loop).
 pub(super) const MAX_BYTES: usize = 64 * 1024;
@@ -15,8 +18,11 @@ pub(super) const MAX_BYTES: usize = 64 * 1024;
 /// When a program has ended, what it printed is there; somebody who still holds its output is not waited for.
 const DRAIN: Duration = Duration::from_millis(500);
 
+/// The variable in which this program tells itself where its token is.
+pub(crate) const PIPE_VARIABLE: &str = "FLESPI_GITOPS_TOKEN_PIPE";
+
 /// Variables that no program of ours gets to see: whoever runs it has a token of ours for nothing.
-const OWN_SECRETS: [&str; 2] = ["FLESPI_TOKEN", "FLESPI_GITOPS_SPOOL_KEY"];
+const OWN_SECRETS: [&str; 3] = ["FLESPI_TOKEN", "FLESPI_GITOPS_SPOOL_KEY", PIPE_VARIABLE];
 
 /// A program and how it is run.
 #[derive(Debug, Clone, Copy)]
@@ -63,26 +69,67 @@ pub enum ProgramError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The process was asked to end meanwhile, and the program was killed.
+    #[error("the program `{0}` was killed, since the run was stopped")]
+    Stopped(String),
     /// It printed more than any secret has.
     #[error("the program `{0}` gives more than {MAX_BYTES} bytes")]
     TooLong(String),
 }
 
+/// The programs that run at the moment, by their process groups: a task that is dropped when the process ends kills
+/// nobody any more.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn running() -> MutexGuard<'static, BTreeSet<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills every program that still runs, together with what it started. To be called when the process ends.
+pub(crate) fn kill_all() {
+    running().iter().for_each(|group| kill(*group));
+}
+
+/// Kills a program or what it left running.
+fn kill(group: u32) {
+    #[cfg(unix)]
+    if let Some(pid) = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+    #[cfg(not(unix))]
+    let _ = group;
+}
+
 /// A running program with everything that it started; killed when dropped.
 struct Group {
     child: Child,
+    id: Option<u32>,
+}
+
+impl Group {
+    fn of(child: Child) -> Self {
+        let id = child.id();
+        running().extend(id);
+        Self { child, id }
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         // Whoever is still there, the program or something that it left running, goes with it.
-        #[cfg(unix)]
-        if let Some(pid) =
-            self.child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?))
-        {
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        if let Some(id) = self.child.id() {
+            kill(id);
+        }
+        if let Some(id) = self.id {
+            running().remove(&id);
         }
     }
+}
+
+/// Keeps programs of the same user out of this process: its memory and what it was started with hold a token.
+fn hide() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 impl Program<'_> {
@@ -107,14 +154,20 @@ impl Program<'_> {
         for name in OWN_SECRETS {
             command.env_remove(name);
         }
+        hide();
         #[cfg(unix)]
         command.process_group(0);
-        let mut group = Group { child: command.spawn().map_err(failed)? };
-        let finished =
-            tokio::time::timeout(self.patience, finish(&mut group.child, self.input)).await;
+        let mut group = Group::of(command.spawn().map_err(failed)?);
         let late =
             || ProgramError::Late { program: program.clone(), seconds: self.patience.as_secs() };
-        let (bytes, status) = finished.map_err(|_| late())?.map_err(failed)?;
+        let finished = tokio::select! {
+            finished = finish(&mut group.child, self.input) => finished.map_err(failed),
+            () = tokio::time::sleep(self.patience) => Err(late()),
+            () = shutdown::begun_and(shutdown::SHORT_GRACE) => {
+                Err(ProgramError::Stopped(program.clone()))
+            }
+        };
+        let (bytes, status) = finished?;
         match status {
             _ if bytes.len() > MAX_BYTES => Err(ProgramError::TooLong(program.clone())),
             Some(status) if !status.success() => {

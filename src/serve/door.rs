@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -13,22 +13,23 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::guard::WAKE_HEADER;
 use super::routes::{Ask, Known, Reply, answer};
 use crate::watch::{Receiver, Trigger, Wake};
 
-/// Connections at a time; a page keeps one, a collector of metrics another.
+/// Connections at a time; a page keeps one, a collector of metrics another. For a further one the one that was silent for
+/// the longest time has to leave, so that whoever looks after the daemon always gets in.
 const MOST_CONNECTIONS: usize = 64;
 
 /// A request's head has to be there within this time, and a connection without one is closed.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections get so long to end when the daemon does.
-const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// Before accepting is tried again after it failed.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -108,24 +109,20 @@ async fn feel(mut status: Receiver, beat: watch::Sender<Pulse>) {
 }
 
 async fn accept(listener: TcpListener, house: Arc<House>, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut guests: Vec<Guest> = Vec::new();
     let leaving = stop.clone();
     loop {
-        let next = async {
-            // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            (place, listener.accept().await)
-        };
         tokio::select! {
             () = told_to(&mut stop) => break,
-            (place, accepted) = next => match accepted {
+            accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    make_room(&mut guests);
+                    let last = Arc::new(Mutex::new(Instant::now()));
                     let (house, leaving) = (Arc::clone(&house), leaving.clone());
-                    connections.spawn(async move {
-                        connection(stream, peer.ip(), house, leaving).await;
-                        drop(place);
-                    });
+                    let guest = Arc::clone(&last);
+                    let task = connections.spawn(connection(stream, peer.ip(), guest, house, leaving));
+                    guests.push(Guest { last, task });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -139,14 +136,34 @@ async fn accept(listener: TcpListener, house: Arc<House>, mut stop: watch::Recei
     let _ = timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
 }
 
+/// A connection, and when it last asked something.
+struct Guest {
+    last: Arc<Mutex<Instant>>,
+    task: AbortHandle,
+}
+
+/// Lets those go that are gone, and if all places are taken the one that asked nothing for the longest time.
+fn make_room(guests: &mut Vec<Guest>) {
+    guests.retain(|guest| !guest.task.is_finished());
+    if guests.len() < MOST_CONNECTIONS {
+        return;
+    }
+    let last = |guest: &Guest| *guest.last.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((at, _)) = guests.iter().enumerate().min_by_key(|(_, guest)| last(guest)) {
+        guests.swap_remove(at).task.abort();
+    }
+}
+
 async fn connection(
     stream: TcpStream,
     peer: IpAddr,
+    last: Arc<Mutex<Instant>>,
     house: Arc<House>,
     mut leaving: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let reply = reply(&request, peer, &house);
         async move { Ok::<_, Infallible>(reply) }
     });

@@ -4,14 +4,14 @@ const at = (id) => document.getElementById(id);
 const tone = {
   in_sync: "good", idle: "good", applied: "good", unchanged: "quiet", starting: "calm", passing: "calm",
   pending: "calm", standby: "calm", reported: "calm", stopping: "calm", waiting: "caution", drifted: "caution",
-  prunable: "caution", waiting_for_approval: "caution", partial: "caution", degraded: "caution", not_started: "caution",
+  prunable: "caution", waiting_for_approval: "caution", partial: "caution", degraded: "caution", watch_impaired: "caution", not_started: "caution",
   set_invalid: "bad", root_unknown: "bad", platform_away: "bad", contested: "bad", failing: "bad", failed: "bad",
   blocked: "bad", refused: "caution", unreadable: "bad", unknown: "bad",
 };
 const title = {
   idle: "In sync", passing: "A pass is under way", starting: "Starting", standby: "Another run writes",
   platform_away: "The platform is away", root_unknown: "A folder is gone", set_invalid: "Invalid manifests",
-  waiting_for_approval: "Waiting for approval", degraded: "Not all is well", stopping: "Stopping",
+  waiting_for_approval: "Waiting for approval", degraded: "Not all is well", watch_impaired: "Changes of files are noticed late", stopping: "Stopping",
 };
 const actionTone = { create: "good", update: "caution", assign: "calm", delete: "bad" };
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::guard::{is_our_host, refusal_to_wake};
+use super::guard::refusal_to_wake;
 use super::{health, metrics, page, view};
 use crate::diagnostic::render::printable_json;
+use crate::host::is_ours;
 use crate::watch::Status;
 
 /// What is asked.
@@ -116,7 +117,7 @@ fn route(ask: &Ask, known: &Known<'_>) -> Reply {
         }
         _ => {}
     }
-    if !is_our_host(ask.host.as_deref(), known.names) {
+    if !is_ours(ask.host.as_deref(), known.names) {
         let text = "this name is not ours; ask by address, or allow it with --listen-name\n";
         return Reply::text(421, text);
     }

@@ -93,6 +93,8 @@ pub enum State {
     WaitingForApproval,
     /// Something failed or cannot be done; it is tried again.
     Degraded,
+    /// The system does not tell of all changes of files, so they are noticed later.
+    WatchImpaired,
     /// The platform is what the manifests say, as far as it is to be.
     Idle,
     /// What is in flight is finished, and then the process ends.
@@ -111,13 +113,14 @@ impl State {
             Self::SetInvalid => "set_invalid",
             Self::WaitingForApproval => "waiting_for_approval",
             Self::Degraded => "degraded",
+            Self::WatchImpaired => "watch_impaired",
             Self::Idle => "idle",
             Self::Stopping => "stopping",
         }
     }
 
     /// All of them, for metrics with one series each.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Starting,
         Self::Passing,
         Self::Standby,
@@ -126,6 +129,7 @@ impl State {
         Self::SetInvalid,
         Self::WaitingForApproval,
         Self::Degraded,
+        Self::WatchImpaired,
         Self::Idle,
         Self::Stopping,
     ];

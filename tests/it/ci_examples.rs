@@ -104,6 +104,7 @@ impl Pipeline {
             .current_dir(self.world.path())
             .env_clear()
             .env("PATH", path.unwrap())
+            .env("HOME", self.world.path())
             .env("FLESPI_PLATFORM", self.world.sandbox().url())
             .envs(&self.variables)
             .stdin(Stdio::null());

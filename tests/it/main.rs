@@ -7,10 +7,13 @@
     reason = "in a test, what is not there fails the test"
 )]
 
+mod addresses;
 mod apply;
+mod arguments;
 mod bad_input;
 mod choreographies;
 mod ci_examples;
+mod completions;
 mod compose;
 mod credentials;
 mod daemon;
@@ -18,6 +21,7 @@ mod delivery;
 mod disputes;
 mod distrust;
 mod drift;
+mod environment;
 mod exclude;
 mod explain;
 mod export;
@@ -57,14 +61,18 @@ mod schemas;
 mod sealed;
 #[cfg(unix)]
 mod shared_folders;
+mod signals;
 mod signed;
 mod stores;
 mod straight_line;
+mod streams;
 mod support;
 mod tidy;
 mod token_article;
 mod trust;
 mod two_at_once;
+mod unwatched;
 mod validate_cases;
 mod watch;
+mod written_files;
 mod yaml_traps;

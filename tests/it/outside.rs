@@ -2,6 +2,10 @@
 
 #![cfg(unix)]
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
 use flespi_gitops::schemas;
 use serde_json::Value;
 
@@ -221,4 +225,61 @@ fn a_master_token_that_was_replaced_in_its_file_is_read_again() {
     let token = answer["result"][0]["token_id"].clone();
     let next = world.item("tokens", "info", "next")["id"].clone();
     assert_eq!(token, next);
+}
+
+#[test]
+fn those_who_hold_connections_and_say_nothing_keep_nobody_out() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let daemon = Daemon::start(&world, &[]);
+    daemon.wait("in sync", |status| status["state"] == "idle");
+    // One that asked and stays, as a page does.
+    let mut page = TcpStream::connect(daemon.address()).unwrap();
+    let head = format!("GET /view HTTP/1.1\r\nhost: {}\r\n\r\n", daemon.address());
+    page.write_all(head.as_bytes()).unwrap();
+    assert!(page.read(&mut [0; 64]).unwrap() > 0);
+    let silent: Vec<TcpStream> = (0..190)
+        .map(|number| {
+            let mut stream = TcpStream::connect(daemon.address()).unwrap();
+            // Some say nothing, some never come to the end of their request.
+            let begun = [&b""[..], b"GET /healthz HTTP/1.1\r\n", b"GET /healthz HTTP/1.1\r\nx: "]
+                [number % 3];
+            stream.write_all(begun).unwrap();
+            stream
+        })
+        .collect();
+    for path in ["/healthz", "/readyz", "/metrics", "/status"] {
+        let asked = Instant::now();
+        daemon.get(path);
+        assert!(asked.elapsed() < Duration::from_secs(2), "{path}: {:?}", asked.elapsed());
+    }
+    // They do not stay for long either.
+    let asked = Instant::now();
+    for mut stream in silent {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn an_answer_that_nobody_takes_keeps_nobody_out_and_does_not_hold_up_the_end() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    let mut daemon = Daemon::start(&world, &[]);
+    daemon.wait("in sync", |status| status["state"] == "idle");
+    let _greedy: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(daemon.address()).unwrap();
+            let head = format!("GET / HTTP/1.1\r\nhost: {}\r\n\r\n", daemon.address());
+            // Many times the same, so that the answers fill every buffer on the way.
+            let _ = stream.write_all(head.repeat(200).as_bytes());
+            stream
+        })
+        .collect();
+    assert_eq!(daemon.get("/healthz"), "ok\n");
+    daemon.signal("-TERM");
+    let asked = Instant::now();
+    assert_eq!(daemon.process.wait().unwrap().code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
 }

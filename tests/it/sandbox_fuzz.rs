@@ -93,7 +93,8 @@ impl Fuzz {
             target += PIECES[self.below(PIECES.len())];
         }
         let body = BODIES[self.below(BODIES.len())];
-        let mut head = format!("{} /{target} HTTP/1.1\r\n", METHODS[self.below(METHODS.len())]);
+        let method = METHODS[self.below(METHODS.len())];
+        let mut head = format!("{method} /{target} HTTP/1.1\r\nhost: localhost\r\n");
         if self.below(8) > 0 {
             head += &format!("authorization: FlespiToken {token}\r\n");
         }
@@ -151,7 +152,7 @@ fn no_bytes_make_the_sandbox_fail_hang_or_die() {
         let is_fine = status.map_or(!is_whole, |status| status < 500);
         assert!(is_fine, "request {round}: {status:?} for {text}");
     }
-    let plain = b"GET /auth/regions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let plain = b"GET /auth/regions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     assert_eq!(send(&address, plain, true), Some(200));
     runtime.block_on(sandbox.stop()).unwrap();
 }

@@ -57,7 +57,7 @@ impl Client {
         let length = body.len();
         let answer = self.raw(
             format!(
-                "{method} {target} HTTP/1.1\r\nhost: sandbox\r\nauthorization: FlespiToken {token}\r\n\
+                "{method} {target} HTTP/1.1\r\nhost: localhost\r\nauthorization: FlespiToken {token}\r\n\
                  connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
             )
             .as_bytes(),
@@ -219,7 +219,7 @@ async fn bytes_that_are_no_request_end_their_own_connection_only() {
             b"GET / HTTP/9.9\r\n\r\n",
             b"GET /\x01\x02 HTTP/1.1\r\n\r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-            b"POST /platform/limits HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcde",
+            b"POST /platform/limits HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcde",
         ] {
             let mut stream = TcpStream::connect(client.address).unwrap();
             stream.write_all(bytes).unwrap();
@@ -229,7 +229,7 @@ async fn bytes_that_are_no_request_end_their_own_connection_only() {
             let _ = stream.read_to_end(&mut answer);
             assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
         }
-        let head = "POST /platform/limits HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 99999999999\r\n\r\n";
+        let head = "POST /platform/limits HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 99999999999\r\n\r\n";
         assert!(String::from_utf8_lossy(&client.raw(head.as_bytes())).starts_with("HTTP/1.1 413"));
         assert_eq!(client.send("GET", "/auth/info", "").status, 200);
     })
@@ -264,4 +264,44 @@ async fn a_state_that_cannot_be_written_ends_the_sandbox_with_a_reason() {
     // The final snapshot finds no folder to go to.
     folder.close().unwrap();
     assert!(matches!(sandbox.stop().await, Err(RunError::State(_))));
+}
+
+#[tokio::test]
+async fn a_name_that_somebody_bound_to_this_machine_is_not_answered() {
+    let options = Options { names: vec!["platform.test".to_owned()], ..Options::default() };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    with(&sandbox, |client| {
+        let ask = |host: &str, target: &str| {
+            let head = format!("GET {target} HTTP/1.1\r\n{host}connection: close\r\n\r\n");
+            let answer = client.raw(head.as_bytes());
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+        for target in ["/auth/regions", "/_sandbox/state", "/"] {
+            for ours in [
+                "localhost",
+                "LOCALHOST:1",
+                "127.0.0.1",
+                "127.9.9.9:80",
+                "[::1]:80",
+                "10.0.0.7:1",
+                "platform.test:80",
+            ] {
+                let answer = ask(&format!("host: {ours}\r\n"), target);
+                assert!(answer.starts_with("HTTP/1.1 200"), "{ours} {target}: {answer}");
+            }
+            for other in [
+                "host: evil.example\r\n",
+                "host: localhost.evil.example\r\n",
+                "host: flespi.io\r\n",
+                "host:\r\n",
+                "",
+            ] {
+                let answer = ask(other, target);
+                assert!(answer.starts_with("HTTP/1.1 421"), "{other} {target}: {answer}");
+                assert!(answer.contains("--listen-name"), "{other} {target}: {answer}");
+            }
+        }
+    })
+    .await;
+    sandbox.stop().await.unwrap();
 }

@@ -1,14 +1,15 @@
 //! What the stores that speak HTTP have in common.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, RequestBuilder, Url};
+use reqwest::{RequestBuilder, Url};
 use serde_json::Value;
 
 use super::Trouble;
 use crate::secret::{ExposeSecret, SecretString};
+use crate::shutdown;
+use crate::transport::{Transport, is_loopback};
 
 /// How long one call may take.
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
@@ -25,34 +26,21 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
-/// A client that trusts the authorities of the machine, or only those in the file `ca`.
-pub(super) fn client(ca: Option<&Path>) -> Result<Client, Trouble> {
-    let mut builder = Client::builder()
-        .user_agent(concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")))
-        .timeout(CALL_PATIENCE)
-        // A redirect would carry the secret to wherever it points.
-        .redirect(reqwest::redirect::Policy::none());
-    if let Some(ca) = ca {
-        let bad = |what: String| {
-            Trouble::Refused(format!("the certificates in {}: {what}", ca.display()))
-        };
-        let pem = std::fs::read(ca).map_err(|error| bad(error.to_string()))?;
-        let certificates =
-            Certificate::from_pem_bundle(&pem).map_err(|error| bad(error.to_string()))?;
-        builder = builder.tls_certs_only(certificates);
-    }
-    builder.build().map_err(|error| Trouble::Refused(format!("HTTP could not start: {error}")))
+/// The way to a store; trusted are the authorities of the machine, or only those in the file `ca`.
+pub(super) fn way_to(store: &Url, ca: Option<&Path>) -> Result<Transport, Trouble> {
+    Transport::to(store, CALL_PATIENCE, ca).map_err(|error| {
+        let help = error.help();
+        Trouble::Refused(format!("{error}; {help}"))
+    })
 }
 
 /// The address of a store: https, or plain http on this machine.
 pub(super) fn address(text: &str) -> Result<Url, Trouble> {
     let url: Url =
         text.parse().map_err(|_| Trouble::Refused(format!("`{text}` is no address of a store")))?;
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_here => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
         _ => Err(Trouble::Refused(format!(
             "`{text}`: a secret goes over https only, except to this machine"
         ))),
@@ -73,8 +61,17 @@ pub(super) fn join<'a>(
 }
 
 /// Sends a call and reads its answer, whatever the status.
-pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Trouble> {
-    let lost = |error: reqwest::Error| Trouble::Refused(words(&error));
+pub(super) async fn send(way: &Transport, request: RequestBuilder) -> Result<Answer, Trouble> {
+    tokio::select! {
+        answer = exchange(way, request) => answer,
+        () = shutdown::begun_and(shutdown::SHORT_GRACE) => {
+            Err(Trouble::Refused("no answer before the end of the run".to_owned()))
+        }
+    }
+}
+
+async fn exchange(way: &Transport, request: RequestBuilder) -> Result<Answer, Trouble> {
+    let lost = |error: reqwest::Error| Trouble::Refused(way.trouble(&error).words());
     let mut response = request.send().await.map_err(lost)?;
     let status = response.status().as_u16();
     let mut bytes = Vec::new();
@@ -85,18 +82,6 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Trouble> {
         bytes.extend_from_slice(&chunk);
     }
     Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
-}
-
-/// The innermost cause: the outer ones repeat the address.
-fn words(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 impl Answer {

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
 use crate::secret::{ExposeSecret, KubernetesStore, SecretString, Store, disk, reading};
+use crate::transport::Transport;
 
 /// Where a cluster puts what a service account needs.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -37,7 +38,7 @@ pub struct KubernetesSink {
 
 /// An API server that can be talked to.
 struct Cluster {
-    client: Client,
+    way: Transport,
     base: Url,
     token: SecretString,
     namespace: String,
@@ -107,7 +108,7 @@ impl KubernetesSink {
                 }
             };
             let (method, url, form, body) = request;
-            let request = cluster.client.request(method, url);
+            let request = cluster.way.request(method, url);
             let answer =
                 cluster.send(request.header("content-type", form).body(body.to_string())).await?;
             match answer.status {
@@ -127,7 +128,7 @@ impl KubernetesSink {
     async fn there(&self, cluster: &Cluster) -> Result<Option<Value>, Trouble> {
         let mut url = self.url(cluster, Some(&self.secret), Run::Real)?;
         url.set_query(None);
-        let answer = cluster.send(cluster.client.get(url)).await?;
+        let answer = cluster.send(cluster.way.request(Method::GET, url)).await?;
         match answer.status {
             200 => Ok(Some(answer.body)),
             404 => Ok(None),
@@ -171,9 +172,9 @@ impl KubernetesSink {
         let of_account = |name: &str| Path::new(ACCOUNT).join(name);
         let KubernetesStore { server, namespace, token_file, ca_file } = self.described()?;
         let server = server.clone().or_else(|| {
-            let host = std::env::var("KUBERNETES_SERVICE_HOST").ok()?;
-            let port =
-                std::env::var("KUBERNETES_SERVICE_PORT").unwrap_or_else(|_| "443".to_owned());
+            let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+            let host = variable("KUBERNETES_SERVICE_HOST")?;
+            let port = variable("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".to_owned());
             // An IPv6 address stands in brackets.
             let host = if host.contains(':') { format!("[{host}]") } else { host };
             Some(format!("https://{host}:{port}"))
@@ -193,9 +194,10 @@ impl KubernetesSink {
             let text = std::fs::read_to_string(of_account("namespace")).ok()?;
             Some(text.trim().to_owned())
         });
+        let base = http::address(&server)?;
         Ok(Cluster {
-            client: http::client(ca.as_deref())?,
-            base: http::address(&server)?,
+            way: http::way_to(&base, ca.as_deref())?,
+            base,
             token,
             namespace: namespace.unwrap_or_else(|| "default".to_owned()),
         })
@@ -210,7 +212,7 @@ impl Cluster {
                 Trouble::Refused("its token has characters that no token has".to_owned())
             })?;
         token.set_sensitive(true);
-        http::send(request.header("authorization", token)).await
+        http::send(&self.way, request.header("authorization", token)).await
     }
 }
 

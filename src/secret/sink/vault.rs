@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Map, Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
 use crate::secret::{ExposeSecret, SecretString, Store, VaultStore, disk, reading};
+use crate::transport::Transport;
 
 /// Variables that hold the address, the token and the namespace, in the order in which they are asked.
 const ADDRESS: [&str; 2] = ["VAULT_ADDR", "BAO_ADDR"];
@@ -36,7 +37,7 @@ pub struct VaultSink {
 
 /// A store that can be talked to.
 struct Connection {
-    client: Client,
+    way: Transport,
     base: Url,
     token: SecretString,
     namespace: Option<String>,
@@ -89,8 +90,9 @@ impl VaultSink {
         let stored = self.stored(&store).await?;
         let path = format!("{}/data/{}", self.mount.trim_matches('/'), self.path.trim_matches('/'));
         let url = http::join(&store.base, ["v1", "sys", "capabilities-self"])?;
-        let answer =
-            store.send(store.client.post(url).body(json!({"paths": [path]}).to_string())).await?;
+        let answer = store
+            .send(store.way.request(Method::POST, url).body(json!({"paths": [path]}).to_string()))
+            .await?;
         if answer.status != 200 {
             return Err(refusal(&answer, "to say what the token may do", &[&store.token]));
         }
@@ -119,7 +121,8 @@ impl VaultSink {
             data.insert(self.key.clone(), Value::from(secret.expose_secret()));
             // The write only counts if nobody wrote since we read: so what others wrote stays.
             let body = json!({"options": {"cas": version}, "data": data}).to_string();
-            let answer = store.send(store.client.post(url.clone()).body(body)).await?;
+            let answer =
+                store.send(store.way.request(Method::POST, url.clone()).body(body)).await?;
             match answer.status {
                 200 | 204 => return Ok(()),
                 400 if said(&answer).is_some_and(|words| words.contains("check-and-set")) => {}
@@ -167,16 +170,17 @@ impl VaultSink {
         let token = token(token_file.as_deref())?.ok_or_else(|| {
             missing("there is no token for it; set VAULT_TOKEN in the environment, or `token_file`")
         })?;
+        let base = http::address(&address)?;
         Ok(Connection {
-            client: http::client(ca_file.as_deref())?,
-            base: http::address(&address)?,
+            way: http::way_to(&base, ca_file.as_deref())?,
+            base,
             token,
             namespace: namespace.clone().or_else(|| variable(NAMESPACE)),
         })
     }
 
     async fn stored(&self, store: &Connection) -> Result<Stored, Trouble> {
-        let answer = store.send(store.client.get(self.url(store)?)).await?;
+        let answer = store.send(store.way.request(Method::GET, self.url(store)?)).await?;
         let data = answer.body.get("data");
         let version = data.and_then(|data| data.get("metadata")?.get("version")?.as_i64());
         match (answer.status, version) {
@@ -205,7 +209,7 @@ impl Connection {
         if let Some(namespace) = &self.namespace {
             request = request.header("x-vault-namespace", namespace);
         }
-        http::send(request).await
+        http::send(&self.way, request).await
     }
 }
 

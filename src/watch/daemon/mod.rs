@@ -276,11 +276,21 @@ impl<'a, N: Narrator> Daemon<'a, N> {
         let settled = self.settled.borrow_and_update().clone();
         let before = std::mem::replace(&mut self.board.status.files, settled.status);
         let files = &self.board.status.files;
-        if let Some(trouble) = files.trouble.as_ref().filter(|_| before.trouble != files.trouble) {
-            self.narrator.complain(&format!("watching the manifests: {trouble}"), None);
+        let generation = files.generation;
+        match files.trouble.clone() {
+            Some(trouble) => {
+                if before.trouble.as_ref() != Some(&trouble) {
+                    self.narrator.complain(&format!("watching the manifests: {trouble}"), None);
+                }
+                self.board.raise(State::WatchImpaired, trouble);
+            }
+            None if self.board.clear(State::WatchImpaired) => {
+                self.narrator.say("all changes of files are reported again");
+            }
+            None => {}
         }
         // A look that found nothing new.
-        if std::mem::replace(&mut self.taken, files.generation) == files.generation {
+        if std::mem::replace(&mut self.taken, generation) == generation {
             return false;
         }
         if !matches!(settled.reading, Reading::Unknown) && self.board.clear(State::RootUnknown) {

@@ -104,7 +104,7 @@ impl<N: Narrator> Daemon<'_, N> {
                 Came::to_nothing(PassOutcome::Standby, error.to_string())
             }
         };
-        self.look_back(&client, &came).await;
+        self.look_back(&client, &came, stop).await;
         self.raise_conditions(&came);
         let record = PassRecord {
             run: run.to_string(),
@@ -231,12 +231,14 @@ impl<N: Narrator> Daemon<'_, N> {
         let policy = Policy { prune: self.options.prune, ..Policy::default() };
         let desired = &self.in_force.desired;
         let context = self.context(client);
-        tokio::select! {
+        let prepared = tokio::select! {
+            () = stopped(&mut stop) => Err(Hindrance::Stopped),
             prepared = reconcile::prepare(desired, context, policy) => {
                 prepared.map_err(Hindrance::Away)
             }
-            () = stopped(&mut stop) => Err(Hindrance::Stopped),
-        }
+        };
+        // Calls that are broken off are no error of their own.
+        if *stop.borrow() { Err(Hindrance::Stopped) } else { prepared }
     }
 
     fn context<'c>(&'c self, client: &'c Client) -> Context<'c> {
@@ -350,7 +352,7 @@ impl<N: Narrator> Daemon<'_, N> {
     }
 
     /// Remembers what has to be remembered of a pass, and works out how every object stands.
-    async fn look_back(&mut self, client: &Client, came: &Came) {
+    async fn look_back(&mut self, client: &Client, came: &Came, stop: &watch::Receiver<bool>) {
         let (Some(whole), Some(prepared)) = (&came.whole, &came.prepared) else { return };
         let now = Instant::now();
         if whole.unknown.is_empty() {
@@ -370,7 +372,11 @@ impl<N: Narrator> Daemon<'_, N> {
         let totals = &mut self.board.status.totals;
         totals.drift_found += whole.drifted.len() as u64;
         totals.drift_found += drifts(whole.steps.iter().flat_map(|step| &step.changes));
-        let told = self.culprits.look(&Reader::new(client.clone()), &drifting).await;
+        let (reader, mut stop) = (Reader::new(client.clone()), stop.clone());
+        let told = tokio::select! {
+            told = self.culprits.look(&reader, &drifting) => told,
+            () = stopped(&mut stop) => Vec::new(),
+        };
         for changed in told {
             let Changed { address, field, found, .. } = &changed;
             let by = self.culprits.of(address, field);

@@ -115,6 +115,29 @@ impl Heard {
     }
 }
 
+/// Why there are fewer watches than folders, and what to do about it.
+fn trouble(error: &notify::Error) -> String {
+    let limit = match &error.kind {
+        notify::ErrorKind::MaxFilesWatch => Some("max_user_watches=524288"),
+        // EMFILE: no further queue of events.
+        notify::ErrorKind::Io(error) if error.raw_os_error() == Some(24) => {
+            Some("max_user_instances=512")
+        }
+        _ => None,
+    };
+    let (what, help) = match limit {
+        Some(limit) => (
+            "no inotify watch is left".to_owned(),
+            format!("raise the limit with `sysctl fs.inotify.{limit}`, or"),
+        ),
+        None => (error.to_string(), "if the file system tells no changes,".to_owned()),
+    };
+    format!(
+        "{what}, so files are read every few seconds instead\n  help: {help} choose how often they \
+         are read with --poll DURATION"
+    )
+}
+
 /// The watches.
 #[derive(Debug)]
 pub(super) struct Hints {
@@ -133,7 +156,7 @@ impl Hints {
             let ear = Arc::clone(&hints.ear);
             match notify::recommended_watcher(move |event| ear.event(event)) {
                 Ok(watcher) => hints.watcher = Some(watcher),
-                Err(error) => hints.trouble = Some(error.to_string()),
+                Err(error) => hints.trouble = Some(trouble(&error)),
             }
         }
         hints
@@ -175,7 +198,7 @@ impl Hints {
                 }
                 // What went away since the walk was told by the folder above.
                 Err(notify::Error { kind: notify::ErrorKind::PathNotFound, .. }) => {}
-                Err(error) => self.trouble = Some(error.to_string()),
+                Err(error) => self.trouble = Some(trouble(&error)),
             }
         }
         is_new

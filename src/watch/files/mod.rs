@@ -30,6 +30,9 @@ use self::tree::{Depth, Tree, TreeReader};
 use super::status::FilesStatus;
 use crate::manifest::{Load, checkout, walk};
 
+/// How often the tree is looked at while the system does not tell of all changes.
+const FALLBACK: Duration = Duration::from_secs(5);
+
 /// How patient the thread is.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -200,7 +203,7 @@ impl Looker {
                 let look: oneshot::Sender<()> = look;
                 let _ = look.send(());
             }
-            let due = Instant::now() + self.patience.rescan;
+            let due = Instant::now() + self.rescan();
             loop {
                 let mut heard = self.ear.lock();
                 if !heard.is_over && heard.hint.is_none() && heard.looks.is_empty() {
@@ -354,6 +357,14 @@ impl Looker {
         });
     }
 
+    /// How often the tree is looked at without any hint.
+    fn rescan(&self) -> Duration {
+        match self.hints.trouble {
+            Some(_) => self.patience.rescan.min(FALLBACK),
+            None => self.patience.rescan,
+        }
+    }
+
     /// Says that the tree never is the same twice.
     fn tell_unrest(&self) {
         self.sender.send_if_modified(|settled| {
@@ -369,7 +380,7 @@ impl Looker {
             roots: tree.roots.clone(),
             files: tree.files,
             folders_watched: self.hints.len(),
-            rescan_seconds: self.patience.rescan.as_secs(),
+            rescan_seconds: self.rescan().as_secs(),
             looked: Some(Timestamp::now()),
             generation: 0,
             trouble: self.hints.trouble.clone(),

@@ -25,10 +25,20 @@ impl Daemon {
     }
 
     pub fn with(world: &World, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = Self::command(world, arguments);
+        command.envs(environment.iter().copied());
+        Self::of(world, command)
+    }
+
+    /// What starts it.
+    pub fn command(world: &World, arguments: &[&str]) -> Command {
         let mut all = vec!["watch", "manifests", "--interval", "1h", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
-        let mut command = world.command(&all);
-        command.envs(environment.iter().copied());
+        world.command(&all)
+    }
+
+    /// One that `command` starts.
+    pub fn of(world: &World, mut command: Command) -> Self {
         let mut process = command.stdout(world.ear()).stderr(Stdio::piped()).spawn().unwrap();
         let platform = world.sandbox().url().to_owned();
         let about = platform.clone();
@@ -45,6 +55,11 @@ impl Daemon {
         // What nobody reads would fill the pipe and stop the daemon.
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, address, platform }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Status and body of the answer to a request with these headers beside `Host`.
