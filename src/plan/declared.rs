@@ -368,6 +368,7 @@ impl Context<'_> {
             || (!is_undelivered && self.unnoted_key(object).is_some());
         let must_mark = matches!(how, How::OldMark | How::Adopted)
             || protection_changed
+            || self.forgets_rename(object)
             || object.wants_signature
             || is_unnoted;
         let is_unmarked = how == How::Id;
@@ -520,6 +521,17 @@ impl Context<'_> {
         ))
     }
 
+    /// Whether the mark notes a rename that the manifest does not ask for any more, from an address that is another
+    /// object's by now. If the two exchange their names once more, that note would say that they had done so already.
+    fn forgets_rename(&self, object: &Object) -> bool {
+        let mark = object.mark_of(&self.desired.stack);
+        let noted = mark.and_then(|mark| mark.moved_from.as_ref());
+        noted.is_some_and(|noted| {
+            self.declared.moved_from.as_ref() != Some(noted)
+                && self.desired.objects.contains_key(noted)
+        })
+    }
+
     fn change_of_mark(&self, object: &Object) -> Change {
         let key = format!("{MARK_PREFIX}address");
         Change {
@@ -564,6 +576,12 @@ impl Context<'_> {
         }
         if self.unnoted_key(object).is_some() {
             reasons.push("its mark does not say yet where its key is".to_owned());
+        }
+        if self.forgets_rename(object) && how == How::Mark {
+            reasons.push(
+                "its mark still says that it was renamed, and its manifest no longer does"
+                    .to_owned(),
+            );
         }
         if protection_changed {
             reasons.push("its protection in the manifest differs from its mark".to_owned());

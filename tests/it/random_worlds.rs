@@ -592,16 +592,6 @@ async fn try_seed(seed: u64) {
             estate.edit();
         }
         let manifests = estate.root.manifests();
-        if std::env::var("RW_DEBUG").is_ok() {
-            println!("== edit {edit}");
-            for line in manifests
-                .lines()
-                .filter(|l| l.contains("moved_from") || l.contains("\"Subaccount\""))
-            {
-                let v: Value = serde_json::from_str(line).unwrap();
-                println!("{} {}", v["kind"], v["metadata"]);
-            }
-        }
         for land in [&rough, &calm] {
             write(land.folder.path(), "m/all.yaml", &format!("{manifests}\n"));
         }
@@ -619,18 +609,9 @@ async fn try_seed(seed: u64) {
                 1 => Trouble::Failing(luck.random_range(4..20)),
                 _ => Trouble::Killed(luck.random_range(1..20)),
             };
-            if std::env::var("RW_DEBUG").is_ok() {
-                println!("{trouble:?}");
-            }
-            let (plan, outcome) = rough.pass(trouble).await;
-            if std::env::var("RW_DEBUG").is_ok() {
-                println!("{} steps {:?}", plan.steps.len(), outcome.map(|r| r.outcome()));
-            }
+            rough.pass(trouble).await;
         }
-        for (n, land) in [&rough, &calm].into_iter().enumerate() {
-            if std::env::var("RW_DEBUG").is_ok() {
-                println!("rest {n}");
-            }
+        for land in [&rough, &calm] {
             land.come_to_rest(seed).await;
         }
         let (with, without) = (rough.shape().await, calm.shape().await);

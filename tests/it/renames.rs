@@ -104,9 +104,12 @@ fn two_names_are_exchanged_and_stay_exchanged() {
     // The manifests still say where each came from, which must not exchange them again.
     world.apply(&["."]);
     assert_eq!(addresses(&world), after);
-    // And once they no longer say it, that is no reason to do anything.
+    // Once they no longer say it, nothing moves.
     rename(&world, &plain);
     assert_eq!(addresses(&world), after);
+    // And when they say it again, they mean it again.
+    rename(&world, &exchanged);
+    assert_eq!(addresses(&world), before);
 }
 
 #[test]
