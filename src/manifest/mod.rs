@@ -23,6 +23,7 @@ mod partial;
 mod placeholder;
 mod policy;
 pub mod preset;
+mod renames;
 mod repair;
 pub mod schema;
 pub(crate) mod scope;
@@ -157,6 +158,7 @@ fn finish(
     load.desired.guards = spec.guards.to_resource();
     let register = check::Register::new(&documents, &load.sources, &mut load.diagnostics);
     check::documents(&documents, &register, options.now, &load.sources, &mut load.diagnostics);
+    renames::check(&documents, &load.sources, &mut load.diagnostics);
     for document in &documents {
         if let Some(declared) = declare::declare(document, &spec, &register, &load.sources) {
             load.desired.objects.entry(declared.address.clone()).or_insert(declared);

@@ -1,0 +1,61 @@
+//! What `metadata.moved_from` can only get wrong beside other fields and other manifests.
+
+use std::collections::BTreeMap;
+
+use super::parse::Document;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::resource::Address;
+use crate::source::{SourceMap, Target};
+
+const POINTER: &str = "/metadata/moved_from";
+
+/// Checks from where the manifests say that their objects were renamed.
+pub(super) fn check(documents: &[Document], sources: &SourceMap, diagnostics: &mut Diagnostics) {
+    let mut by_origin: BTreeMap<Address, &Document> = BTreeMap::new();
+    for document in documents {
+        let (Some(address), Some(old)) = (&document.address, origin(document)) else { continue };
+        let before = diagnostics.len();
+        let span = document.span(POINTER, Target::Value);
+        if old.kind != address.kind {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::InvalidValue,
+                    format!("a {} cannot have been {old} before", address.kind),
+                )
+                .at(span, "")
+                .help(format!("an object keeps its kind: write `{}/...`", address.kind))
+                .pointer(POINTER),
+            );
+        } else if old == *address {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::InvalidValue,
+                    format!("{address} is said to have been renamed from its own address"),
+                )
+                .at(span, "")
+                .help("write the address that it had before, or take the field out")
+                .pointer(POINTER),
+            );
+        } else if let Some(first) = by_origin.insert(old.clone(), document) {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::SeveralMarks,
+                    format!("two manifests say that their object was {old} before"),
+                )
+                .at(span, "here")
+                .and(first.span(POINTER, Target::Value), "and here")
+                .help(
+                    "an object of the platform belongs to one manifest; leave `moved_from` where \
+                     the object is to go",
+                )
+                .pointer(POINTER),
+            );
+        }
+        document.lead_home(before, sources, diagnostics);
+    }
+}
+
+fn origin(document: &Document) -> Option<Address> {
+    let value = document.value.get("metadata")?.get("moved_from")?;
+    value.as_str()?.parse().ok()
+}
