@@ -44,7 +44,7 @@
 //! | what is never deleted | `plan/prune.rs` |
 //! | a request on the wire | [`api::request`] |
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |
-//! | what we take for granted of the platform | [`api::assumptions`] and the sandbox's own table |
+//! | what we take for granted of the platform | [`assumptions`] and the sandbox's own table |
 //! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | who may write | [`lock`] |
@@ -78,6 +78,7 @@
 
 pub mod api;
 pub mod apply;
+pub mod assumptions;
 pub mod cli;
 pub mod diagnostic;
 pub mod export;

@@ -188,7 +188,7 @@ impl Actual {
             Err(error) => return self.add_unknown(kind, error.to_string()),
         };
         // A list of tokens without the one that asks for it is not the list.
-        if kind == Kind::Token && !items.contains_key(&self.identity.token) {
+        if kind.is_key() && !items.contains_key(&self.identity.token) {
             return self.add_unknown(kind, "our own token is missing from the list".to_owned());
         }
         let mut objects = Vec::with_capacity(items.len());
@@ -215,6 +215,26 @@ impl Actual {
     /// The objects of `kind`, by id.
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Object> {
         self.objects.range((kind, i64::MIN)..=(kind, i64::MAX)).map(|(_, object)| object)
+    }
+
+    /// The accounts below ours, by id.
+    pub fn accounts(&self) -> impl Iterator<Item = &Object> {
+        self.of_kind(Kind::ACCOUNT)
+    }
+
+    /// The tokens, by id.
+    pub fn tokens(&self) -> impl Iterator<Item = &Object> {
+        self.of_kind(Kind::KEY)
+    }
+
+    /// The account with this id, if it is below ours.
+    pub fn account(&self, id: i64) -> Option<&Object> {
+        self.get(Kind::ACCOUNT, id)
+    }
+
+    /// The token with this id.
+    pub fn token(&self, id: i64) -> Option<&Object> {
+        self.get(Kind::KEY, id)
     }
 
     /// What the account `owner` holds itself.

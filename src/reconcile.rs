@@ -128,7 +128,7 @@ async fn settle(
 /// Takes keys out of the spool that a run has delivered which ended before it could do so itself.
 async fn sweep(actual: &Actual, answers: &Answers, spool: &Spool) {
     let delivered = |id: &i64| {
-        let token = actual.get(Kind::Token, *id);
+        let token = actual.token(*id);
         let mark = token.and_then(|token| token.mark.as_ref().ok()?.as_ref());
         mark.is_some_and(|mark| {
             let state = answers.sinks.get(&mark.address);

@@ -11,12 +11,12 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, 
 use tokio::sync::Semaphore;
 
 use super::answer::{self, Answer};
-use super::assumptions::SANDBOX_CLOCK;
 use super::clock::{Clock, PlatformTime};
 use super::error::{ApiError, Class};
 use super::request::{Method, Request};
 use super::retry::{self, Next};
 use super::stats::Stats;
+use crate::assumptions::SANDBOX_CLOCK;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::shutdown;
 use crate::transport::{Transport, TransportError, Trouble};

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::assumptions::{CLOCKS_AGREE_WITHIN, CLOCKS_DIFFER_AT_MOST};
+use crate::assumptions::{CLOCKS_AGREE_WITHIN, CLOCKS_DIFFER_AT_MOST};
 use crate::resource::Span;
 
 /// Answers that are remembered. A pass begins with five or more.

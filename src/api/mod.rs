@@ -5,7 +5,6 @@
 //! and repeated by a pure policy ([`retry`]).
 
 mod answer;
-pub mod assumptions;
 pub mod client;
 mod clock;
 pub mod error;

@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use super::answer::Answer;
-use super::assumptions::{IDS_PER_CALL, KEY_FIELD, PAGE_SIZE};
 use super::client::Client;
 use super::clock::PlatformTime;
 use super::error::{ApiError, Class};
 use super::log::Deletion;
 use super::request::{self, Request};
+use crate::assumptions::{IDS_PER_CALL, KEY_FIELD, PAGE_SIZE};
 use crate::resource::Kind;
 use crate::secret::SecretString;
 

@@ -5,11 +5,8 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use super::assumptions::{
-    DELETIONS_IN_LOG, KEY_FIELD, LIMIT_TYPE, LOG_KIND_FIELD, LOG_RECORDS, SUBACCOUNT_TYPE,
-    TOKEN_TYPE,
-};
-use crate::resource::{Kind, quota};
+use crate::assumptions::{DELETIONS_IN_LOG, KEY_FIELD, LOG_KIND_FIELD, LOG_RECORDS};
+use crate::resource::Kind;
 use crate::secret::{ExposeSecret, SecretString};
 
 /// An HTTP method that the platform's API has.
@@ -121,7 +118,7 @@ pub fn list_page(kind: Kind, limit: usize, offset: usize) -> Request {
 
 /// One page of a whole branch, as far as marks and assignments need it.
 pub fn list_marks(kind: Kind, limit: usize, offset: usize) -> Request {
-    let (collection, fields) = (kind.collection(), created_fields(kind));
+    let (collection, fields) = (kind.collection(), kind.row().told);
     let path = format!("/platform/{collection}/all?fields={fields}&limit={limit}&offset={offset}");
     Request::new(Method::Get, path)
 }
@@ -129,7 +126,7 @@ pub fn list_marks(kind: Kind, limit: usize, offset: usize) -> Request {
 /// What one account holds of a kind, as far as marks and assignments need it.
 pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Request {
     let collection = kind.collection();
-    let fields = created_fields(kind);
+    let fields = kind.row().told;
     let path = format!(
         "/platform/{collection}/all,cid={owner}?fields={fields}&limit={limit}&offset={offset}"
     );
@@ -151,7 +148,7 @@ pub fn by_id(kind: Kind, ids: &[i64]) -> Request {
 
 /// One page of what was deleted from an account (`None`: our own) and can still come back.
 pub fn list_deleted(kind: Kind, account: Option<i64>, limit: usize, offset: usize) -> Request {
-    let number = platform_type(kind);
+    let number = kind.row().number;
     let path = format!(
         "/platform/deleted/type={number}?fields=id,item_id,data&limit={limit}&offset={offset}"
     );
@@ -162,15 +159,6 @@ pub fn list_deleted(kind: Kind, account: Option<i64>, limit: usize, offset: usiz
 pub fn restore(account: Option<i64>, records: &[i64]) -> Request {
     let path = format!("/platform/deleted/{}/restore", join(records));
     Request { cid: account, ..Request::new(Method::Post, path) }
-}
-
-/// The number that the platform has for a kind (fact sheet, 9.3).
-fn platform_type(kind: Kind) -> u8 {
-    match kind {
-        Kind::Limit => LIMIT_TYPE,
-        Kind::Subaccount => SUBACCOUNT_TYPE,
-        Kind::Token => TOKEN_TYPE,
-    }
 }
 
 /// How much some subaccounts hold, by kind of item.
@@ -195,7 +183,7 @@ pub fn logs(kind: Kind, id: i64) -> Request {
 
 /// What happened to the objects of `kind` of the account `owner`, newest first; `None` is our own.
 pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
-    let filter = format!("{LOG_KIND_FIELD}={}", platform_type(kind));
+    let filter = format!("{LOG_KIND_FIELD}={}", kind.row().number);
     let query = json!({"count": DELETIONS_IN_LOG, "reverse": true, "filter": filter});
     let path = format!("/platform/customer/logs?data={}", encode(&query.to_string()));
     Request { cid: owner, ..Request::new(Method::Get, path) }
@@ -205,7 +193,7 @@ pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
 pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Value>) -> Request {
     let written = items.iter().filter_map(Value::as_object).flat_map(Map::keys);
     let mut fields = answered_fields(kind, written.map(String::as_str));
-    if kind == Kind::Token {
+    if kind.is_key() {
         fields = format!("{fields},{KEY_FIELD}");
     }
     let path = format!("/platform/{}?fields={fields}", kind.collection());
@@ -244,33 +232,12 @@ pub fn request_email(email: &str) -> Request {
 
 /// Every field that is compared. The default answer of the platform leaves most of them out.
 fn fields(kind: Kind) -> Vec<&'static str> {
-    match kind {
-        Kind::Limit => {
-            let mut fields = vec!["id", "cid", "name", "description", "metadata"];
-            fields.extend_from_slice(quota::NAMES);
-            fields
-        }
-        Kind::Subaccount => {
-            vec!["id", "cid", "name", "limit_id", "enabled", "email", "blocked", "metadata"]
-        }
-        Kind::Token => vec![
-            "id", "cid", "info", "enabled", "ttl", "expire", "access", "ips", "origins", "created",
-            "accessed", "blocked", "metadata",
-        ],
-    }
-}
-
-/// What tells which item is which, and what a write may have brought about beside what it set.
-fn created_fields(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Limit | Kind::Token => "id,cid,metadata",
-        Kind::Subaccount => "id,cid,limit_id,email,metadata",
-    }
+    kind.row().fields().map(|field| field.name).collect()
 }
 
 /// What a write is asked to answer: which item it is, and all that was written, so that it can be compared.
 fn answered_fields<'a>(kind: Kind, written: impl Iterator<Item = &'a str>) -> String {
-    let always = created_fields(kind);
+    let always = kind.row().told;
     let known: BTreeSet<&str> = always.split(',').collect();
     let written: BTreeSet<&str> = written.collect();
     written.difference(&known).fold(always.to_owned(), |fields, field| format!("{fields},{field}"))

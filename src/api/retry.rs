@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::assumptions::{FIRST_BACKOFF, LONGEST_BACKOFF};
 use super::error::Class;
+use crate::assumptions::{FIRST_BACKOFF, LONGEST_BACKOFF};
 
 /// How often one call is sent at most. Five tries with doubling waits span about ten seconds,
 /// which outlives a restart of a server but not a person's patience.

@@ -13,7 +13,7 @@ use super::credentials::CredentialsJob;
 use super::job::{Job, Work};
 use super::ledger::{Learnt, marked};
 use super::restore::Record;
-use crate::api::assumptions::{IDS_PER_CALL, ITEMS_PER_POST, PASSWORD_FORM, TOKENS_PER_POST};
+use crate::assumptions::{IDS_PER_CALL, PASSWORD_FORM};
 use crate::plan::{
     CreateEffect, CredentialsEffect, Effect, HandOver, MarkEdit, Plan, Retirement, UpdateEffect,
 };
@@ -140,12 +140,12 @@ impl<'a> Bundler<'a, '_> {
                 let owner =
                     effect.owner.or_else(|| self.made(&address.account)).ok_or(NO_ACCOUNT)?;
                 let cargo = Cargo::Credentials { owner, id, effect, address };
-                return alone(Kind::Subaccount, id, cargo);
+                return alone(Kind::ACCOUNT, id, cargo);
             }
             Effect::HandOver(effect) => {
-                return alone(Kind::Token, effect.id, Cargo::HandOver(effect));
+                return alone(Kind::KEY, effect.id, Cargo::HandOver(effect));
             }
-            Effect::Retire(effect) => return alone(Kind::Token, effect.id, Cargo::Retire(effect)),
+            Effect::Retire(effect) => return alone(Kind::KEY, effect.id, Cargo::Retire(effect)),
             Effect::Delete { kind, id } => deletions.entry(*kind).or_default().push((at, *id)),
         }
         Ok(None)
@@ -175,7 +175,7 @@ impl<'a> Bundler<'a, '_> {
                     stack: effect.stack.clone(),
                     address: address.clone(),
                     id,
-                    metadata: self.learnt.metadata(Kind::Subaccount, id, &effect.metadata),
+                    metadata: self.learnt.metadata(Kind::ACCOUNT, id, &effect.metadata),
                     email: effect.email.clone(),
                     email_before: effect.email_before.clone(),
                     password: effect.password.clone(),
@@ -184,12 +184,12 @@ impl<'a> Bundler<'a, '_> {
                 }))
             }
             Cargo::HandOver(effect) => {
-                let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
+                let metadata = self.learnt.metadata(Kind::KEY, effect.id, &effect.metadata);
                 let parcel = Parcel { id: effect.id, owner: effect.owner, metadata };
                 Work::HandOver { parcel, sinks: effect.deliver.clone() }
             }
             Cargo::Retire(effect) => {
-                let metadata = self.learnt.metadata(Kind::Token, effect.id, &effect.metadata);
+                let metadata = self.learnt.metadata(Kind::KEY, effect.id, &effect.metadata);
                 let token = Retirement { metadata, ..effect.clone() };
                 Work::Retire { token: Box::new(token), signer: self.signer.clone() }
             }
@@ -201,7 +201,7 @@ impl<'a> Bundler<'a, '_> {
     fn creation(self, kind: Kind, owner: i64, effects: &[(usize, &CreateEffect)]) -> Work {
         let item = |(at, effect): &(usize, &CreateEffect)| self.new_item(*at, effect, owner);
         match effects {
-            [alone] if kind == Kind::Token => Work::CreateToken {
+            [alone] if kind.is_key() => Work::CreateToken {
                 owner,
                 sinks: alone.1.deliver.clone(),
                 instead_of: alone.1.instead_of,
@@ -260,11 +260,11 @@ impl<'a> Bundler<'a, '_> {
         let mut body = Map::new();
         body.insert("limit_id".to_owned(), Value::from(limit_id));
         if let ([id], Some(refresh)) = (ids.as_slice(), refresh) {
-            let known = self.learnt.metadata(Kind::Subaccount, *id, &refresh.base);
+            let known = self.learnt.metadata(Kind::ACCOUNT, *id, &refresh.base);
             let metadata = marked(known, refresh, self.signer);
             body.insert("metadata".to_owned(), Value::Object(metadata));
         }
-        Work::Update { kind: Kind::Subaccount, ids, body }
+        Work::Update { kind: Kind::ACCOUNT, ids, body }
     }
 }
 
@@ -274,7 +274,7 @@ impl<'a> Groups<'a> {
         let Self { creations, returns, updates, assigns, deletions } = self;
         let mut bundles = Vec::new();
         for ((kind, owner), effects) in creations {
-            let size = if kind == Kind::Token { TOKENS_PER_POST } else { ITEMS_PER_POST };
+            let size = kind.row().per_post;
             bundles.extend(effects.chunks(size).map(|effects| Bundle {
                 steps: effects.iter().map(|(at, _)| *at).collect(),
                 objects: Vec::new(),
@@ -301,7 +301,7 @@ impl<'a> Groups<'a> {
         for (limit_id, accounts) in assigns {
             bundles.extend(accounts.chunks(IDS_PER_CALL).map(|accounts| Bundle {
                 steps: accounts.iter().map(|(at, ..)| *at).collect(),
-                objects: accounts.iter().map(|(_, id, _)| (Kind::Subaccount, *id)).collect(),
+                objects: accounts.iter().map(|(_, id, _)| (Kind::ACCOUNT, *id)).collect(),
                 cargo: Cargo::Assign { limit_id, refresh: accounts[0].2 },
             }));
         }

@@ -202,6 +202,6 @@ impl Courier {
         }
         mark.write(&mut metadata);
         self.signer.sign(owner, &mut metadata);
-        set::set_metadata(&self.writer, Kind::Token, id, metadata).await
+        set::set_metadata(&self.writer, Kind::KEY, id, metadata).await
     }
 }

@@ -105,11 +105,10 @@ pub(super) async fn create_token(
     courier.expect(sinks)?;
     let writer = &courier.writer;
     if let Some(lost) = instead_of {
-        writer.delete(Kind::Token, &[lost]).await?;
+        writer.delete(Kind::KEY, &[lost]).await?;
     }
     let items = std::slice::from_ref(item);
-    let (mut found, failures, attempts) =
-        make(writer, Kind::Token, own_account, owner, items).await;
+    let (mut found, failures, attempts) = make(writer, Kind::KEY, own_account, owner, items).await;
     let Some(Found { item: made, key }) = found.remove(&0) else {
         return Err(failures.get(&0).cloned().unwrap_or_else(|| {
             Failure::new("the platform did not create it and did not say why")
@@ -132,7 +131,7 @@ pub(super) async fn create_token(
         body.remove("metadata");
     }
     let given = BTreeMap::from([(id, made)]);
-    let mut verified = set::verify(&writer.reader(), Kind::Token, &[(id, &body)], given).await;
+    let mut verified = set::verify(&writer.reader(), Kind::KEY, &[(id, &body)], given).await;
     match verified.remove(&id) {
         Some(Err(failure)) => Err(failure),
         Some(Ok(_)) | None => Ok(done),

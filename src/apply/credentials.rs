@@ -57,7 +57,7 @@ pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, F
     };
     let (token, key) = bootstrap(writer, job).await?;
     let outcome = set_with(writer, job, &key, password).await;
-    let removal = writer.clean_up(Kind::Token, &[token]).await;
+    let removal = writer.clean_up(Kind::KEY, &[token]).await;
     let done = outcome?;
     removal.map_err(|error| Failure {
         id: Some(job.id),
@@ -140,7 +140,7 @@ async fn note(
     mark.write(&mut metadata);
     job.signer.sign(job.owner, &mut metadata);
     let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
-    set::set_one(writer, Kind::Subaccount, job.id, &body).await.map_err(|failure| Failure {
+    set::set_one(writer, Kind::ACCOUNT, job.id, &body).await.map_err(|failure| Failure {
         what: format!(
             "the credentials are set, and that could not be noted in the mark: {}",
             failure.what
@@ -171,7 +171,7 @@ async fn password(source: &Source, least: Option<u16>) -> Result<SecretString, F
 
 async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, SecretString), Failure> {
     let account = job.address.as_account().unwrap_or_default();
-    let mut mark = Mark::new(&job.stack, Address::new(Kind::Token, account, "bootstrap"));
+    let mut mark = Mark::new(&job.stack, Address::new(Kind::KEY, account, "bootstrap"));
     mark.bootstrap = true;
     let mut metadata = Map::new();
     mark.write(&mut metadata);
@@ -184,7 +184,7 @@ async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, Secret
     });
     let mut last = Failure::new("the bootstrap token was not created");
     for attempts in 1..=ROUNDS {
-        match writer.create(Kind::Token, Some(job.id), vec![body.clone()]).await {
+        match writer.create(Kind::KEY, Some(job.id), vec![body.clone()]).await {
             Ok((created, complaints)) => {
                 let made = created
                     .into_iter()
@@ -199,7 +199,7 @@ async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, Secret
         }
         // One whose key got lost is of no use to anybody.
         tokio::time::sleep(SETTLING).await;
-        let there = writer.reader().list_account(Kind::Token, job.id).await;
+        let there = writer.reader().list_account(Kind::KEY, job.id).await;
         let there = there.map_err(|error| Failure::new(error.to_string()))?;
         let lost: Vec<i64> = there
             .into_iter()
@@ -212,7 +212,7 @@ async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, Secret
             .map(|(id, _)| id)
             .collect();
         for id in lost {
-            writer.clean_up(Kind::Token, &[id]).await?;
+            writer.clean_up(Kind::KEY, &[id]).await?;
         }
     }
     Err(last)

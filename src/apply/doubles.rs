@@ -86,7 +86,7 @@ pub(super) async fn take_back(
     let inside = contents(&objects, &losers, made);
     let keeps = spoken_for(&reader, &objects, &losers, &inside).await;
     for account in keeps.keys() {
-        if let Some(loser) = losers.get_mut(&(Kind::Subaccount, *account)) {
+        if let Some(loser) = losers.get_mut(&(Kind::ACCOUNT, *account)) {
             loser.left = keeps.get(account).cloned();
         }
     }
@@ -173,7 +173,7 @@ fn contents(objects: &Objects, losers: &Losers, made: &[MadeHere]) -> BTreeSet<(
         }
         for (kind, id) in more {
             inside.insert((kind, id));
-            if kind == Kind::Subaccount {
+            if kind.is_account() {
                 accounts.insert(id);
             }
         }
@@ -181,7 +181,7 @@ fn contents(objects: &Objects, losers: &Losers, made: &[MadeHere]) -> BTreeSet<(
 }
 
 fn accounts_of(losers: &Losers) -> BTreeSet<i64> {
-    losers.keys().filter(|(kind, _)| *kind == Kind::Subaccount).map(|(_, id)| *id).collect()
+    losers.keys().filter(|(kind, _)| kind.is_account()).map(|(_, id)| *id).collect()
 }
 
 /// Accounts that are not taken back after all, since they hold something that this run did not put there.
@@ -192,12 +192,12 @@ async fn spoken_for(
     inside: &BTreeSet<(Kind, i64)>,
 ) -> BTreeMap<i64, String> {
     let tops = accounts_of(losers);
-    let below = inside.iter().filter(|(kind, _)| *kind == Kind::Subaccount).map(|(_, id)| *id);
+    let below = inside.iter().filter(|(kind, _)| kind.is_account()).map(|(_, id)| *id);
     let accounts: BTreeSet<i64> = tops.iter().copied().chain(below).collect();
     let top_of = |account: i64| {
         let mut at = account;
         while !tops.contains(&at) {
-            at = objects.get(&(Kind::Subaccount, at))?.owner;
+            at = objects.get(&(Kind::ACCOUNT, at))?.owner;
         }
         Some(at)
     };
@@ -240,12 +240,12 @@ async fn remove(
                 return true;
             }
             let Some(object) = objects.get(&at) else { return false };
-            at = (Kind::Subaccount, object.owner);
+            at = (Kind::ACCOUNT, object.owner);
         }
     };
     let depth = |key: &(Kind, i64)| {
         let owners = std::iter::successors(objects.get(key), |object| {
-            objects.get(&(Kind::Subaccount, object.owner))
+            objects.get(&(Kind::ACCOUNT, object.owner))
         });
         owners.count()
     };
@@ -255,8 +255,8 @@ async fn remove(
     going.retain(|key| !is_kept(losers, key));
     // Tokens are in nobody's way, accounts may use limits, and the deeper comes first.
     let rank = |kind: Kind| match kind {
-        Kind::Token => 0,
-        Kind::Subaccount => 1,
+        Kind::KEY => 0,
+        Kind::ACCOUNT => 1,
         Kind::Limit => 2,
     };
     going.sort_by_key(|key| (rank(key.0), std::cmp::Reverse(depth(key))));
@@ -288,14 +288,14 @@ async fn hand_on(
     stays: i64,
 ) -> Result<(), String> {
     let users = objects.iter().filter(|(key, object)| {
-        key.0 == Kind::Subaccount && object.limit_id == limit && !gone.contains(*key)
+        key.0 == Kind::ACCOUNT && object.limit_id == limit && !gone.contains(*key)
     });
     let users: Vec<i64> = users.map(|((_, id), _)| *id).collect();
     if users.is_empty() {
         return Ok(());
     }
     let body = Map::from_iter([("limit_id".to_owned(), Value::from(stays))]);
-    let results = set::set(writer, Kind::Subaccount, &users, &body).await;
+    let results = set::set(writer, Kind::ACCOUNT, &users, &body).await;
     results.into_iter().find_map(Result::err).map_or(Ok(()), |failure| Err(failure.what))
 }
 

@@ -336,7 +336,7 @@ async fn set_and_deliver(
 ) -> Result<Done, Failure> {
     let id = parcel.id;
     if !body.is_empty() {
-        let item = set::set_one(&courier.writer, Kind::Token, id, body).await?;
+        let item = set::set_one(&courier.writer, Kind::KEY, id, body).await?;
         if let Some(metadata) = item.get("metadata").and_then(Value::as_object) {
             parcel.metadata.clone_from(metadata);
         }

@@ -10,7 +10,7 @@ use super::doubles::TakenBack;
 use super::ledger::Ledger;
 use crate::api::CallCount;
 use crate::plan::{Action, Blocked, Pending, Plan, StepId, Unknown};
-use crate::resource::{Address, Kind, Phase};
+use crate::resource::{Address, Phase};
 
 /// How a run ended, as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -197,7 +197,7 @@ impl Report {
         };
         let latest = self.steps.iter().skip(self.compared);
         let tokens =
-            latest.filter(|step| step.address.kind == Kind::Token && step.action == Action::Create);
+            latest.filter(|step| step.address.kind.is_key() && step.action == Action::Create);
         tokens.map(|step| step.address.clone()).filter(is_taken_back).collect()
     }
 

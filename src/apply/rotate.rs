@@ -62,12 +62,12 @@ pub(super) async fn retire(
     mark.write(&mut metadata);
     signer.sign(*owner, &mut metadata);
     let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
-    match writer.update(Kind::Token, &[*id], &body).await {
+    match writer.update(Kind::KEY, &[*id], &body).await {
         Ok(_) => {}
         // Gone is what it is to be.
         Err(error) if error.class == Class::NotFound => return Ok(Done::with_id(*id)),
         Err(error) => return Err(error.into()),
     }
-    let mut results = set::delete(writer, Kind::Token, &[*id]).await;
+    let mut results = set::delete(writer, Kind::KEY, &[*id]).await;
     results.pop().unwrap_or_else(|| Ok(Done::with_id(*id)))
 }

@@ -60,7 +60,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    if args.address.kind != Kind::Token {
+    if !args.address.kind.is_key() {
         output.error(&format!("{} is no token, and only tokens have rights", args.address));
         return Exit::Usage;
     }
@@ -171,7 +171,7 @@ fn not_declared(args: &Args, load: &Load, common: &Common, output: &Output) -> E
         session::show_diagnostics(load, common, output);
         return Exit::Invalid;
     }
-    let tokens = load.desired.objects.keys().filter(|address| address.kind == Kind::Token);
+    let tokens = load.desired.objects.keys().filter(|address| address.kind.is_key());
     let tokens: Vec<String> = tokens.map(ToString::to_string).collect();
     let wanted = args.address.to_string();
     let hint = match nearest(&wanted, tokens.iter().map(String::as_str)) {
@@ -198,7 +198,7 @@ async fn live(
         Exit::Unknown
     })?;
     if let Some(reason) =
-        [Kind::Token, Kind::Subaccount].iter().find_map(|kind| actual.unknown.get(kind))
+        [Kind::KEY, Kind::ACCOUNT].iter().find_map(|kind| actual.unknown.get(kind))
     {
         output.error(&format!("the platform could not be read: {reason}"));
         return Err(Exit::Unknown);
@@ -222,7 +222,7 @@ fn find<'a>(
     address: &Address,
     stack: Option<&str>,
 ) -> Result<&'a Object, String> {
-    let tokens = || actual.of_kind(Kind::Token);
+    let tokens = || actual.tokens();
     let marked = |object: &&Object| {
         object.mark.as_ref().ok().and_then(Option::as_ref).is_some_and(|mark| {
             mark.address == *address && !mark.bootstrap && stack.is_none_or(|it| it == mark.stack)
@@ -254,12 +254,12 @@ fn path(actual: &Actual, account: i64) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut at = account;
     // No tree of accounts is deeper than there are accounts.
-    for _ in 0..=actual.of_kind(Kind::Subaccount).count() {
+    for _ in 0..=actual.accounts().count() {
         if at == actual.identity.account {
             names.reverse();
             return Some(names);
         }
-        let object = actual.get(Kind::Subaccount, at)?;
+        let object = actual.account(at)?;
         let mark = object.mark.as_ref().ok().and_then(Option::as_ref);
         names
             .push(mark.map_or_else(|| object.label().to_owned(), |mark| mark.address.name.clone()));
@@ -272,7 +272,7 @@ fn path(actual: &Actual, account: i64) -> Option<Vec<String>> {
 fn blocked_owner<'a>(actual: &'a Actual, token: &Object) -> Option<&'a Object> {
     let mut at = token.owner;
     while at != actual.identity.account {
-        let account = actual.get(Kind::Subaccount, at)?;
+        let account = actual.account(at)?;
         if account.fields.get("enabled").is_some_and(|it| *it == false) {
             return Some(account);
         }

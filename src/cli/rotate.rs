@@ -9,7 +9,7 @@ use super::plan::seconds;
 use super::session;
 use super::settings::Common;
 use crate::diagnostic::suggest::nearest;
-use crate::resource::{Address, Kind, Order};
+use crate::resource::{Address, Order};
 
 /// Replace the keys of tokens now: issue a new one, deliver it, and delete the old one after the
 /// overlap.
@@ -64,8 +64,8 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             Err(exit) => return exit,
         };
     for address in &args.addresses {
-        let known = || desired.objects.keys().filter(|known| known.kind == Kind::Token);
-        if address.kind != Kind::Token {
+        let known = || desired.objects.keys().filter(|known| known.kind.is_key());
+        if !address.kind.is_key() {
             output.error(&format!("{address} is no token, and only tokens have keys"));
             return Exit::Usage;
         }

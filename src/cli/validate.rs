@@ -8,7 +8,7 @@ use super::settings::{Common, Format};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, render};
 use crate::manifest;
-use crate::resource::{Declared, Kind};
+use crate::resource::Declared;
 
 /// Check manifests without any platform: syntax, schema, references and rules.
 ///
@@ -80,8 +80,7 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 fn tell_masters(load: &manifest::Load, output: &Output) {
     let is_master = |declared: &&Declared| {
         let access = declared.fields.get("access").and_then(|access| access.get("type"));
-        declared.address.kind == Kind::Token
-            && access.and_then(serde_json::Value::as_i64) == Some(1)
+        declared.address.kind.is_key() && access.and_then(serde_json::Value::as_i64) == Some(1)
     };
     let masters = load.desired.objects.values().filter(is_master);
     let masters: Vec<String> = masters.map(|declared| declared.address.to_string()).collect();

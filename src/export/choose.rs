@@ -72,11 +72,11 @@ fn alone(object: &Object, address: &Address, actual: &Actual, options: &Options)
     // Our own account is the first level, so a subaccount in an account of depth 2 is on the last.
     let deepest = MAX_ACCOUNT_LEVELS - 1;
     if address.account.depth() > deepest
-        || (object.kind == Kind::Subaccount && address.account.depth() == deepest)
+        || (object.kind.is_account() && address.account.depth() == deepest)
     {
         return Treatment::LeftOut("accounts below the fourth level, and what is in them");
     }
-    if object.kind == Kind::Token
+    if object.kind.is_key()
         && let Some(reason) = passing_token(object, actual, options)
     {
         return Treatment::LeftOut(reason);
@@ -113,7 +113,7 @@ fn is_superseded(object: &Object, mark: &Mark, actual: &Actual) -> bool {
             .mark_of(&mark.stack)
             .is_some_and(|it| it.address == mark.address && it.number() > mark.number())
     };
-    object.kind == Kind::Token && actual.owned_by(object.owner).any(is_later)
+    object.kind.is_key() && actual.owned_by(object.owner).any(is_later)
 }
 
 /// Why a token is none that a manifest should name, if so.
@@ -153,17 +153,17 @@ fn keep_accounts(actual: &Actual, treatments: &mut Treatments) {
     for key in written {
         let mut owner = actual.objects.get(&key).map(|object| object.owner);
         while let Some(id) = owner {
-            let Some(treatment) = treatments.get_mut(&(Kind::Subaccount, id)) else { break };
+            let Some(treatment) = treatments.get_mut(&(Kind::ACCOUNT, id)) else { break };
             treatment.promote("what is in it needs it");
-            owner = actual.get(Kind::Subaccount, id).map(|account| account.owner);
+            owner = actual.account(id).map(|account| account.owner);
         }
     }
 }
 
 /// A limit that a managed subaccount has must be declared for the subaccount to name it.
 fn keep_limits(actual: &Actual, addresses: &Addresses, treatments: &mut Treatments) {
-    for account in actual.of_kind(Kind::Subaccount) {
-        let key = (Kind::Subaccount, account.id);
+    for account in actual.accounts() {
+        let key = (Kind::ACCOUNT, account.id);
         let is_managed = treatments.get(&key) == Some(&Treatment::Managed);
         if let Some(limit) = limit_of(account).filter(|_| is_managed)
             && is_in_family(addresses, limit, &key)

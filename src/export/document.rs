@@ -48,14 +48,7 @@ impl Scribe<'_> {
             });
         }
         block.field("apiVersion", API_VERSION);
-        block.field(
-            "kind",
-            match object.kind {
-                Kind::Limit => "Limit",
-                Kind::Subaccount => "Subaccount",
-                Kind::Token => "Token",
-            },
-        );
+        block.field("kind", object.kind.row().title);
         let mut metadata = Block::default();
         metadata.field("name", address.name.as_str());
         if !address.account.is_root() {
@@ -83,8 +76,8 @@ impl Scribe<'_> {
         }
         match object.kind {
             Kind::Limit => limit(object, spec),
-            Kind::Subaccount => self.subaccount(object, address, spec),
-            Kind::Token => token(object, spec),
+            Kind::ACCOUNT => self.subaccount(object, address, spec),
+            Kind::KEY => token(object, spec),
         }
         self.metadata(object, spec);
         if object.mark_of(&self.options.stack).is_some_and(|mark| mark.protect) {
@@ -223,9 +216,9 @@ fn token(object: &Object, spec: &mut Spec<'_>) {
         spec.field("expire", point_of_time(seconds));
     }
     let found = |name: &str| fields.get(name).unwrap_or(&Value::Null);
-    let value = |name: &str| canonical(Kind::Token, name, &sayable(Kind::Token, name, found(name)));
+    let value = |name: &str| canonical(Kind::KEY, name, &sayable(Kind::KEY, name, found(name)));
     spec.field("access", access(value("access")));
-    for (place, value) in beyond(Kind::Token, "access", found("access")) {
+    for (place, value) in beyond(Kind::KEY, "access", found("access")) {
         spec.block.comment(&format!("{place} is {}, {STAYS}", said(&value)));
     }
     match value("ips") {

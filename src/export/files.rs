@@ -126,16 +126,12 @@ struct Writer {
 
 impl Writer {
     fn new(account: &AccountPath, kind: Kind) -> Self {
-        let what = match kind {
-            Kind::Limit => "Limits",
-            Kind::Subaccount => "Subaccounts",
-            Kind::Token => "Tokens",
-        };
+        let what = format!("{}s", kind.row().title);
         let mut head = match account.is_root() {
             true => format!("# {what} of our own account.\n"),
             false => format!("# {what} of the account {account}.\n"),
         };
-        if kind == Kind::Token {
+        if kind.is_key() {
             head.push_str(
                 "# Keys are never exported; `deliver: [{file: PATH}]` has one written there.\n",
             );

@@ -29,7 +29,7 @@ pub(super) fn addresses(actual: &Actual, stack: &str) -> Addresses {
         for kind in Kind::ALL {
             let Some(objects) = contents.remove(&(owner, kind)) else { continue };
             for (object, name) in names(&objects, kind, &path, stack, &votes) {
-                if kind == Kind::Subaccount {
+                if kind.is_account() {
                     accounts.push((object.id, path.child(&name)));
                 }
                 addresses.insert((kind, object.id), Address::new(kind, path.clone(), name));
@@ -48,8 +48,7 @@ fn votes(actual: &Actual, stack: &str) -> BTreeMap<i64, BTreeSet<AccountPath>> {
         let mut owner = object.owner;
         let mut climbed = Vec::new();
         while owner != actual.identity.account {
-            let (Some(path), Some(account)) = (paths.next(), actual.get(Kind::Subaccount, owner))
-            else {
+            let (Some(path), Some(account)) = (paths.next(), actual.account(owner)) else {
                 break;
             };
             climbed.push((owner, path));
@@ -100,7 +99,7 @@ fn names<'a>(
             .filter_map(|candidate| candidate.split_last())
             .filter(|(parent, name)| parent == path && name.len() <= LONGEST);
         if let (Some((_, name)), None) = (fitting.next(), fitting.next())
-            && kind == Kind::Subaccount
+            && kind.is_account()
             && taken.insert(name.to_owned())
         {
             named.insert(object.id, name.to_owned());

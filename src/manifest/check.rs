@@ -249,7 +249,7 @@ fn circles<'a>(documents: &'a [Document], register: &Register<'_>) -> BTreeSet<&
     let stranded: BTreeMap<&str, &Address> = documents
         .iter()
         .filter_map(|document| document.address.as_ref())
-        .filter(|address| address.kind == Kind::Subaccount && !address.account.is_root())
+        .filter(|address| address.kind.is_account() && !address.account.is_root())
         .filter(|address| {
             Address::of_account(&address.account).is_some_and(|account| !register.has(&account))
         })

@@ -3,7 +3,7 @@
 use super::model::{Access, Expectation, TokenManifest};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
-use crate::resource::{Address, Declared, Kind};
+use crate::resource::{Address, Declared};
 use crate::rights::{
     Circumstances, Decision, InvalidRequest, Method, Request, Rights, Verdict, decide,
 };
@@ -18,7 +18,7 @@ enum Wanted {
 
 /// Checks every expectation of every token.
 pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
-    for declared in view.of_kind(Kind::Token) {
+    for declared in view.tokens() {
         let Some(manifest) = view.token(&declared.address) else {
             continue;
         };

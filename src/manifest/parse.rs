@@ -274,12 +274,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
 
 /// The kind of object that a document describes, if it describes one.
 pub(super) fn object_kind(value: &Spanned) -> Option<Kind> {
-    match kind_of(value)? {
-        "Limit" => Some(Kind::Limit),
-        "Subaccount" => Some(Kind::Subaccount),
-        "Token" => Some(Kind::Token),
-        _ => None,
-    }
+    Kind::of_title(kind_of(value)?)
 }
 
 /// The address of a document, however broken the rest of it is.

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::parse::Document;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::resource::{Address, Desired, Kind};
+use crate::resource::{Address, Desired};
 use crate::secret::{KubernetesStore, Place, Sink, Source, Stores, VaultStore, public_key};
 use crate::source::{SourceMap, Span, Target};
 
@@ -182,10 +182,7 @@ fn clash(
     span: Span,
     pointer: String,
 ) -> Diagnostic {
-    let what = match tenant.address.kind {
-        Kind::Token => "the key",
-        Kind::Limit | Kind::Subaccount => "the password",
-    };
+    let what = tenant.address.kind.row().secret.unwrap_or_default();
     let place = match (part, &tenant.part) {
         (Some((kind, _)), Some((other, _))) if kind == other => "place",
         _ => "file",

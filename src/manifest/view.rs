@@ -37,6 +37,16 @@ impl<'a> View<'a> {
         self.desired.objects.values().filter(move |declared| declared.address.kind == kind)
     }
 
+    /// The declared subaccounts.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &'a Declared> + use<'a> {
+        self.of_kind(Kind::ACCOUNT)
+    }
+
+    /// The declared tokens.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &'a Declared> + use<'a> {
+        self.of_kind(Kind::KEY)
+    }
+
     pub(super) fn token(&self, address: &Address) -> Option<&'a TokenManifest> {
         match &self.documents.get(address)?.manifest {
             Some(AnyManifest::Token(manifest)) => Some(manifest),

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::OWN_APP;
 use crate::api::Reader;
-use crate::api::assumptions::LOG_AFTER;
+use crate::assumptions::LOG_AFTER;
 use crate::resource::Kind;
 use crate::resource::canonical::canonical;
 

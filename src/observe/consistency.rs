@@ -20,7 +20,7 @@ pub(super) async fn check(
     actual: &mut Actual,
 ) {
     if let Some(reason) = missing_owner(actual) {
-        actual.add_unknown(Kind::Subaccount, reason);
+        actual.add_unknown(Kind::ACCOUNT, reason);
     }
     if let Some(reason) = missing_limit(reader, actual).await {
         actual.add_unknown(Kind::Limit, reason);
@@ -36,12 +36,11 @@ pub(super) async fn check(
 
 /// An account that holds something and is not in the list of accounts.
 fn missing_owner(actual: &Actual) -> Option<String> {
-    if actual.unknown.contains_key(&Kind::Subaccount) {
+    if actual.unknown.contains_key(&Kind::ACCOUNT) {
         return None;
     }
     let orphan = actual.objects.values().find(|object| {
-        object.owner != actual.identity.account
-            && actual.get(Kind::Subaccount, object.owner).is_none()
+        object.owner != actual.identity.account && actual.account(object.owner).is_none()
     })?;
     Some(format!(
         "{} {} belongs to account {}, which is missing from the list",
@@ -55,7 +54,7 @@ async fn missing_limit(reader: &Reader, actual: &Actual) -> Option<String> {
     if actual.unknown.contains_key(&Kind::Limit) {
         return None;
     }
-    let used = actual.of_kind(Kind::Subaccount).filter_map(|account| {
+    let used = actual.accounts().filter_map(|account| {
         let limit = account.fields.get("limit_id").and_then(Value::as_i64)?;
         (limit > 0 && actual.get(Kind::Limit, limit).is_none()).then_some((limit, account.id))
     });

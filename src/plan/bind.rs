@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::generations;
 use super::index::Index;
-use crate::api::assumptions::RESTORABLE;
 use crate::observe::{Actual, Answers, Buried, Object};
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind};
 
@@ -89,7 +88,7 @@ impl<'a> Bindings<'a> {
         if account == actual.identity.account {
             return Some(AccountPath::root());
         }
-        self.address_of(Kind::Subaccount, account)?.as_account()
+        self.address_of(Kind::ACCOUNT, account)?.as_account()
     }
 
     /// The tokens before the one that `address` is bound to, oldest first, as far as they are there.
@@ -128,13 +127,13 @@ pub(super) fn bind<'a>(
     binder.accounts.insert(AccountPath::root(), root);
 
     let mut subaccounts: Vec<&Declared> =
-        desired.objects.values().filter(|d| d.address.kind == Kind::Subaccount).collect();
+        desired.objects.values().filter(|d| d.address.kind.is_account()).collect();
     let depth = |declared: &&Declared| declared.address.account.depth();
     subaccounts.sort_by_key(depth);
     for level in subaccounts.chunk_by(|a, b| depth(a) == depth(b)) {
         binder.bind_all(level);
     }
-    let others = desired.objects.values().filter(|d| d.address.kind != Kind::Subaccount);
+    let others = desired.objects.values().filter(|d| !d.address.kind.is_account());
     binder.bind_all(&others.collect::<Vec<_>>());
     binder.bindings
 }
@@ -204,7 +203,7 @@ impl<'a> Binder<'a> {
         {
             self.bindings.open_bins.insert((*owner, declared.address.kind));
         }
-        if declared.address.kind == Kind::Subaccount {
+        if declared.address.kind.is_account() {
             self.note_account(declared, &binding);
         }
         self.note(declared, binding);
@@ -308,7 +307,7 @@ impl<'a> Binder<'a> {
             return None;
         }
         let kind = declared.address.kind;
-        if !RESTORABLE.contains(&kind) {
+        if !kind.row().is_restorable {
             return None;
         }
         let records = match self.answers.bins.get(&(owner, kind)) {
@@ -468,22 +467,21 @@ impl<'a> Binder<'a> {
     fn predecessors(&self, declared: &Declared, newest: &'a Object) -> Vec<&'a Object> {
         let stack = &self.desired.stack;
         let number = generations::number(newest, stack);
-        if newest.kind != Kind::Token || number == 1 {
+        if !newest.kind.is_key() || number == 1 {
             return Vec::new();
         }
         let Some(paths) = self.paths(&declared.address.account) else { return Vec::new() };
         let is_left = self.is_left(&declared.address, paths);
-        let own = paths
-            .iter()
-            .map(|path| Address::new(Kind::Token, path.clone(), &declared.address.name));
+        let own =
+            paths.iter().map(|path| Address::new(Kind::KEY, path.clone(), &declared.address.name));
         let own = own.map(|address| (address, is_left));
         let old = self.old_addresses(declared, paths).into_iter().map(|address| (address, false));
         let marked = own.chain(old).flat_map(|(address, is_left)| {
-            let marked = self.index.marked(Kind::Token, newest.owner, &address).to_vec();
+            let marked = self.index.marked(Kind::KEY, newest.owner, &address).to_vec();
             // What is about to leave the address is another token.
             marked.into_iter().filter(move |object| !is_left || self.has_arrived(object))
         });
-        let by_id = declared.bound_id.and_then(|id| self.actual.get(Kind::Token, id));
+        let by_id = declared.bound_id.and_then(|id| self.actual.token(id));
         let by_id =
             by_id.filter(|object| object.owner == newest.owner && matches!(object.mark, Ok(None)));
         let mut older: Vec<&'a Object> = marked
@@ -623,13 +621,13 @@ impl<'a> Binder<'a> {
     /// and name away from it, or give it those of another one; it must not be created a second
     /// time because of that.
     fn absent(&self, declared: &Declared, owner: i64) -> Binding<'a> {
-        if declared.address.kind != Kind::Subaccount {
+        if !declared.address.kind.is_account() {
             return Binding::Absent;
         }
         let path = declared.own_path();
         let residences = self.index.residences(&path);
         let claimed = residences
-            .filter_map(|account| self.actual.get(Kind::Subaccount, account))
+            .filter_map(|account| self.actual.account(account))
             .find(|account| account.owner == owner && self.is_unclaimed(account));
         if let Some(object) = claimed {
             return Binding::Disputed(

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::declared::Context;
 use super::diff;
 use super::step::{Action, Cause, Change, CredentialsEffect, Draft, Effect, Pending, StepId};
-use crate::api::assumptions::{EMAIL_LINK_SECONDS, PASSWORD_FORM};
+use crate::assumptions::{EMAIL_LINK_SECONDS, PASSWORD_FORM};
 use crate::observe::{Object, Password, PasswordQuestion};
 use crate::resource::{Applied, At, EmailRequest, Kind, Phase, Right};
 use crate::secret::Source;
@@ -46,7 +46,7 @@ pub(super) fn steps(
     if email.is_none() && password.is_none() {
         return;
     }
-    if let Some(reason) = context.actual.unknown.get(&Kind::Token) {
+    if let Some(reason) = context.actual.unknown.get(&Kind::KEY) {
         let reason =
             format!("credentials are set with a token, and tokens could not be read: {reason}");
         return context.block(draft, reason);

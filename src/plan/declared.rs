@@ -14,7 +14,7 @@ use super::step::{
     Refusal, Step, StepId, UpdateEffect,
 };
 use super::vanished::{self, Reissue};
-use crate::api::assumptions::DAYS_IN_BIN;
+use crate::assumptions::DAYS_IN_BIN;
 use crate::observe::{Actual, Answers, Buried, KeyAt, LastWriter, Object, SinkQuestion, SinkState};
 use crate::resource::canonical::canonical;
 use crate::resource::{
@@ -142,7 +142,7 @@ impl Context<'_> {
 
     /// What the mark of a token should say of its key and does not.
     fn unnoted_key(&self, object: &Object) -> Option<KeyNote> {
-        let is_newest = object.kind == Kind::Token
+        let is_newest = object.kind.is_key()
             && !self
                 .bindings
                 .predecessors(&self.declared.address)
@@ -197,10 +197,7 @@ impl Context<'_> {
             after: Value::from(object.id),
             cause: Cause::Drift,
         }];
-        let comes_along = match object.kind {
-            Kind::Subaccount => "with what is in it",
-            Kind::Token | Kind::Limit => "with its key",
-        };
+        let comes_along = object.kind.row().recovery.with;
         step.reason = format!(
             "{} declares it, and it was deleted: it lies in the recycle bin, where things are \
              kept for {DAYS_IN_BIN} days, and comes back {comes_along}{fate}",
@@ -477,7 +474,7 @@ impl Context<'_> {
             Phase::Token,
             Action::Update,
             Effect::Update(Box::new(UpdateEffect {
-                kind: Kind::Token,
+                kind: Kind::KEY,
                 id: old.id,
                 owner: old.owner,
                 fields: difference.fields.clone(),
@@ -501,7 +498,7 @@ impl Context<'_> {
 
     /// Our own token must stay what it is, or the run that narrows it is the last one.
     fn saws_own_branch(&self, object: &Object, difference: &diff::Difference) -> Option<String> {
-        if object.kind != Kind::Token || object.id != self.actual.identity.token {
+        if !object.kind.is_key() || object.id != self.actual.identity.token {
             return None;
         }
         let number = |value: &Value| value.as_i64().unwrap_or(0);

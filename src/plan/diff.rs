@@ -189,10 +189,8 @@ pub(super) fn applied_fields(declared: &Declared) -> Vec<(String, Value)> {
 
 /// Digests of everything in an object that a write could change, by field.
 pub(super) fn found_fields(object: &Object) -> BTreeMap<String, String> {
-    /// What the platform moves by itself.
-    const VOLATILE: [&str; 7] =
-        ["id", "cid", "accessed", "blocked", "counters", "created", "email"];
-    let fields = object.fields.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str()));
+    let row = object.kind.row();
+    let fields = object.fields.iter().filter(|(name, _)| row.is_ours(name));
     let mut digests: BTreeMap<String, String> = fields
         .map(|(name, value)| (name.clone(), digest_of(&canonical(object.kind, name, value))))
         .collect();

@@ -1,7 +1,7 @@
 //! Several tokens of one address: which of them is the one, and which it follows.
 
 use crate::observe::Object;
-use crate::resource::{Generation, Kind};
+use crate::resource::Generation;
 
 /// The newest of several objects with one mark, and those before it, oldest first; none if two of
 /// them claim to be the same generation, so that nobody knows which one was meant.
@@ -13,7 +13,7 @@ pub(super) fn line<'a>(
         objects.iter().map(|object| (number(object, stack), *object)).collect();
     numbered.sort_by_key(|(number, _)| *number);
     let is_line = numbered.windows(2).all(|pair| pair[0].0 < pair[1].0);
-    let are_tokens = numbered.len() < 2 || objects.iter().all(|it| it.kind == Kind::Token);
+    let are_tokens = numbered.len() < 2 || objects.iter().all(|it| it.kind.is_key());
     let mut objects: Vec<&'a Object> = numbered.into_iter().map(|(_, object)| object).collect();
     let newest = objects.pop().filter(|_| is_line && are_tokens)?;
     Some((newest, objects))

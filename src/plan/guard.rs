@@ -78,7 +78,7 @@ pub(super) fn refuse(
 /// names what is inside.
 fn live_accounts(actual: &Actual, answers: &Answers, draft: &mut Draft) {
     let deleted = |step: &Step| match step.effect {
-        Effect::Delete { kind: Kind::Subaccount, id } => Some(id),
+        Effect::Delete { kind: Kind::ACCOUNT, id } => Some(id),
         _ => None,
     };
     let going: BTreeSet<i64> = draft.steps.iter().filter_map(deleted).collect();
@@ -86,7 +86,7 @@ fn live_accounts(actual: &Actual, answers: &Answers, draft: &mut Draft) {
         let Some(id) = deleted(step) else { continue };
         step.holds = holding(actual, answers, id);
         let is_live = step.holds.0.keys().any(|name| name != Kind::Limit.collection());
-        let owner = actual.get(Kind::Subaccount, id).map(|account| account.owner);
+        let owner = actual.account(id).map(|account| account.owner);
         // What goes with an account above is counted there.
         if is_live && !owner.is_some_and(|owner| going.contains(&owner)) {
             draft.refusals.push(Refusal {
@@ -112,7 +112,7 @@ fn holding(actual: &Actual, answers: &Answers, account: i64) -> Holding {
             continue;
         }
         *holding.entry(kind.collection().to_owned()).or_default() += 1;
-        accounts.extend((kind == Kind::Subaccount).then_some(id));
+        accounts.extend((kind.is_account()).then_some(id));
     }
     let counters = accounts.iter().filter_map(|account| answers.contents.get(account)?.as_ref());
     for (name, count) in counters.flatten().filter(|(_, count)| **count > 0) {
@@ -154,15 +154,14 @@ impl Toll {
                     toll.count(desired, actual, kind, inner, &path);
                 }
             }
-            if step.action == Action::Delete && lost.insert((Kind::Subaccount, id)) {
-                toll.count(desired, actual, Kind::Subaccount, id, &path);
+            if step.action == Action::Delete && lost.insert((Kind::ACCOUNT, id)) {
+                toll.count(desired, actual, Kind::ACCOUNT, id, &path);
             }
         }
         // Accounts count once, however many steps reach them.
         let mut accounts: BTreeSet<i64> =
             draft.steps.iter().filter_map(account_at_risk).map(|(id, _)| id).collect();
-        accounts
-            .extend(lost.iter().filter(|(kind, _)| *kind == Kind::Subaccount).map(|(_, id)| *id));
+        accounts.extend(lost.iter().filter(|(kind, _)| kind.is_account()).map(|(_, id)| *id));
         for account in accounts {
             match answers.contents.get(&account) {
                 None => {
@@ -224,8 +223,8 @@ fn is_bootstrap(step: &Step) -> bool {
 pub(super) fn account_at_risk(step: &Step) -> Option<(i64, AccountPath)> {
     let path = step.address.as_account()?;
     match &step.effect {
-        Effect::Delete { kind: Kind::Subaccount, id } => Some((*id, path)),
-        Effect::Update(effect) if effect.kind == Kind::Subaccount => {
+        Effect::Delete { kind: Kind::ACCOUNT, id } => Some((*id, path)),
+        Effect::Update(effect) if effect.kind.is_account() => {
             let is_disabled = effect.fields.get("enabled") == Some(&Value::Bool(false));
             is_disabled.then_some((effect.id, path))
         }
@@ -240,7 +239,7 @@ fn below(actual: &Actual, account: i64) -> Vec<(Kind, i64)> {
     while let Some(owner) = accounts.pop() {
         for object in actual.owned_by(owner) {
             found.push((object.kind, object.id));
-            if object.kind == Kind::Subaccount {
+            if object.kind.is_account() {
                 accounts.push(object.id);
             }
         }
@@ -261,13 +260,13 @@ fn last_master_tokens(actual: &Actual, bindings: &Bindings<'_>, draft: &mut Draf
     let mut gaining: BTreeSet<AccountPath> = BTreeSet::new();
     for step in &draft.steps {
         match &step.effect {
-            Effect::Delete { kind: Kind::Token, id } if !is_bootstrap(step) => {
+            Effect::Delete { kind: Kind::KEY, id } if !is_bootstrap(step) => {
                 note_loss(actual, *id, is_master, &mut losing);
             }
-            Effect::Delete { kind: Kind::Subaccount, id } => {
+            Effect::Delete { kind: Kind::ACCOUNT, id } => {
                 gone.insert(*id);
             }
-            Effect::Update(effect) if effect.kind == Kind::Token => {
+            Effect::Update(effect) if effect.kind.is_key() => {
                 let is_disabled = effect.fields.get("enabled") == Some(&Value::Bool(false));
                 let access = effect.fields.get("access").and_then(|access| access.get("type"));
                 let is_narrowed = access.is_some_and(|kind| kind != &Value::from(1));
@@ -275,7 +274,7 @@ fn last_master_tokens(actual: &Actual, bindings: &Bindings<'_>, draft: &mut Draf
                     note_loss(actual, effect.id, is_master, &mut losing);
                 }
             }
-            Effect::Create(effect) if effect.kind == Kind::Token => {
+            Effect::Create(effect) if effect.kind.is_key() => {
                 let access = effect.body.get("access").and_then(|access| access.get("type"));
                 if access == Some(&Value::from(1)) {
                     gaining.insert(step.address.account.clone());
@@ -286,11 +285,11 @@ fn last_master_tokens(actual: &Actual, bindings: &Bindings<'_>, draft: &mut Draf
     }
     for (account, tokens) in losing {
         let path =
-            bindings.address_of(Kind::Subaccount, account).and_then(|address| address.as_account());
+            bindings.address_of(Kind::ACCOUNT, account).and_then(|address| address.as_account());
         let gains = path.as_ref().is_some_and(|path| gaining.contains(path));
-        let remains = actual.owned_by(account).any(|token| {
-            token.kind == Kind::Token && is_master(token) && !tokens.contains(&token.id)
-        });
+        let remains = actual
+            .owned_by(account)
+            .any(|token| token.kind.is_key() && is_master(token) && !tokens.contains(&token.id));
         if !remains && !gains && !gone.contains(&account) {
             let name = path.map_or_else(|| account.to_string(), |path| path.to_string());
             draft.refusals.push(Refusal {
@@ -312,7 +311,7 @@ fn note_loss(
     is_master: impl Fn(&Object) -> bool,
     losing: &mut BTreeMap<i64, Vec<i64>>,
 ) {
-    if let Some(token) = actual.get(Kind::Token, id).filter(|token| is_master(token)) {
+    if let Some(token) = actual.token(id).filter(|token| is_master(token)) {
         losing.entry(token.owner).or_default().push(id);
     }
 }

@@ -37,7 +37,7 @@ impl<'a> Index<'a> {
                 index.residences.entry(&mark.address.account).or_default().insert(object.owner);
             }
         }
-        let subaccounts = index.marked.iter().filter(|((kind, _), _)| *kind == Kind::Subaccount);
+        let subaccounts = index.marked.iter().filter(|((kind, _), _)| kind.is_account());
         for ((_, owner), by_address) in subaccounts {
             for (address, objects) in by_address {
                 let ids = objects.iter().filter(|object| object.mark_of(stack).is_some());

@@ -11,7 +11,7 @@ use super::generations;
 use super::rotate;
 use super::step::{Draft, Effect, Step};
 use crate::observe::{Actual, Object};
-use crate::resource::{Address, At, Bound, Desired, Kind, Lifetime, Span};
+use crate::resource::{Address, At, Bound, Desired, Lifetime, Span};
 
 /// How far ahead a plan looks unless told otherwise: two weeks, in seconds.
 pub const HORIZON: i64 = 14 * 86_400;
@@ -103,7 +103,7 @@ pub(super) fn tokens(
 ) -> Vec<TokenTime> {
     let watch = Watch { desired, actual, horizon };
     let mut tokens: BTreeMap<i64, TokenTime> = BTreeMap::new();
-    let declared = desired.objects.iter().filter(|(address, _)| address.kind == Kind::Token);
+    let declared = desired.objects.iter().filter(|(address, _)| address.kind.is_key());
     for (address, _) in declared.filter(|(address, _)| desired.is_meant(address)) {
         let Some(Binding::Found(token, how)) = bindings.get(address) else { continue };
         let older = bindings.predecessors(address);
@@ -116,7 +116,7 @@ pub(super) fn tokens(
             tokens.insert(old.id, watch.token(Some(address), old, role, Some(token)));
         }
     }
-    if let Some(own) = actual.get(Kind::Token, actual.identity.token)
+    if let Some(own) = actual.token(actual.identity.token)
         && desired.orders.is_empty()
     {
         tokens.entry(own.id).or_insert_with(|| watch.token(None, own, Role::Own, None));

@@ -91,7 +91,7 @@ struct Pruner<'a> {
 impl<'a> Pruner<'a> {
     /// A run that was killed may have left the token with which it set credentials.
     fn bootstrap_tokens(&self, draft: &mut Draft) {
-        for object in self.actual.of_kind(Kind::Token) {
+        for object in self.actual.tokens() {
             let Some(mark) = object.mark_of(&self.desired.stack) else {
                 continue;
             };
@@ -116,7 +116,7 @@ impl<'a> Pruner<'a> {
                 continue;
             };
             let is_bound = self.bindings.address_of(object.kind, object.id).is_some();
-            let is_ours = object.id == self.actual.identity.token && object.kind == Kind::Token;
+            let is_ours = object.id == self.actual.identity.token && object.kind.is_key();
             if is_ours && !is_bound {
                 draft.notes.push(format!(
                     "{}: token {} signs this very run and is not deleted",
@@ -191,12 +191,12 @@ impl<'a> Pruner<'a> {
             let now = AccountPath::root();
             return Some(Place { paths: BTreeSet::from([now.clone()]), now });
         }
-        if let Some(address) = self.bindings.address_of(Kind::Subaccount, account) {
+        if let Some(address) = self.bindings.address_of(Kind::ACCOUNT, account) {
             let now = address.as_account()?;
             let paths = self.bindings.paths_of(account).cloned();
             return Some(Place { paths: paths.unwrap_or_else(|| [now.clone()].into()), now });
         }
-        let object = self.actual.get(Kind::Subaccount, account)?;
+        let object = self.actual.account(account)?;
         let Address { account, name, .. } = &object.mark_of(&self.desired.stack)?.address;
         let Place { now, paths } = self.place(object.owner)?;
         let inside = |path: &AccountPath| path.child(name);
@@ -226,11 +226,11 @@ impl<'a> Pruner<'a> {
             let stays: Vec<(i64, String)> = doomed
                 .values()
                 .map(|condemned| condemned.object)
-                .filter(|object| object.kind == Kind::Subaccount)
+                .filter(|object| object.kind.is_account())
                 .filter_map(|object| {
                     let inside = self.actual.objects.values().find(|inner| {
-                        let foreign_token = inner.kind == Kind::Token
-                            && inner.mark_of(&self.desired.stack).is_none();
+                        let foreign_token =
+                            inner.kind.is_key() && inner.mark_of(&self.desired.stack).is_none();
                         inner.owner == object.id
                             && !foreign_token
                             && !doomed.contains_key(&(inner.kind, inner.id))
@@ -243,7 +243,7 @@ impl<'a> Pruner<'a> {
                 return;
             }
             for (id, inside) in stays {
-                if let Some(condemned) = doomed.remove(&(Kind::Subaccount, id)) {
+                if let Some(condemned) = doomed.remove(&(Kind::ACCOUNT, id)) {
                     let reason = format!("it holds {inside}, which stays");
                     block(draft, &condemned, &reason);
                 }
@@ -260,10 +260,10 @@ impl<'a> Pruner<'a> {
             .collect();
         let users: Vec<(i64, &Object)> = self
             .actual
-            .of_kind(Kind::Subaccount)
-            .filter(|user| !doomed.contains_key(&(Kind::Subaccount, user.id)))
+            .accounts()
+            .filter(|user| !doomed.contains_key(&(Kind::ACCOUNT, user.id)))
             .filter(|user| {
-                let address = self.bindings.address_of(Kind::Subaccount, user.id);
+                let address = self.bindings.address_of(Kind::ACCOUNT, user.id);
                 !address.is_some_and(|address| reassigned.contains(address))
             })
             .filter_map(|user| Some((user.fields.get(LIMIT_FIELD)?.as_i64()?, user)))
@@ -294,7 +294,7 @@ impl<'a> Pruner<'a> {
                 format!("it carries the mark of stack `{}`, and no manifest names it", mark.stack);
             match object.kind {
                 // What is inside goes first.
-                Kind::Subaccount => {
+                Kind::ACCOUNT => {
                     let inside = doomed.values().filter(|inner| inner.object.owner == object.id);
                     let id = |inner: &Condemned<'_>| {
                         id_of(inner.object.kind.phase(), inner.mark, &inner.address)
@@ -303,21 +303,21 @@ impl<'a> Pruner<'a> {
                 }
                 // Its users go first, or get another limit.
                 Kind::Limit => {
-                    for user in self.actual.of_kind(Kind::Subaccount) {
+                    for user in self.actual.accounts() {
                         if user.fields.get(LIMIT_FIELD).and_then(Value::as_i64) != Some(object.id) {
                             continue;
                         }
-                        if let Some(doomed) = doomed.get(&(Kind::Subaccount, user.id)) {
+                        if let Some(doomed) = doomed.get(&(Kind::ACCOUNT, user.id)) {
                             step.needs.push(StepId::of(Phase::Subaccount, &doomed.address));
                         } else if let Some(address) =
-                            self.bindings.address_of(Kind::Subaccount, user.id)
+                            self.bindings.address_of(Kind::ACCOUNT, user.id)
                         {
                             let assign = assigns.iter().find(|(_, of)| of == address);
                             step.needs.extend(assign.map(|(id, _)| id.clone()));
                         }
                     }
                 }
-                Kind::Token => {}
+                Kind::KEY => {}
             }
             draft.steps.push(step);
         }

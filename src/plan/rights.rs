@@ -5,7 +5,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::step::{Action, Change, Step};
-use crate::resource::Kind;
 use crate::rights::{Comparison, Relation, Rights, compare};
 
 /// The fields that rights are made of.
@@ -27,7 +26,7 @@ pub struct RightsChange {
 /// The changes of the step are enough to tell: in a field that it leaves alone both sides are equal, whatever it holds.
 pub fn rights_change(step: &Step) -> Option<RightsChange> {
     let changes = || step.changes.iter().filter(|change| FIELDS.contains(&change.field.as_str()));
-    if step.address.kind != Kind::Token || changes().next().is_none() {
+    if !step.address.kind.is_key() || changes().next().is_none() {
         return None;
     }
     let (before, after) = match step.action {

@@ -34,7 +34,7 @@ const JUST_NOW: i64 = 300;
 /// Adds the steps that bring the generations of a token forward. `older` are those before `current`,
 /// oldest first.
 pub(super) fn steps(context: &Context<'_>, current: &Object, older: &[&Object], draft: &mut Draft) {
-    if context.declared.address.kind != Kind::Token {
+    if !context.declared.address.kind.is_key() {
         return;
     }
     let rotation = Turn { context, current, older, stack: &context.desired.stack };
@@ -364,7 +364,7 @@ impl Turn<'_> {
             // The successor is bound as its predecessor was, also by what no manifest can say.
             for (field, value) in &mut create.body {
                 let found = self.current.fields.get(field).unwrap_or(&Value::Null);
-                *value = canonical::merged(Kind::Token, field, value, found);
+                *value = canonical::merged(Kind::KEY, field, value, found);
             }
         }
         let mut step = context.step(Phase::Token, Action::Create, effect);

@@ -4,9 +4,8 @@
 use super::declared::Context;
 use super::step::Draft;
 use crate::api::PlatformTime;
-use crate::api::assumptions::RESTORABLE;
 use crate::observe::{Fate, Missed};
-use crate::resource::{At, Generation, Issued, Kind, Renew};
+use crate::resource::{At, Generation, Issued, Renew};
 
 /// What to do about a declared token that is not there.
 pub(super) struct Reissue {
@@ -26,7 +25,7 @@ pub(super) fn outlived(context: &Context<'_>) -> Option<String> {
     };
     let (ttl, expire) = (number("ttl"), number("expire"));
     let PlatformTime { now, here, doubt } = &context.actual.time;
-    let is_bounded = context.declared.address.kind == Kind::Token && ttl == 0 && expire > 0;
+    let is_bounded = context.declared.address.kind.is_key() && ttl == 0 && expire > 0;
     let latest = if doubt.is_some() { *now.max(here) } else { *now };
     (is_bounded && expire <= latest).then(|| {
         let place = context.declared.field_origins.get("expire");
@@ -44,7 +43,7 @@ pub(super) fn outlived(context: &Context<'_>) -> Option<String> {
 pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue> {
     let declared = context.declared;
     let first = Reissue { generation: None, words: None, has_lapsed: false };
-    if declared.address.kind != Kind::Token {
+    if !declared.address.kind.is_key() {
         let Known(fate) = fate(context, draft) else { return None };
         return Some(Reissue { words: former_account(context, fate), ..first });
     }
@@ -113,7 +112,7 @@ fn former_account(context: &Context<'_>, fate: Option<&Fate>) -> Option<String> 
 /// reason; none if it may not, which is then told in `draft`.
 pub(super) fn may_return(context: &Context<'_>, draft: &mut Draft) -> Option<String> {
     let declared = context.declared;
-    if declared.address.kind != Kind::Token {
+    if !declared.address.kind.is_key() {
         return Some(String::new());
     }
     let Known(fate) = fate(context, draft) else { return None };
@@ -145,7 +144,7 @@ use Knowledge::{Asked, Known};
 /// What became of the declared object. In an account that is still to be made, nothing can have been.
 fn fate<'a>(context: &Context<'a>, draft: &mut Draft) -> Knowledge<'a> {
     let declared = context.declared;
-    let is_logged = RESTORABLE.contains(&declared.address.kind);
+    let is_logged = declared.address.kind.row().is_restorable;
     let Some(owner) = context.owner_id().filter(|_| is_logged) else { return Known(None) };
     match context.answers.fates.get(&declared.address) {
         Some(fate) => Known(fate.as_ref()),

@@ -83,20 +83,15 @@ fn retired(step: &Step) -> Vec<(Concern, String)> {
 }
 
 fn destroyed(step: &Step) -> String {
-    match step.address.kind {
-        Kind::Limit => "is deleted".to_owned(),
-        Kind::Subaccount if step.holds.is_empty() => "is deleted; it is empty".to_owned(),
-        Kind::Subaccount => format!("is deleted, with {} in it", step.holds),
-        Kind::Token => "is deleted; whoever uses its key is locked out".to_owned(),
+    let loss = step.address.kind.row().loss;
+    match loss.full {
+        Some(words) if !step.holds.is_empty() => words.replace("{}", &step.holds.to_string()),
+        _ => loss.empty.to_owned(),
     }
 }
 
 fn returned(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Limit => "comes back",
-        Kind::Subaccount => "comes back, with everything in it; keys to it work again",
-        Kind::Token => "comes back, and its former key works again",
-    }
+    kind.row().recovery.means
 }
 
 /// Only a new token that can do everything is remarkable.

@@ -14,7 +14,7 @@ const ENTRY: &[&str] = &["uri", "methods", "ids", "submodules", "topic", "action
 const SUBMODULE: &[&str] = &["name", "methods"];
 
 /// The one form in which an access is compared: a list is a set of entries with sets inside. Null is as good as absent.
-pub(super) fn canonical(value: &Value) -> Value {
+pub fn canonical(value: &Value) -> Value {
     let Some(object) = value.as_object() else {
         return value.clone();
     };

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::account::{AccountPath, is_valid_name};
-use super::kind::Kind;
+use super::kinds::Kind;
 
 /// `kind/<path>/<name>`, where `<path>` is the account that holds the object.
 ///
@@ -38,12 +38,12 @@ impl Address {
     /// declares.
     pub fn of_account(path: &AccountPath) -> Option<Self> {
         let (owner, name) = path.split_last()?;
-        Some(Self::new(Kind::Subaccount, owner, name))
+        Some(Self::new(Kind::ACCOUNT, owner, name))
     }
 
     /// The path that a subaccount's address gives to what lies inside it.
     pub fn as_account(&self) -> Option<AccountPath> {
-        (self.kind == Kind::Subaccount).then(|| self.account.child(&self.name))
+        (self.kind.is_account()).then(|| self.account.child(&self.name))
     }
 }
 

@@ -5,16 +5,13 @@
 
 use serde_json::Value;
 
-use super::access;
-use super::kind::Kind;
+use super::kinds::{Form, Kind};
 
 /// `value` of `field` in the one form in which it is compared.
 pub fn canonical(kind: Kind, field: &str, value: &Value) -> Value {
-    match (kind, field) {
-        (Kind::Token, "ips") => ips(value),
-        (Kind::Token, "origins") => origins(value),
-        (Kind::Token, "access") => access::canonical(value),
-        _ => number(value),
+    match kind.row().form(field) {
+        Form::Special(form) => (form.canonical)(value),
+        Form::Plain => number(value),
     }
 }
 
@@ -30,61 +27,30 @@ fn number(value: &Value) -> Value {
     }
 }
 
-/// A set of masks, as the platform's comma-separated text; a list of texts means the same. What has another form is not
-/// taken for any address: it stays as it is, and differs from everything that can be declared.
-fn ips(value: &Value) -> Value {
-    let text = match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => match items.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
-            Some(masks) => masks.join(","),
-            None => return value.clone(),
-        },
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => return value.clone(),
-    };
-    let mut masks: Vec<&str> =
-        text.split(',').map(str::trim).filter(|mask| !mask.is_empty()).collect();
-    masks.sort_unstable();
-    masks.dedup();
-    Value::String(masks.join(","))
-}
-
-/// `"*"`, null and absent all mean any origin (assumption 17); a list is a set, and one text a list of one. What has another
-/// form is not taken for any origin: it stays as it is.
-fn origins(value: &Value) -> Value {
-    match value {
-        Value::Null => Value::from("*"),
-        Value::String(text) if text == "*" => value.clone(),
-        Value::String(text) if !text.is_empty() => Value::Array(vec![value.clone()]),
-        Value::Array(items) => sorted(items.clone()),
-        Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.clone(),
-    }
-}
-
 /// The declared value `wanted` as it is to be sent: with what `found` has beyond anything that a manifest can say.
 #[must_use]
 pub fn merged(kind: Kind, field: &str, wanted: &Value, found: &Value) -> Value {
-    match (kind, field) {
-        (Kind::Token, "access") => access::merged(wanted, found),
-        _ => wanted.clone(),
+    match kind.row().form(field) {
+        Form::Special(form) => (form.merged)(wanted, found),
+        Form::Plain => wanted.clone(),
     }
 }
 
 /// The part of a value that a manifest could say.
 #[must_use]
 pub fn sayable(kind: Kind, field: &str, value: &Value) -> Value {
-    match (kind, field) {
-        (Kind::Token, "access") => access::sayable(value),
-        _ => value.clone(),
+    match kind.row().form(field) {
+        Form::Special(form) => (form.sayable)(value),
+        Form::Plain => value.clone(),
     }
 }
 
 /// What of a value is beyond any manifest: the place and the value.
 #[must_use]
 pub fn beyond(kind: Kind, field: &str, value: &Value) -> Vec<(String, Value)> {
-    match (kind, field) {
-        (Kind::Token, "access") => access::beyond(value),
-        _ => Vec::new(),
+    match kind.row().form(field) {
+        Form::Special(form) => (form.beyond)(value),
+        Form::Plain => Vec::new(),
     }
 }
 

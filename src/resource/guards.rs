@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::kind::Kind;
+use super::kinds::Kind;
 
 /// How much of a stack a pass may destroy unless its manifest says something else, in percent.
 pub const DEFAULT_PERCENT: u8 = 25;

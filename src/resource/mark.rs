@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::address::Address;
-use super::kind::Kind;
+use super::kinds::Kind;
 use super::rotation::{Generation, Issued};
 
 /// What every key of a mark begins with.
@@ -205,7 +205,7 @@ impl Mark {
             (self.retired, ROLE_RETIRED),
             (self.generation.is_some(), "generation"),
         ];
-        match of_tokens.into_iter().find(|(is_said, _)| *is_said && kind != Kind::Token) {
+        match of_tokens.into_iter().find(|(is_said, _)| *is_said && !kind.is_key()) {
             Some((_, what)) => Err(MarkProblem::OnlyOfTokens(what)),
             None => Ok(()),
         }

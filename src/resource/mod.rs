@@ -8,12 +8,14 @@
 pub mod access;
 mod account;
 mod address;
+mod bounds;
 pub mod canonical;
 pub mod guards;
-mod kind;
+pub mod kinds;
 mod lifetime;
 mod mark;
 mod pattern;
+mod phase;
 pub mod quota;
 mod rotation;
 mod signer;
@@ -22,12 +24,13 @@ mod tariff;
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
 pub use guards::Guards;
-pub use kind::{Kind, Phase};
+pub use kinds::Kind;
 pub use lifetime::{At, Bound, Lifetime, Span};
 pub use mark::{
     Applied, EmailRequest, KeyNote, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of,
 };
 pub use pattern::{AddressPattern, InvalidPattern};
+pub use phase::Phase;
 pub use rotation::{DEFAULT_OVERLAP, Generation, Issued, Order, Renew, Retire, Rotation};
 
 pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};

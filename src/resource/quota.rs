@@ -4,6 +4,8 @@
 //! Names and units are those of the platform's limits (fact sheet, section 3.1). `-1` means "not
 //! limited here, only by what the parent has", `0` means none.
 
+use super::kinds::Field;
+
 /// Calls `$then!` with the table, so that a struct and a list can be made of the same rows.
 macro_rules! with_quotas {
     ($then:ident) => {
@@ -59,6 +61,9 @@ macro_rules! names {
     ($($name:ident: $doc:literal;)*) => {
         /// The names of all quotas, in the platform's order.
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// The same as fields of a limit.
+        pub(super) const FIELDS: &[Field] = &[$(Field::own(stringify!($name))),*];
     };
 }
 with_quotas!(names);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::status::ChangedBy;
 use crate::api::Reader;
-use crate::api::assumptions::LOG_AFTER;
+use crate::assumptions::LOG_AFTER;
 use crate::resource::canonical::canonical;
 use crate::resource::{Address, Kind, digest_of};
 

@@ -6,16 +6,10 @@ use crate::manifest::view::View;
 use crate::resource::Kind;
 use crate::source::Target;
 
-/// The quota that counts objects of each kind.
-const COUNTED: [(Kind, &str); 3] = [
-    (Kind::Limit, "limits_count"),
-    (Kind::Subaccount, "subaccounts_count"),
-    (Kind::Token, "tokens_count"),
-];
-
 /// Checks every account that has a bound.
 pub(super) fn check(view: &View<'_>, tree: &Tree<'_>, diagnostics: &mut Diagnostics) {
-    for (kind, quota) in COUNTED {
+    for kind in Kind::ALL {
+        let quota = kind.row().quota;
         let counts = counts(view, tree, kind);
         for (index, count) in counts.into_iter().enumerate() {
             let Some(bound) = tree.bound(index, quota).filter(|bound| count > *bound) else {

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::view::View;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::resource::{AccountPath, Address, Declared, Kind, Tariff};
+use crate::resource::{AccountPath, Address, Declared, Tariff};
 use crate::source::Target;
 
 /// Where the Stack says which plan of the platform there is.
@@ -75,7 +75,7 @@ impl<'a> Tree<'a> {
         let mut accounts = vec![own];
         let mut by_path = BTreeMap::from([(AccountPath::root(), 0)]);
         // Addresses are ordered by account, so a parent comes before what is below it.
-        for declared in view.of_kind(Kind::Subaccount) {
+        for declared in view.accounts() {
             let Some(parent) = by_path.get(&declared.address.account).copied() else {
                 // Its account is declared nowhere, which is told elsewhere.
                 continue;

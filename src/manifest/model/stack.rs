@@ -100,7 +100,7 @@ impl Guards {
     /// The bounds with their defaults.
     pub fn to_resource(&self) -> resource::Guards {
         let DeletesOf { limit, subaccount, token } = &self.deletes_of;
-        let of = [(Kind::Limit, limit), (Kind::Subaccount, subaccount), (Kind::Token, token)];
+        let of = [(Kind::Limit, limit), (Kind::ACCOUNT, subaccount), (Kind::KEY, token)];
         let default = resource::Guards::default();
         resource::Guards {
             deletes: self.deletes.unwrap_or(default.deletes),

@@ -137,7 +137,7 @@ pub(super) fn parameters(document: &Document, policies: &Policies, diagnostics: 
 }
 
 fn tokens<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Declared> + use<'a> {
-    view.of_kind(Kind::Token)
+    view.tokens()
 }
 
 fn number(declared: &Declared, field: &str) -> i64 {
@@ -235,7 +235,7 @@ fn passwords_at_least(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
             )
         })
     };
-    view.of_kind(Kind::Subaccount).filter_map(broken).collect()
+    view.accounts().filter_map(broken).collect()
 }
 
 /// Subaccounts whose passwords only a run can measure, as it reads them.
@@ -246,7 +246,7 @@ pub(super) fn passwords_to_be_read<'a>(
         let password = declared.credentials.as_ref().and_then(|it| it.password.as_ref());
         password.is_some_and(|source| !matches!(source, Source::Generate { .. }))
     };
-    view.of_kind(Kind::Subaccount).filter(is_read).map(|declared| &declared.address)
+    view.accounts().filter(is_read).map(|declared| &declared.address)
 }
 
 fn subaccounts_need_limit(view: &View<'_>) -> Vec<Broken> {
@@ -257,7 +257,7 @@ fn subaccounts_need_limit(view: &View<'_>) -> Vec<Broken> {
             Broken::new(address, message, "/spec/limit", Target::Key, "write `limit: NAME`")
         })
     };
-    view.of_kind(Kind::Subaccount).filter_map(broken).collect()
+    view.accounts().filter_map(broken).collect()
 }
 
 fn no_unlimited(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
@@ -296,8 +296,8 @@ fn names(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
         let address = &declared.address;
         let patterns = match address.kind {
             Kind::Limit => &rule.limit,
-            Kind::Subaccount => &rule.subaccount,
-            Kind::Token => &rule.token,
+            Kind::ACCOUNT => &rule.subaccount,
+            Kind::KEY => &rule.token,
         };
         if patterns.is_empty() || patterns.iter().any(|mask| mask_matches(mask, &address.name)) {
             continue;

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use crate::resource::Kind;
 use crate::secret::PasswordForm;
 
 /// 2.2: the longest selector is unknown. Ids have up to ten digits, so a list of this many stays
@@ -34,8 +33,12 @@ pub const SUBACCOUNT_TYPE: u8 = 5;
 /// See [`LIMIT_TYPE`].
 pub const TOKEN_TYPE: u8 = 33;
 
-/// 43: what comes back from the recycle bin. Limits are not on the platform's list.
-pub const RESTORABLE: [Kind; 2] = [Kind::Subaccount, Kind::Token];
+/// 43: whether the recycle bin takes limits. They are not on the platform's list.
+pub const LIMITS_RETURN: bool = false;
+/// 43: whether the recycle bin takes subaccounts.
+pub const SUBACCOUNTS_RETURN: bool = true;
+/// 43: whether the recycle bin takes tokens.
+pub const TOKENS_RETURN: bool = true;
 
 /// Section 7: how long the recycle bin keeps what was deleted, in days (documented).
 pub const DAYS_IN_BIN: u32 = 30;

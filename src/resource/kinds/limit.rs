@@ -1,0 +1,33 @@
+//! Limits: sets of quotas that a parent assigns to its subaccounts.
+
+use super::Kind;
+use super::row::{Field, KindRow, Loss, Recovery};
+use crate::assumptions::{ITEMS_PER_POST, LIMIT_TYPE, LIMITS_RETURN};
+use crate::resource::{Phase, quota};
+
+pub(super) const ROW: KindRow = KindRow {
+    kind: Kind::Limit,
+    word: "limit",
+    title: "Limit",
+    collection: "limits",
+    number: LIMIT_TYPE,
+    label: "name",
+    quota: "limits_count",
+    phase: Phase::Limit,
+    is_restorable: LIMITS_RETURN,
+    per_post: ITEMS_PER_POST,
+    fields: &[
+        &[
+            Field::server("id"),
+            Field::server("cid"),
+            Field::own("name"),
+            Field::own("description"),
+            Field::own("metadata"),
+        ],
+        quota::FIELDS,
+    ],
+    told: "id,cid,metadata",
+    loss: Loss { empty: "is deleted", full: None },
+    recovery: Recovery { with: "as it was", means: "comes back" },
+    secret: None,
+};

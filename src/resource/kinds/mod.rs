@@ -1,0 +1,160 @@
+//! What each kind is, as data: one row for each. Whatever holds for every kind is written once, against rows.
+//!
+//! To add a kind, add a variant and a module with its row.
+
+mod limit;
+mod row;
+mod subaccount;
+mod token;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use row::{Field, Form, KindRow, Reference, Role};
+
+/// Makes [`Kind`] of its rows, so that no kind is without one.
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])* $kind:ident: $module:ident,)*) => {
+        /// What an object is.
+        #[derive(
+            Debug,
+            Clone,
+            Copy,
+            PartialEq,
+            Eq,
+            PartialOrd,
+            Ord,
+            Hash,
+            Serialize,
+            Deserialize,
+            schemars::JsonSchema,
+        )]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Kind {
+            $($(#[doc = $doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind, in the order in which objects are created.
+            pub const ALL: [Self; [$(stringify!($kind)),*].len()] = [$(Self::$kind),*];
+
+            /// What there is to know about the kind.
+            pub fn row(self) -> &'static KindRow {
+                match self {
+                    $(Self::$kind => &$module::ROW,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A set of quotas that a parent assigns to its subaccounts.
+    Limit: limit,
+    /// An account below another one.
+    Subaccount: subaccount,
+    /// An access key.
+    Token: token,
+}
+
+impl Kind {
+    /// The kind whose objects hold all others.
+    pub const ACCOUNT: Self = Self::Subaccount;
+
+    /// The kind whose objects have a key that signs calls.
+    pub const KEY: Self = Self::Token;
+
+    /// Whether objects of this kind hold others.
+    pub fn is_account(self) -> bool {
+        self == Self::ACCOUNT
+    }
+
+    /// Whether objects of this kind have a key.
+    pub fn is_key(self) -> bool {
+        self == Self::KEY
+    }
+
+    /// The word in addresses, plans and reports.
+    pub fn as_str(self) -> &'static str {
+        self.row().word
+    }
+
+    /// The platform's collection.
+    pub fn collection(self) -> &'static str {
+        self.row().collection
+    }
+
+    /// The field that holds the name that people see.
+    pub fn label_field(self) -> &'static str {
+        self.row().label
+    }
+
+    /// The phase in which an object of this kind is created or updated.
+    pub fn phase(self) -> super::Phase {
+        self.row().phase
+    }
+
+    /// The kind that manifests write as `title`.
+    pub fn of_title(title: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.row().title == title)
+    }
+
+    /// The kinds that refer to others by a field, and how.
+    pub fn references() -> impl Iterator<Item = (Self, Reference)> {
+        Self::ALL.into_iter().flat_map(|kind| kind.row().references().map(move |to| (kind, to)))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_kind_is_read_as_it_is_written() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(Kind::of_title(kind.row().title), Some(kind));
+        }
+    }
+
+    #[test]
+    fn what_a_row_names_is_there() {
+        for kind in Kind::ALL {
+            let row = kind.row();
+            assert_eq!(row.kind, kind);
+            let names: BTreeSet<&str> = row.fields().map(|field| field.name).collect();
+            assert_eq!(names.len(), row.fields().count(), "{kind}: a field stands twice");
+            for name in ["id", "cid", "metadata", row.label] {
+                assert!(names.contains(name), "{kind}: {name}");
+            }
+            let quotas: Vec<&str> = Kind::Limit.row().fields().map(|field| field.name).collect();
+            assert!(quotas.contains(&row.quota), "{kind}: no limit has {}", row.quota);
+        }
+    }
+
+    #[test]
+    fn whatever_is_referred_to_is_created_before() {
+        for (kind, reference) in Kind::references() {
+            assert!(reference.to < kind, "{kind}.{}", reference.field);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The shape of a row.
+
+use serde_json::Value;
+
+use super::Kind;
+use crate::resource::Phase;
+
+/// What there is to know about a kind.
+#[derive(Debug)]
+pub struct KindRow {
+    /// Whose row this is.
+    pub kind: Kind,
+    /// The word in addresses, plans and reports.
+    pub word: &'static str,
+    /// The word after `kind:` in a manifest.
+    pub title: &'static str,
+    /// The platform's collection below `/platform`.
+    pub collection: &'static str,
+    /// The number that the platform has for it in logs and in the recycle bin.
+    pub number: u8,
+    /// The field that holds the name that people see.
+    pub label: &'static str,
+    /// The quota that counts how many there are.
+    pub quota: &'static str,
+    /// The phase in which one is created or updated.
+    pub phase: Phase,
+    /// Whether the recycle bin takes it.
+    pub is_restorable: bool,
+    /// How many one call creates at most.
+    pub per_post: usize,
+    /// Its fields, in the order in which they are asked for.
+    pub fields: &'static [&'static [Field]],
+    /// The fields that tell which object is which, and what a write may have brought about beside what it set.
+    pub told: &'static str,
+    /// What a deletion costs, in words.
+    pub loss: Loss,
+    /// What a return from the recycle bin means, in words.
+    pub recovery: Recovery,
+    /// What of it is secret and handed out, if anything is.
+    pub secret: Option<&'static str>,
+}
+
+/// What a deletion costs, in words.
+#[derive(Debug, Clone, Copy)]
+pub struct Loss {
+    /// With nothing in it.
+    pub empty: &'static str,
+    /// With something in it, if anything can be; `{}` stands for that.
+    pub full: Option<&'static str>,
+}
+
+/// What a return from the recycle bin means, in words.
+#[derive(Debug, Clone, Copy)]
+pub struct Recovery {
+    /// What comes along.
+    pub with: &'static str,
+    /// What whoever agrees should know.
+    pub means: &'static str,
+}
+
+/// One field of a kind.
+#[derive(Debug)]
+pub struct Field {
+    /// As the platform spells it.
+    pub name: &'static str,
+    /// What it is to us.
+    pub role: Role,
+    /// How its values are compared.
+    pub form: Form,
+}
+
+/// What a field is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Manifests declare it, and the platform keeps what was written.
+    Own,
+    /// The platform sets it, so that it is no sign of a write.
+    Server,
+    /// The id of an object of another kind.
+    Ref(Kind),
+}
+
+/// How the values of a field are compared.
+#[derive(Debug, Clone, Copy)]
+pub enum Form {
+    /// As they are; a whole number is one, however it is written.
+    Plain,
+    /// In a form of their own.
+    Special(&'static Special),
+}
+
+/// A form of its own.
+#[derive(Debug)]
+pub struct Special {
+    /// The one spelling of all values that mean the same.
+    pub canonical: fn(&Value) -> Value,
+    /// What to send for a declared value where there is another one: with what no manifest can say of that.
+    pub merged: fn(&Value, &Value) -> Value,
+    /// The part of a value that a manifest can say.
+    pub sayable: fn(&Value) -> Value,
+    /// What no manifest can say of a value: places and values.
+    pub beyond: fn(&Value) -> Vec<(String, Value)>,
+}
+
+impl Special {
+    /// A form whose every value a manifest can say.
+    pub(super) const fn plain(canonical: fn(&Value) -> Value) -> Self {
+        Self {
+            canonical,
+            merged: |wanted, _| wanted.clone(),
+            sayable: Value::clone,
+            beyond: |_| Vec::new(),
+        }
+    }
+}
+
+/// A field that names an object of another kind by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reference {
+    /// The field.
+    pub field: &'static str,
+    /// What it names.
+    pub to: Kind,
+}
+
+const fn field(name: &'static str, role: Role) -> Field {
+    Field { name, role, form: Form::Plain }
+}
+
+impl Field {
+    /// A field that manifests declare.
+    pub(in crate::resource) const fn own(name: &'static str) -> Self {
+        field(name, Role::Own)
+    }
+
+    /// A field that the platform sets.
+    pub(super) const fn server(name: &'static str) -> Self {
+        field(name, Role::Server)
+    }
+
+    /// A field that names an object of another kind.
+    pub(super) const fn reference(name: &'static str, to: Kind) -> Self {
+        field(name, Role::Ref(to))
+    }
+
+    /// A field that manifests declare, with a form of its own.
+    pub(super) const fn special(name: &'static str, form: &'static Special) -> Self {
+        Self { name, role: Role::Own, form: Form::Special(form) }
+    }
+}
+
+impl KindRow {
+    /// Every field.
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        self.fields.iter().copied().flatten()
+    }
+
+    /// How the values of `field` are compared; what no row knows is compared as it is.
+    pub fn form(&self, field: &str) -> Form {
+        self.fields().find(|known| known.name == field).map_or(Form::Plain, |known| known.form)
+    }
+
+    /// Whether `field` has the value that somebody wrote there last.
+    pub fn is_ours(&self, field: &str) -> bool {
+        self.fields().any(|known| known.name == field && known.role != Role::Server)
+    }
+
+    /// The fields that name objects of other kinds.
+    pub fn references(&self) -> impl Iterator<Item = Reference> + use<> {
+        self.fields().filter_map(|field| match field.role {
+            Role::Ref(to) => Some(Reference { field: field.name, to }),
+            Role::Own | Role::Server => None,
+        })
+    }
+}

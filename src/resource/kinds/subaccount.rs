@@ -1,0 +1,37 @@
+//! Subaccounts: accounts below another one, which hold everything else.
+
+use super::Kind;
+use super::row::{Field, KindRow, Loss, Recovery};
+use crate::assumptions::{ITEMS_PER_POST, SUBACCOUNT_TYPE, SUBACCOUNTS_RETURN};
+use crate::resource::Phase;
+
+pub(super) const ROW: KindRow = KindRow {
+    kind: Kind::Subaccount,
+    word: "subaccount",
+    title: "Subaccount",
+    collection: "subaccounts",
+    number: SUBACCOUNT_TYPE,
+    label: "name",
+    quota: "subaccounts_count",
+    phase: Phase::Subaccount,
+    is_restorable: SUBACCOUNTS_RETURN,
+    per_post: ITEMS_PER_POST,
+    fields: &[&[
+        Field::server("id"),
+        Field::server("cid"),
+        Field::own("name"),
+        Field::reference("limit_id", Kind::Limit),
+        Field::own("enabled"),
+        // Set by a call of its own, and not before somebody has followed a link.
+        Field::server("email"),
+        Field::server("blocked"),
+        Field::own("metadata"),
+    ]],
+    told: "id,cid,limit_id,email,metadata",
+    loss: Loss { empty: "is deleted; it is empty", full: Some("is deleted, with {} in it") },
+    recovery: Recovery {
+        with: "with what is in it",
+        means: "comes back, with everything in it; keys to it work again",
+    },
+    secret: Some("the password"),
+};

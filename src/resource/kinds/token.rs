@@ -1,0 +1,50 @@
+//! Tokens: keys, each with what it opens and until when.
+
+use super::Kind;
+use super::row::{Field, KindRow, Loss, Recovery, Special};
+use crate::assumptions::{TOKEN_TYPE, TOKENS_PER_POST, TOKENS_RETURN};
+use crate::resource::{Phase, access, bounds};
+
+static IPS: Special = Special::plain(bounds::ips);
+static ORIGINS: Special = Special::plain(bounds::origins);
+static ACCESS: Special = Special {
+    canonical: access::canonical,
+    merged: access::merged,
+    sayable: access::sayable,
+    beyond: access::beyond,
+};
+
+pub(super) const ROW: KindRow = KindRow {
+    kind: Kind::Token,
+    word: "token",
+    title: "Token",
+    collection: "tokens",
+    number: TOKEN_TYPE,
+    label: "info",
+    quota: "tokens_count",
+    phase: Phase::Token,
+    is_restorable: TOKENS_RETURN,
+    per_post: TOKENS_PER_POST,
+    fields: &[&[
+        Field::server("id"),
+        Field::server("cid"),
+        Field::own("info"),
+        Field::own("enabled"),
+        Field::own("ttl"),
+        Field::own("expire"),
+        Field::special("access", &ACCESS),
+        Field::special("ips", &IPS),
+        Field::special("origins", &ORIGINS),
+        Field::server("created"),
+        Field::server("accessed"),
+        Field::server("blocked"),
+        Field::own("metadata"),
+    ]],
+    told: "id,cid,metadata",
+    loss: Loss { empty: "is deleted; whoever uses its key is locked out", full: None },
+    recovery: Recovery {
+        with: "with its key",
+        means: "comes back, and its former key works again",
+    },
+    secret: Some("the key"),
+};
