@@ -110,16 +110,19 @@ pub(super) fn tokens(
         // Of what is only referred to, generations are none of our business.
         let is_undelivered = *how != How::Observed && watch.is_undelivered(address, token);
         let role = if is_undelivered { Role::Undelivered } else { Role::Current };
-        tokens.insert(token.id, watch.token(Some(address), token, role, None));
-        for old in older {
-            let role = if is_undelivered { Role::Current } else { Role::Retiring };
-            tokens.insert(old.id, watch.token(Some(address), old, role, Some(token)));
+        tokens.insert(token.id, watch.token(Some(address), token, role, &[]));
+        for (index, old) in older.iter().enumerate() {
+            let later: Vec<&Object> =
+                older.iter().skip(index + 1).copied().chain([*token]).collect();
+            let has_successor = later.iter().any(|later| !watch.is_undelivered(address, later));
+            let role = if has_successor { Role::Retiring } else { Role::Current };
+            tokens.insert(old.id, watch.token(Some(address), old, role, &later));
         }
     }
     if let Some(own) = actual.token(actual.identity.token)
         && desired.orders.is_empty()
     {
-        tokens.entry(own.id).or_insert_with(|| watch.token(None, own, Role::Own, None));
+        tokens.entry(own.id).or_insert_with(|| watch.token(None, own, Role::Own, &[]));
     }
     let mut tokens: Vec<TokenTime> = tokens.into_values().collect();
     tokens.sort_by_key(|token| (token.next.unwrap_or(i64::MAX), token.address.clone()));
@@ -144,19 +147,17 @@ impl Watch<'_> {
         address: Option<&Address>,
         token: &Object,
         role: Role,
-        successor: Option<&Object>,
+        later: &[&Object],
     ) -> TokenTime {
         let now = self.actual.time.now;
         let lifetime = Lifetime::of(&token.fields);
         let declared = address.and_then(|address| self.desired.objects.get(address));
-        let rotates = declared.filter(|_| role == Role::Current && successor.is_none());
+        let rotates = declared.filter(|_| role == Role::Current && later.is_empty());
         let rotates = rotates.and_then(|declared| rotate::due_at(declared, token));
-        let retires = match (declared, successor) {
-            (Some(declared), Some(successor)) if role == Role::Retiring => {
-                rotate::retires_at(declared, token, successor, &self.desired.stack, now)
-            }
-            _ => None,
-        };
+        let retires = declared.filter(|_| role == Role::Retiring).and_then(|declared| {
+            let later = later.iter().copied();
+            rotate::retires_at(declared, token, later, &self.desired.stack, now).map(|(at, _)| at)
+        });
         let generation = generations::number(token, &self.desired.stack);
         let mut words: Vec<String> = Vec::new();
         if token.id == self.actual.identity.token {

@@ -67,9 +67,24 @@ pub(super) fn is_undelivered(declared: &Declared, token: &Object, stack: &str) -
     !declared.deliver.is_empty() && generation.is_some_and(|it| it.delivered.is_none())
 }
 
-/// When a token is to be deleted whose successor is delivered: in the past if that was before `now`,
-/// none if it waits for not being used any more and still is.
-pub(super) fn retires_at(
+/// When a token is to be deleted, and in whose favour: the first that makes it go of those that came `later` and are
+/// delivered. None as long as there is none.
+pub(super) fn retires_at<'a>(
+    declared: &Declared,
+    token: &Object,
+    later: impl IntoIterator<Item = &'a Object>,
+    stack: &str,
+    now: i64,
+) -> Option<(i64, &'a Object)> {
+    let delivered = later.into_iter().filter(|it| !is_undelivered(declared, it, stack));
+    let ends = delivered.filter_map(|successor| {
+        Some((retires_in_favour_of(declared, token, successor, stack, now)?, successor))
+    });
+    ends.min_by_key(|(at, _)| *at)
+}
+
+/// When a token is to be deleted whose successor is delivered: in the past if that was before `now`.
+fn retires_in_favour_of(
     declared: &Declared,
     token: &Object,
     successor: &Object,
@@ -164,8 +179,9 @@ impl Turn<'_> {
             if let Some(issued) = self.issue(Issued::Undelivered, generation.overlap, why, draft) {
                 let why = "its key is nowhere, and another generation takes its place".to_owned();
                 self.retire(self.current, why, None, vec![issued.clone()], draft);
-                if generation.overlap == 0 {
-                    self.retire_all(self.older, "it was to end at once", &[issued], draft);
+                match generation.overlap {
+                    0 => self.retire_all(self.older, "it was to end at once", &[issued], draft),
+                    _ => drop(self.retire_due(false, draft)),
                 }
             }
             return;
@@ -200,42 +216,16 @@ impl Turn<'_> {
         if generation.overlap == 0 || order.is_some_and(|order| order.at_once) {
             let why = "its successor is delivered with this plan, and there is to be no overlap";
             self.retire_all(self.older, why, &[delivery], draft);
+        } else {
+            self.retire_due(false, draft);
         }
     }
 
     /// The newest is delivered, and those before it are still there.
     fn retire_older(&self, order: Option<Order>, draft: &mut Draft) {
         let context = self.context;
-        let at_once = order.is_some_and(|order| order.at_once);
         let now = context.actual.time.now;
-        let mut waits = false;
-        for old in self.older {
-            let at = retires_at(context.declared, old, self.current, self.stack, now);
-            let is_due = at.is_some_and(|at| at <= now);
-            if is_due
-                && !at_once
-                && let Some(doubt) = &context.actual.time.doubt
-            {
-                let number = number(old, self.stack);
-                context.block(
-                    draft,
-                    format!(
-                        "generation {number} is to be deleted by the time that it is, and {doubt}"
-                    ),
-                );
-                waits = true;
-            } else if at_once || is_due {
-                let why = match (at_once, at) {
-                    (false, Some(at)) => self.why_it_ends(old, at),
-                    _ => "a person ends the overlap now".to_owned(),
-                };
-                self.retire(old, why, self.use_since(old), Vec::new(), draft);
-                // It is only said then why it stays.
-                waits |= old.id == context.actual.identity.token;
-            } else {
-                waits = true;
-            }
-        }
+        let waits = self.retire_due(order.is_some_and(|order| order.at_once), draft);
         if waits && order.is_some() {
             let address = &context.declared.address;
             let text =
@@ -258,8 +248,45 @@ impl Turn<'_> {
         }
     }
 
-    fn why_it_ends(&self, old: &Object, at: i64) -> String {
-        let Some(generation) = generation(self.current, self.stack) else { return String::new() };
+    /// Ends every older generation whose time has come, or `at_once`; whether one is still to stay.
+    fn retire_due(&self, at_once: bool, draft: &mut Draft) -> bool {
+        let context = self.context;
+        let now = context.actual.time.now;
+        let mut waits = false;
+        for (index, old) in self.older.iter().enumerate() {
+            let later = self.older.iter().skip(index + 1).copied().chain([self.current]);
+            let end = retires_at(context.declared, old, later, self.stack, now);
+            let is_due = end.is_some_and(|(at, _)| at <= now);
+            if is_due
+                && !at_once
+                && let Some(doubt) = &context.actual.time.doubt
+            {
+                let number = number(old, self.stack);
+                context.block(
+                    draft,
+                    format!(
+                        "generation {number} is to be deleted by the time that it is, and {doubt}"
+                    ),
+                );
+                waits = true;
+            } else if at_once || is_due {
+                let why = match (at_once, end) {
+                    (false, Some((at, successor))) => self.why_it_ends(old, successor, at),
+                    _ => "a person ends the overlap now".to_owned(),
+                };
+                let successor = end.map_or(self.current, |(_, successor)| successor);
+                self.retire(old, why, self.use_since(old, successor), Vec::new(), draft);
+                // It is only said then why it stays.
+                waits |= old.id == context.actual.identity.token;
+            } else {
+                waits = true;
+            }
+        }
+        waits
+    }
+
+    fn why_it_ends(&self, old: &Object, successor: &Object, at: i64) -> String {
+        let Some(generation) = generation(successor, self.stack) else { return String::new() };
         let delivered = generation.delivered.unwrap_or(at);
         let successor = generation.number;
         let since = format!("generation {successor} was delivered {}", At(delivered));
@@ -276,9 +303,9 @@ impl Turn<'_> {
     }
 
     /// What a person should know before a key goes that was used after its successor was there.
-    fn use_since(&self, old: &Object) -> Option<String> {
+    fn use_since(&self, old: &Object, successor: &Object) -> Option<String> {
         let used = time(old, "accessed");
-        let delivered = generation(self.current, self.stack)?.delivered?;
+        let delivered = generation(successor, self.stack)?.delivered?;
         let ago = self.context.actual.time.now.saturating_sub(used);
         (used > delivered).then(|| format!("it was still used {} ago", Span(ago)))
     }

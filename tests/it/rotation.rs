@@ -308,6 +308,26 @@ fn a_rotation_that_is_killed_anywhere_is_finished_and_issues_nothing_twice() {
 }
 
 #[test]
+fn a_generation_ends_by_its_own_successor_and_not_by_a_later_one() {
+    let world = rotated(TOKEN);
+    world.advance(31 * DAY);
+    world.apply(&["."]);
+    assert_eq!(numbers(&world), [1, 2]);
+    // By now the first has to go, and the third is due. Only one of both works out.
+    world.advance(31 * DAY);
+    world.faults(&json!({"rules": [{"method": "DELETE",
+        "effect": {"answer": {"status": 400, "reason": "no"}}}]}));
+    world.run(&["apply", ".", "--yes"]).expect(6);
+    assert_eq!(numbers(&world), [1, 2, 3]);
+    world.faults(&json!({"rules": []}));
+    world.apply(&["."]);
+    assert_eq!(numbers(&world), [2, 3], "the second was delivered a month ago");
+    world.advance(3 * DAY);
+    world.apply(&["."]);
+    assert_eq!(numbers(&world), [3]);
+}
+
+#[test]
 fn a_key_that_nobody_has_any_more_is_issued_again() {
     let mut assumptions = Assumptions::default();
     assumptions.set("token-key-on-read=never").unwrap();
