@@ -30,9 +30,11 @@
 //! | templates, defaults, overlays | `manifest/compose` |
 //! | the page on a code | `diagnostic/pages` |
 //! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/misplaced.rs`, `manifest/check.rs`, `manifest/acl.rs`, `manifest/mask.rs` |
-//! | which characters are not what they seem | [`source::strange`] |
+//! | how a file becomes values | [`reading`] |
+//! | which characters are not what they seem, and how foreign words are shown | [`source::strange`], [`source::shown`] |
 //! | what is read as a secret | [`secret::reading`] |
 //! | what becomes of an access that no manifest can say | [`resource::access`] |
+//! | what a kind is, and adding one | [`resource::kinds`] |
 //! | how an object is recognised | `plan/bind.rs` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
@@ -62,9 +64,10 @@
 //!
 //! # What always holds
 //!
-//! * **Layers import downwards only**, and a test reads the imports: `cli` → `watch` → `reconcile` →
-//!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
-//!   {`rights`, `secret`} → `source` → {`files`, `glob`, `host`, `private`, `shutdown`, `transport`}.
+//! * **Rooms know only what lies below them.** The floors are one list, which a test compares with every
+//!   import (`tests/it/floors.rs`): `cli` → `serve` → `watch` → `reconcile` → `report` → `apply` → `plan` →
+//!   {`observe`, `manifest`} → `api` → `resource` → `secret` → `reading` → `diagnostic` → `source`, and what
+//!   anybody may use in the cellar.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.
@@ -91,6 +94,7 @@ pub mod manifest;
 pub mod observe;
 pub mod plan;
 mod private;
+pub mod reading;
 pub mod reconcile;
 pub mod report;
 pub mod resource;

@@ -2,7 +2,8 @@
 
 use flespi_gitops::diagnostic::render;
 use flespi_gitops::manifest::{Options, load_bytes};
-use flespi_gitops::source::{Limits, SourceMap, Spanned, Value, yaml};
+use flespi_gitops::reading::yaml;
+use flespi_gitops::source::{Limits, SourceMap, Spanned, Value};
 
 /// What an input cost, in things made and not in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

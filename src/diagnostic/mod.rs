@@ -11,14 +11,15 @@ mod page;
 pub mod render;
 pub mod suggest;
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::source::{SourceMap, Span, hidden, strange};
+use crate::source::{SourceMap, Span, hidden};
 
 pub use code::{Code, Stage, UnknownCode};
 pub use deny::Deny;
 pub use explain::name_strange_characters;
+
+pub use crate::source::shown::{quote, shorten};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -357,49 +358,6 @@ impl<'a> IntoIterator for &'a Diagnostics {
     fn into_iter(self) -> Self::IntoIter {
         self.items.iter()
     }
-}
-
-/// The most of a user's text that a message quotes, in characters.
-const QUOTE_CHARACTERS: usize = 60;
-
-/// A piece of the user's text for a message: in backticks, on one line, cut when it is long.
-#[must_use]
-pub fn quote(text: &str) -> String {
-    format!("`{}`", shorten(text))
-}
-
-/// The same without the backticks.
-#[must_use]
-pub fn shorten(text: &str) -> Cow<'_, str> {
-    // A key that was pasted where it does not belong is a secret all the same.
-    if hidden::is_token_key(text) {
-        return Cow::Borrowed(hidden::MASK);
-    }
-    let cut = text
-        .char_indices()
-        .nth(QUOTE_CHARACTERS)
-        .map_or(text, |(end, _)| text.get(..end).unwrap_or_default());
-    // Letters that only look like those around them would make the message look like the mistake.
-    let odd: Vec<usize> = strange::mixed(cut).collect();
-    let shown = match odd.is_empty() {
-        true => render::printable(cut),
-        false => Cow::Owned(spelt_out(cut, &odd)),
-    };
-    match cut.len() < text.len() {
-        true => Cow::Owned(format!("{shown}…")),
-        false => shown,
-    }
-}
-
-/// The printable text, with the characters at some places as escapes.
-fn spelt_out(text: &str, places: &[usize]) -> String {
-    text.char_indices().fold(String::new(), |mut out, (at, c)| {
-        match places.contains(&at) {
-            true => out.extend(c.escape_unicode()),
-            false => out.push_str(&render::printable(c.encode_utf8(&mut [0; 4]))),
-        }
-        out
-    })
 }
 
 #[cfg(test)]

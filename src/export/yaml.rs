@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::diagnostic::render::{is_unprintable, without_marks};
-use crate::source::{Meaning, yaml::core_schema};
+use crate::reading::yaml::core_schema;
+use crate::source::Meaning;
 
 /// The longest key in bytes that stands before its colon; YAML allows 1,024 characters.
 const LONGEST_KEY: usize = 1_000;
@@ -379,7 +380,7 @@ mod tests {
             let mut sources = crate::source::SourceMap::new();
             let source = sources.add("x.yaml", text.as_str());
             let (documents, problems) =
-                crate::source::yaml::load(source, &text, &crate::source::Limits::DEFAULT);
+                crate::reading::yaml::load(source, &text, &crate::source::Limits::DEFAULT);
             proptest::prop_assert!(problems.is_empty(), "{text}\n{problems:?}");
             let read: Value = serde_json::to_value(documents[0].get("value").unwrap().to_yaml()).unwrap();
             proptest::prop_assert_eq!(read, value, "{}", text);

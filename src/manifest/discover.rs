@@ -11,7 +11,8 @@ use super::checkout;
 use super::scope::{Barrier, Refused, Scope};
 use super::walk::{IGNORE_FILE, Seen, is_hidden, looks_like_manifest, walk};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::source::{Limits, SourceId, SourceMap, decode};
+use crate::reading::decode;
+use crate::source::{Limits, SourceId, SourceMap};
 
 /// The most files that one load may have.
 const MAX_FILES: usize = 100_000;

@@ -110,7 +110,8 @@ fn loses_a_document(problem: &Diagnostic) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Limits, yaml};
+    use crate::reading::yaml;
+    use crate::source::Limits;
 
     fn read(text: &str) -> Vec<Spanned> {
         let mut sources = SourceMap::new();

@@ -41,9 +41,10 @@ mod wording;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Deny, Diagnostic, Diagnostics, name_strange_characters};
+use crate::reading::{decode, yaml};
 use crate::resource::Desired;
 use crate::secret::Stores;
-use crate::source::{Limits, Origin, SourceMap, decode, yaml};
+use crate::source::{Limits, Origin, SourceMap};
 use discover::Found;
 use scope::Scope;
 

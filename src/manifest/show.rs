@@ -9,8 +9,8 @@ use super::model::Access;
 use super::parse::{AnyManifest, Document};
 use super::preset;
 use crate::diagnostic::render::printable;
+use crate::reading::yaml::core_schema;
 use crate::source::value::{Entry, Key, Scalar};
-use crate::source::yaml::core_schema;
 use crate::source::{Meaning, SourceMap, Span, Spanned, Value};
 
 /// All objects, and the settings of the Stack that are left when defaults and overlays have done their work.

@@ -4,16 +4,15 @@
 //! source and byte offsets, cheap enough to sit on every key and value. Lines and columns are worked out only when
 //! somebody asks, which is only when something is to be shown.
 //!
-//! Places know nothing of diagnostics; only reading does, in [`decode`] and [`yaml`].
+//! Places know nothing of diagnostics; only [`reading`](crate::reading) does.
 
-pub mod decode;
 pub mod hidden;
 pub mod limits;
 mod lines;
 pub mod pointer;
+pub mod shown;
 pub mod strange;
 pub mod value;
-pub mod yaml;
 
 use std::fmt;
 use std::ops::Range;

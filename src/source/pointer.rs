@@ -84,7 +84,8 @@ pub fn tokens(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Limits, SourceMap, yaml};
+    use crate::reading::yaml;
+    use crate::source::{Limits, SourceMap};
 
     const TEXT: &str = "\
 spec:

@@ -4,7 +4,7 @@
 //! was wanted there, and then the complaint should quote what the person typed.
 
 use super::Span;
-use crate::diagnostic::{quote, shorten};
+use super::shown::{quote, shorten};
 
 /// A value and where it stands.
 ///

@@ -8,8 +8,8 @@ use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::model::ParameterType;
 use crate::manifest::number;
+use crate::reading::yaml::core_schema;
 use crate::source::value::{Key, Scalar};
-use crate::source::yaml::core_schema;
 use crate::source::{Meaning, Spanned, Value};
 
 /// The value of every parameter in a row, or what is wrong with it.

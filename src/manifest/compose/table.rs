@@ -8,8 +8,9 @@ use super::{File, csv};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::discover;
 use crate::manifest::scope::Scope;
+use crate::reading::yaml;
 use crate::source::value::{Entry, Key, Scalar};
-use crate::source::{Limits, Meaning, SourceMap, Span, Spanned, Value, yaml};
+use crate::source::{Limits, Meaning, SourceMap, Span, Spanned, Value};
 
 /// A row: which parameters it fills in.
 #[derive(Debug, Clone)]

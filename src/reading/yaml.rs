@@ -15,9 +15,9 @@ mod syntax;
 
 use granit_parser::{Event, Parser};
 
-use super::value::{Meaning, Spanned};
-use super::{Limits, SourceId, Span};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::source::value::{Meaning, Spanned};
+use crate::source::{Limits, SourceId, Span};
 
 use build::{Builder, Halt};
 

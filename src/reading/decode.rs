@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{Limits, SourceId, SourceMap, Span};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::source::{Limits, SourceId, SourceMap, Span};
 
 /// Why bytes are not a text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

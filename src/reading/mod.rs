@@ -1,0 +1,4 @@
+//! From bytes to values that remember where they stand; whatever is wrong on the way is a diagnostic.
+
+pub mod decode;
+pub mod yaml;
