@@ -64,7 +64,7 @@
 //!
 //! * **Layers import downwards only**, and a test reads the imports: `cli` → `watch` → `reconcile` →
 //!   `report` → `apply` → {`plan`, `observe`, `manifest`} → {`api`, `diagnostic`} → `resource` →
-//!   {`rights`, `secret`} → `source` → {`files`, `glob`, `host`, `private`, `shutdown`, `transport`}.
+//!   {`rights`, `secret`} → `source` → {`causes`, `files`, `glob`, `host`, `private`, `shutdown`, `transport`}.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.
@@ -78,6 +78,7 @@
 
 pub mod api;
 pub mod apply;
+mod causes;
 pub mod cli;
 pub mod diagnostic;
 pub mod export;

@@ -28,6 +28,7 @@ pub use json::JsonSink;
 pub use kubernetes::KubernetesSink;
 pub use vault::VaultSink;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{Link, SecretString, Store, Stores, Trust};
@@ -149,7 +150,7 @@ impl Sink {
         };
         words.extend(self.link.as_ref().map(Link::to_string));
         let digest = Sha256::digest(words.join("\0").as_bytes());
-        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&digest[..4])
     }
 
     /// Looks up the store that the sink names, if it names one.
