@@ -32,6 +32,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{Link, SecretString, Store, Stores, Trust};
+use crate::glob::Glob;
 use error::Trouble;
 
 /// No sink may take longer for one thing, unless it says so itself.
@@ -290,7 +291,7 @@ fn named<'a>(name: &str, store: Option<&'a Store>, path: &str) -> Result<&'a Sto
         true => Ok(store),
         false => Err(Trouble::Refused(format!(
             "store `{name}` does not let manifests use `{path}`, only {}",
-            store.paths.join(", ")
+            store.paths.iter().map(Glob::as_str).collect::<Vec<_>>().join(", ")
         ))),
     }
 }
