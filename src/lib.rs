@@ -82,6 +82,7 @@
 pub mod api;
 pub mod apply;
 pub mod assumptions;
+mod causes;
 pub mod cli;
 pub mod diagnostic;
 pub mod export;

@@ -14,6 +14,8 @@ use std::time::Duration;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use reqwest::{Certificate, ClientBuilder, Method, RequestBuilder, Url};
 
+use crate::causes;
+
 /// How long it may take until a connection is there.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -268,11 +270,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, TransportError> {
 
 /// The innermost cause: the outer ones repeat the address.
 fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
+    causes::of(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
 #[cfg(test)]

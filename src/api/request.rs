@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use crate::assumptions::{DELETIONS_IN_LOG, KEY_FIELD, LOG_KIND_FIELD, LOG_RECORDS};
@@ -185,7 +186,8 @@ pub fn logs(kind: Kind, id: i64) -> Request {
 pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
     let filter = format!("{LOG_KIND_FIELD}={}", kind.row().number);
     let query = json!({"count": DELETIONS_IN_LOG, "reverse": true, "filter": filter});
-    let path = format!("/platform/customer/logs?data={}", encode(&query.to_string()));
+    let query = query.to_string();
+    let path = format!("/platform/customer/logs?data={}", utf8_percent_encode(&query, NOT_PLAIN));
     Request { cid: owner, ..Request::new(Method::Get, path) }
 }
 
@@ -243,19 +245,8 @@ fn answered_fields<'a>(kind: Kind, written: impl Iterator<Item = &'a str>) -> St
     written.difference(&known).fold(always.to_owned(), |fields, field| format!("{fields},{field}"))
 }
 
-/// Text as it may stand in a query.
-fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(2 * text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                out.push(char::from(byte));
-            }
-            byte => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
+/// What is spelt in percent in a query.
+const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 fn join(ids: &[i64]) -> String {
     ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",")

@@ -14,6 +14,7 @@ use super::exit::Exit;
 use super::log_lines::LogLines;
 use super::settings::{ColorWhen, Common, LOG_VARIABLE, LogFormat};
 use super::writer::{Stream, Worth, Writer};
+use crate::causes;
 use crate::diagnostic::render::{self, Color, printable, without_commands};
 use crate::manifest::Load;
 use crate::shutdown;
@@ -118,12 +119,8 @@ impl Output {
 
     /// Writes an error and its causes, each once, and what to do about it.
     pub(super) fn failure(&self, error: &dyn std::error::Error, hint: Option<&str>) {
-        let mut text = printable(&error.to_string()).into_owned();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            text.push_str(&format!("\n  because: {}", printable(&inner.to_string())));
-            cause = inner.source();
-        }
+        let words = causes::of(error).map(|cause| printable(&cause.to_string()).into_owned());
+        let mut text = words.collect::<Vec<_>>().join("\n  because: ");
         if let Some(hint) = hint {
             text.push_str(&format!("\n  help: {hint}"));
         }

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::choose::{Treatment, limit_of};
-use super::yaml::Block;
 use super::{Addresses, Options, Unsayable};
 use crate::diagnostic::quote;
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Object;
+use crate::reading::yaml::write::Block;
 use crate::resource::canonical::{beyond, canonical, sayable};
 use crate::resource::{Address, Kind, MARK_PREFIX, quota};
 

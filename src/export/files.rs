@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::choose::{Treatment, Treatments};
 use super::document::Scribe;
-use super::yaml::Block;
 use super::{Addresses, File, Key, Options, Unsayable};
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Actual;
+use crate::reading::yaml::write::Block;
 use crate::resource::{AccountPath, AddressPattern, Kind};
 
 /// Where a file is continued in another one, in bytes: a quarter of what a reader takes.

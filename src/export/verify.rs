@@ -89,7 +89,10 @@ fn learn_from_plan(
     for (is_unnamed, address, reason) in steps.chain(blocked) {
         left = Some(format!("{address}: {reason}"));
         learnt |= match (is_unnamed, by_address.get(address)) {
-            (true, _) => lessons.exclude.insert(AddressPattern::of(address)),
+            (true, _) => match address.to_string().parse::<AddressPattern>() {
+                Ok(pattern) => lessons.exclude.insert(pattern),
+                Err(error) => return Err(ExportError::Unreadable(error.to_string())),
+            },
             (false, Some(key)) => lessons.unsayable.entry(*key).or_default().give_up(reason),
             (false, None) => return Err(ExportError::Unreadable(format!("{address}: {reason}"))),
         };

@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -66,7 +67,7 @@ impl FileLeases {
             let digest = Sha256::digest(key.to_string());
             name.truncate(LONGEST_NAME - 17);
             name.push('-');
-            name.extend(digest.iter().take(8).map(|byte| format!("{byte:02x}")));
+            name.push_str(&HEXLOWER.encode(&digest[..8]));
         }
         Files {
             lock: self.folder.join(format!("{name}.lock")),

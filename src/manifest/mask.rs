@@ -5,6 +5,8 @@ use std::net::Ipv6Addr;
 use super::model::{Origin, Origins, TokenManifest};
 use super::parse::Document;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::reading::yaml::write::scalar;
+use crate::rights;
 use crate::source::Target;
 
 /// Checks every mask of a token.
@@ -22,7 +24,7 @@ pub(super) fn check(document: &Document, manifest: &TokenManifest, diagnostics: 
         let span = document.span(&at, Target::Value);
         let finding = self::origin(mask).map(|(finding, meant)| {
             let help = format!("write `{meant}`");
-            finding.at(span, "").help(help).suggest(span, yaml_text(&meant)).pointer(at)
+            finding.at(span, "").help(help).suggest(span, scalar(&meant)).pointer(at)
         });
         diagnostics.extend(finding);
     }
@@ -41,7 +43,7 @@ fn address(mask: &str) -> Option<Diagnostic> {
         let help = "documented are masks of IPv4; a token whose masks fit nothing cannot be used";
         return Some(Diagnostic::warning(Code::IpMask, message).help(help));
     }
-    (!fits_ipv4(mask)).then(|| {
+    (!rights::mask_fits_ipv4(mask)).then(|| {
         let message = format!("{said} fits no IPv4 address");
         Diagnostic::error(Code::IpMask, message).help(IPV4_HELP)
     })
@@ -49,52 +51,6 @@ fn address(mask: &str) -> Option<Diagnostic> {
 
 const IPV4_HELP: &str = "an address is four numbers from 0 to 255, without leading zeros; `*` stands for any \
                          characters and `?` for one, such as `10.100.15.*`";
-
-/// Whether some IPv4 address is as the mask says.
-fn fits_ipv4(mask: &str) -> bool {
-    let mask: Vec<char> = mask.chars().collect();
-    let octets: Vec<String> = (0..=255).map(|octet: u8| octet.to_string()).collect();
-    let mut reached = closed(&mask, vec![0]);
-    for number in 0..4 {
-        if number > 0 {
-            reached = after(&mask, &reached, ".");
-        }
-        let mut next: Vec<usize> =
-            octets.iter().flat_map(|octet| after(&mask, &reached, octet)).collect();
-        next.sort_unstable();
-        next.dedup();
-        reached = next;
-    }
-    reached.contains(&mask.len())
-}
-
-/// The places in the mask after `text` was read from any of `from`.
-fn after(mask: &[char], from: &[usize], text: &str) -> Vec<usize> {
-    text.chars().fold(from.to_vec(), |reached, c| {
-        let step = |at: usize| match mask.get(at) {
-            Some('*') => Some(at),
-            Some('?') => Some(at + 1),
-            Some(wanted) if *wanted == c => Some(at + 1),
-            _ => None,
-        };
-        closed(mask, reached.into_iter().filter_map(step).collect())
-    })
-}
-
-/// The places with those behind stars, which may stand for nothing.
-fn closed(mask: &[char], places: Vec<usize>) -> Vec<usize> {
-    let mut all = places;
-    let mut next = 0;
-    while let Some(at) = all.get(next).copied() {
-        if mask.get(at) == Some(&'*') && !all.contains(&(at + 1)) {
-            all.push(at + 1);
-        }
-        next += 1;
-    }
-    all.sort_unstable();
-    all.dedup();
-    all
-}
 
 /// What browsers send as origin is scheme, host and port, in lower case and without the port that goes without saying (RFC
 /// 6454, 6.1). The finding about any other form, and what to write.
@@ -124,47 +80,9 @@ fn origin(mask: &str) -> Option<(Diagnostic, String)> {
     })
 }
 
-/// A mask as YAML takes it; what ends in a colon or begins with a star needs quotes.
-fn yaml_text(text: &str) -> String {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || ":/.*-+".contains(c));
-    if is_plain { text.to_owned() } else { format!("\"{text}\"") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_mask_fits_if_one_address_does() {
-        for mask in [
-            "10.0.0.1",
-            "255.255.255.255",
-            "*",
-            "10.*",
-            "10.100.15.*",
-            "110.160.56.1?",
-            "?.?.?.?",
-            "*.1",
-            "1*1",
-        ] {
-            assert!(fits_ipv4(mask), "{mask}");
-        }
-        for mask in [
-            "10.0.0.300",
-            "256.*",
-            "10.0.0",
-            "10.0.0.0.1",
-            "010.0.0.1",
-            "1.2.3.4?5?6",
-            "beef",
-            "",
-            "....",
-            "300",
-        ] {
-            assert!(!fits_ipv4(mask), "{mask}");
-        }
-    }
 
     #[test]
     fn an_origin_has_neither_path_nor_what_browsers_leave_out() {

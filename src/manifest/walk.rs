@@ -12,6 +12,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use walkdir::{DirEntry, WalkDir};
 
 use super::scope::{Barrier, Scope};
+use crate::glob::without_braces;
 
 /// The file of patterns, one a line, for what lies in its folder and below.
 pub(crate) const IGNORE_FILE: &str = ".flespi-gitopsignore";
@@ -151,20 +152,6 @@ impl Walk<'_> {
             Err(error) => self.faults.push(fault(error.to_string())),
         }
     }
-}
-
-/// Braces mean nothing to git, and something to the library.
-fn without_braces(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut is_escaped = false;
-    for c in line.chars() {
-        if matches!(c, '{' | '}') && !is_escaped {
-            out.push('\\');
-        }
-        is_escaped = c == '\\' && !is_escaped;
-        out.push(c);
-    }
-    out
 }
 
 /// Whether a file or folder is passed over because of its name.

@@ -1,4 +1,4 @@
-//! From bytes to values that remember where they stand; whatever is wrong on the way is a diagnostic.
+//! From bytes to values that remember where they stand, and back to text; whatever is wrong on the way is a diagnostic.
 
 pub mod decode;
 pub mod yaml;

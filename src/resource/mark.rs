@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -325,7 +326,7 @@ impl std::fmt::Display for Applied {
 /// million, and a collision only hides a change of that field from a reason or from a sealed plan.
 pub fn digest_of(value: &Value) -> String {
     let bytes = Sha256::digest(value.to_string().as_bytes());
-    bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&bytes[..4])
 }
 
 #[cfg(test)]

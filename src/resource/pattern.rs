@@ -6,37 +6,32 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
-use crate::glob;
+use crate::glob::Glob;
 
 /// The longest pattern, in bytes: longer than any address needs, and short enough to match ten
 /// thousand addresses against many of them in no time.
 const LONGEST: usize = 500;
 
-/// A glob over addresses: `*` and `?` stand for characters of one segment, `**` for anything.
+/// A [`Glob`] over addresses.
 ///
 /// A subaccount that matches takes everything in it along: `subaccount/emea` also means
 /// `token/emea/acme/app`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct AddressPattern(String);
+pub struct AddressPattern(Glob);
 
 /// A text that is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a pattern: write an address such as subaccount/emea/acme, with `*` and `?` for \
-     characters of one name and `**` for anything"
+     characters of one name and `**` between slashes for any names"
 )]
 pub struct InvalidPattern(pub String);
 
 impl AddressPattern {
-    /// The pattern that means `address` and nothing else but what lies in it.
-    pub fn of(address: &Address) -> Self {
-        Self(address.to_string())
-    }
-
     /// Whether `address`, or an account on the way to it, is meant.
     pub fn matches(&self, address: &Address) -> bool {
-        let fits = |address: &Address| glob::fits(&self.0, &address.to_string());
+        let fits = |address: &Address| self.0.matches(&address.to_string());
         fits(address)
             || address
                 .account
@@ -54,13 +49,14 @@ impl FromStr for AddressPattern {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/*?".contains(&byte)
         };
         let fits = !text.is_empty() && text.len() <= LONGEST && text.bytes().all(is_known);
-        fits.then(|| Self(text.to_owned())).ok_or_else(|| InvalidPattern(text.to_owned()))
+        let glob = fits.then(|| Glob::new(text).ok()).flatten();
+        glob.map(Self).ok_or_else(|| InvalidPattern(text.to_owned()))
     }
 }
 
 impl fmt::Display for AddressPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.0.as_str())
     }
 }
 
@@ -97,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_no_address_can_hold_is_no_pattern() {
-        for text in ["", "token/Ä", "a b", "token/[a]"] {
+        for text in ["", "token/Ä", "a b", "token/[a]", "token/a**"] {
             assert!(text.parse::<AddressPattern>().is_err(), "{text}");
         }
     }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
@@ -55,7 +56,7 @@ impl Signer {
             return;
         }
         if let Some(mac) = self.mac(owner, metadata) {
-            let signature = hex(&mac.finalize().into_bytes());
+            let signature = HEXLOWER.encode(&mac.finalize().into_bytes());
             metadata.insert(SIGNATURE.to_owned(), Value::String(signature));
         }
     }
@@ -69,7 +70,8 @@ impl Signer {
         let Some(signature) = metadata.get(SIGNATURE) else {
             return if self.trusts_unsigned { Ok(()) } else { Err(MarkProblem::Unsigned) };
         };
-        let signature = signature.as_str().and_then(unhex).unwrap_or_default();
+        let digits = signature.as_str().unwrap_or_default().as_bytes();
+        let signature = HEXLOWER_PERMISSIVE.decode(digits).unwrap_or_default();
         // Compared in constant time.
         mac.verify_slice(&signature).map_err(|_| MarkProblem::BadSignature)
     }
@@ -97,19 +99,6 @@ impl Signer {
         }
         Some(mac)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    let pairs = digits.chunks_exact(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    if digits.len().is_multiple_of(2) { pairs.collect() } else { None }
 }
 
 #[cfg(test)]

@@ -52,6 +52,12 @@ pub fn mask_matches(mask: &str, text: &str) -> bool {
     pattern::covered(&pattern::literal(text), &[pattern::mask(mask)], pattern::none)
 }
 
+/// Whether some IPv4 address is as `mask` says.
+#[must_use]
+pub fn mask_fits_ipv4(mask: &str) -> bool {
+    pattern::fits_ipv4(mask)
+}
+
 /// What a token can do, from where, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rights {

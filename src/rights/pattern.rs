@@ -179,6 +179,21 @@ fn closure<S>(patterns: &[Pattern<S>], mut positions: Positions) -> Positions {
     positions
 }
 
+/// Whether some IPv4 address is as the mask says: four numbers below 256 are read from wherever the ones before led.
+pub(super) fn fits_ipv4(mask: &str) -> bool {
+    let masks = [self::mask(mask)];
+    let octets: Vec<String> = (0..=255).map(|octet: u8| octet.to_string()).collect();
+    let read = |from: &Positions, text: &str| {
+        text.chars().fold(from.clone(), |at, c| step(&masks, &at, Some(&c), false, none))
+    };
+    let mut reached = closure(&masks, Positions::from([(0, 0)]));
+    for number in 0..4 {
+        let from = if number > 0 { read(&reached, ".") } else { reached };
+        reached = octets.iter().flat_map(|octet| read(&from, octet)).collect();
+    }
+    reached.contains(&(0, masks[0].len()))
+}
+
 /// Patterns by the text they were read from, without those that another one covers; for showing what is new.
 pub(super) fn uncovered<S: Ord + Clone>(
     these: &BTreeMap<String, Pattern<S>>,
@@ -214,6 +229,37 @@ mod tests {
         assert!(masks("1.?*", &["1.?", "1.??", "1.???*"]));
         assert!(masks("*", &["", "?*"]));
         assert!(!masks("*", &["?*"]));
+    }
+
+    #[test]
+    fn a_mask_fits_if_one_address_does() {
+        for mask in [
+            "10.0.0.1",
+            "255.255.255.255",
+            "*",
+            "10.*",
+            "10.100.15.*",
+            "110.160.56.1?",
+            "?.?.?.?",
+            "*.1",
+            "1*1",
+        ] {
+            assert!(fits_ipv4(mask), "{mask}");
+        }
+        for mask in [
+            "10.0.0.300",
+            "256.*",
+            "10.0.0",
+            "10.0.0.0.1",
+            "010.0.0.1",
+            "1.2.3.4?5?6",
+            "beef",
+            "",
+            "....",
+            "300",
+        ] {
+            assert!(!fits_ipv4(mask), "{mask}");
+        }
     }
 
     #[test]

@@ -114,22 +114,16 @@ impl Target {
 
 /// Percent-decoding. `plus` also turns `+` into a space, as forms and most query builders write it.
 pub(super) fn decode(text: &str, plus: bool) -> Result<String, Refusal> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-                match (digit(rest.next()), digit(rest.next())) {
-                    (Some(high), Some(low)) => (high * 16 + low) as u8,
-                    _ => return Err(Refusal::bad("bad percent-encoding in the request target")),
-                }
-            }
-            b'+' if plus => b' ',
-            other => other,
-        });
+    // The library lets a sign stand that begins no code.
+    let is_code = |rest: &str| {
+        rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_code) {
+        return Err(Refusal::bad("bad percent-encoding in the request target"));
     }
-    String::from_utf8(bytes).map_err(|_| Refusal::bad("the request target is not UTF-8"))
+    let text = if plus { text.replace('+', " ") } else { text.to_owned() };
+    let decoded = percent_encoding::percent_decode_str(&text).decode_utf8();
+    decoded.map(Into::into).map_err(|_| Refusal::bad("the request target is not UTF-8"))
 }
 
 #[cfg(test)]

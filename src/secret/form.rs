@@ -1,5 +1,6 @@
 //! In what form the platform takes a password.
 
+use data_encoding::HEXLOWER;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha512};
@@ -24,9 +25,7 @@ impl PasswordForm {
             Self::Clear => password.clone(),
             Self::Sha512 => {
                 let hash = Sha512::digest(password.expose_secret().as_bytes());
-                SecretString::from(
-                    hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
-                )
+                SecretString::from(HEXLOWER.encode(&hash))
             }
         }
     }

@@ -22,6 +22,7 @@ mod stores;
 mod tracked;
 mod trust;
 
+pub use crate::causes::error_chain;
 pub use form::PasswordForm;
 pub use generate::{MIN_LENGTH, generate, strength};
 pub use link::Link;
@@ -36,14 +37,3 @@ pub use source::{Source, SourceError};
 pub use spool::{Spool, SpoolError};
 pub use stores::{KubernetesStore, Store, Stores, StoresError, VaultStore};
 pub use trust::Trust;
-
-/// An error with its causes, on one line.
-pub fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
-}

@@ -5,6 +5,7 @@
 //! least 95 bits (a key of the platform has 381), which nobody tries out. What people choose gets the slow, salted hash of
 //! [`super::fingerprint`] instead.
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -20,7 +21,7 @@ pub fn of(secret: &SecretString) -> String {
         return String::new();
     };
     mac.update(b"flespi-gitops print v1");
-    mac.finalize().into_bytes().iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&mac.finalize().into_bytes()[..BYTES])
 }
 
 #[cfg(test)]

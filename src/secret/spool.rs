@@ -12,8 +12,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::{BASE64, HEXLOWER};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
@@ -155,7 +154,7 @@ impl Place {
 
     fn file(&self, id: i64) -> PathBuf {
         let digest = Sha256::digest(self.platform.as_bytes());
-        let platform: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let platform = HEXLOWER.encode(&digest[..4]);
         self.folder.join(format!("token-{id}-{platform}.sealed"))
     }
 
@@ -190,7 +189,7 @@ impl Place {
         self.cipher()?
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
             .map_err(broken)?;
-        let text = STANDARD.encode([nonce.as_slice(), &sealed].concat()) + "\n";
+        let text = BASE64.encode(&[nonce.as_slice(), &sealed].concat()) + "\n";
         disk::replace(&self.file(id), |_| Ok(SecretString::from(text)))
     }
 
@@ -201,7 +200,7 @@ impl Place {
                 "the key of token {id} in it was sealed with another key"
             ))
         };
-        let bytes = STANDARD.decode(text.expose_secret().trim()).map_err(|_| bad())?;
+        let bytes = BASE64.decode(text.expose_secret().trim().as_bytes()).map_err(|_| bad())?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or_else(bad)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| bad())?;
         let mut sealed = sealed.to_vec();

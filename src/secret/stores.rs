@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::glob;
+use crate::glob::Glob;
 
 /// The largest file of stores, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -41,9 +41,9 @@ pub struct Store {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<KubernetesStore>,
     /// The paths of secrets (Kubernetes: `NAMESPACE/NAME`, or `NAME`) that manifests may use; `*` and `?` stand for
-    /// characters of one segment, `**` for anything.
-    #[schemars(length(min = 1))]
-    pub paths: Vec<String>,
+    /// characters of one segment, `**` between slashes for any segments.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub paths: Vec<Glob>,
 }
 
 /// Where a Vault is, and how it is talked to.
@@ -148,7 +148,7 @@ impl Store {
         let path = path.trim_matches('/');
         // A segment that leads elsewhere is part of no path that anybody means.
         let is_plain = !path.split('/').any(|segment| matches!(segment, "" | "." | ".."));
-        is_plain && self.paths.iter().any(|pattern| glob::fits(pattern.trim_matches('/'), path))
+        is_plain && self.paths.iter().any(|pattern| pattern.matches(path))
     }
 }
 

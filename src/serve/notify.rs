@@ -1,5 +1,8 @@
 //! Tells the service manager how the daemon is, in the protocol of systemd's `sd_notify`: a few
 //! lines of text to a socket whose name is in `NOTIFY_SOCKET`.
+//!
+//! Own code, since `sd-notify` 0.5 takes the socket from the environment of the process alone, which tests cannot set
+//! without `unsafe`, takes a name with `@` for a path, and waits for a manager that does not read.
 
 use std::ffi::OsString;
 use std::time::Duration;

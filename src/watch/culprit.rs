@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::status::ChangedBy;
 use crate::api::Reader;
 use crate::assumptions::LOG_AFTER;
+use crate::diagnostic::render::printable;
 use crate::resource::canonical::canonical;
 use crate::resource::{Address, Kind, digest_of};
 
@@ -98,10 +99,10 @@ impl std::fmt::Display for ChangedBy {
             None => formatter.write_str("somebody")?,
         }
         if let Some(app) = app {
-            write!(formatter, " as `{}`", app.escape_debug())?;
+            write!(formatter, " as `{}`", printable(app))?;
         }
         if let Some(host) = host {
-            write!(formatter, " from {}", host.escape_debug())?;
+            write!(formatter, " from {}", printable(host))?;
         }
         match at {
             Some(at) => write!(formatter, " at {at}"),

@@ -7,6 +7,7 @@ use std::path::Path;
 const FLOORS: &[&str] = &[
     // What anybody may use.
     "run",
+    "causes",
     "files",
     "glob",
     "host",

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::json_text;
@@ -118,16 +119,13 @@ fn region(sources: &SourceMap, span: Span) -> Value {
     })
 }
 
-/// A path as a URI: what is not plain is spelt in percent, byte by byte.
+/// What is spelt in percent in a path: all but what RFC 3986 calls unreserved, and the slashes.
+const NOT_PLAIN: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// A path as a URI.
 fn artifact(path: &str) -> Value {
-    let mut uri = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    let uri = utf8_percent_encode(path, NOT_PLAIN).to_string();
     if path.starts_with('/') {
         return json!({"uri": format!("file://{uri}")});
     }

@@ -84,9 +84,10 @@ pub struct Overlay {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
-    /// The address; `*` stands for any characters but `/`.
+    /// The address, or a pattern over addresses: `*` and `?` stand for characters of one name, `**` between slashes for
+    /// any names.
     #[schemars(
-        regex(pattern = r"^(limit|subaccount|token)(/[a-z0-9*._-]+)+$"),
+        regex(pattern = r"^(limit|subaccount|token)(/(\*\*?|\*?([a-z0-9._?-]\*?)+))+$"),
         example = "subaccount/emea/*"
     )]
     pub address: String,

@@ -51,8 +51,8 @@ pub struct StackSpec {
     /// What to do about drift of objects that do not say it themselves; default `heal`.
     pub drift: Option<Drift>,
     /// Addresses that are never looked at: neither planned, changed, deleted nor exported. `*` and
-    /// `?` stand for characters of one name, `**` for anything; a subaccount takes everything in
-    /// it along.
+    /// `?` stand for characters of one name, `**` between slashes for any names; a subaccount takes
+    /// everything in it along.
     pub exclude: Vec<ExcludePattern>,
     /// How much a pass may delete or cut off before a person has to approve it.
     pub guards: Guards,
@@ -120,8 +120,8 @@ impl Guards {
 #[serde(transparent)]
 pub struct ExcludePattern(
     #[schemars(
-        regex(pattern = r"^[a-z0-9._*?/-]+$"),
-        length(max = 500),
+        regex(pattern = r"^(\*\*|\*?([a-z0-9._?-]\*?)*)(/(\*\*|\*?([a-z0-9._?-]\*?)*))*$"),
+        length(min = 1, max = 500),
         example = "subaccount/emea/legacy-*"
     )]
     pub String,

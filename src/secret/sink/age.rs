@@ -7,8 +7,7 @@
 
 use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::agreement::{EphemeralPrivateKey, UnparsedPublicKey, X25519, agree_ephemeral};
@@ -79,7 +78,7 @@ impl AgeSink {
         let mut recipients = self.recipients.clone();
         recipients.sort();
         let digest = Sha256::digest(recipients.join(" ").as_bytes());
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&digest[..8])
     }
 
     fn encrypt(&self, text: &SecretString, print: &str) -> Result<String, Trouble> {
@@ -98,7 +97,7 @@ impl AgeSink {
         let mut mac = Hmac::<Sha256>::new_from_slice(&mac_key)
             .map_err(|_| Trouble::Refused("the cryptographic library gave up".to_owned()))?;
         mac.update(header.as_bytes());
-        let mac = STANDARD_NO_PAD.encode(mac.finalize().into_bytes());
+        let mac = BASE64_NOPAD.encode(&mac.finalize().into_bytes());
 
         let mut nonce = [0; 16];
         random.fill(&mut nonce).map_err(broken)?;
@@ -112,7 +111,7 @@ impl AgeSink {
         let mut bytes = format!("{header} {mac}\n").into_bytes();
         bytes.extend_from_slice(&nonce);
         bytes.extend_from_slice(&sealed);
-        Ok(format!("{BEGIN}\n{}{END}\n", wrapped(&STANDARD.encode(bytes))))
+        Ok(format!("{BEGIN}\n{}{END}\n", wrapped(&BASE64.encode(&bytes))))
     }
 }
 
@@ -130,7 +129,7 @@ pub fn public_key(text: &str) -> Option<[u8; 32]> {
 fn header(text: &str) -> Option<String> {
     let inner = text.trim().strip_prefix(BEGIN)?.strip_suffix(END)?;
     let inner: String = inner.split_whitespace().collect();
-    let bytes = STANDARD.decode(inner).ok()?;
+    let bytes = BASE64.decode(inner.as_bytes()).ok()?;
     let end = bytes.windows(5).position(|window| window == b"\n--- ")?;
     let header = String::from_utf8(bytes.get(..end)?.to_vec()).ok()?;
     header.starts_with(VERSION).then_some(header)
@@ -148,7 +147,7 @@ fn stanza(random: &SystemRandom, recipient: &[u8; 32], file_key: &[u8]) -> Crypt
         derive(&salt, shared, b"age-encryption.org/v1/X25519")
     })??;
     let body = seal(&key, [0; 12], file_key)?;
-    let (share, body) = (STANDARD_NO_PAD.encode(share), STANDARD_NO_PAD.encode(body));
+    let (share, body) = (BASE64_NOPAD.encode(share.as_ref()), BASE64_NOPAD.encode(&body));
     Ok(format!("-> X25519 {share}\n{}", wrapped(&body)))
 }
 
@@ -207,7 +206,7 @@ mod tests {
         let text = std::fs::read_to_string(&age).unwrap();
         assert!(text.lines().all(|line| line.len() <= COLUMNS), "{text}");
         let inner: String = text.lines().filter(|line| !line.starts_with('-')).collect();
-        let bytes = STANDARD.decode(inner).unwrap();
+        let bytes = BASE64.decode(inner.as_bytes()).unwrap();
         assert!(!bytes.windows(5).any(|window| window == b"horse"));
         let another =
             AgeSink { recipients: vec![RECIPIENT.to_owned(), RECIPIENT.to_owned()], ..sink };

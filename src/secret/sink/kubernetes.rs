@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 
@@ -59,7 +58,8 @@ impl KubernetesSink {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(super::Held::Nothing);
         };
-        let bytes = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let bytes =
+            BASE64.decode(text.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let text = bytes.ok_or_else(|| Trouble::Refused("what it holds is no text".to_owned()))?;
         Ok(held((!text.is_empty()).then(|| SecretString::from(text))))
     }
@@ -76,7 +76,7 @@ impl KubernetesSink {
     async fn change(&self, secret: Option<&SecretString>, run: Run) -> Result<(), Trouble> {
         let cluster = self.cluster()?;
         let data = match secret {
-            Some(secret) => json!({ &self.key: STANDARD.encode(secret.expose_secret()) }),
+            Some(secret) => json!({ &self.key: BASE64.encode(secret.expose_secret().as_bytes()) }),
             None => json!({}),
         };
         for _ in 0..ROUNDS {

@@ -28,9 +28,11 @@ pub use json::JsonSink;
 pub use kubernetes::KubernetesSink;
 pub use vault::VaultSink;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{Link, SecretString, Store, Stores, Trust};
+use crate::glob::Glob;
 use error::Trouble;
 
 /// No sink may take longer for one thing, unless it says so itself.
@@ -149,7 +151,7 @@ impl Sink {
         };
         words.extend(self.link.as_ref().map(Link::to_string));
         let digest = Sha256::digest(words.join("\0").as_bytes());
-        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&digest[..4])
     }
 
     /// Looks up the store that the sink names, if it names one.
@@ -289,7 +291,7 @@ fn named<'a>(name: &str, store: Option<&'a Store>, path: &str) -> Result<&'a Sto
         true => Ok(store),
         false => Err(Trouble::Refused(format!(
             "store `{name}` does not let manifests use `{path}`, only {}",
-            store.paths.join(", ")
+            store.paths.iter().map(Glob::as_str).collect::<Vec<_>>().join(", ")
         ))),
     }
 }

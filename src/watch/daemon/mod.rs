@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -366,16 +367,12 @@ impl<'a, N: Narrator> Daemon<'a, N> {
     fn note_set(&mut self) {
         let InForce { desired, fingerprint, manifests } = &self.in_force;
         self.board.status.set.good = Some(GoodSet {
-            fingerprint: hex(fingerprint),
+            fingerprint: HEXLOWER.encode(fingerprint),
             since: self.board.now(),
             manifests: *manifests,
             objects: desired.objects.len(),
         });
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// As many findings as anybody reads.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -14,6 +15,7 @@ use super::objects::Standing;
 use super::{Daemon, FirstPass, LONGEST_ABSENCE, Platform, Retries};
 use crate::api::{ApiError, Class, Client, Reader};
 use crate::apply::{Event, OnError, Outcome, Report, StepOutcome};
+use crate::causes::error_chain;
 use crate::lock::{self, Holder, Lease, LeaseKey, LockError};
 use crate::observe::ObserveError;
 use crate::plan::{self, Cause, Effect, Holds, Plan, Policy};
@@ -97,7 +99,7 @@ impl<N: Narrator> Daemon<'_, N> {
             Err(Hindrance::Away(error)) => {
                 self.narrator.away(&error);
                 self.renew(&error);
-                Came::to_nothing(PassOutcome::Unreadable, words(&error))
+                Came::to_nothing(PassOutcome::Unreadable, error_chain(&error))
             }
             Err(Hindrance::Standby(error)) => {
                 self.narrator.complain(&error.to_string(), None);
@@ -113,7 +115,7 @@ impl<N: Narrator> Daemon<'_, N> {
             duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             outcome: came.outcome,
             error: came.error.clone(),
-            fingerprint: super::hex(&self.in_force.fingerprint),
+            fingerprint: HEXLOWER.encode(&self.in_force.fingerprint),
             digest: came.prepared.as_ref().map(|prepared| prepared.plan.digest.clone()),
             summary: came.prepared.as_ref().map(|p| p.plan.summary()).unwrap_or_default(),
             plan: came.prepared.as_ref().and_then(|prepared| {
@@ -523,16 +525,6 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }
 
 fn drifts<'a>(changes: impl Iterator<Item = &'a plan::Change>) -> u64 {
