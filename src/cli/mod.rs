@@ -5,6 +5,7 @@
 
 mod advice;
 mod apply;
+mod by_hand;
 mod completions;
 mod consent;
 mod environment;

@@ -34,6 +34,7 @@ mod vanished;
 
 pub use credentials::{EMAIL_FIELD, canonical_email};
 pub use document::{PlanApi, PlanDocument, document};
+pub(crate) use generations::line;
 pub use hold::{Holds, heals_only, hold};
 pub use lifetime::{Forecast, HORIZON, Role, TokenTime};
 pub(crate) use order::rank;
