@@ -81,9 +81,9 @@ impl Object {
         self.fields.get(self.kind.label_field()).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// When a token ends if nobody uses it from now on, in unix seconds.
-    pub fn ends_at(&self) -> Option<i64> {
-        Lifetime::of(&self.fields).map(|lifetime| lifetime.ends)
+    /// How long a token lives; none for anything else.
+    pub fn lifetime(&self) -> Option<Lifetime> {
+        Lifetime::of(&self.fields)
     }
 
     /// The object's mark, if it has a whole one of `stack`.
