@@ -48,6 +48,7 @@
 //! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | who may write | [`lock`] |
+//! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what is remembered of a run | [`history`] |
 //! | when the daemon looks at files, and what it takes for a change | [`watch::files`] |
@@ -98,6 +99,8 @@ pub mod run;
 pub mod sandbox;
 pub mod schemas;
 pub mod secret;
+#[doc = include_str!("running.md")]
+pub mod running {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 pub mod serve;
