@@ -38,6 +38,7 @@
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
 //! | how one key follows the other | [`resource::Rotation`], `plan/rotate.rs`, `apply/rotate.rs` |
 //! | what is done about a token that is gone | `observe/traces.rs`, `plan/vanished.rs` |
+//! | what a plan says an apply could not do here | `plan/foretell.rs`, [`secret::Sink::foresees`] |
 //! | what a token can do | [`rights`] |
 //! | what counts as different | [`resource::canonical`], `plan/diff.rs` |
 //! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |

@@ -249,18 +249,19 @@ pub struct Sources<'a> {
 /// Answers everything that a plan has to know. What cannot be found out is an answer too.
 pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
     let Sources { reader, signer, stack, own_account, spool, trust } = sources;
-    let Questions { bins, fates, passwords, sinks, keys, contents, writers } = questions;
-    let (bins, fates, passwords, sinks, keys, contents, writers) = tokio::join!(
+    let Questions { bins, fates, passwords, sinks, places, keys, contents, writers } = questions;
+    let (bins, fates, passwords, sinks, places, keys, contents, writers) = tokio::join!(
         bins::bins(reader, &bins, own_account, signer),
         traces::fates(reader, signer, stack, own_account, &fates),
         secrets::passwords(passwords, trust),
         secrets::sink_states(sinks, trust, reader, spool),
+        secrets::places(places, trust),
         traces::keys(reader, &keys, trust, spool),
         counters(reader, contents.into_iter().collect()),
         changes::writers(reader, &writers),
     );
     let overwritten = BTreeSet::new();
-    Answers { bins, fates, passwords, sinks, keys, contents, writers, overwritten }
+    Answers { bins, fates, passwords, sinks, places, keys, contents, writers, overwritten }
 }
 
 /// Asks the platform what `accounts` hold. An account of which it does not say so stays unknown.

@@ -19,6 +19,7 @@ mod declared;
 mod diff;
 mod digest;
 mod document;
+mod foretell;
 mod generations;
 mod guard;
 mod hold;
@@ -93,6 +94,7 @@ pub fn plan(
     draft.tokens = lifetime::tokens(desired, actual, &bindings, policy.horizon);
     lifetime::leave_out_what_goes(&mut draft);
     guard::refuse(desired, actual, answers, &bindings, &mut draft);
+    foretell::sinks(answers, &mut draft);
     if !draft.questions.is_empty() {
         return Err(Box::new(draft.questions));
     }

@@ -30,6 +30,7 @@ mod faults;
 #[cfg(unix)]
 mod files_outside;
 mod findings;
+mod foretold;
 mod fuzz;
 mod guards;
 mod history;
