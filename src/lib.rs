@@ -40,6 +40,7 @@
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
 //! | how one key follows the other | [`resource::Rotation`], `plan/rotate.rs`, `apply/rotate.rs` |
 //! | what is done about a token that is gone | `observe/traces.rs`, `plan/vanished.rs` |
+//! | what a plan says an apply could not do here | `plan/foretell.rs`, [`secret::Sink::foresees`] |
 //! | what a token can do | [`rights`] |
 //! | what counts as different | [`resource::canonical`], `plan/diff.rs` |
 //! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |
@@ -50,6 +51,7 @@
 //! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | who may write | [`lock`] |
+//! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what is remembered of a run | [`history`] |
 //! | when the daemon looks at files, and what it takes for a change | [`watch::files`] |
@@ -104,6 +106,8 @@ pub mod run;
 pub mod sandbox;
 pub mod schemas;
 pub mod secret;
+#[doc = include_str!("running.md")]
+pub mod running {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 pub mod serve;

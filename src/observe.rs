@@ -81,9 +81,9 @@ impl Object {
         self.fields.get(self.kind.label_field()).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// When a token ends if nobody uses it from now on, in unix seconds.
-    pub fn ends_at(&self) -> Option<i64> {
-        Lifetime::of(&self.fields).map(|lifetime| lifetime.ends)
+    /// How long a token lives; none for anything else.
+    pub fn lifetime(&self) -> Option<Lifetime> {
+        Lifetime::of(&self.fields)
     }
 
     /// The object's mark, if it has a whole one of `stack`.
@@ -269,18 +269,19 @@ pub struct Sources<'a> {
 /// Answers everything that a plan has to know. What cannot be found out is an answer too.
 pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
     let Sources { reader, signer, stack, own_account, spool, trust } = sources;
-    let Questions { bins, fates, passwords, sinks, keys, contents, writers } = questions;
-    let (bins, fates, passwords, sinks, keys, contents, writers) = tokio::join!(
+    let Questions { bins, fates, passwords, sinks, places, keys, contents, writers } = questions;
+    let (bins, fates, passwords, sinks, places, keys, contents, writers) = tokio::join!(
         bins::bins(reader, &bins, own_account, signer),
         traces::fates(reader, signer, stack, own_account, &fates),
         secrets::passwords(passwords, trust),
         secrets::sink_states(sinks, trust, reader, spool),
+        secrets::places(places, trust),
         traces::keys(reader, &keys, trust, spool),
         counters(reader, contents.into_iter().collect()),
         changes::writers(reader, &writers),
     );
     let overwritten = BTreeSet::new();
-    Answers { bins, fates, passwords, sinks, keys, contents, writers, overwritten }
+    Answers { bins, fates, passwords, sinks, places, keys, contents, writers, overwritten }
 }
 
 /// Asks the platform what `accounts` hold. An account of which it does not say so stays unknown.

@@ -10,7 +10,7 @@ use crate::api::{Client, Reader, Writer};
 use crate::apply::{Apply, Event, OnError, Report, StepOutcome, apply};
 use crate::observe::{self, Actual, Answers, ObserveError, Seen, Sources};
 use crate::plan::{Action, Plan, Policy, plan};
-use crate::resource::{Address, Desired, KeyNote, Kind, Signer};
+use crate::resource::{Address, Bound, Desired, KeyNote, Kind, Signer};
 use crate::secret::{Spool, Trust};
 
 /// How often planning may end with questions. Each kind of question is asked once, and they build on each other no deeper
@@ -54,6 +54,8 @@ pub struct Found {
     pub id: i64,
     /// When a token ends if nobody uses it, in unix seconds.
     pub ends_at: Option<i64>,
+    /// How many seconds a token lives after its last use, if that decides when it ends.
+    pub ttl: Option<i64>,
 }
 
 impl Prepared {
@@ -101,8 +103,12 @@ pub async fn prepare(
     }
     let calls = calls(&reader) - before;
     let marked = actual.objects.values().filter_map(|object| {
-        let found = Found { id: object.id, ends_at: object.ends_at() };
-        Some((object.mark_of(&desired.stack)?.address.clone(), found))
+        let mark = object.mark_of(&desired.stack)?;
+        let lifetime = object.lifetime();
+        let by_use = lifetime.filter(|lifetime| lifetime.bound == Bound::Ttl);
+        let ends_at = lifetime.map(|lifetime| lifetime.ends);
+        let found = Found { id: object.id, ends_at, ttl: by_use.map(|lifetime| lifetime.ttl) };
+        Some((mark.address.clone(), found))
     });
     let found = marked.collect();
     Ok(Prepared { plan, own_account, found, calls })

@@ -3,6 +3,7 @@
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
 use crate::apply::ReportDocument;
@@ -34,7 +35,10 @@ pub fn any_manifest() -> Value {
 }
 
 fn written<T: JsonSchema>(title: &str) -> Value {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let generator = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with_transform(RecursiveTransform(manifest::schema::standard_formats))
+        .into_generator();
     let mut schema = generator.into_root_schema_for::<T>();
     schema.insert("title".to_owned(), Value::from(title));
     schema.to_value()

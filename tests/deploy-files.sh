@@ -50,6 +50,9 @@ if [ -z "$promtool" ]; then
 fi
 sed -n '/^```yaml/,/^```/p' examples/deploy/README.md | sed '/^```/d' >"$work/rules.yaml"
 "$promtool" check rules "$work/rules.yaml" >/dev/null
+cp tests/deploy-alerts.yaml "$work/alerts.yaml"
+"$promtool" test rules "$work/alerts.yaml" >/dev/null
+echo "the alerts fire when they should, and not otherwise"
 
 # The daemon itself, on the embedded platform.
 cp -r examples/fleet "$work/fleet"

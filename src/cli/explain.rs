@@ -1,5 +1,7 @@
 //! `flespi-gitops explain`.
 
+use std::collections::BTreeSet;
+
 use super::exit::Exit;
 use super::manifests::{ByOption, absence};
 use super::output::Output;
@@ -10,6 +12,7 @@ use crate::api::Reader;
 use crate::diagnostic::suggest::nearest;
 use crate::manifest::{self, Load};
 use crate::observe::{self, Actual, Object};
+use crate::plan::line;
 use crate::report::{Basis, ExplainFormat, Explanation, explain_text, listing_markdown};
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind, acl_entry};
 use crate::rights::{Circumstances, Decision, Request, Rights, Verdict, decide};
@@ -203,10 +206,21 @@ async fn live(
         output.error(&format!("the platform could not be read: {reason}"));
         return Err(Exit::Unknown);
     }
-    let token = find(&actual, &args.address, common.stack.as_deref()).map_err(|why| {
+    let found = find(&actual, &args.address, common.stack.as_deref());
+    let (token, older) = found.map_err(|why| {
         output.error(&why);
         Exit::Usage
     })?;
+    if !older.is_empty() {
+        let older: Vec<String> = older.iter().map(|token| token.id.to_string()).collect();
+        output.say(&format!(
+            "note: {} is being rotated: this is about its newest generation (token {}); the one before it is valid as \
+             well (token {})",
+            args.address,
+            token.id,
+            older.join(", ")
+        ));
+    }
     let rights = Rights::of(|field| token.fields.get(field).filter(|value| !value.is_null()));
     let decision = match blocked_owner(&actual, token) {
         Some(account) => closed(account.label()),
@@ -216,33 +230,55 @@ async fn live(
     Ok(Explanation { id_on_platform, ..explanation(args, Basis::Live, decision) })
 }
 
-/// The token that carries the mark of `address`, or else the one that is called so.
+/// The token that carries the mark of `address`, or else the one that is called so. Of several generations it is the
+/// newest, as for a plan; those before it come along, oldest first.
 fn find<'a>(
     actual: &'a Actual,
     address: &Address,
     stack: Option<&str>,
-) -> Result<&'a Object, String> {
+) -> Result<(&'a Object, Vec<&'a Object>), String> {
+    let mark_of = |object: &'a Object| object.mark.as_ref().ok().and_then(Option::as_ref);
+    let is_there = |object: &&Object| {
+        path(actual, object.owner).as_deref() == Some(address.account.segments())
+    };
     let tokens = || actual.tokens();
-    let marked = |object: &&Object| {
-        object.mark.as_ref().ok().and_then(Option::as_ref).is_some_and(|mark| {
+    let marked = tokens().filter(|object| {
+        mark_of(object).is_some_and(|mark| {
             mark.address == *address && !mark.bootstrap && stack.is_none_or(|it| it == mark.stack)
         })
-    };
-    let mut found: Vec<&Object> = tokens().filter(marked).collect();
-    if found.is_empty() {
-        let is_called = |object: &&Object| {
-            object.label() == address.name
-                && path(actual, object.owner).as_deref() == Some(address.account.segments())
-        };
-        found = tokens().filter(is_called).collect();
+    });
+    let mut found: Vec<&'a Object> = marked.collect();
+    // A mark in another account is a copy, unless the account itself cannot be told.
+    if found.iter().any(is_there) {
+        found.retain(is_there);
+    }
+    let stacks: BTreeSet<&str> =
+        found.iter().filter_map(|object| Some(&*mark_of(object)?.stack)).collect();
+    let stacks: Vec<&str> = stacks.into_iter().collect();
+    match stacks.as_slice() {
+        [] => {
+            let is_called = |object: &&Object| object.label() == address.name && is_there(object);
+            found = tokens().filter(is_called).collect();
+        }
+        [stack] => {
+            if let Some(generations) = line(&found, stack) {
+                return Ok(generations);
+            }
+        }
+        several => {
+            return Err(format!(
+                "{address} is in several stacks: {}\n  help: name one of them with --stack",
+                several.join(", ")
+            ));
+        }
     }
     match found.as_slice() {
-        [only] => Ok(only),
+        [only] => Ok((only, Vec::new())),
         [] => Err(format!("the platform has no token that is marked or called {address}")),
         several => {
             let ids: Vec<String> = several.iter().map(|token| token.id.to_string()).collect();
             Err(format!(
-                "several tokens are {address}: {}; --stack tells them apart",
+                "several tokens are {address}: {}; `status` says what to do about it",
                 ids.join(", ")
             ))
         }

@@ -26,6 +26,7 @@ use crate::resource::{AddressPattern, is_valid_name};
 #[command(after_help = "\
 Examples:
   flespi-gitops export --out accounts
+  flespi-gitops export --out accounts --schema ../schemas/manifest.schema.json
   flespi-gitops export --out accounts --exclude 'subaccount/legacy-*' --unmanaged skip
   flespi-gitops export | less")]
 pub(super) struct Args {
@@ -57,6 +58,22 @@ pub(super) struct Args {
     /// Write tokens that look like sessions of the panel, too.
     #[arg(long)]
     include_sessions: bool,
+
+    /// Where manifest.schema.json is (`schema --out` writes it), as an address or as a path from --out: each document then
+    /// begins with the line by which editors find it.
+    #[arg(long, value_name = "URL|PATH", value_parser = schema)]
+    schema: Option<String>,
+}
+
+/// A line of a comment ends where a line ends, and the editor's line at the first blank.
+fn schema(text: &str) -> Result<String, String> {
+    let is_word = |text: &str| {
+        !text.is_empty() && !text.contains(|char: char| char.is_whitespace() || char.is_control())
+    };
+    match is_word(text) {
+        true => Ok(text.to_owned()),
+        false => Err("write an address or a path without blanks".to_owned()),
+    }
 }
 
 /// What to do with objects that are not this stack's.
@@ -134,6 +151,7 @@ fn export(args: &Args, common: &Common, actual: &Actual) -> Result<Export, Expor
         unmanaged: args.unmanaged.into(),
         metadata: args.metadata,
         include_sessions: args.include_sessions,
+        schema: args.schema.clone(),
         now: session::unix_now(),
     };
     export::export(actual, &options)

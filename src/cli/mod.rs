@@ -5,6 +5,7 @@
 
 mod advice;
 mod apply;
+mod by_hand;
 mod completions;
 mod consent;
 mod environment;
@@ -54,7 +55,8 @@ Exit codes:
    2  plan --detailed-exitcode: there are changes
    3  the manifests are invalid
    4  the platform could not be read well enough to tell
-   5  refused: a guard, a protection, no consent, or --expiring-within
+   5  refused: a guard, a protection, a policy, a plan that no longer fits, or no consent; status and
+      plan --detailed-exitcode: an object is blocked or disputed; --expiring-within: a token expires
    6  applied in part; the report says what
    7  another run holds the lock
   64  wrong usage

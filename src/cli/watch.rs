@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use tracing::Instrument;
 
+use super::by_hand::ByHand;
 use super::exit::Exit;
 use super::gate::GateArgs;
 use super::manifests::Manifests;
@@ -43,6 +44,10 @@ Examples:
   flespi-gitops watch /mnt/nfs/accounts --poll 30s
   flespi-gitops watch accounts/ --first-pass report --log-format json")]
 pub(super) struct Args {
+    // First: the others take what they match away.
+    #[command(flatten)]
+    by_hand: ByHand,
+
     #[command(flatten)]
     manifests: Manifests,
 
@@ -76,6 +81,14 @@ pub(super) struct Args {
 
     #[command(flatten)]
     gate: GateArgs,
+}
+
+#[cfg(test)]
+impl Args {
+    /// The command that applies the same set by hand.
+    pub(super) fn by_hand(&self) -> &str {
+        self.by_hand.command()
+    }
 }
 
 /// What the first pass may do.
@@ -243,7 +256,7 @@ async fn follow(
         contest_window: args.contest_window,
         stack_is_given: common.stack.is_some(),
         seed: rand::random(),
-        by_hand: by_hand(args, common),
+        by_hand: args.by_hand.command().to_owned(),
         lock_timeout: args.gate.lock_timeout,
         clock: Arc::new(jiff::Timestamp::now),
     };
@@ -263,16 +276,6 @@ async fn follow(
     hangups.abort();
     outside.close().await;
     Exit::Done
-}
-
-/// The command that applies the same set by hand.
-fn by_hand(args: &Args, common: &Common) -> String {
-    let mut words = vec!["flespi-gitops apply".to_owned()];
-    words.extend(args.manifests.paths().iter().map(|path| path.display().to_string()));
-    words.extend(args.prune.then(|| "--prune".to_owned()));
-    words.extend(common.allow_outside.then(|| "--allow-outside".to_owned()));
-    words.extend(args.manifests.exclude().iter().map(|pattern| format!("--exclude '{pattern}'")));
-    words.join(" ")
 }
 
 /// SIGHUP asks for a pass.

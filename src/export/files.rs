@@ -51,7 +51,7 @@ pub(super) fn lay_out(
     let mut layout = Layout::default();
     layout.files.push(stack_file(options, exclude));
     for ((account, kind), objects) in sorted {
-        let mut writer = Writer::new(account, kind);
+        let mut writer = Writer::new(account, kind, options.schema.as_deref());
         let left_out: BTreeSet<&str> = objects
             .values()
             .filter_map(|key| match treatments.get(key) {
@@ -96,7 +96,17 @@ fn stack_file(options: &Options, exclude: &BTreeSet<AddressPattern>) -> File {
         spec.field("exclude", exclude.iter().map(ToString::to_string).collect::<Vec<_>>());
         block.block("spec", spec);
     }
-    File { path: "stack.yaml".to_owned(), text: block.text() }
+    let text = editor_line(options.schema.as_deref(), 0) + &block.text();
+    File { path: "stack.yaml".to_owned(), text }
+}
+
+/// The line by which an editor finds the schema, for a document in a file that lies `depth` folders below the export. A
+/// language server reads it for the one document that it stands in.
+fn editor_line(schema: Option<&str>, depth: usize) -> String {
+    let Some(schema) = schema else { return String::new() };
+    let is_fixed = schema.contains("://") || schema.starts_with('/');
+    let up = if is_fixed { String::new() } else { "../".repeat(depth) };
+    format!("# yaml-language-server: $schema={up}{schema}\n")
 }
 
 /// The folder of an account. Names of accounts may look like those of our files, and no name ends
@@ -118,6 +128,8 @@ fn folder(account: &AccountPath) -> String {
 struct Writer {
     stem: String,
     head: String,
+    /// Begins each document.
+    editor_line: String,
     /// Finished files, and then the one in work.
     texts: Vec<String>,
     places: Vec<(usize, usize, Key)>,
@@ -125,7 +137,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(account: &AccountPath, kind: Kind) -> Self {
+    fn new(account: &AccountPath, kind: Kind, schema: Option<&str>) -> Self {
         let what = format!("{}s", kind.row().title);
         let mut head = match account.is_root() {
             true => format!("# {what} of our own account.\n"),
@@ -140,6 +152,7 @@ impl Writer {
             stem: format!("{}{}", folder(account), kind.collection()),
             texts: vec![head.clone()],
             head,
+            editor_line: editor_line(schema, account.segments().len()),
             places: Vec::new(),
             is_empty: true,
         }
@@ -160,8 +173,10 @@ impl Writer {
 
     fn document(&mut self, text: &str, key: Key) {
         self.is_empty = false;
+        let line = self.editor_line.clone();
         let file = self.last();
         file.push_str("---\n");
+        file.push_str(&line);
         let offset = file.len();
         file.push_str(text);
         self.places.push((self.texts.len() - 1, offset, key));
@@ -181,7 +196,7 @@ impl Writer {
     }
 
     fn finish(self, layout: &mut Layout) {
-        let Self { stem, head: _, texts, places, is_empty } = self;
+        let Self { stem, head: _, editor_line: _, texts, places, is_empty } = self;
         if is_empty {
             return;
         }

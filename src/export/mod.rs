@@ -62,6 +62,9 @@ pub struct Options {
     pub metadata: bool,
     /// Write tokens that look like sessions of the panel, too.
     pub include_sessions: bool,
+    /// Where the schema of manifests is, as an address or as a path from the folder of the export: then each document names
+    /// it for editors.
+    pub schema: Option<String>,
     /// The present in unix seconds: a manifest may not name an expiry in the past.
     pub now: i64,
 }

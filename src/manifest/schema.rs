@@ -67,6 +67,7 @@ fn generate<T: JsonSchema>(title: &str) -> Value {
     let generator = SchemaSettings::draft2020_12()
         .for_deserialize()
         .with_transform(RecursiveTransform(no_null))
+        .with_transform(RecursiveTransform(standard_formats))
         .into_generator();
     let mut schema = generator.into_root_schema_for::<T>();
     schema.insert("title".to_owned(), Value::from(title));
@@ -105,6 +106,18 @@ fn no_null(schema: &mut Schema) {
         }
     }
 }
+
+/// `format` says only what JSON Schema defines: the widths of Rust's numbers (`uint64`) are names that a strict validator
+/// refuses to compile. What they bound is in `minimum` and `maximum`.
+pub(crate) fn standard_formats(schema: &mut Schema) {
+    let format = schema.get("format").and_then(Value::as_str);
+    if format.is_some_and(|format| !FORMATS.contains(&format)) {
+        schema.remove("format");
+    }
+}
+
+/// The formats of JSON Schema that our types use.
+const FORMATS: [&str; 1] = ["date-time"];
 
 #[cfg(test)]
 mod tests {

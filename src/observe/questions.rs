@@ -24,6 +24,8 @@ pub struct Questions {
     pub passwords: BTreeMap<Address, PasswordQuestion>,
     /// How the sinks of declared tokens are filled.
     pub sinks: BTreeMap<Address, SinkQuestion>,
+    /// Sinks that the plan fills: which of them would refuse here.
+    pub places: BTreeMap<Address, Vec<Sink>>,
     /// Whether the keys of tokens that were issued before can still be had, with their sinks.
     pub keys: BTreeMap<i64, Vec<Sink>>,
     /// What accounts hold that the plan would delete or cut off.
@@ -68,11 +70,12 @@ pub struct SinkQuestion {
 impl Questions {
     /// Whether there is nothing to ask.
     pub fn is_empty(&self) -> bool {
-        let Self { bins, fates, passwords, sinks, keys, contents, writers } = self;
+        let Self { bins, fates, passwords, sinks, places, keys, contents, writers } = self;
         bins.is_empty()
             && fates.is_empty()
             && passwords.is_empty()
             && sinks.is_empty()
+            && places.is_empty()
             && keys.is_empty()
             && contents.is_empty()
             && writers.is_empty()
@@ -80,12 +83,13 @@ impl Questions {
 
     /// Answers that change nothing: bins are empty, secrets are where they belong, nobody did anything.
     pub fn without_news(&self) -> Answers {
-        let Self { bins, fates, passwords, sinks, keys, contents, writers } = self;
+        let Self { bins, fates, passwords, sinks, places, keys, contents, writers } = self;
         Answers {
             bins: bins.iter().map(|place| (*place, Ok(Vec::new()))).collect(),
             fates: fates.keys().map(|address| (address.clone(), None)).collect(),
             passwords: passwords.keys().map(|it| (it.clone(), Password::Unchanged)).collect(),
             sinks: sinks.keys().map(|it| (it.clone(), SinkState::default())).collect(),
+            places: places.keys().map(|it| (it.clone(), Vec::new())).collect(),
             keys: keys.keys().map(|id| (*id, KeyState::There)).collect(),
             contents: contents.iter().map(|account| (*account, Some(BTreeMap::new()))).collect(),
             writers: writers.iter().map(|object| (*object, LastWriter::default())).collect(),
@@ -108,6 +112,8 @@ pub struct Answers {
     pub passwords: BTreeMap<Address, Password>,
     /// How sinks are filled.
     pub sinks: BTreeMap<Address, SinkState>,
+    /// Sinks that would refuse here, each with the reason.
+    pub places: BTreeMap<Address, Vec<(Sink, String)>>,
     /// Whether keys can still be had.
     pub keys: BTreeMap<i64, KeyState>,
     /// What accounts hold; none if the platform does not say it.
@@ -121,11 +127,13 @@ pub struct Answers {
 impl Answers {
     /// Takes in more answers.
     pub fn extend(&mut self, more: Self) {
-        let Self { bins, fates, passwords, sinks, keys, contents, writers, overwritten } = more;
+        let Self { bins, fates, passwords, sinks, places, keys, contents, writers, overwritten } =
+            more;
         self.bins.extend(bins);
         self.fates.extend(fates);
         self.passwords.extend(passwords);
         self.sinks.extend(sinks);
+        self.places.extend(places);
         self.keys.extend(keys);
         self.contents.extend(contents);
         self.writers.extend(writers);

@@ -131,6 +131,25 @@ pub(super) async fn sink_states(
     states
 }
 
+/// Finds out which sinks would refuse a secret here. A run that carries the plan out asks the sinks themselves, at once.
+pub(super) async fn places(
+    questions: BTreeMap<Address, Vec<Sink>>,
+    trust: &Trust,
+) -> BTreeMap<Address, Vec<(Sink, String)>> {
+    let nothing = questions.keys().map(|address| (address.clone(), Vec::new())).collect();
+    if matches!(trust, Trust::Reviewed) {
+        return nothing;
+    }
+    let trust = trust.clone();
+    let look = move || {
+        let foresee = |sink: Sink| sink.foresees(&trust).map(|reason| (sink, reason));
+        let all = questions.into_iter();
+        all.map(|(address, sinks)| (address, sinks.into_iter().filter_map(foresee).collect()))
+            .collect()
+    };
+    tokio::task::spawn_blocking(look).await.unwrap_or(nothing)
+}
+
 async fn compare(question: PasswordQuestion, trust: &Trust) -> Password {
     let PasswordQuestion { source, form, least, known } = question;
     if let Some(reason) = source.hidden_from(trust) {

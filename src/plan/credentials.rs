@@ -202,10 +202,12 @@ fn password(
         // That was told before anything was planned.
         Password::Unavailable(_) => return None,
         Password::NeverSet { trouble } => {
-            let trouble = trouble.iter().map(|trouble| {
-                format!("{}: apply cannot set the password where {trouble}", declared.address)
-            });
-            draft.notes.extend(trouble);
+            // What is generated goes to sinks, which say for themselves what is wrong with them.
+            let places = context.answers.places.get(&declared.address);
+            let is_told = places.is_some_and(|refusing| !refusing.is_empty());
+            if let Some(trouble) = trouble.as_ref().filter(|_| !is_told) {
+                draft.foretell(&declared.address, source.to_string(), trouble.clone());
+            }
             (Value::Null, "no password was set by this stack yet".to_owned())
         }
         Password::Changed => (

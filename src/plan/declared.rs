@@ -10,7 +10,7 @@ use super::diff::{self, LIMIT_FIELD, limit_value};
 use super::generations;
 use super::rotate;
 use super::step::{
-    Action, Blocked, Cause, Change, Delivery, Disputed, Draft, Effect, Hidden, Holding, MarkEdit,
+    Action, Blocked, Cause, Change, Delivery, Disputed, Draft, Effect, Holding, MarkEdit, Place,
     Refusal, Step, StepId, UpdateEffect,
 };
 use super::vanished::{self, Reissue};
@@ -606,7 +606,7 @@ impl Context<'_> {
             draft.questions.sinks.insert(address.clone(), question);
         }
         if let Some(state) = state {
-            draft.hidden.extend(state.hidden.iter().map(|(sink, reason)| Hidden {
+            draft.hidden.extend(state.hidden.iter().map(|(sink, reason)| Place {
                 address: address.clone(),
                 what: sink.to_string(),
                 reason: reason.clone(),

@@ -5,7 +5,7 @@ use crate::resource::Generation;
 
 /// The newest of several objects with one mark, and those before it, oldest first; none if two of
 /// them claim to be the same generation, so that nobody knows which one was meant.
-pub(super) fn line<'a>(
+pub(crate) fn line<'a>(
     objects: &[&'a Object],
     stack: &str,
 ) -> Option<(&'a Object, Vec<&'a Object>)> {

@@ -19,6 +19,7 @@ mod declared;
 mod diff;
 mod digest;
 mod document;
+mod foretell;
 mod generations;
 mod guard;
 mod hold;
@@ -34,6 +35,7 @@ mod vanished;
 
 pub use credentials::{EMAIL_FIELD, canonical_email};
 pub use document::{PlanApi, PlanDocument, document};
+pub(crate) use generations::line;
 pub use hold::{Holds, heals_only, hold};
 pub use lifetime::{Forecast, HORIZON, Role, TokenTime};
 pub(crate) use order::rank;
@@ -92,6 +94,7 @@ pub fn plan(
     draft.tokens = lifetime::tokens(desired, actual, &bindings, policy.horizon);
     lifetime::leave_out_what_goes(&mut draft);
     guard::refuse(desired, actual, answers, &bindings, &mut draft);
+    foretell::sinks(answers, &mut draft);
     if !draft.questions.is_empty() {
         return Err(Box::new(draft.questions));
     }

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::digest;
-use super::step::{Action, Blocked, Draft, Hidden, Pending, Plan, Step, StepId};
+use super::step::{Action, Blocked, Draft, Pending, Place, Plan, Step, StepId};
 use crate::resource::{Desired, Phase};
 
 /// Where a step stands: lower ranks come first.
@@ -34,6 +34,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
     let Draft {
         questions: _,
         hidden,
+        foretold,
         mut steps,
         mut blocked,
         mut pending,
@@ -48,7 +49,8 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         unchanged,
     } = draft;
     block_the_stranded(&mut steps, &mut blocked);
-    notes.extend(unseen(&hidden));
+    notes.extend(of_places(&hidden, "not looked at here, only by apply"));
+    notes.extend(of_places(&foretold, "apply cannot use it here"));
     pending.extend(waiting.into_iter().map(|(address, count)| Pending {
         reason: match count {
             1 => "one declared object inside is compared once it is back".to_owned(),
@@ -82,21 +84,21 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
     }
 }
 
-/// What was not looked at, one note for each reason.
-fn unseen(hidden: &BTreeSet<Hidden>) -> Vec<String> {
+/// What is said of places, one note for each reason.
+fn of_places(places: &BTreeSet<Place>, says: &str) -> Vec<String> {
     /// More places than anybody reads.
     const MOST_PLACES: usize = 5;
-    let mut by_reason: BTreeMap<&str, Vec<&Hidden>> = BTreeMap::new();
-    for place in hidden {
+    let mut by_reason: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
+    for place in places {
         by_reason.entry(&place.reason).or_default().push(place);
     }
     let notes = by_reason.into_iter().map(|(reason, places)| {
         let more = places.len().saturating_sub(MOST_PLACES);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let named = places.iter().take(MOST_PLACES);
-        let named = named.map(|Hidden { address, what, .. }| format!("{what} ({address})"));
+        let named = named.map(|Place { address, what, .. }| format!("{what} ({address})"));
         let named = named.collect::<Vec<_>>().join(", ");
-        format!("{named}{more}: not looked at here, only by apply: {reason}")
+        format!("{named}{more}: {says}: {reason}")
     });
     notes.collect()
 }

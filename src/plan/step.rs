@@ -499,9 +499,9 @@ impl Plan {
     }
 }
 
-/// A place of a secret that was not looked at, since only a manifest chose it.
+/// A place of a secret of which there is something to say.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Hidden {
+pub(super) struct Place {
     pub(super) address: Address,
     /// The place.
     pub(super) what: String,
@@ -513,8 +513,10 @@ pub(super) struct Hidden {
 pub(super) struct Draft {
     /// What has to be known before this is a plan.
     pub(super) questions: Questions,
-    /// What was not looked at.
-    pub(super) hidden: BTreeSet<Hidden>,
+    /// What was not looked at, since only a manifest chose it.
+    pub(super) hidden: BTreeSet<Place>,
+    /// What an apply could not use here.
+    pub(super) foretold: BTreeSet<Place>,
     pub(super) steps: Vec<Step>,
     pub(super) blocked: Vec<Blocked>,
     pub(super) pending: Vec<Pending>,

@@ -80,10 +80,11 @@ fn passes(status: &Status, page: &mut Page) {
 
 fn objects(status: &Status, now: Timestamp, page: &mut Page) {
     let mut counts: BTreeMap<(Kind, ObjectState), usize> = BTreeMap::new();
-    let mut ends = Vec::new();
+    let (mut ends, mut ttls) = (Vec::new(), Vec::new());
     for (address, object) in status.objects.iter() {
         *counts.entry((object.kind, object.state)).or_default() += 1;
         ends.extend(object.ends_at.map(|end| (address.to_string(), end)));
+        ttls.extend(object.ttl_seconds.map(|ttl| (address.to_string(), ttl)));
     }
     page.family("objects", Sort::Gauge, "Objects by kind and state.");
     for kind in Kind::ALL {
@@ -97,6 +98,11 @@ fn objects(status: &Status, now: Timestamp, page: &mut Page) {
     for (address, end) in ends {
         let left = seconds(end) - seconds(now);
         page.value("token_remaining_seconds", &[("address", &address)], left);
+    }
+    let help = "How long a token lives after its last use, where that decides when it ends.";
+    page.family("token_ttl_seconds", Sort::Gauge, help);
+    for (address, ttl) in ttls {
+        page.value("token_ttl_seconds", &[("address", &address)], ttl as f64);
     }
 }
 

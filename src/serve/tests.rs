@@ -32,6 +32,7 @@ fn object(address: &str, state: ObjectState) -> (Address, ObjectStatus) {
         failures: 0,
         retry_at: None,
         ends_at: None,
+        ttl_seconds: None,
     };
     (address, status)
 }
@@ -41,6 +42,7 @@ fn status(state: State) -> Status {
     (status.state, status.says) = (state, "as it is".to_owned());
     let mut token = object("token/emea/acme/gate", ObjectState::InSync);
     token.1.ends_at = Timestamp::from_second(3_600).ok();
+    token.1.ttl_seconds = Some(7_200);
     let mut drifted = object("subaccount/emea/acme", ObjectState::Drifted);
     drifted.1.reason = Some(HOSTILE.to_owned());
     drifted.1.fields = vec![FieldStatus {
@@ -187,6 +189,7 @@ fn metrics_count_what_the_status_says() {
         "flespi_gitops_state{state=\"passing\"} 0",
         "flespi_gitops_objects{kind=\"subaccount\",state=\"drifted\"} 1",
         "flespi_gitops_token_remaining_seconds{address=\"token/emea/acme/gate\"} 3000",
+        "flespi_gitops_token_ttl_seconds{address=\"token/emea/acme/gate\"} 7200",
         "flespi_gitops_interval_seconds 300",
         "flespi_gitops_passes_total{outcome=\"applied\"} 0",
     ] {

@@ -435,6 +435,8 @@ pub struct ObjectStatus {
     pub retry_at: Option<Timestamp>,
     /// When a token ends, if that is known.
     pub ends_at: Option<Timestamp>,
+    /// How many seconds a token lives after its last use; null if something else decides when it ends.
+    pub ttl_seconds: Option<i64>,
 }
 
 /// One field of an object.

@@ -212,12 +212,109 @@ fn on_github_a_merge_applies_what_was_reviewed() {
     let sent = pipeline.world.read("sent.md");
     assert!(sent.contains("### Stack <code>default</code>: applied"), "{sent}");
     assert_eq!(pipeline.world.count("subaccounts"), 1);
-    pipeline.step("drift", "Look for drift").expect(0);
-    let limit = pipeline.world.item("limits", "name", "Starter");
-    let path = format!("/platform/limits/{}", limit["id"]);
-    pipeline.world.api("PUT", &path, Some(&json!({"devices_count": 7})));
-    pipeline.step("drift", "Look for drift").expect(2);
-    assert!(pipeline.world.read("drift.md").contains("devices_count"));
+}
+
+/// A token that is rotated every 30 days.
+const ROTATED: &str = "\
+apiVersion: flespi-gitops/v1
+kind: Token
+metadata: {name: app}
+spec:
+  ttl: 90d
+  access: {acl: [{uri: gw/devices, methods: [GET]}]}
+  deliver: [{file: ../out/app}]
+  rotation: {every: 30d, overlap: 48h}
+";
+
+/// The steps of a night on either service, with the code of the last one that failed.
+fn night(pipeline: &Pipeline) -> i32 {
+    if pipeline.document["nightly"].is_object() {
+        return pipeline.script("nightly", "script").code;
+    }
+    let look = pipeline.step("nightly", "Look");
+    let apply = if look.code == 0 { pipeline.step("nightly", "Apply what is due").code } else { 0 };
+    let person = pipeline.step("nightly", "Look for what needs a person").code;
+    [person, apply, look.code].into_iter().find(|code| *code != 0).unwrap_or(0)
+}
+
+#[test]
+fn a_night_rotates_what_is_due_heals_drift_and_fails_for_what_needs_a_person() {
+    for file in ["github.yml", "gitlab.yml"] {
+        let pipeline = Pipeline::new(file);
+        let world = &pipeline.world;
+        world.write("accounts/app.yaml", ROTATED);
+        // Its token lives for a day only, which is worth a word every night.
+        std::fs::remove_file(world.path().join("accounts/3-token.yaml")).unwrap();
+        assert_eq!(night(&pipeline), 0, "{file}");
+        let first = world.read("out/app");
+        let limit = world.item("limits", "name", "Starter");
+        let path = format!("/platform/limits/{}", limit["id"]);
+        world.api("PUT", &path, Some(&json!({"devices_count": 7})));
+        world.advance(31 * 86_400);
+        assert_eq!(night(&pipeline), 0, "{file}");
+        assert_ne!(world.read("out/app"), first, "{file}: the key was rotated");
+        assert_eq!(world.item("limits", "name", "Starter")["devices_count"], 10, "{file}");
+        assert!(world.read("flespi-nightly.html").contains("devices_count"), "{file}");
+        // Somebody else's object is in the way; everything else goes on.
+        world.api("POST", "/platform/limits", Some(&json!([{"name": "Second"}])));
+        world.write(
+            "accounts/second.yaml",
+            "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: second}\nspec: {name: Second}\n",
+        );
+        assert_eq!(night(&pipeline), 5, "{file}");
+    }
+}
+
+#[test]
+fn what_is_blocked_is_in_the_comment_and_keeps_no_plan_from_being_applied() {
+    let pipeline = Pipeline::new("github.yml");
+    pipeline.world.api("POST", "/platform/limits", Some(&json!([{"name": "Starter"}])));
+    pipeline.step("plan", "Plan").expect(0);
+    assert!(pipeline.world.read("comment.md").contains("carries no mark"));
+    let pipeline = Pipeline::new("gitlab.yml");
+    pipeline.world.api("POST", "/platform/limits", Some(&json!([{"name": "Starter"}])));
+    pipeline.script("plan", "script").expect(0);
+}
+
+/// Each merge carries out its own plan, so none of them may be dropped for the next.
+#[test]
+fn no_queue_drops_a_merge() {
+    let github = Pipeline::new("github.yml").document;
+    for job in ["apply", "nightly"] {
+        let concurrency = &github["jobs"][job]["concurrency"];
+        let wanted = json!({
+            "group": "flespi-gitops-apply", "cancel-in-progress": false, "queue": "max"
+        });
+        assert_eq!(concurrency, &wanted, "{job}");
+    }
+    let gitlab = Pipeline::new("gitlab.yml").document;
+    assert_eq!(gitlab["apply"]["resource_group"], gitlab["nightly"]["resource_group"]);
+    let rules = gitlab["workflow"]["rules"].as_array().unwrap();
+    let pushed = rules.iter().find(|rule| rule["if"].as_str().unwrap().contains("\"push\""));
+    assert_eq!(pushed.unwrap()["auto_cancel"]["on_new_commit"], "none");
+}
+
+/// Where warnings stop a change they are shown to whoever makes it; where they would stop a rotation they do not.
+#[test]
+fn warnings_are_denied_where_somebody_changes_manifests() {
+    for (file, denied) in [("github.yml", 1), ("gitlab.yml", 1), ("pre-commit", 1)] {
+        let text = std::fs::read_to_string(example(file)).unwrap();
+        let commands = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        assert_eq!(commands.filter(|line| line.contains("--deny warnings")).count(), denied);
+    }
+}
+
+/// All uses of an action are of one major, so that none is forgotten with the next.
+#[test]
+fn actions_are_of_one_major_each() {
+    let text = std::fs::read_to_string(example("github.yml")).unwrap();
+    let uses = text.lines().filter_map(|line| line.split_once("uses: actions/"));
+    let mut majors: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, major) in uses.map(|(_, action)| action.split_once('@').unwrap()) {
+        assert_eq!(*majors.entry(name).or_insert(major), major, "{name}");
+    }
+    let wanted = [("cache", "v6"), ("checkout", "v7"), ("upload-artifact", "v7")];
+    assert_eq!(majors, BTreeMap::from(wanted));
 }
 
 #[test]
@@ -258,7 +355,6 @@ fn on_gitlab_the_plan_is_one_comment_and_a_merge_applies_it() {
     pipeline.set("STUB_MERGED", r#"[{"iid": 5, "state": "merged"}]"#);
     pipeline.script("apply", "script").expect(0);
     assert!(pipeline.world.read("sent.md").contains(": applied"));
-    pipeline.script("drift", "script").expect(0);
 }
 
 /// What a service puts into a script could be a command; it has to come in by a variable.

@@ -142,3 +142,55 @@ fn explain_live_answers_for_what_the_platform_has() {
     world.api("PUT", &path, Some(&json!({"metadata": {}})));
     ask(&["DELETE", "gw/devices/all"]).expect(0);
 }
+
+#[test]
+fn explain_live_answers_for_the_newest_generation_during_an_overlap() {
+    let world = World::new();
+    let manifest = |method: &str| {
+        format!(
+            "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {{name: app}}\nspec:\n  ttl: 90d\n  access: {{acl: \
+             [{{uri: gw/devices, methods: [{method}]}}]}}\n  deliver: [{{file: out/app}}]\n  rotation: {{every: 30d, \
+             overlap: 48h}}\n"
+        )
+    };
+    world.write("token.yaml", &manifest("GET"));
+    world.apply(&["."]);
+    let first = world.item("tokens", "info", "app")["id"].as_i64().unwrap();
+    world.run(&["rotate", "token/app", "--yes"]).expect(0);
+    let ask = |more: &[&str]| {
+        let mut all = vec!["explain", "token/app", "GET", "gw/devices/5", "--live"];
+        all.extend(more);
+        world.run(&all)
+    };
+    let answer = ask(&["--format", "json"]).expect(0);
+    assert_ne!(answer.json()["id_on_platform"], json!(first));
+    let says = "the one before it is valid as well";
+    assert!(answer.stderr.contains(says), "{}", answer.stderr);
+    assert!(answer.stderr.contains(&format!("(token {first})")), "{}", answer.stderr);
+
+    // A copy of the mark in another account is not a generation, however new it says it is.
+    world.write(
+        "acme.yaml",
+        "apiVersion: flespi-gitops/v1\nkind: Subaccount\nmetadata: {name: acme}\n",
+    );
+    world.apply(&["."]);
+    let acme = world.item("subaccounts", "name", "acme")["id"].as_i64();
+    let mark = json!({
+        "flespi-gitops/stack": "default",
+        "flespi-gitops/address": "token/app",
+        "flespi-gitops/generation": "9"
+    });
+    let copy = json!([{"info": "copy", "ttl": 600, "access": {"type": 1}, "metadata": mark}]);
+    let (status, answer) =
+        world.call("POST", "/platform/tokens", Some(&world.token()), acme, Some(&copy));
+    assert_eq!(status, 200, "{answer}");
+    let found = ask(&["--format", "json"]).expect(0).json();
+    assert_ne!(found["id_on_platform"], answer["result"][0]["id"]);
+
+    // Two that claim to be the same generation are not guessed about.
+    let mark = json!({"flespi-gitops/stack": "default", "flespi-gitops/address": "token/app"});
+    let copy = json!([{"info": "copy", "ttl": 600, "access": {"type": 1}, "metadata": mark}]);
+    world.api("POST", "/platform/tokens", Some(&copy));
+    let several = ask(&[]).expect(64);
+    assert!(several.stderr.contains("several tokens are token/app"), "{}", several.stderr);
+}

@@ -485,3 +485,37 @@ fn tokens_of_realm_users_are_left_out_where_they_can_be_told() {
     assert!(text.contains("# Left out: tokens of realm users"), "{text}");
     assert!(!text.contains("realm user ada"), "{text}");
 }
+
+#[test]
+fn each_document_names_the_schema_for_editors_if_somebody_says_where_it_is() {
+    let world = World::new();
+    world.copy_example("fleet");
+    world.apply(&["fleet"]);
+    world.run(&["schema", "--out", "schemas"]).expect(0);
+    let arguments = ["export", "--out", "accounts", "--schema", "../schemas/manifest.schema.json"];
+    world.run(&arguments).expect(0);
+    let mut documents = 0;
+    for entry in walkdir::WalkDir::new(world.path().join("accounts")) {
+        let path = entry.unwrap().into_path();
+        if path.is_dir() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let is_stack = path.ends_with("stack.yaml");
+        // Before the first `---` there is nothing but the head of the file.
+        for document in text.split("---\n").skip(usize::from(!is_stack)) {
+            let line = document.lines().next().unwrap();
+            let schema = line.strip_prefix("# yaml-language-server: $schema=").expect(line);
+            assert!(path.parent().unwrap().join(schema).is_file(), "{}: {line}", path.display());
+            documents += 1;
+        }
+    }
+    assert!(documents > 20, "{documents}");
+    let plan = world.plan(&["accounts"]);
+    assert_eq!(plan["steps"], json!([]), "{plan}");
+    let fixed = ["export", "--schema", "https://example.com/manifest.schema.json"];
+    let text = world.run(&fixed).expect(0).stdout;
+    assert!(text.contains("---\n# yaml-language-server: $schema=https://example.com/manifest"));
+    world.run(&["export", "--schema", "a b"]).expect(64);
+    world.run(&["export", "--schema", ""]).expect(64);
+}

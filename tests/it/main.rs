@@ -31,6 +31,7 @@ mod faults;
 mod files_outside;
 mod findings;
 mod floors;
+mod foretold;
 mod fuzz;
 mod guards;
 mod history;

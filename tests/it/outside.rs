@@ -66,6 +66,9 @@ fn the_time_that_a_token_has_left_is_told_to_people_and_to_machines() {
     let left = metrics.lines().find_map(|line| line.strip_prefix(name)).expect(&metrics);
     let left: f64 = left.parse().unwrap();
     assert!((3_000.0..=3_600.0).contains(&left), "{left}");
+    // By this an alert knows that so little is usual for the token.
+    let ttl = "flespi_gitops_token_ttl_seconds{address=\"token/feed\"} 3600\n";
+    assert!(metrics.contains(ttl), "{metrics}");
     let view: Value = serde_json::from_str(&daemon.get("/view")).unwrap();
     assert_eq!(view["tokens"][0][0], "token/feed");
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flespi_gitops::schemas;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The schemas of what people write; plans, reports and explanations are only read.
 fn of_manifests() -> impl Iterator<Item = (&'static str, Value)> {
@@ -83,13 +83,101 @@ fn defaults_and_examples_are_valid_themselves() {
     }
 }
 
+/// Calls `visit` with every schema below `schema`, and where it is.
+fn each_schema(schema: &Value, place: &str, visit: &mut dyn FnMut(&str, &Map<String, Value>)) {
+    let Value::Object(fields) = schema else { return };
+    visit(place, fields);
+    for (keyword, value) in fields {
+        match (keyword.as_str(), value) {
+            ("properties" | "patternProperties" | "$defs", Value::Object(named)) => {
+                for (name, value) in named {
+                    each_schema(value, &format!("{place}/{keyword}/{name}"), visit);
+                }
+            }
+            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(all)) => {
+                for (index, value) in all.iter().enumerate() {
+                    each_schema(value, &format!("{place}/{keyword}/{index}"), visit);
+                }
+            }
+            ("items" | "additionalProperties" | "propertyNames" | "not", value) => {
+                each_schema(value, &format!("{place}/{keyword}"), visit);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Keywords, and the only type of values about which they say something.
+const KEYWORDS: &[(&str, &[&str])] = &[
+    (
+        "object",
+        &["properties", "patternProperties", "additionalProperties", "propertyNames", "required"],
+    ),
+    ("object", &["minProperties", "maxProperties"]),
+    ("array", &["items", "prefixItems", "minItems", "maxItems", "uniqueItems"]),
+    ("string", &["pattern", "minLength", "maxLength", "format"]),
+    ("number", &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
+    ("", &["$schema", "$ref", "$defs", "title", "description", "default", "examples", "type"]),
+    ("", &["enum", "const", "anyOf", "oneOf", "allOf", "not"]),
+];
+
+/// The part of a strict validator's rules that can be held here; `tests/schemas-strict.sh` asks such a validator itself.
 #[test]
-fn the_line_that_makes_an_editor_use_them_is_in_the_readme_and_in_the_examples() {
+fn a_strict_validator_finds_nothing_unknown_in_any_schema() {
+    for (name, document) in schemas::all() {
+        each_schema(&document, name, &mut |place, schema| {
+            let kinds: Vec<&str> = match schema.get("type") {
+                Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+                kind => kind.and_then(Value::as_str).into_iter().collect(),
+            };
+            // The name of a property is text, whatever is said of it.
+            let is_name = place.contains("/propertyNames");
+            let fits = |wanted: &str| {
+                kinds.contains(&wanted)
+                    || (wanted == "number" && kinds.contains(&"integer"))
+                    || (wanted == "string" && is_name)
+            };
+            for keyword in schema.keys() {
+                let known = KEYWORDS.iter().find(|(_, words)| words.contains(&keyword.as_str()));
+                let (kind, _) = known.unwrap_or_else(|| panic!("{place}: `{keyword}` is unknown"));
+                assert!(kind.is_empty() || fits(kind), "{place}: `{keyword}` is of {kind}");
+            }
+            if let Some(format) = schema.get("format") {
+                assert_eq!(format, "date-time", "{place}: JSON Schema has no such format");
+            }
+            let none = Map::new();
+            let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
+            for wanted in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+                let wanted = wanted.as_str().unwrap();
+                assert!(properties.contains_key(wanted), "{place}: {wanted} is required only");
+            }
+        });
+    }
+}
+
+/// A language server reads the line for the document that it stands in, so the second document of a file needs it again.
+#[test]
+fn the_line_that_makes_an_editor_use_them_is_in_every_document_of_the_examples() {
+    const LINE: &str = "# yaml-language-server: $schema=";
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     assert!(readme.contains("# yaml-language-server: $schema=../schemas/manifest.schema.json"));
-    let tenants = std::fs::read_to_string(root.join("examples/tenants/tenant.yaml")).unwrap();
-    assert!(
-        tenants.starts_with("# yaml-language-server: $schema=../../schemas/manifest.schema.json\n")
-    );
+    let mut documents = 0;
+    for example in ["first-subaccount", "fleet", "tenants"] {
+        for entry in walkdir::WalkDir::new(root.join("examples").join(example)) {
+            let path = entry.unwrap().into_path();
+            if path.extension().is_none_or(|extension| extension != "yaml") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for document in text.split("---\n") {
+                let line = document.lines().next().unwrap_or_default();
+                let schema = line.strip_prefix(LINE);
+                let schema = schema.unwrap_or_else(|| panic!("{}: {line}", path.display()));
+                assert!(path.parent().unwrap().join(schema).is_file(), "{}", path.display());
+                documents += 1;
+            }
+        }
+    }
+    assert!(documents > 30, "{documents}");
 }

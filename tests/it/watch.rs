@@ -317,3 +317,61 @@ mod signals_and_leaks {
         assert_eq!(rest, "", "everything is in the log");
     }
 }
+
+/// What a guard refused is approved with the line that the daemon prints, pasted into a shell with another environment.
+#[cfg(unix)]
+#[test]
+fn the_command_that_approves_by_hand_works_when_it_is_pasted() {
+    let world = World::new();
+    let folder = "it's \"mine\" & $HOME";
+    let at = |name: &str| format!("{folder}/{name}");
+    world.write(&at("kept.yaml"), LIMIT);
+    world.write(&at("gone.yaml"), &LIMIT.replace("starter", "gone"));
+    world.write(
+        &at("stack.yaml"),
+        "apiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: default}\nspec: {guards: {deletes: 0}}\n",
+    );
+    let arguments = [
+        "watch",
+        folder,
+        "--prune",
+        "--interval",
+        "1h",
+        "--lock-timeout",
+        "7s",
+        "--exclude",
+        "token/**",
+    ];
+    let log = world.path().join("log");
+    let mut command = world.command(&arguments);
+    command.stdout(world.ear()).stderr(std::fs::File::create(&log).unwrap());
+    let _daemon = Daemon(command.spawn().unwrap());
+    wait_for(&world, "limits", "name", "gone");
+    std::fs::remove_file(world.path().join(at("gone.yaml"))).unwrap();
+    let began = Instant::now();
+    let pasted = loop {
+        let said = std::fs::read_to_string(&log).unwrap();
+        if let Some((_, line)) = said.split_once("undo the edit or run: ") {
+            canary::hear_about(world.sandbox().url(), said.clone());
+            break line.lines().next().unwrap().to_owned();
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{said}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(!pasted.contains(&world.token()) && !pasted.contains("--interval"), "{pasted}");
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_flespi-gitops")).parent().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let path = std::env::join_paths(
+        std::iter::once(program.to_owned()).chain(std::env::split_paths(&path)),
+    );
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", &format!("{pasted} --yes")])
+        .current_dir(world.path())
+        .env_clear()
+        .env("PATH", path.unwrap())
+        .env("FLESPI_TOKEN", world.token())
+        .stdin(Stdio::null());
+    crate::support::run(shell).expect(0);
+    assert_eq!(world.count("limits"), 1, "{pasted}");
+}

@@ -19,6 +19,7 @@ pub(super) fn free_names() -> Value {
 pub(super) fn spec_of_any_kind() -> Value {
     let metadata = json!({
         "description": "Keys to set in the platform's `metadata`.",
+        "type": "object",
         "propertyNames": free_names()
     });
     json!({"metadata": metadata})
@@ -29,6 +30,7 @@ pub(super) fn manifests_of_any_kind(schema: &mut Schema) {
     if let Some(items) = schema.get_mut("items").and_then(Value::as_object_mut) {
         let spec = json!({
             "description": "The fields of the kind.",
+            "type": "object",
             "properties": spec_of_any_kind()
         });
         items.insert("properties".to_owned(), json!({"spec": spec}));

@@ -73,9 +73,9 @@ pub struct StackSpec {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guards {
-    /// Objects in all; default 50.
+    /// Objects in all; default: 50.
     pub deletes: Option<u64>,
-    /// Percent of the objects that the stack owns; default: no such bound.
+    /// Percent of the objects that the stack owns; default: 25, but never fewer than 5 objects.
     #[schemars(range(max = 100))]
     pub deletes_percent: Option<u8>,
     /// Objects by kind.

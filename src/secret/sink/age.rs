@@ -53,6 +53,10 @@ impl AgeSink {
         Ok(told.unwrap_or(Held::Nothing))
     }
 
+    pub(super) fn foresee(&self) -> Result<(), Trouble> {
+        file::foresee(&self.age, &ALLOWED)
+    }
+
     pub(super) fn probe(&self) -> Result<(), Trouble> {
         file::probe(&self.age, &ALLOWED)?;
         self.keys().map(drop)

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Held, Trouble};
-use crate::secret::SecretString;
 use crate::secret::program::Program;
+use crate::secret::{SecretString, Trust};
 
 /// A program that stores a secret, and perhaps one that tells what is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -40,6 +40,18 @@ impl ExecSink {
     }
 
     /// The programs are there and may be run. What they do is only known by running them.
+    pub(super) fn foresee(&self, trust: &Trust) -> Result<(), Trouble> {
+        // Where a manifest names a path, it must not be a way to ask whether that is there.
+        let names_hidden = |command: &Vec<String>| {
+            command.first().is_some_and(|program| {
+                program.contains('/') && trust.hides_file(&self.folder.join(program)).is_some()
+            })
+        };
+        let is_hidden =
+            [Some(&self.command), self.read.as_ref()].into_iter().flatten().any(names_hidden);
+        if is_hidden { Ok(()) } else { self.probe() }
+    }
+
     pub(super) fn probe(&self) -> Result<(), Trouble> {
         for command in [Some(&self.command), self.read.as_ref()].into_iter().flatten() {
             let program = command.first().map_or("", String::as_str);

@@ -1,5 +1,6 @@
 //! A file of its own, and what holds for every file that takes secrets.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::Trouble;
@@ -63,10 +64,43 @@ pub(super) fn probe(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
     Ok(disk::probe(path)?)
 }
 
+/// What [`probe`] would say, as far as that shows without making or opening anything.
+pub(super) fn foresee(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
+    refuse_tracked(path, allow)?;
+    let target = private::follow(path)?;
+    let there = disk::existing(path)?;
+    let mut folders = target.ancestors().skip(1);
+    let folder = folders.find(|folder| std::fs::symlink_metadata(folder).is_ok());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Trouble::Refused(format!("{} is not a folder", folder.display())));
+    }
+    if target.parent() == Some(folder) {
+        refuse_open(there.as_ref(), folder, allow)?;
+    }
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, access};
+        access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
+            let error = std::io::Error::from(error);
+            Trouble::Refused(format!("cannot write in {}: {error}", folder.display()))
+        })?;
+    }
+    Ok(())
+}
+
 /// Refuses a place where others would find the secret.
 pub(super) fn refuse(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
-    let bad = |what: Allowance| !allow.contains(&what);
-    if bad(Allowance::Tracked) {
+    refuse_tracked(path, allow)?;
+    // Of a link, the folder counts that it leads to.
+    let target = private::follow(path)?;
+    let there = disk::existing(path)?;
+    refuse_open(there.as_ref(), disk::folder_of(&target)?, allow)
+}
+
+/// Refuses a file that the next commit would hold.
+fn refuse_tracked(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
+    if !allow.contains(&Allowance::Tracked) {
         let why = |error| {
             let what = "whether git tracks it could not be told, which `allow: [tracked]` takes";
             Trouble::Refused(format!("{what}: {error}"))
@@ -79,13 +113,19 @@ pub(super) fn refuse(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
             ));
         }
     }
-    // Of a link, the folder counts that it leads to.
-    let target = private::follow(path)?;
-    let there = disk::existing(path)?;
-    let folder = disk::folder_of(&target)?;
+    Ok(())
+}
+
+/// Refuses a file that everybody can read, and a folder in which everybody can write.
+fn refuse_open(
+    there: Option<&Metadata>,
+    folder: &Path,
+    allow: &[Allowance],
+) -> Result<(), Trouble> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
+        let bad = |what: Allowance| !allow.contains(&what);
         let mode = there.map_or(0, |metadata| metadata.mode());
         if mode & 0o004 != 0 && bad(Allowance::WorldReadable) {
             return Err(Trouble::Refused(format!(
@@ -105,6 +145,6 @@ pub(super) fn refuse(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
         }
     }
     #[cfg(not(unix))]
-    let _ = (there, folder);
+    let _ = (there, folder, allow);
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Inside a cluster nothing has to be said: the address comes from the environment, token, authority and namespace from
 //! the files of the service account. The role needs `get`, `create` and `patch` on secrets.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 use reqwest::{Method, RequestBuilder, Url};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
-use crate::secret::{ExposeSecret, KubernetesStore, SecretString, Store, disk, reading};
+use crate::secret::{ExposeSecret, KubernetesStore, SecretString, Store, Trust, disk, reading};
 use crate::transport::Transport;
 
 /// Where a cluster puts what a service account needs.
@@ -48,6 +48,31 @@ struct Cluster {
 enum Run {
     Dry,
     Real,
+}
+
+fn of_account(name: &str) -> PathBuf {
+    Path::new(ACCOUNT).join(name)
+}
+
+/// Where the API server is: as it is described, or that of the cluster in which the program runs.
+fn server(store: &KubernetesStore) -> Result<String, Trouble> {
+    let server = store.server.clone().or_else(|| {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let host = variable("KUBERNETES_SERVICE_HOST")?;
+        let port = variable("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".to_owned());
+        // An IPv6 address stands in brackets.
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        Some(format!("https://{host}:{port}"))
+    });
+    server.ok_or_else(|| Trouble::Refused("this is no cluster, and `server` names none".to_owned()))
+}
+
+fn token_file(store: &KubernetesStore) -> PathBuf {
+    store.token_file.clone().unwrap_or_else(|| of_account("token"))
+}
+
+fn no_token(file: &Path) -> Trouble {
+    Trouble::Refused(format!("there is no token for it in {}", file.display()))
 }
 
 impl KubernetesSink {
@@ -168,24 +193,25 @@ impl KubernetesSink {
         named.kubernetes.as_ref().ok_or_else(refused)
     }
 
+    /// Why it would refuse, as far as that shows without opening a file and without a call.
+    pub(super) fn foresee(&self, trust: &Trust) -> Result<(), Trouble> {
+        if self.store.is_some() && self.named.is_none() {
+            // That it is not looked at is said already.
+            return Ok(());
+        }
+        let store = self.described()?;
+        http::address(&server(store)?)?;
+        let file = token_file(store);
+        // Where the cluster puts it is not chosen by the manifest.
+        let is_chosen = self.store.is_some() || store.token_file.is_none();
+        if super::is_missing(&file, is_chosen, trust) { Err(no_token(&file)) } else { Ok(()) }
+    }
+
     fn cluster(&self) -> Result<Cluster, Trouble> {
-        let of_account = |name: &str| Path::new(ACCOUNT).join(name);
-        let KubernetesStore { server, namespace, token_file, ca_file } = self.described()?;
-        let server = server.clone().or_else(|| {
-            let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-            let host = variable("KUBERNETES_SERVICE_HOST")?;
-            let port = variable("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".to_owned());
-            // An IPv6 address stands in brackets.
-            let host = if host.contains(':') { format!("[{host}]") } else { host };
-            Some(format!("https://{host}:{port}"))
-        });
-        let server = server.ok_or_else(|| {
-            Trouble::Refused("this is no cluster, and `server` names none".to_owned())
-        })?;
-        let file = token_file.clone().unwrap_or_else(|| of_account("token"));
-        let token = disk::read(&file)?.ok_or_else(|| {
-            Trouble::Refused(format!("there is no token for it in {}", file.display()))
-        })?;
+        let store = self.described()?;
+        let (server, file) = (server(store)?, token_file(store));
+        let KubernetesStore { server: _, namespace, token_file: _, ca_file } = store;
+        let token = disk::read(&file)?.ok_or_else(|| no_token(&file))?;
         let token = reading::word(token.expose_secret().as_bytes().to_vec()).map_err(|why| {
             Trouble::Refused(format!("the token for it in {} {why}", file.display()))
         })?;

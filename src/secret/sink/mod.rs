@@ -32,6 +32,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{Link, SecretString, Store, Stores, Trust};
+use crate::causes::error_chain;
 use crate::glob::Glob;
 use error::Trouble;
 
@@ -195,6 +196,30 @@ impl Sink {
         }
     }
 
+    /// Why the sink would refuse a secret, as far as that shows here: no file is opened but the index of a git work tree,
+    /// no program is run and no store is contacted, and of files outside of what `trust` lets be read nothing is asked.
+    /// None if nothing shows.
+    pub fn foresees(&self, trust: &Trust) -> Option<String> {
+        let is_hidden = |path: &Path| trust.hides_file(path).is_some();
+        let foreseen = match &self.place {
+            Place::File(place) if !is_hidden(&place.file) => {
+                file::foresee(&place.file, &place.allow)
+            }
+            Place::Dotenv(place) if !is_hidden(&place.dotenv) => {
+                file::foresee(&place.dotenv, &place.allow)
+            }
+            Place::Json(place) if !is_hidden(&place.json) => {
+                file::foresee(&place.json, &place.allow)
+            }
+            Place::Age(place) if !is_hidden(&place.age) => place.foresee(),
+            Place::Exec(place) => place.foresee(trust),
+            Place::Vault(place) => place.foresee(trust),
+            Place::Kubernetes(place) => place.foresee(trust),
+            _ => Ok(()),
+        };
+        foreseen.err().map(|trouble| error_chain(&trouble))
+    }
+
     /// Proves that the sink will take a secret, without giving it one.
     ///
     /// # Errors
@@ -278,6 +303,13 @@ impl Place {
             Self::Kubernetes(place) => place.write(text).await,
         }
     }
+}
+
+/// Whether a file with the credential of a store is missing. Of one that only a manifest chose, nothing is told that
+/// `trust` does not let be read.
+fn is_missing(file: &Path, is_of_operator: bool, trust: &Trust) -> bool {
+    let may_ask = is_of_operator || trust.hides_file(file).is_none();
+    may_ask && matches!(file.try_exists(), Ok(false))
 }
 
 /// The store that a manifest calls `name`, if this run knows it and it lets manifests use `path`.

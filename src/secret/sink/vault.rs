@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::http::{self, Answer, ROUNDS};
 use super::{Trouble, held};
-use crate::secret::{ExposeSecret, SecretString, Store, VaultStore, disk, reading};
+use crate::secret::{ExposeSecret, SecretString, Store, Trust, VaultStore, disk, reading};
 use crate::transport::Transport;
 
 /// Variables that hold the address, the token and the namespace, in the order in which they are asked.
@@ -74,6 +74,18 @@ fn token(file: Option<&Path>) -> Result<Option<SecretString>, Trouble> {
     };
     let token = reading::word(bytes);
     token.map(Some).map_err(|why| Trouble::Refused(format!("the token for it in {name} {why}")))
+}
+
+/// Where a store is: as it is described, or as the environment says.
+fn address(store: &VaultStore) -> Result<String, Trouble> {
+    let missing = "it has no address; set `address`, or VAULT_ADDR in the environment";
+    let address = store.address.clone().or_else(|| variable(ADDRESS));
+    address.ok_or_else(|| Trouble::Refused(missing.to_owned()))
+}
+
+fn no_token() -> Trouble {
+    let missing = "there is no token for it; set VAULT_TOKEN in the environment, or `token_file`";
+    Trouble::Refused(missing.to_owned())
 }
 
 impl VaultSink {
@@ -161,15 +173,26 @@ impl VaultSink {
             .ok_or_else(|| Trouble::Refused(format!("store `{name}` is not a Vault")))
     }
 
+    /// Why it would refuse, as far as that shows without opening a file and without a call.
+    pub(super) fn foresee(&self, trust: &Trust) -> Result<(), Trouble> {
+        if self.store.is_some() && self.named.is_none() {
+            // That it is not looked at is said already.
+            return Ok(());
+        }
+        let store = self.described()?;
+        http::address(&address(store)?)?;
+        let is_missing = match &store.token_file {
+            Some(file) => super::is_missing(file, self.store.is_some(), trust),
+            None => named(TOKEN).is_none(),
+        };
+        if is_missing { Err(no_token()) } else { Ok(()) }
+    }
+
     fn store(&self) -> Result<Connection, Trouble> {
-        let missing = |what: &str| Trouble::Refused(what.to_owned());
-        let VaultStore { address, namespace, token_file, ca_file } = self.described()?;
-        let address = address.clone().or_else(|| variable(ADDRESS)).ok_or_else(|| {
-            missing("it has no address; set `address`, or VAULT_ADDR in the environment")
-        })?;
-        let token = token(token_file.as_deref())?.ok_or_else(|| {
-            missing("there is no token for it; set VAULT_TOKEN in the environment, or `token_file`")
-        })?;
+        let store = self.described()?;
+        let address = address(store)?;
+        let VaultStore { address: _, namespace, token_file, ca_file } = store;
+        let token = token(token_file.as_deref())?.ok_or_else(no_token)?;
         let base = http::address(&address)?;
         Ok(Connection {
             way: http::way_to(&base, ca_file.as_deref())?,

@@ -41,6 +41,7 @@ impl Standing<'_> {
                 source: Some(declared.origin.to_string()),
                 id_on_platform: declared.bound_id.or_else(|| found.map(|found| found.id)),
                 ends_at: ends_at.and_then(|at| Timestamp::from_second(at).ok()),
+                ttl_seconds: found.and_then(|found| found.ttl),
                 drift: declared.lifecycle.drift,
                 ..self.blank(address)
             };
@@ -83,6 +84,7 @@ impl Standing<'_> {
             failures: 0,
             retry_at: None,
             ends_at: None,
+            ttl_seconds: None,
         }
     }
 
