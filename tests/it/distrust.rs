@@ -92,6 +92,26 @@ fn a_list_that_is_not_a_plain_list_of_objects_is_unknown_and_nothing_is_written_
 }
 
 #[test]
+fn a_list_of_tokens_without_the_one_that_asks_for_it_is_unknown() {
+    let world = estate();
+    let own = world.api("GET", "/auth/info", None)[0]["id"].clone();
+    let platform = Between::new(&world, move |passing| {
+        if passing.is_list_of("tokens") {
+            let mut answer = passing.json();
+            // The other accounts' tokens are left, and the count fits.
+            let rows = answer["result"].as_array_mut().unwrap();
+            rows.retain(|row| row["id"] != own);
+            let count = rows.len();
+            answer["pagination"] = json!({"limit": 1000, "offset": 0, "count": count});
+            passing.body = answer.to_string().into_bytes();
+        }
+    });
+    let run = platform.run(&["apply", ".", "--prune", "--yes"]).expect(4);
+    assert!(run.stdout.contains("our own token is missing from the list"), "{}", run.stdout);
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+}
+
+#[test]
 fn a_limit_of_an_account_above_ours_is_no_reason_for_doubt() {
     let world = World::new();
     world.write("estate.yaml", ESTATE);
