@@ -8,10 +8,11 @@ must fail then. This program works in a git worktree of HEAD in a folder of its 
     python3 tests/planted/run.py --target /tmp/planted  # keeps what was built in that folder, for the next time
     python3 tests/planted/run.py --only "redirects are followed" --only "the role of a mark is not signed"
     python3 tests/planted/run.py --sample               # the first six rows
+    python3 tests/planted/run.py --part 2/3             # every third row from the second on, for several at a time
     python3 tests/planted/run.py --list
 
 What is not committed is not in HEAD, and so is neither built nor tested. First the named tests run without any bug, and
-all of them have to pass. A row is `caught` if at least one of its tests fails, `SURVIVED` if all pass, and an error if its
+all of them have to pass; `--no-baseline` leaves that out where they are known to. A row is `caught` if at least one of its tests fails, `SURVIVED` if all pass, and an error if its
 text does not fit any more, if the program with the bug does not compile, if a test is not there, or if the tests come to no
 end. Exit code: 0 if all rows are caught, 1 otherwise.
 
@@ -64,6 +65,8 @@ def run(command, folder, target, longest):
         text=True,
         errors="replace",
         start_new_session=True,
+        # Below nohup, what tests start would not hear it either.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     try:
         output, _ = process.communicate(timeout=longest)
@@ -146,16 +149,32 @@ def chosen_rows(arguments):
         if unknown:
             sys.exit(f"no such row: {', '.join(sorted(unknown))}")
         rows = [row for row in rows if row["name"] in arguments.only]
-    return rows
+    first, step = arguments.part
+    return rows[first - 1 :: step]
+
+
+def part(text):
+    """`2/3` as two numbers."""
+    first, step = (int(number) for number in text.split("/"))
+    if not 1 <= first <= step:
+        raise ValueError(text)
+    return first, step
+
+
+def baseline(rows, tree, target):
+    """Ends the program unless all tests that any row names pass without a bug."""
+    tests = sorted({test for row in rows for test in row["tests"]})
+    print(f"baseline: {len(tests)} tests without any bug", flush=True)
+    try:
+        failed = failures(tests, tree, target, LONGEST_BASELINE)
+    except RowError as error:
+        sys.exit(f"without any bug: {error}")
+    if failed:
+        sys.exit(f"without any bug these fail already: {', '.join(failed)}")
 
 
 def check(rows, tree, target):
     """Runs every row, prints the table, and gives how many rows are not caught."""
-    tests = sorted({test for row in rows for test in row["tests"]})
-    print(f"baseline: {len(tests)} tests without any bug", flush=True)
-    failed = failures(tests, tree, target, LONGEST_BASELINE)
-    if failed:
-        sys.exit(f"without any bug these fail already: {', '.join(failed)}")
     results = []
     for row in rows:
         began = time.monotonic()
@@ -179,6 +198,8 @@ def main():
     parser.add_argument("--target", type=Path, help="folder for the worktree and what is built, which is kept")
     parser.add_argument("--only", action="append", metavar="NAME", help="only this row; may be given several times")
     parser.add_argument("--sample", action="store_true", help=f"only the first {SAMPLE} rows")
+    parser.add_argument("--part", type=part, default=(1, 1), metavar="N/M", help="every M-th row from the N-th on")
+    parser.add_argument("--no-baseline", action="store_true", help="do not run the tests without any bug first")
     parser.add_argument("--list", action="store_true", help="print the rows and plant nothing")
     arguments = parser.parse_args()
     rows = chosen_rows(arguments)
@@ -186,14 +207,20 @@ def main():
         for row in rows:
             print(f"{row['name']} | {row['file']} | {', '.join(row['tests'])}")
         return 0
+
+    def plant_all(base):
+        tree, target = worktree(base), base / "target"
+        if not arguments.no_baseline:
+            baseline(rows, tree, target)
+        return 1 if check(rows, tree, target) else 0
+
     if arguments.target:
         arguments.target.mkdir(parents=True, exist_ok=True)
-        base = arguments.target.resolve()
-        return 1 if check(rows, worktree(base), base / "target") else 0
+        return plant_all(arguments.target.resolve())
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         base = Path(folder).resolve()
         try:
-            return 1 if check(rows, worktree(base), base / "target") else 0
+            return plant_all(base)
         finally:
             subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(base / "tree")], check=False)
 
