@@ -187,6 +187,9 @@ fn a_token_that_is_not_master_is_refused_before_anything_is_read() {
     let made: Vec<Value> = world.api("POST", "/platform/tokens?fields=id,key", Some(&body));
     let mut command = world.command(&["plan", "."]);
     command.env("FLESPI_TOKEN", made[0]["key"].as_str().unwrap());
+    world.empty_journal();
     let told = run(command).expect(4).stderr;
-    assert!(told.contains("master"), "{told}");
+    assert!(told.contains("the token has access type 0"), "{told}");
+    let asked: Vec<String> = world.journal().iter().map(|request| request.line()).collect();
+    assert_eq!(asked, ["GET /auth/info"]);
 }
