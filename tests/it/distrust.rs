@@ -291,6 +291,46 @@ fn a_rotation_that_only_a_wrong_clock_asks_for_is_reported_and_waits() {
 }
 
 #[test]
+fn an_overlap_that_only_a_wrong_clock_ends_goes_on() {
+    let world = World::new();
+    world.write("token.yaml", ROTATED);
+    world.apply(&["."]);
+    let first = world.read("out/app").trim().to_owned();
+    world.keep_secret(&first);
+    world.api("POST", "/_sandbox/clock", Some(&json!({"advance": 31 * 86_400})));
+    world.apply(&["."]);
+    let second = world.read("out/app").trim().to_owned();
+    world.keep_secret(&second);
+    assert_ne!(first, second);
+    let platform = Between::new(&world, |passing| passing.date = in_days(31 + 5));
+    let run = platform.run(&["apply", ".", "--yes"]).expect(5);
+    assert!(run.stdout.contains("is to be deleted by the time that it is"), "{}", run.stdout);
+    for key in [first, second] {
+        assert_eq!(world.call("GET", "/auth/info", Some(&key), None, None).0, 200);
+    }
+}
+
+#[test]
+fn a_deletion_that_the_platform_complains_of_is_not_called_done() {
+    let world = World::new();
+    world.write("a.yaml", ESTATE);
+    world.write("b.yaml", OLD_LIMIT);
+    world.apply(&["."]);
+    std::fs::remove_file(world.path().join("b.yaml")).unwrap();
+    world.faults(&json!({"rules": [{"method": "DELETE", "effect": {"answer": {"status": 403}}}]}));
+    let platform = Between::new(&world, |passing| {
+        if passing.method == "DELETE" {
+            let body = json!({"result": [], "errors": [{"reason": "busy"}]});
+            (passing.status, passing.body) = (200, body.to_string().into_bytes());
+        }
+    });
+    let run = platform.run(&["apply", ".", "--prune", "--yes"]);
+    assert!([1, 6].contains(&run.code), "{run:?}");
+    assert!(run.stdout.contains("the platform did not delete it: busy"), "{}", run.stdout);
+    assert_eq!(world.item("limits", "name", "old")["name"], "old");
+}
+
+#[test]
 fn a_deletion_without_an_answer_body_is_a_deletion() {
     let world = World::new();
     world.write("a.yaml", ESTATE);
