@@ -281,6 +281,32 @@ fn a_wrong_clock_issues_and_deletes_no_key() {
 }
 
 #[test]
+fn what_a_gateway_says_of_the_time_when_it_refuses_keeps_nobody_from_rotating() {
+    let world = World::new();
+    world.write("token.yaml", ROTATED);
+    world.apply(&["."]);
+    let first = world.read("out/app").trim().to_owned();
+    world.keep_secret(&first);
+    world.api("POST", "/_sandbox/clock", Some(&json!({"advance": 31 * 86_400})));
+    // Each list is refused twice, which is more than all other answers.
+    let mut refused =
+        std::collections::BTreeMap::from([("limits", 0), ("subaccounts", 0), ("tokens", 0)]);
+    let platform = Between::new(&world, move |passing| {
+        for (collection, times) in &mut refused {
+            if passing.is_list_of(collection) && *times < 2 {
+                *times += 1;
+                passing.status = 502;
+                passing.date = in_days(31 + 40);
+            }
+        }
+    });
+    platform.run(&["apply", ".", "--yes"]).expect(0);
+    let second = world.read("out/app").trim().to_owned();
+    world.keep_secret(&second);
+    assert_ne!(first, second, "it was due");
+}
+
+#[test]
 fn a_rotation_that_only_a_wrong_clock_asks_for_is_reported_and_waits() {
     let world = World::new();
     world.write("token.yaml", ROTATED);
