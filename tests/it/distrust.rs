@@ -121,6 +121,26 @@ fn a_list_that_is_not_plain_is_doubt_enough_where_nothing_else_speaks_of_its_obj
 }
 
 #[test]
+fn a_list_that_never_shows_what_was_created_does_not_keep_a_run_creating() {
+    let world = World::new();
+    world.write("old.yaml", OLD_LIMIT);
+    world.apply(&["."]);
+    world.empty_journal();
+    // Whoever asks for one account is told of the limit, and whoever asks for all is not.
+    let platform = Between::new(&world, |passing| {
+        if passing.is_list_of("limits") {
+            let empty = json!({"result": [], "pagination": {"count": 0}});
+            passing.body = empty.to_string().into_bytes();
+        }
+    });
+    let run = platform.run(&["apply", ".", "--yes", "--state-dir", "other"]).expect(5);
+    assert!(run.stderr.contains("limit/old came back or was taken back"), "{}", run.stderr);
+    let created = world.writes().iter().filter(|write| write.method == "POST").count();
+    assert_eq!(created, 2);
+    assert_eq!(world.item("limits", "name", "old")["devices_count"], 3, "the first one stays");
+}
+
+#[test]
 fn a_list_of_tokens_without_the_one_that_asks_for_it_is_unknown() {
     let world = estate();
     let own = world.api("GET", "/auth/info", None)[0]["id"].clone();
