@@ -298,3 +298,31 @@ async fn counters(reader: &Reader, accounts: Vec<i64>) -> BTreeMap<i64, Option<C
     }
     known
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_that_does_not_fit_its_object_is_a_problem_and_no_mark() {
+        let object = |kind: Kind, address: &str, role: &str| {
+            let item = serde_json::json!({"cid": 1, "metadata": {
+                "flespi-gitops/stack": "default",
+                "flespi-gitops/address": address,
+                "flespi-gitops/role": role,
+            }});
+            let item = item.as_object().unwrap().clone();
+            Object::new(kind, 7, item, &Signer::default()).unwrap()
+        };
+        assert!(object(Kind::Subaccount, "subaccount/a", "").mark_of("default").is_some());
+        for (address, role) in [
+            ("token/a", ""),
+            ("limit/a", ""),
+            ("subaccount/a", "bootstrap"),
+            ("subaccount/a", "retired"),
+        ] {
+            let odd = object(Kind::Subaccount, address, role);
+            assert!(odd.mark.is_err() && odd.mark_of("default").is_none(), "{address} {role}");
+        }
+    }
+}

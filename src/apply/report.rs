@@ -174,15 +174,20 @@ impl Report {
         }
     }
 
-    /// Whether something came back from the recycle bin, which a further pass has to compare.
-    pub fn brought_back(&self) -> bool {
-        let mut latest = self.steps.iter().skip(self.compared);
-        latest.any(|step| step.action == Action::Restore && step.outcome == StepOutcome::Applied)
+    /// Whether a further pass has to compare something.
+    pub fn calls_for_another_pass(&self) -> bool {
+        !self.to_be_compared().is_empty()
     }
 
-    /// Whether a further pass has to compare what came back, or what another run made.
-    pub fn calls_for_another_pass(&self) -> bool {
-        self.brought_back() || self.taken_back.iter().any(|taken| taken.left.is_none())
+    /// What a further pass has to compare: objects that the latest pass brought back from the recycle bin, and those that
+    /// another run had created at the same time.
+    pub fn to_be_compared(&self) -> BTreeSet<Address> {
+        let latest = self.steps.iter().skip(self.compared);
+        let restored = latest
+            .filter(|step| step.action == Action::Restore && step.outcome == StepOutcome::Applied)
+            .map(|step| &step.address);
+        let taken_back = self.taken_back.iter().filter(|taken| taken.left.is_none());
+        restored.chain(taken_back.map(|taken| &taken.address)).cloned().collect()
     }
 
     /// The tokens that this run created although another run had, and took back again: their keys are where those of the

@@ -229,25 +229,34 @@ async fn passes(
 ) -> Exit {
     let mut whole: Option<Report> = None;
     let mut number = 0;
+    // What earlier passes left to be compared. What comes up again would do so for ever: the platform does not list it.
+    let mut compared: BTreeSet<Address> = BTreeSet::new();
     loop {
         number += 1;
         let before = whole.take();
         let overwritten = before.as_ref().map(Report::overwritten).unwrap_or_default();
         let here = Here { task, number, overwritten: &overwritten };
         let latest = pass(args, here, session, stop.clone(), common, output).await;
-        let (report, exit) = match (before, latest) {
+        let (mut report, exit) = match (before, latest) {
             (None, Err(exit)) => return exit,
             (Some(before), Err(exit)) => (before, Some(exit)),
             (None, Ok(report)) => (report, None),
             (Some(before), Ok(report)) => (before.followed_by(report), None),
         };
-        let goes_on = exit.is_none()
-            && report.calls_for_another_pass()
-            && task.sealed.is_none()
-            && !*stop.borrow();
-        if goes_on {
+        let left = report.to_be_compared();
+        let may_go_on = exit.is_none() && task.sealed.is_none() && !*stop.borrow();
+        if may_go_on && !left.is_subset(&compared) {
+            compared.extend(left);
             whole = Some(report);
             continue;
+        }
+        if may_go_on && let Some(address) = left.first() {
+            let why = format!(
+                "{address} came back or was taken back a second time: the platform does not list what is there, so \
+                 nothing more is begun"
+            );
+            output.error(&format!("refused: {why}"));
+            report.refused.push(why);
         }
         match common.format {
             // The other two forms are for findings alone.

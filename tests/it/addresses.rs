@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use flespi_gitops::sandbox::{Options, Sandbox};
+use flespi_gitops::secret::ExposeSecret;
+
 use crate::support::{Run, World, run};
 
 const LIMIT: &str = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: starter}\nspec: {devices_count: 5}\n";
@@ -325,6 +328,50 @@ fn a_redirect_is_never_followed_and_told_as_what_it_is() {
             assert_eq!(world.count("limits"), 0);
         }
     }
+}
+
+/// A place that passes the bytes of each connection on to `target`.
+fn passed_on(target: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let target = target.to_owned();
+    std::thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let far = TcpStream::connect(&target).unwrap();
+            for (mut from, mut to) in [(&near, &far), (&far, &near)]
+                .map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
+            {
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn a_server_that_nobody_vouches_for_or_of_another_name_gets_no_token() {
+    let world = world();
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = Options { tls: Some(folder.path().to_owned()), ..Options::default() };
+    let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+    let authority = folder.path().join("ca.pem").display().to_string();
+    let key = sandbox.token().expose_secret().to_owned();
+    let plan = |url: &str, environment: &[(&str, &str)]| {
+        let always = [("FLESPI_PLATFORM", url), ("FLESPI_TOKEN", &*key)];
+        run_with(&world, &["plan", "limit.yaml"], &[&always[..], environment].concat())
+    };
+    plan(sandbox.url(), &[("SSL_CERT_FILE", &authority)]).expect(0);
+    // Another address of this machine, which is not in the certificate.
+    let elsewhere = passed_on(sandbox.url().strip_prefix("https://").unwrap());
+    for (url, environment) in
+        [(sandbox.url(), &[][..]), (&*elsewhere, &[("SSL_CERT_FILE", &*authority)][..])]
+    {
+        let run = plan(url, environment).expect(4);
+        let is_told = ["is not trusted", "no certificate authority"];
+        assert!(is_told.iter().any(|words| run.stderr.contains(words)), "{}", run.stderr);
+    }
+    runtime.block_on(sandbox.stop()).unwrap();
 }
 
 #[test]

@@ -61,10 +61,10 @@ fn lie(collection: &'static str, body: Value) -> impl FnMut(&mut Passing) + Send
     }
 }
 
-#[test]
-fn a_list_that_is_not_a_plain_list_of_objects_is_unknown_and_nothing_is_written_because_of_it() {
+/// Answers that are no plain list of objects.
+fn odd_lists() -> Vec<(&'static str, Value)> {
     let count = json!({"limit": 1000, "offset": 0, "count": 0});
-    for (what, body) in [
+    vec![
         (
             "a complaint beside it",
             json!({"result": [], "errors": [{"reason": "busy"}], "pagination": count}),
@@ -77,9 +77,18 @@ fn a_list_that_is_not_a_plain_list_of_objects_is_unknown_and_nothing_is_written_
             "more rows than it counts",
             json!({"result": [{"id": 1, "cid": 1}], "pagination": {"count": 0}}),
         ),
+        ("fewer rows than it counts", json!({"result": [], "pagination": {"count": 1}})),
+    ]
+}
+
+#[test]
+fn a_list_that_is_not_a_plain_list_of_objects_is_unknown_and_nothing_is_written_because_of_it() {
+    let count = json!({"limit": 1000, "offset": 0, "count": 0});
+    let empty = [
         ("nothing", json!({"result": [], "pagination": count})),
         ("nothing, uncounted", json!({"result": []})),
-    ] {
+    ];
+    for (what, body) in odd_lists().into_iter().chain(empty) {
         for collection in ["limits", "subaccounts"] {
             let world = estate();
             let platform = Between::new(&world, lie(collection, body.clone()));
@@ -89,6 +98,66 @@ fn a_list_that_is_not_a_plain_list_of_objects_is_unknown_and_nothing_is_written_
             assert!(written.is_empty(), "{collection}, {what}: {written:?}");
         }
     }
+}
+
+#[test]
+fn a_list_that_is_not_plain_is_doubt_enough_where_nothing_else_speaks_of_its_objects() {
+    let world = World::new();
+    world.write("old.yaml", OLD_LIMIT);
+    world.apply(&["."]);
+    world.empty_journal();
+    for (what, body) in odd_lists() {
+        // A list that does not add up is read again, so it is wrong every time.
+        let platform = Between::new(&world, move |passing| {
+            if passing.is_list_of("limits") {
+                passing.body = body.to_string().into_bytes();
+            }
+        });
+        // No account uses the limit, and no run is remembered in this folder.
+        let run = platform.run(&["apply", ".", "--yes", "--state-dir", "other"]).expect(4);
+        assert!(world.writes().is_empty(), "{what}: {:?}", world.writes());
+        assert!(run.stdout.contains("limits: "), "{what}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_list_that_never_shows_what_was_created_does_not_keep_a_run_creating() {
+    let world = World::new();
+    world.write("old.yaml", OLD_LIMIT);
+    world.apply(&["."]);
+    world.empty_journal();
+    // Whoever asks for one account is told of the limit, and whoever asks for all is not.
+    let platform = Between::new(&world, |passing| {
+        if passing.is_list_of("limits") {
+            let empty = json!({"result": [], "pagination": {"count": 0}});
+            passing.body = empty.to_string().into_bytes();
+        }
+    });
+    let run = platform.run(&["apply", ".", "--yes", "--state-dir", "other"]).expect(5);
+    assert!(run.stderr.contains("limit/old came back or was taken back"), "{}", run.stderr);
+    let created = world.writes().iter().filter(|write| write.method == "POST").count();
+    assert_eq!(created, 2);
+    assert_eq!(world.item("limits", "name", "old")["devices_count"], 3, "the first one stays");
+}
+
+#[test]
+fn a_list_of_tokens_without_the_one_that_asks_for_it_is_unknown() {
+    let world = estate();
+    let own = world.api("GET", "/auth/info", None)[0]["id"].clone();
+    let platform = Between::new(&world, move |passing| {
+        if passing.is_list_of("tokens") {
+            let mut answer = passing.json();
+            // The other accounts' tokens are left, and the count fits.
+            let rows = answer["result"].as_array_mut().unwrap();
+            rows.retain(|row| row["id"] != own);
+            let count = rows.len();
+            answer["pagination"] = json!({"limit": 1000, "offset": 0, "count": count});
+            passing.body = answer.to_string().into_bytes();
+        }
+    });
+    let run = platform.run(&["apply", ".", "--prune", "--yes"]).expect(4);
+    assert!(run.stdout.contains("our own token is missing from the list"), "{}", run.stdout);
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
 }
 
 #[test]
@@ -148,10 +217,14 @@ fn everything_gone_at_once_is_read_twice_and_reported() {
 
 #[test]
 fn pages_that_are_cut_and_counts_that_never_come_leave_absence_provable() {
-    for assumption in
-        ["page-size=100", "pagination=never", "pagination=always", "page-size=unlimited"]
-    {
-        let world = World::assuming(&[assumption]);
+    for assumption in [
+        &["page-size=100"][..],
+        &["page-size=100", "pagination=never"],
+        &["pagination=never"],
+        &["pagination=always"],
+        &["page-size=unlimited"],
+    ] {
+        let world = World::assuming(assumption);
         let token = |number| {
             format!(
                 "---\napiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {{name: t{number}}}\n\
@@ -162,11 +235,11 @@ fn pages_that_are_cut_and_counts_that_never_come_leave_absence_provable() {
         world.write("tokens.yaml", &tokens(130));
         world.apply(&["."]);
         let plan = world.plan(&["."]);
-        assert_eq!(plan["steps"], json!([]), "{assumption}");
-        assert_eq!(plan["summary"]["unchanged"], 130, "{assumption}");
+        assert_eq!(plan["steps"], json!([]), "{assumption:?}");
+        assert_eq!(plan["summary"]["unchanged"], 130, "{assumption:?}");
         world.write("tokens.yaml", &tokens(120));
         world.apply(&[".", "--prune"]);
-        assert_eq!(world.plan(&[".", "--prune"])["steps"], json!([]), "{assumption}");
+        assert_eq!(world.plan(&[".", "--prune"])["steps"], json!([]), "{assumption:?}");
     }
 }
 
@@ -228,6 +301,32 @@ fn a_wrong_clock_issues_and_deletes_no_key() {
 }
 
 #[test]
+fn what_a_gateway_says_of_the_time_when_it_refuses_keeps_nobody_from_rotating() {
+    let world = World::new();
+    world.write("token.yaml", ROTATED);
+    world.apply(&["."]);
+    let first = world.read("out/app").trim().to_owned();
+    world.keep_secret(&first);
+    world.api("POST", "/_sandbox/clock", Some(&json!({"advance": 31 * 86_400})));
+    // Each list is refused twice, which is more than all other answers.
+    let mut refused =
+        std::collections::BTreeMap::from([("limits", 0), ("subaccounts", 0), ("tokens", 0)]);
+    let platform = Between::new(&world, move |passing| {
+        for (collection, times) in &mut refused {
+            if passing.is_list_of(collection) && *times < 2 {
+                *times += 1;
+                passing.status = 502;
+                passing.date = in_days(31 + 40);
+            }
+        }
+    });
+    platform.run(&["apply", ".", "--yes"]).expect(0);
+    let second = world.read("out/app").trim().to_owned();
+    world.keep_secret(&second);
+    assert_ne!(first, second, "it was due");
+}
+
+#[test]
 fn a_rotation_that_only_a_wrong_clock_asks_for_is_reported_and_waits() {
     let world = World::new();
     world.write("token.yaml", ROTATED);
@@ -235,6 +334,46 @@ fn a_rotation_that_only_a_wrong_clock_asks_for_is_reported_and_waits() {
     let platform = Between::new(&world, |passing| passing.date = in_days(40));
     let run = platform.run(&["plan", ".", "--detailed-exitcode"]).expect(5);
     assert!(run.stdout.contains("the platform's clock is 40 days ahead"), "{}", run.stdout);
+}
+
+#[test]
+fn an_overlap_that_only_a_wrong_clock_ends_goes_on() {
+    let world = World::new();
+    world.write("token.yaml", ROTATED);
+    world.apply(&["."]);
+    let first = world.read("out/app").trim().to_owned();
+    world.keep_secret(&first);
+    world.api("POST", "/_sandbox/clock", Some(&json!({"advance": 31 * 86_400})));
+    world.apply(&["."]);
+    let second = world.read("out/app").trim().to_owned();
+    world.keep_secret(&second);
+    assert_ne!(first, second);
+    let platform = Between::new(&world, |passing| passing.date = in_days(31 + 5));
+    let run = platform.run(&["apply", ".", "--yes"]).expect(5);
+    assert!(run.stdout.contains("is to be deleted by the time that it is"), "{}", run.stdout);
+    for key in [first, second] {
+        assert_eq!(world.call("GET", "/auth/info", Some(&key), None, None).0, 200);
+    }
+}
+
+#[test]
+fn a_deletion_that_the_platform_complains_of_is_not_called_done() {
+    let world = World::new();
+    world.write("a.yaml", ESTATE);
+    world.write("b.yaml", OLD_LIMIT);
+    world.apply(&["."]);
+    std::fs::remove_file(world.path().join("b.yaml")).unwrap();
+    world.faults(&json!({"rules": [{"method": "DELETE", "effect": {"answer": {"status": 403}}}]}));
+    let platform = Between::new(&world, |passing| {
+        if passing.method == "DELETE" {
+            let body = json!({"result": [], "errors": [{"reason": "busy"}]});
+            (passing.status, passing.body) = (200, body.to_string().into_bytes());
+        }
+    });
+    let run = platform.run(&["apply", ".", "--prune", "--yes"]);
+    assert!([1, 6].contains(&run.code), "{run:?}");
+    assert!(run.stdout.contains("the platform did not delete it: busy"), "{}", run.stdout);
+    assert_eq!(world.item("limits", "name", "old")["name"], "old");
 }
 
 #[test]

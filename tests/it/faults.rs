@@ -148,6 +148,19 @@ fn a_busy_platform_is_waited_for() {
 }
 
 #[test]
+fn a_platform_that_says_how_long_to_wait_is_not_asked_before() {
+    let world = World::new();
+    world.write("limit.yaml", "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: a}\n");
+    world.faults(&json!({"rules": [
+        {"method": "POST", "count": 1, "effect": {"answer": {"status": 429, "retry_after": 3}}}]}));
+    let began = std::time::Instant::now();
+    world.apply(&["."]);
+    // Our own first wait is no longer than half a second.
+    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(world.count("limits"), 1);
+}
+
+#[test]
 fn a_wrong_token_and_an_absent_platform_are_told_with_what_to_do() {
     let world = World::new();
     world.write("limit.yaml", "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: a}\n");
@@ -174,6 +187,9 @@ fn a_token_that_is_not_master_is_refused_before_anything_is_read() {
     let made: Vec<Value> = world.api("POST", "/platform/tokens?fields=id,key", Some(&body));
     let mut command = world.command(&["plan", "."]);
     command.env("FLESPI_TOKEN", made[0]["key"].as_str().unwrap());
+    world.empty_journal();
     let told = run(command).expect(4).stderr;
-    assert!(told.contains("master"), "{told}");
+    assert!(told.contains("the token has access type 0"), "{told}");
+    let asked: Vec<String> = world.journal().iter().map(|request| request.line()).collect();
+    assert_eq!(asked, ["GET /auth/info"]);
 }

@@ -69,6 +69,17 @@ fn protection_outlives_the_manifest() {
 }
 
 #[test]
+fn protection_that_a_manifest_gives_later_counts_like_that_from_the_beginning() {
+    let world = world();
+    world.write("acme.yaml", &format!("{ACME}spec: {{lifecycle: {{protect: true}}}}\n"));
+    world.apply(&["."]);
+    forget_acme(&world);
+    let refused = world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
+    assert!(refused.stdout.contains("protected"), "{}", refused.stdout);
+    assert_eq!(world.count("subaccounts"), 1);
+}
+
+#[test]
 fn a_subaccount_with_something_foreign_in_it_stays() {
     let world = world();
     let acme = world.item("subaccounts", "name", "acme")["id"].as_i64();

@@ -89,6 +89,41 @@ fn a_plan_that_was_tampered_with_is_not_used() {
 }
 
 #[test]
+fn a_plan_for_another_account_is_not_carried_out() {
+    let world = reviewed();
+    world.api("POST", "/platform/subaccounts", Some(&json!([{"name": "acme"}])));
+    let acme = world.item("subaccounts", "name", "acme")["id"].as_i64();
+    let token = json!([{"info": "own", "ttl": 3600, "access": {"type": 1}}]);
+    let (_, made) =
+        world.call("POST", "/platform/tokens", Some(&world.token()), acme, Some(&token));
+    world.empty_journal();
+    let mut command = world.command(&["apply", "--plan", "reviewed.plan", "--yes"]);
+    command.env("FLESPI_TOKEN", made["result"][0]["key"].as_str().unwrap());
+    let refused = crate::support::run(command).expect(5);
+    assert!(refused.stderr.contains("the plan was made for account"), "{}", refused.stderr);
+    assert_eq!(world.writes().len(), 0);
+}
+
+#[test]
+fn what_a_sealed_plan_declares_is_under_its_seal_as_its_steps_are() {
+    let world = reviewed();
+    let sealed: Value = serde_json::from_str(&world.read("reviewed.plan")).unwrap();
+    for (member, value) in [
+        ("/content/account", json!(1)),
+        ("/content/policy/prune", json!(true)),
+        ("/content/folders", json!([])),
+        ("/content/desired/stack", json!("other")),
+    ] {
+        let mut forged = sealed.clone();
+        *forged.pointer_mut(member).unwrap() = value;
+        assert_ne!(forged, sealed, "{member}");
+        world.write("reviewed.plan", &forged.to_string());
+        let refused = apply_reviewed(&world).expect(5);
+        assert!(refused.stderr.contains("does not fit its seal"), "{member}: {}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_plan_of_a_whole_fleet_is_carried_out_as_it_was_sealed() {
     let world = World::new();
     world.copy_example("fleet");

@@ -109,6 +109,26 @@ fn no_store_is_contacted_and_no_credential_used_that_only_a_manifest_chose() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn no_program_is_run_to_ask_a_sink_what_it_holds() {
+    let world =
+        repository(&token("{exec: [sh, -c, 'cat >key'], read: [sh, -c, 'touch ran; cat key']}"));
+    let has_run = || world.path().join("repo/m/ran").exists();
+    let only_read = || {
+        for command in ["plan", "status", "validate"] {
+            run_in(&world, &[command, "m"]).expect(0);
+            assert!(!has_run(), "{command}");
+        }
+    };
+    only_read();
+    run_in(&world, &["apply", "m", "--yes"]).expect(0);
+    assert!(has_run(), "after the delivery it is read back");
+    world.keep_secret(world.read("repo/m/key").trim());
+    std::fs::remove_file(world.path().join("repo/m/ran")).unwrap();
+    only_read();
+}
+
 #[test]
 fn an_apply_contacts_what_was_reviewed() {
     let attacker = Attacker::new();

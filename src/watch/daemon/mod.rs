@@ -137,6 +137,8 @@ pub struct Daemon<'a, N> {
     culprits: Culprits,
     /// Tokens whose keys the last pass may have overwritten in their sinks.
     overwritten: BTreeSet<Address>,
+    /// What the passes before left to be compared at once.
+    compared: BTreeSet<Address>,
     /// Passes in a row that could not read or not write, and when the next try is.
     absences: u32,
     absent_until: Option<Instant>,
@@ -177,6 +179,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             culprits: Culprits::default(),
             overwritten: BTreeSet::new(),
             absences: 0,
+            compared: BTreeSet::new(),
             absent_until: None,
             interval_due: Instant::now(),
             options,

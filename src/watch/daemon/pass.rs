@@ -506,8 +506,13 @@ impl<N: Narrator> Daemon<'_, N> {
         let now = Instant::now();
         self.interval_due = now + self.backoff.jittered(self.options.interval);
         // What came back from the recycle bin, or was made twice, is compared at once.
-        if came.report.as_ref().is_some_and(Report::calls_for_another_pass) {
+        // What comes up again after that would do so for ever, and waits.
+        let left = came.report.as_ref().map(Report::to_be_compared).unwrap_or_default();
+        if left.is_empty() {
+            self.compared.clear();
+        } else if !left.is_subset(&self.compared) {
             self.interval_due = now;
+            self.compared.extend(left);
         }
         let is_absent = matches!(came.outcome, PassOutcome::Unreadable | PassOutcome::Standby);
         if is_absent {
