@@ -11,6 +11,7 @@ must fail then. This program works in a git worktree of HEAD in a folder of its 
     python3 tests/planted/run.py --part 2/3             # every third row from the second on, for several at a time
     python3 tests/planted/run.py --list
 
+The folder of `--target` is never that of a checkout: cargo would take what was built with a bug in it for the checkout's own.
 What is not committed is not in HEAD, and so is neither built nor tested. First the named tests run without any bug, and
 all of them have to pass; `--no-baseline` leaves that out where they are known to. A row is `caught` if at least one of its tests fails, `SURVIVED` if all pass, and an error if its
 text does not fit any more, if the program with the bug does not compile, if a test is not there, or if the tests come to no
