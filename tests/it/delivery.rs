@@ -197,6 +197,19 @@ fn a_key_that_could_not_be_delivered_waits_sealed_and_the_next_run_delivers_it()
     assert_eq!(world.plan(&["."])["steps"], json!([]));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_key_is_kept_before_its_first_delivery_begins() {
+    let world = forgetful();
+    let once = "test -e once && exec cat >key; touch once; kill -9 $PPID";
+    world.write("token.yaml", &token("app", &format!("{{exec: [sh, -c, '{once}']}}")));
+    world.run(&["apply", ".", "--yes"]).expect(-1);
+    let made = world.item("tokens", "info", "app")["id"].clone();
+    world.apply(&["."]);
+    assert_eq!(world.item("tokens", "info", "app")["id"], made, "no other token was needed");
+    assert_eq!(id_of(&world, world.read("key").trim()), made);
+}
+
 #[test]
 fn bad_sinks_are_named_with_their_token_and_hold_up_nobody_else() {
     let garbage = "{exec: [sh, -c, 'cat >/dev/null'], read: [head, -c, '100', /dev/zero]}";

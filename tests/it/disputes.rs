@@ -113,6 +113,12 @@ fn a_copied_mark_of_its_own_token_is_disputed_and_neither_token_is_touched() {
                  "metadata": Tenants::mark_of("token/acme/admin")}]),
     );
     tenants.expect_dispute("token/acme/admin");
+    // Nor is one of them taken for it when its manifest is edited.
+    let admin = "account: acme}\nspec: {ttl: 1h";
+    tenants.world.edit("all.yaml", admin, &admin.replace("1h", "2h"));
+    let plan = tenants.world.plan(&["."]);
+    assert_eq!(plan["steps"], json!([]), "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("which one is meant"), "{plan:#}");
 }
 
 #[test]

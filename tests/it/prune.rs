@@ -125,6 +125,21 @@ fn a_mark_in_the_wrong_place_is_told_and_never_followed() {
 }
 
 #[test]
+fn of_two_objects_with_one_mark_none_is_deleted() {
+    let world = world();
+    // Somebody copies `acme` with its mark, beside it.
+    let acme = world.item("subaccounts", "name", "acme");
+    let twin = json!([{"name": "twin", "metadata": acme["metadata"]}]);
+    world.api("POST", "/platform/subaccounts", Some(&twin));
+    forget_acme(&world);
+    let plan = world.plan(&[".", "--prune"]);
+    assert_eq!(plan["steps"], json!([]), "{plan}");
+    assert!(plan["disputed"].to_string().contains("none of them is deleted"), "{plan}");
+    world.run(&["apply", ".", "--yes", "--prune"]);
+    assert_eq!(world.count("subaccounts"), 2);
+}
+
+#[test]
 fn an_empty_folder_deletes_nothing() {
     let world = world();
     forget_acme(&world);

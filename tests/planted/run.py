@@ -11,10 +11,12 @@ must fail then. This program works in a git worktree of HEAD in a folder of its 
     python3 tests/planted/run.py --part 2/3             # every third row from the second on, for several at a time
     python3 tests/planted/run.py --list
 
-What is not committed is not in HEAD, and so is neither built nor tested. First the named tests run without any bug, and
-all of them have to pass; `--no-baseline` leaves that out where they are known to. A row is `caught` if at least one of its tests fails, `SURVIVED` if all pass, and an error if its
-text does not fit any more, if the program with the bug does not compile, if a test is not there, or if the tests come to no
-end. Exit code: 0 if all rows are caught, 1 otherwise.
+The folder of `--target` is never that of a checkout: cargo would take what was built with a bug in it for the checkout's own.
+What is not committed is not in HEAD, and so is neither built nor tested. First the named tests run without any bug, and all
+of them have to pass; `--no-baseline` leaves that out where they are known to. A row is `caught` if at least one of its
+tests fails, `SURVIVED` if all pass, and an error if its text does not fit any more, if the program with the bug does not
+compile, if a test is not there, or if the tests come to no end. Exit code: 0 if all rows are caught, 1 otherwise. Rows
+about files of other users need root, as their tests do.
 
 A row takes about half a minute on two cores, so all of them take most of an hour, and `.ci/run` leaves them out: they are for
 whoever changes what the rows are about. That each row still fits, and that its tests are there, is checked with the other
