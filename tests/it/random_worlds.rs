@@ -202,6 +202,29 @@ impl Estate {
                 }
             }
         }
+        self.tidy_renames(&before);
+    }
+
+    /// Takes out what no manifest may say: that something was renamed from where it is, or that two were the same object.
+    fn tidy_renames(&mut self, before: &Account) {
+        let mut at: BTreeMap<u32, String> = BTreeMap::new();
+        let mut origins: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        walk(&self.root, "", &mut |path, account| {
+            at.insert(account.id, format!("subaccount/{path}"));
+            if let Some(from) = &account.moved_from {
+                origins.entry(from.clone()).or_default().push(account.id);
+            }
+        });
+        for_each(&mut self.root, &mut |account| {
+            let Some(from) = &account.moved_from else { return };
+            if origins[from].len() > 1 {
+                let was = before.find(account.id);
+                let is_stale = was.is_some_and(|was| was.moved_from == account.moved_from);
+                let was = before.path_of(account.id).filter(|_| !is_stale);
+                account.moved_from = was.map(|was| format!("subaccount/{was}"));
+            }
+            account.moved_from.take_if(|from| at.get(&account.id) == Some(from));
+        });
     }
 
     /// Renames an account that was there before and is not renamed yet.
@@ -375,6 +398,13 @@ fn walk(account: &Account, path: &str, look: &mut dyn FnMut(&str, &Account)) {
     look(path, account);
     for child in &account.children {
         walk(child, &join(path, &child.name), look);
+    }
+}
+
+fn for_each(account: &mut Account, change: &mut dyn FnMut(&mut Account)) {
+    change(account);
+    for child in &mut account.children {
+        for_each(child, change);
     }
 }
 
