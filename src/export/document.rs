@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::choose::{Treatment, limit_of};
-use super::yaml::Block;
 use super::{Addresses, Options, Unsayable};
 use crate::diagnostic::quote;
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Object;
 use crate::resource::canonical::{beyond, canonical, sayable};
 use crate::resource::{Address, Kind, MARK_PREFIX, quota};
+use crate::source::yaml::write::Block;
 
 /// Keys of `metadata` under which the platform's panel keeps its own things (fact sheet, 4.1).
 const PANEL_PREFIX: &str = "sys_";

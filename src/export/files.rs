@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::choose::{Treatment, Treatments};
 use super::document::Scribe;
-use super::yaml::Block;
 use super::{Addresses, File, Key, Options, Unsayable};
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Actual;
 use crate::resource::{AccountPath, AddressPattern, Kind};
+use crate::source::yaml::write::Block;
 
 /// Where a file is continued in another one, in bytes: a quarter of what a reader takes.
 const FULL: usize = 4 * 1024 * 1024;

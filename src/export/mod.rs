@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Actual ─► names ─► choose ─► files ─► verify ─┬─► Export
-//!                      ▲       (document, yaml) │
+//!                      ▲       (document)       │
 //!                      └───── what was wrong ◄──┘
 //! ```
 //!
@@ -23,7 +23,6 @@ mod files;
 mod names;
 mod slug;
 mod verify;
-mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 

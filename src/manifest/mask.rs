@@ -7,6 +7,7 @@ use super::parse::Document;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::rights;
 use crate::source::Target;
+use crate::source::yaml::write::scalar;
 
 /// Checks every mask of a token.
 pub(super) fn check(document: &Document, manifest: &TokenManifest, diagnostics: &mut Diagnostics) {
@@ -23,7 +24,7 @@ pub(super) fn check(document: &Document, manifest: &TokenManifest, diagnostics: 
         let span = document.span(&at, Target::Value);
         let finding = self::origin(mask).map(|(finding, meant)| {
             let help = format!("write `{meant}`");
-            finding.at(span, "").help(help).suggest(span, yaml_text(&meant)).pointer(at)
+            finding.at(span, "").help(help).suggest(span, scalar(&meant)).pointer(at)
         });
         diagnostics.extend(finding);
     }
@@ -77,13 +78,6 @@ fn origin(mask: &str) -> Option<(Diagnostic, String)> {
         };
         (Diagnostic::warning(Code::OriginMask, why), meant.to_owned())
     })
-}
-
-/// A mask as YAML takes it; what ends in a colon or begins with a star needs quotes.
-fn yaml_text(text: &str) -> String {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || ":/.*-+".contains(c));
-    if is_plain { text.to_owned() } else { format!("\"{text}\"") }
 }
 
 #[cfg(test)]

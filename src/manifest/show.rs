@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use super::model::Access;
 use super::parse::{AnyManifest, Document};
 use super::preset;
-use crate::diagnostic::render::printable;
 use crate::source::value::{Entry, Key, Scalar};
 use crate::source::yaml::core_schema;
+use crate::source::yaml::write::{Block, Node};
 use crate::source::{Meaning, SourceMap, Span, Spanned, Value};
 
 /// All objects, and the settings of the Stack that are left when defaults and overlays have done their work.
@@ -30,15 +30,14 @@ pub(super) fn expanded(documents: &[Document], sources: &SourceMap) -> String {
         let instance = document.instance.as_deref();
         let filled = instance.map(|instance| instance.filled.as_slice()).unwrap_or_default();
         let filled = filled.iter().map(|filled| (filled.place, filled.cell)).collect();
-        let mut writer = Writer { out: &mut out, sources, whole, filled };
-        writer.out.push_str("---\n# from ");
-        writer.origin(whole.head());
-        if let Some(instance) = instance {
-            writer.out.push_str(", with the row at ");
-            writer.origin(instance.row.head());
-        }
-        writer.out.push('\n');
-        writer.mapping(value.as_mapping(), 0);
+        let writer = Writer { sources, whole, filled };
+        let row = instance.map(|instance| writer.origin(instance.row.head()));
+        let row = row.map(|row| format!(", with the row at {row}")).unwrap_or_default();
+        let mut head = Block::default();
+        head.comment(&format!("from {}{row}", writer.origin(whole.head())));
+        out.push_str("---\n");
+        out.push_str(&head.text());
+        out.push_str(&writer.mapping(value.as_mapping()).text());
     }
     out
 }
@@ -102,7 +101,6 @@ fn of_json(json: &serde_json::Value, span: Span) -> Spanned {
 }
 
 struct Writer<'a> {
-    out: &'a mut String,
     sources: &'a SourceMap,
     /// Where the manifest stands; what lies in it needs no comment.
     whole: Span,
@@ -111,74 +109,28 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn origin(&mut self, span: Span) {
-        self.out.push_str(&printable(&self.sources.origin(span).to_string()));
+    fn origin(&self, span: Span) -> String {
+        self.sources.origin(span).to_string()
     }
 
-    fn indent(&mut self, depth: usize) {
-        self.out.extend(std::iter::repeat_n("  ", depth));
-    }
-
-    /// Writes the pairs; the first one stands where the line has come to. The depth of documents is bounded.
-    fn mapping(&mut self, entries: &[Entry], depth: usize) {
-        for (index, entry) in entries.iter().enumerate() {
-            if index > 0 {
-                self.indent(depth);
-            }
-            self.out.push_str(&text(&entry.key.text));
-            self.out.push(':');
-            self.value(&entry.value, depth, self.is_foreign(entry.key.span));
+    fn mapping(&self, entries: &[Entry]) -> Block {
+        let mut block = Block::default();
+        for entry in entries {
+            block.node(&entry.key.text, self.node(&entry.value, self.is_foreign(entry.key.span)));
         }
+        block
     }
 
-    /// Writes a value behind its colon, and the line break behind it. What stands in something foreign is foreign too,
-    /// and told once.
-    fn value(&mut self, value: &Spanned, depth: usize, is_foreign: bool) {
-        match &value.value {
-            Value::Mapping(entries) if !entries.is_empty() => {
-                self.comment(value, is_foreign);
-                self.out.push('\n');
-                self.indent(depth + 1);
-                self.mapping(entries, depth + 1);
+    /// What stands in something foreign is foreign too, and told once. The depth of documents is bounded.
+    fn node(&self, value: &Spanned, is_foreign: bool) -> Node {
+        let node = match &value.value {
+            Value::Mapping(entries) => Node::block(self.mapping(entries)),
+            Value::Sequence(items) => {
+                Node::list(items.iter().map(|item| self.node(item, false)).collect())
             }
-            Value::Sequence(items) if !items.is_empty() => {
-                self.comment(value, is_foreign);
-                self.out.push('\n');
-                for item in items {
-                    self.indent(depth + 1);
-                    self.item(item, depth + 1);
-                }
-            }
-            _ => {
-                self.out.push(' ');
-                self.out.push_str(&flat(value));
-                self.comment(value, is_foreign);
-                self.out.push('\n');
-            }
-        }
-    }
-
-    fn item(&mut self, item: &Spanned, depth: usize) {
-        self.out.push('-');
-        match &item.value {
-            Value::Mapping(entries) if !entries.is_empty() => {
-                self.out.push(' ');
-                self.mapping(entries, depth + 1);
-            }
-            Value::Sequence(items) if !items.is_empty() => {
-                self.out.push('\n');
-                for item in items {
-                    self.indent(depth + 1);
-                    self.item(item, depth + 1);
-                }
-            }
-            _ => {
-                self.out.push(' ');
-                self.out.push_str(&flat(item));
-                self.comment(item, false);
-                self.out.push('\n');
-            }
-        }
+            Value::Scalar(_) => Node::of(&value.to_json()),
+        };
+        node.with_comment(self.comment(value, is_foreign))
     }
 
     fn is_foreign(&self, span: Span) -> bool {
@@ -187,122 +139,12 @@ impl Writer<'_> {
             || span.end > self.whole.end
     }
 
-    fn comment(&mut self, value: &Spanned, is_foreign: bool) {
+    fn comment(&self, value: &Spanned, is_foreign: bool) -> Option<String> {
         let place = match self.filled.get(&value.span) {
             Some(cell) => *cell,
             None if is_foreign => value.span.head(),
-            None => return,
+            None => return None,
         };
-        self.out.push_str("  # from ");
-        self.origin(place);
-    }
-}
-
-/// A value that stands on one line.
-fn flat(value: &Spanned) -> String {
-    match &value.value {
-        Value::Mapping(_) => "{}".to_owned(),
-        Value::Sequence(_) => "[]".to_owned(),
-        Value::Scalar(scalar) => match scalar.meaning {
-            Meaning::Null | Meaning::Unreadable => "null".to_owned(),
-            Meaning::Bool(truth) => truth.to_string(),
-            Meaning::Int(number) => number.to_string(),
-            Meaning::Natural(number) => number.to_string(),
-            Meaning::Float(number) => format!("{number:?}"),
-            Meaning::Text => text(&scalar.text),
-        },
-    }
-}
-
-/// Words that some version of YAML takes for something else than text.
-const WORDS: [&str; 11] =
-    ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"];
-
-/// A text that every reader of YAML, old or new, takes for the same text.
-fn text(text: &str) -> String {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./@ ".contains(c))
-        && !text.ends_with(' ')
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if is_plain {
-        return text.to_owned();
-    }
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            // Whatever a reader would not see, or an editor might change, is spelt out.
-            c if printable(c.encode_utf8(&mut [0; 4])) != c.to_string() || c == '\u{85}' => {
-                quoted.push_str(&format!("\\U{:08x}", u32::from(c)));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_text_reads_back_as_itself_in_yaml_1_1_and_1_2() {
-        let texts = [
-            "plain words",
-            "",
-            " ",
-            "yes",
-            "No",
-            "on",
-            "~",
-            "null",
-            "12",
-            "1_000",
-            "0o14",
-            "014",
-            "12:30:45",
-            "2026-01-01",
-            "1e3",
-            ".5",
-            ".inf",
-            "<<",
-            "=",
-            "- a",
-            "a: b",
-            "a #b",
-            "é",
-            "\u{feff}",
-            "\u{2028}",
-            "\u{85}",
-            "a\nb\t\"c\"\\",
-            "\u{1b}[31m",
-            "${x}",
-            "30d",
-            "*a",
-            "&a",
-            "!t",
-            "@x",
-            "`x`",
-            "%",
-            "{",
-            "[",
-            "'",
-            "\u{1f600}",
-            "x ",
-            "true",
-            "0x1F",
-        ];
-        for original in texts {
-            let written = text(original);
-            let read: String = serde_yaml::from_str(&written).unwrap();
-            assert_eq!(read, original, "{written}");
-            let bare = !written.starts_with('"');
-            assert!(!bare || core_schema(&written) == Meaning::Text, "{written}");
-        }
+        Some(format!("from {}", self.origin(place)))
     }
 }

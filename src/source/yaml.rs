@@ -12,6 +12,7 @@ mod mapping;
 mod marks;
 mod scalar;
 mod syntax;
+pub(crate) mod write;
 
 use granit_parser::{Event, Parser};
 

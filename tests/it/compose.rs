@@ -140,7 +140,7 @@ spec:
     - file: out/globex/trackit-key  # from tenants/tenants.csv:3:1
     - file: out/globex/trackit-link  # from tenants/tenants.csv:3:1
       as: link
-  ttl: \"30d\"  # from tenants/stack.yaml:15:12
+  ttl: 30d  # from tenants/stack.yaml:15:12
 "
     );
 }

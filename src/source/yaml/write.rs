@@ -9,15 +9,16 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::core_schema;
 use crate::diagnostic::render::{is_unprintable, without_marks};
-use crate::source::{Meaning, yaml::core_schema};
+use crate::source::Meaning;
 
 /// The longest key in bytes that stands before its colon; YAML allows 1,024 characters.
 const LONGEST_KEY: usize = 1_000;
 
 /// A block of a document: its fields and the comments between them, in order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Block(Vec<Line>);
+pub(crate) struct Block(Vec<Line>);
 
 #[derive(Debug, Clone)]
 enum Line {
@@ -25,17 +26,24 @@ enum Line {
     Field(String, Node),
 }
 
-/// What stands behind a key.
+/// What stands behind a key or a dash.
 #[derive(Debug, Clone)]
-pub(super) enum Node {
-    /// Anything that JSON has; objects are written in the order of their keys.
-    Plain(Value),
-    /// Fields of our own order.
+pub(crate) struct Node {
+    content: Content,
+    /// What is said of it, at the end of the line on which it begins.
+    comment: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    /// On one line, as it is written.
+    Flow(String),
     Block(Block),
+    List(Vec<Node>),
 }
 
 impl Block {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -44,20 +52,25 @@ impl Block {
     }
 
     /// Adds a comment; what would end its line is escaped.
-    pub(super) fn comment(&mut self, text: &str) {
+    pub(crate) fn comment(&mut self, text: &str) {
         self.0.push(Line::Comment(one_line(text)));
     }
 
-    pub(super) fn field(&mut self, key: &str, value: impl Into<Value>) {
-        self.0.push(Line::Field(key.to_owned(), Node::Plain(value.into())));
+    /// Adds anything that JSON has; objects are written in the order of their keys, and short lists on a line.
+    pub(crate) fn field(&mut self, key: &str, value: impl Into<Value>) {
+        self.node(key, Node::of(&value.into()));
     }
 
-    pub(super) fn block(&mut self, key: &str, block: Block) {
-        self.0.push(Line::Field(key.to_owned(), Node::Block(block)));
+    pub(crate) fn block(&mut self, key: &str, block: Block) {
+        self.node(key, Node::block(block));
+    }
+
+    pub(crate) fn node(&mut self, key: &str, node: Node) {
+        self.0.push(Line::Field(key.to_owned(), node));
     }
 
     /// The block as the text of a document.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         self.write(0, &mut text);
         text
@@ -65,29 +78,109 @@ impl Block {
 
     fn write(&self, indent: usize, out: &mut String) {
         for line in &self.0 {
-            match line {
-                Line::Comment(comment) => {
-                    let _ = writeln!(out, "{:indent$}# {comment}", "");
-                }
-                Line::Field(key, node) => {
-                    let _ = write!(out, "{:indent$}", "");
-                    write_key(key, indent, out);
-                    match node {
-                        Node::Plain(value) => write_value(value, indent, out),
-                        Node::Block(block) => {
-                            // Nothing but comments is null to every reader.
-                            out.push_str(if block.has_fields() { "\n" } else { " {}\n" });
-                            block.write(indent + 2, out);
-                        }
-                    }
-                }
+            let _ = write!(out, "{:indent$}", "");
+            line.write(indent, out);
+        }
+    }
+}
+
+impl Line {
+    /// Writes the line where it begins, at `indent`.
+    fn write(&self, indent: usize, out: &mut String) {
+        match self {
+            Self::Comment(comment) => {
+                let _ = writeln!(out, "# {comment}");
+            }
+            Self::Field(key, node) => {
+                write_key(key, indent, out);
+                node.write(indent, out);
             }
         }
     }
 }
 
+impl Node {
+    /// Anything that JSON has.
+    pub(crate) fn of(value: &Value) -> Self {
+        Self::from(match value {
+            Value::Object(fields) if !fields.is_empty() => {
+                let mut block = Block::default();
+                for (key, value) in fields {
+                    block.node(key, Self::of(value));
+                }
+                Content::Block(block)
+            }
+            Value::Array(items) if !items.is_empty() && !items.iter().all(is_short) => {
+                Content::List(items.iter().map(Self::of).collect())
+            }
+            value => Content::Flow(flow(value)),
+        })
+    }
+
+    /// Fields of an order of their own.
+    pub(crate) fn block(block: Block) -> Self {
+        Self::from(Content::Block(block))
+    }
+
+    /// A list of which each item has a line of its own.
+    pub(crate) fn list(items: Vec<Self>) -> Self {
+        Self::from(match items.is_empty() {
+            true => Content::Flow("[]".to_owned()),
+            false => Content::List(items),
+        })
+    }
+
+    /// The same with a comment behind it. An item of a list that has fields takes none.
+    pub(crate) fn with_comment(self, comment: Option<String>) -> Self {
+        Self { comment: comment.map(|comment| one_line(&comment)), ..self }
+    }
+
+    /// Writes the node behind its colon or dash, which stands at `indent`, and the end of the line.
+    fn write(&self, indent: usize, out: &mut String) {
+        let comment = self.comment.as_ref().map(|it| format!("  # {it}")).unwrap_or_default();
+        let _ = match &self.content {
+            Content::Flow(text) => writeln!(out, " {text}{comment}"),
+            // Nothing but comments is null to every reader.
+            Content::Block(block) if !block.has_fields() => writeln!(out, " {{}}{comment}"),
+            Content::Block(_) | Content::List(_) => writeln!(out, "{comment}"),
+        };
+        match &self.content {
+            Content::Flow(_) => {}
+            Content::Block(block) => block.write(indent + 2, out),
+            Content::List(items) => {
+                for item in items {
+                    let _ = write!(out, "{:1$}-", "", indent + 2);
+                    item.write_item(indent + 2, out);
+                }
+            }
+        }
+    }
+
+    /// Writes the node behind a dash at `indent`: the first field stands on the line of the dash.
+    fn write_item(&self, indent: usize, out: &mut String) {
+        let Content::Block(block) = &self.content else { return self.write(indent, out) };
+        match block.0.split_first() {
+            Some((first, rest)) if block.has_fields() => {
+                out.push(' ');
+                first.write(indent + 2, out);
+                for line in rest {
+                    let _ = write!(out, "{:1$}", "", indent + 2);
+                    line.write(indent + 2, out);
+                }
+            }
+            _ => self.write(indent, out),
+        }
+    }
+}
+
+impl From<Content> for Node {
+    fn from(content: Content) -> Self {
+        Self { content, comment: None }
+    }
+}
+
 /// The text with everything escaped that does not belong into one line of a comment.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
         match must_escape(character) {
@@ -106,48 +199,6 @@ fn write_key(key: &str, indent: usize, out: &mut String) {
         true => write!(out, "{key}:"),
         false => write!(out, "? {key}\n{:indent$}:", ""),
     };
-}
-
-/// Writes what stands behind a colon, and the end of the line.
-fn write_value(value: &Value, indent: usize, out: &mut String) {
-    match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            out.push('\n');
-            for (key, value) in fields {
-                let _ = write!(out, "{:1$}", "", indent + 2);
-                write_key(key, indent + 2, out);
-                write_value(value, indent + 2, out);
-            }
-        }
-        Value::Array(items) if !items.is_empty() && !items.iter().all(is_short) => {
-            out.push('\n');
-            for item in items {
-                let _ = write!(out, "{:1$}-", "", indent + 2);
-                write_item(item, indent + 2, out);
-            }
-        }
-        value => {
-            let _ = writeln!(out, " {}", flow(value));
-        }
-    }
-}
-
-/// Writes what stands behind a dash at `indent`, and the end of the line.
-fn write_item(item: &Value, indent: usize, out: &mut String) {
-    let Value::Object(fields) = item else { return write_value(item, indent, out) };
-    if fields.is_empty() {
-        return write_value(item, indent, out);
-    }
-    for (index, (key, value)) in fields.iter().enumerate() {
-        match index {
-            0 => out.push(' '),
-            _ => {
-                let _ = write!(out, "{:1$}", "", indent + 2);
-            }
-        }
-        write_key(key, indent + 2, out);
-        write_value(value, indent + 2, out);
-    }
 }
 
 /// Whether a list of such items reads well on one line.
@@ -186,7 +237,7 @@ fn number_text(number: &serde_json::Number) -> String {
 }
 
 /// A text, bare if that is safe.
-fn scalar(text: &str) -> String {
+pub(crate) fn scalar(text: &str) -> String {
     if is_safe_bare(text) {
         return text.to_owned();
     }
@@ -318,6 +369,63 @@ mod tests {
         }
     }
 
+    /// The reader of YAML 1.1 that is at hand.
+    #[test]
+    fn every_text_reads_back_as_itself_in_yaml_1_1_and_1_2() {
+        let texts = [
+            "plain words",
+            "",
+            " ",
+            "yes",
+            "No",
+            "on",
+            "~",
+            "null",
+            "12",
+            "1_000",
+            "0o14",
+            "014",
+            "12:30:45",
+            "2026-01-01",
+            "1e3",
+            ".5",
+            ".inf",
+            "<<",
+            "=",
+            "- a",
+            "a: b",
+            "a #b",
+            "é",
+            "\u{feff}",
+            "\u{2028}",
+            "\u{85}",
+            "a\nb\t\"c\"\\",
+            "\u{1b}[31m",
+            "${x}",
+            "30d",
+            "*a",
+            "&a",
+            "!t",
+            "@x",
+            "`x`",
+            "%",
+            "{",
+            "[",
+            "'",
+            "\u{1f600}",
+            "x ",
+            "true",
+            "0x1F",
+        ];
+        for original in texts {
+            let written = scalar(original);
+            let read: String = serde_yaml::from_str(&written).unwrap();
+            assert_eq!(read, original, "{written}");
+            let bare = !written.starts_with('"');
+            assert!(!bare || core_schema(&written) == Meaning::Text, "{written}");
+        }
+    }
+
     #[test]
     fn nothing_leaves_its_line() {
         assert_eq!(
@@ -343,6 +451,24 @@ mod tests {
         assert_eq!(
             block.text(),
             "kind: Token\nspec:\n  # why\n  acl:\n    - methods: [GET, PUT]\n      none: []\n      uri: gw\n    - a:\n        b:\n          - {}\n  big: 1.0e+300\n"
+        );
+    }
+
+    #[test]
+    fn values_and_items_take_comments() {
+        let mut pair = Block::default();
+        pair.node("a", Node::of(&json!("on")).with_comment(Some("from x\ny".to_owned())));
+        pair.node("b", Node::list(Vec::new()));
+        let items = vec![
+            Node::of(&json!("x")).with_comment(Some("from y".to_owned())),
+            Node::block(pair),
+            Node::list(vec![Node::of(&json!(1)), Node::block(Block::default())]),
+        ];
+        let mut block = Block::default();
+        block.node("list", Node::list(items).with_comment(Some("why".to_owned())));
+        assert_eq!(
+            block.text(),
+            "list:  # why\n  - x  # from y\n  - a: \"on\"  # from x\\u{a}y\n    b: []\n  -\n    - 1\n    - {}\n"
         );
     }
 
