@@ -7,7 +7,7 @@ use super::parse::Document;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::{Address, Desired};
-use crate::secret::{KubernetesStore, Place, Sink, Source, Stores, VaultStore, public_key};
+use crate::secret::{AgeSink, KubernetesStore, Place, Sink, Source, Stores, VaultStore};
 use crate::source::{SourceMap, Span, Target};
 
 /// What a secret is delivered into: something whole, or a part of something that several share.
@@ -105,9 +105,17 @@ fn password_sinks(document: &Document, sinks: &[Sink], list: &str, diagnostics: 
 /// The schema knows the form of a recipient, and not its check sum.
 fn recipients(document: &Document, sink: &Sink, at: &str, diagnostics: &mut Diagnostics) {
     let Place::Age(place) = &sink.place else { return };
-    for (index, _) in
-        place.recipients.iter().enumerate().filter(|(_, recipient)| public_key(recipient).is_none())
-    {
+    if let Some([why, help]) = AgeSink::missing() {
+        let pointer = format!("{at}/age");
+        diagnostics.push(
+            Diagnostic::error(Code::InvalidValue, format!("{sink} cannot be written: {why}"))
+                .at(document.span(&pointer, Target::Value), "")
+                .help(help)
+                .pointer(pointer),
+        );
+    }
+    let others = place.recipients.iter().enumerate();
+    for (index, _) in others.filter(|(_, recipient)| !AgeSink::is_public_key(recipient)) {
         let pointer = format!("{at}/recipients/{index}");
         diagnostics.push(
             Diagnostic::error(

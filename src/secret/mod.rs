@@ -31,7 +31,7 @@ pub(crate) use program::{PIPE_VARIABLE, kill_all as kill_programs};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use sink::{
     AgeSink, Allowance, DotenvSink, ExecSink, FileSink, Held, JsonSink, KubernetesSink, Place,
-    Sink, SinkError, VaultSink, public_key,
+    Sink, SinkError, VaultSink,
 };
 pub use source::{Source, SourceError};
 pub use spool::{Spool, SpoolError};

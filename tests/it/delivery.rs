@@ -85,14 +85,16 @@ fn a_key_is_brought_to_every_kind_of_local_place_and_never_again() {
     let write_only = "{exec: [sh, -c, 'cat > write-only; echo x >> times']}";
     let age = "{age: out/key.age, recipients: \
                [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]}";
-    let sinks = [
+    let mut sinks = vec![
         "{file: out/key}",
         "{dotenv: .env, key: APP}",
         "{json: out/app.json, pointer: /flespi/token}",
         program,
         write_only,
-        age,
     ];
+    if cfg!(feature = "age") {
+        sinks.push(age);
+    }
     world.write("app.yaml", &token("app", &sinks.join(", ")));
     write_private(&world, ".env", "# ours\nOTHER='x y'\nAPP=old\n");
     world.apply(&["."]);
@@ -104,7 +106,9 @@ fn a_key_is_brought_to_every_kind_of_local_place_and_never_again() {
     assert_eq!(world.read("by-deliver"), key);
     assert_eq!(world.read("who"), "token/app\n");
     assert_eq!(world.read("write-only"), key);
-    assert!(world.read("out/key.age").starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
+    if cfg!(feature = "age") {
+        assert!(world.read("out/key.age").starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
+    }
     assert!(spooled(&world).is_empty());
     // None of them is asked a second time, not even the one that tells nothing.
     world.empty_journal();
@@ -117,6 +121,31 @@ fn a_key_is_brought_to_every_kind_of_local_place_and_never_again() {
     world.apply(&["."]);
     assert_eq!(world.read("write-only-2"), key);
     assert_eq!(world.plan(&["."])["steps"], json!([]));
+}
+
+#[cfg(not(feature = "age"))]
+#[test]
+fn without_age_a_manifest_that_wants_it_is_refused_before_anything_is_sent() {
+    let world = World::new();
+    let age = "{age: out/key.age, recipients: \
+               [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]}";
+    world.write("app.yaml", &token("app", age));
+    let before = world.count("tokens");
+    world.empty_journal();
+    for command in [&["validate", "."][..], &["plan", "."], &["apply", ".", "--yes"]] {
+        let ended = world.run(command).expect(3);
+        let said = ended.stdout + &ended.stderr;
+        assert!(
+            said.contains("key.age cannot be written: this binary was built without `age`"),
+            "{said}"
+        );
+        assert!(
+            said.contains("install a released binary, or build it with `--features age`"),
+            "{said}"
+        );
+    }
+    assert_eq!((world.count("tokens"), world.writes().len()), (before, 0));
+    assert!(!world.path().join("out").exists());
 }
 
 #[test]

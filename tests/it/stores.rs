@@ -140,6 +140,7 @@ fn kubectl_sees_what_was_delivered_and_meets_the_same_conflicts() {
     assert_eq!(get("other"), "x");
 }
 
+#[cfg(feature = "age")]
 #[test]
 #[ignore = "needs age: tests/stores/run.sh"]
 fn age_opens_what_was_encrypted_for_its_recipients_and_for_nobody_else() {

@@ -94,7 +94,9 @@ fn every_broken_manifest_is_told_as_expected() {
     let update = std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1");
     let (cases, orphans) = cases();
     let mut complaints = String::new();
-    for case in &cases {
+    // What is wrong with a recipient is known to programs that have age.
+    let is_run = |case: &&Case| cfg!(feature = "age") || case.name != "token-deliver-age-mistyped";
+    for case in cases.iter().filter(is_run) {
         let loaded = load_at(&case.path);
         let said = said(&case.path, &loaded);
         if update {

@@ -18,7 +18,7 @@ mod vault;
 use std::path::Path;
 use std::time::Duration;
 
-pub use age::{AgeSink, public_key};
+pub use age::AgeSink;
 pub use dotenv::DotenvSink;
 pub use error::SinkError;
 pub use exec::ExecSink;
