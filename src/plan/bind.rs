@@ -237,14 +237,20 @@ impl<'a> Binder<'a> {
         let path = declared.own_path();
         let account = match binding {
             Binding::Found(object, _) => {
+                // What is inside may be marked for any time: the accounts above were called one way or the other, and so
+                // was this one.
+                let mark = object.mark_of(&self.desired.stack);
                 let mut paths = BTreeSet::from([path.clone()]);
+                paths.extend(declared.moved_from.as_ref().and_then(Address::as_account));
+                paths.extend(mark.and_then(|mark| mark.address.as_account()));
                 if let Some(Account::Is(_, parents)) = self.accounts.get(&declared.address.account)
                 {
-                    paths.extend(parents.iter().map(|parent| parent.child(&declared.address.name)));
+                    let names: BTreeSet<String> =
+                        paths.iter().filter_map(|path| path.segments().last().cloned()).collect();
+                    for parent in parents {
+                        paths.extend(names.iter().map(|name| parent.child(name)));
+                    }
                 }
-                paths.extend(declared.moved_from.as_ref().and_then(Address::as_account));
-                let mark = object.mark_of(&self.desired.stack);
-                paths.extend(mark.and_then(|mark| mark.address.as_account()));
                 self.bindings.paths.insert(object.id, paths.clone());
                 Account::Is(object.id, paths)
             }

@@ -249,9 +249,14 @@ impl Estate {
         let (Some(first), Some(second)) = (before.path_of(one.id), before.path_of(two.id)) else {
             return;
         };
+        let (first, second) = (format!("subaccount/{first}"), format!("subaccount/{second}"));
+        // A manifest that already says the same is no other manifest, so nobody could tell that this is meant again.
+        if two.moved_from.as_ref() == Some(&first) || one.moved_from.as_ref() == Some(&second) {
+            return;
+        }
         std::mem::swap(&mut one.name, &mut two.name);
-        one.moved_from = Some(format!("subaccount/{first}"));
-        two.moved_from = Some(format!("subaccount/{second}"));
+        one.moved_from = Some(first);
+        two.moved_from = Some(second);
     }
 
     /// Renames a limit or a token that was there before.
