@@ -23,4 +23,4 @@ for program in "$AGE" "$AGE_KEYGEN" "$BAO" "$KUBECTL"; do
 done
 export AGE AGE_KEYGEN BAO KUBECTL
 cd ../..
-cargo test --locked --features age --test it -- --ignored stores::
+cargo test --locked --test it -- --ignored stores::
