@@ -8,6 +8,6 @@ pub(crate) fn of<'a>(error: &'a (dyn Error + 'a)) -> impl Iterator<Item = &'a (d
 }
 
 /// An error with its causes, on one line.
-pub fn error_chain(error: &dyn Error) -> String {
+pub(crate) fn error_chain(error: &dyn Error) -> String {
     of(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

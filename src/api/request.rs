@@ -119,7 +119,7 @@ pub fn list_page(kind: Kind, limit: usize, offset: usize) -> Request {
 
 /// One page of a whole branch, as far as marks and assignments need it.
 pub fn list_marks(kind: Kind, limit: usize, offset: usize) -> Request {
-    let (collection, fields) = (kind.collection(), kind.row().told);
+    let (collection, fields) = (kind.collection(), kind.row().answered);
     let path = format!("/platform/{collection}/all?fields={fields}&limit={limit}&offset={offset}");
     Request::new(Method::Get, path)
 }
@@ -127,7 +127,7 @@ pub fn list_marks(kind: Kind, limit: usize, offset: usize) -> Request {
 /// What one account holds of a kind, as far as marks and assignments need it.
 pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Request {
     let collection = kind.collection();
-    let fields = kind.row().told;
+    let fields = kind.row().answered;
     let path = format!(
         "/platform/{collection}/all,cid={owner}?fields={fields}&limit={limit}&offset={offset}"
     );
@@ -239,7 +239,7 @@ fn fields(kind: Kind) -> Vec<&'static str> {
 
 /// What a write is asked to answer: which item it is, and all that was written, so that it can be compared.
 fn answered_fields<'a>(kind: Kind, written: impl Iterator<Item = &'a str>) -> String {
-    let always = kind.row().told;
+    let always = kind.row().answered;
     let known: BTreeSet<&str> = always.split(',').collect();
     let written: BTreeSet<&str> = written.collect();
     written.difference(&known).fold(always.to_owned(), |fields, field| format!("{fields},{field}"))

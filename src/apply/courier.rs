@@ -14,10 +14,11 @@ use tokio::task::JoinSet;
 use super::job::Failure;
 use super::set;
 use crate::api::{PlatformTime, Writer};
+use crate::causes::error_chain;
 use crate::observe::KeyAt;
 use crate::plan::{Delivery, Effect, Plan};
 use crate::resource::{KeyNote, Kind, Mark, Signer};
-use crate::secret::{SecretString, Sink, Spool, error_chain, print};
+use crate::secret::{SecretString, Sink, Spool, print};
 
 /// Sinks that are asked at once.
 const PROBES_AT_ONCE: usize = 8;

@@ -12,11 +12,10 @@ use serde_json::{Map, Value, json};
 use super::job::{Done, Failure};
 use super::set;
 use crate::api::{ApiError, Class, Writer};
+use crate::causes::error_chain;
 use crate::plan::{EMAIL_FIELD, canonical_email};
 use crate::resource::{Address, EmailRequest, Kind, Mark, Signer};
-use crate::secret::{
-    PasswordForm, SecretString, Source, error_chain, fingerprint, generate, print,
-};
+use crate::secret::{PasswordForm, SecretString, Source, fingerprint, generate, print};
 
 /// How long the bootstrap token outlives its last use, in seconds, should nobody delete it.
 const BOOTSTRAP_TTL_SECONDS: i64 = 300;

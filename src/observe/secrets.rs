@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 
 use super::questions::{PasswordQuestion, SinkQuestion};
 use crate::api::Reader;
+use crate::causes::error_chain;
 use crate::resource::{Address, KeyNote};
-use crate::secret::{SecretString, Sink, Spool, Trust, error_chain, fingerprint};
+use crate::secret::{SecretString, Sink, Spool, Trust, fingerprint};
 
 /// How a declared password compares with the one that was last set.
 #[derive(Debug, Clone, PartialEq, Eq)]

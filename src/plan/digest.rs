@@ -1,5 +1,6 @@
 //! A fingerprint of a plan, so that what was reviewed is what runs.
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -25,16 +26,12 @@ pub(super) fn of(stack: &str, lines: impl Iterator<Item = serde_json::Value>) ->
         hasher.update(b"\n");
         hasher.update(line.to_string().as_bytes());
     }
-    hex(hasher)
+    HEXLOWER.encode(&hasher.finalize())
 }
 
 /// SHA-256 of the JSON form of anything.
 pub(super) fn of_json(value: &impl Serialize) -> Option<String> {
     let mut hasher = Sha256::new();
     hasher.update(serde_json::to_string(value).ok()?.as_bytes());
-    Some(hex(hasher))
-}
-
-fn hex(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    Some(HEXLOWER.encode(&hasher.finalize()))
 }

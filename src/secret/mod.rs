@@ -22,7 +22,6 @@ mod stores;
 mod tracked;
 mod trust;
 
-pub use crate::causes::error_chain;
 pub use form::PasswordForm;
 pub use generate::{MIN_LENGTH, generate, strength};
 pub use link::Link;

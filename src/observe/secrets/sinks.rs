@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{KeyAt, SinkState};
 use crate::api::Reader;
+use crate::causes::error_chain;
 use crate::resource::{Address, KeyNote};
-use crate::secret::{Held, SecretString, Sink, Spool, Trust, error_chain};
+use crate::secret::{Held, SecretString, Sink, Spool, Trust};
 
 /// What a look at the sinks of one token gave.
 pub(super) struct Look {

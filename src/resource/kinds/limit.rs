@@ -1,12 +1,10 @@
 //! Limits: sets of quotas that a parent assigns to its subaccounts.
 
-use super::Kind;
 use super::row::{Field, KindRow, Loss, Recovery};
 use crate::assumptions::{ITEMS_PER_POST, LIMIT_TYPE, LIMITS_RETURN};
 use crate::resource::{Phase, quota};
 
 pub(super) const ROW: KindRow = KindRow {
-    kind: Kind::Limit,
     word: "limit",
     title: "Limit",
     collection: "limits",
@@ -26,7 +24,7 @@ pub(super) const ROW: KindRow = KindRow {
         ],
         quota::FIELDS,
     ],
-    told: "id,cid,metadata",
+    answered: "id,cid,metadata",
     loss: Loss { empty: "is deleted", full: None },
     recovery: Recovery { with: "as it was", means: "comes back" },
     secret: None,

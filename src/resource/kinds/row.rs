@@ -8,8 +8,6 @@ use crate::resource::Phase;
 /// What there is to know about a kind.
 #[derive(Debug)]
 pub struct KindRow {
-    /// Whose row this is.
-    pub kind: Kind,
     /// The word in addresses, plans and reports.
     pub word: &'static str,
     /// The word after `kind:` in a manifest.
@@ -30,8 +28,9 @@ pub struct KindRow {
     pub per_post: usize,
     /// Its fields, in the order in which they are asked for.
     pub fields: &'static [&'static [Field]],
-    /// The fields that tell which object is which, and what a write may have brought about beside what it set.
-    pub told: &'static str,
+    /// The fields that every write is asked to answer: which object it is, and what it may have brought about beside
+    /// what it set.
+    pub answered: &'static str,
     /// What a deletion costs, in words.
     pub loss: Loss,
     /// What a return from the recycle bin means, in words.
@@ -114,15 +113,6 @@ impl Special {
     }
 }
 
-/// A field that names an object of another kind by its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reference {
-    /// The field.
-    pub field: &'static str,
-    /// What it names.
-    pub to: Kind,
-}
-
 const fn field(name: &'static str, role: Role) -> Field {
     Field { name, role, form: Form::Plain }
 }
@@ -163,13 +153,5 @@ impl KindRow {
     /// Whether `field` has the value that somebody wrote there last.
     pub fn is_ours(&self, field: &str) -> bool {
         self.fields().any(|known| known.name == field && known.role != Role::Server)
-    }
-
-    /// The fields that name objects of other kinds.
-    pub fn references(&self) -> impl Iterator<Item = Reference> + use<> {
-        self.fields().filter_map(|field| match field.role {
-            Role::Ref(to) => Some(Reference { field: field.name, to }),
-            Role::Own | Role::Server => None,
-        })
     }
 }

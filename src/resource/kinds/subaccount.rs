@@ -6,7 +6,6 @@ use crate::assumptions::{ITEMS_PER_POST, SUBACCOUNT_TYPE, SUBACCOUNTS_RETURN};
 use crate::resource::Phase;
 
 pub(super) const ROW: KindRow = KindRow {
-    kind: Kind::Subaccount,
     word: "subaccount",
     title: "Subaccount",
     collection: "subaccounts",
@@ -27,7 +26,7 @@ pub(super) const ROW: KindRow = KindRow {
         Field::server("blocked"),
         Field::own("metadata"),
     ]],
-    told: "id,cid,limit_id,email,metadata",
+    answered: "id,cid,limit_id,email,metadata",
     loss: Loss { empty: "is deleted; it is empty", full: Some("is deleted, with {} in it") },
     recovery: Recovery {
         with: "with what is in it",

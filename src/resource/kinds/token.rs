@@ -1,6 +1,5 @@
 //! Tokens: keys, each with what it opens and until when.
 
-use super::Kind;
 use super::row::{Field, KindRow, Loss, Recovery, Special};
 use crate::assumptions::{TOKEN_TYPE, TOKENS_PER_POST, TOKENS_RETURN};
 use crate::resource::{Phase, access, bounds};
@@ -15,7 +14,6 @@ static ACCESS: Special = Special {
 };
 
 pub(super) const ROW: KindRow = KindRow {
-    kind: Kind::Token,
     word: "token",
     title: "Token",
     collection: "tokens",
@@ -40,7 +38,7 @@ pub(super) const ROW: KindRow = KindRow {
         Field::server("blocked"),
         Field::own("metadata"),
     ]],
-    told: "id,cid,metadata",
+    answered: "id,cid,metadata",
     loss: Loss { empty: "is deleted; whoever uses its key is locked out", full: None },
     recovery: Recovery {
         with: "with its key",
