@@ -113,6 +113,26 @@ fn two_names_are_exchanged_and_stay_exchanged() {
 }
 
 #[test]
+fn a_rename_that_was_asked_for_before_and_means_another_object_now_is_refused_and_moves_nothing() {
+    let moved =
+        |name: &str, from: &str| account(name, "", &format!(", moved_from: subaccount/{from}"));
+    let world = world(&[account("a", "", ""), account("b", "", "")].concat());
+    rename(&world, &[moved("c", "a"), moved("a", "b")].concat());
+    let before = addresses(&world);
+    // The first line says what it said before, when it meant the object that is to go the other way now.
+    world.write("all.yaml", &[moved("c", "a"), moved("a", "c")].concat());
+    world.empty_journal();
+    let refused = world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
+    assert!(
+        refused.stdout.contains("say with `metadata.id` which one is meant"),
+        "{}",
+        refused.stdout
+    );
+    assert_eq!(world.writes().len(), 0);
+    assert_eq!(addresses(&world), before);
+}
+
+#[test]
 fn an_exchange_that_was_interrupted_is_finished() {
     let world = world(&[token("a", "", ""), token("b", "", "")].concat());
     let before = addresses(&world);

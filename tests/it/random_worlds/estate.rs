@@ -222,8 +222,12 @@ impl Estate {
             return;
         };
         let (first, second) = (format!("subaccount/{first}"), format!("subaccount/{second}"));
-        // A manifest that already says the same is no other manifest, so nobody could tell that this is meant again.
-        if two.moved_from.as_ref() == Some(&first) || one.moved_from.as_ref() == Some(&second) {
+        // A manifest that said the same before is no other manifest, so nobody could tell that this is meant again; such
+        // a plan is refused.
+        let said = |account: &Account, from: &String| {
+            before.find(account.id).is_some_and(|was| was.moved_from.as_ref() == Some(from))
+        };
+        if said(two, &first) || said(one, &second) {
             return;
         }
         std::mem::swap(&mut one.name, &mut two.name);
