@@ -64,13 +64,13 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,
 
-    /// Read what links and tables of the manifests lead to outside of the given paths, too, and
-    /// secrets that are delivered there; for trees that are linked together on purpose. What such
-    /// a file holds may be shown in findings.
+    /// Also read files outside of the given paths that links and tables of the manifests lead to, and
+    /// secrets that are delivered there; for trees that are linked on purpose. Findings may show
+    /// what such a file holds.
     #[arg(long, global = true, env = "FLESPI_GITOPS_ALLOW_OUTSIDE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) allow_outside: bool,
 
-    /// Take warnings about manifests for errors (exit code 3): all `warnings`, or those of a code; can be
+    /// Treat warnings about manifests as errors (exit code 3): all `warnings`, or those with CODE; can be
     /// repeated.
     #[arg(long, global = true, value_name = "warnings|CODE")]
     pub(super) deny: Vec<Deny>,

@@ -210,7 +210,7 @@ impl Diagnostics {
         self.items.len() > MANY_FINDINGS
     }
 
-    /// Takes warnings for errors, as `denied` says.
+    /// Treats warnings as errors, as `denied` says.
     pub fn deny(&mut self, denied: &[Deny]) {
         for item in &mut self.items {
             let deny = denied.iter().find(|deny| deny.takes(item.code));

@@ -20,7 +20,7 @@ pub(super) fn check(documents: &[Document], sources: &SourceMap, diagnostics: &m
             diagnostics.push(
                 Diagnostic::error(
                     Code::InvalidValue,
-                    format!("a {} cannot have been {old} before", address.kind),
+                    format!("{old} cannot become a {}", address.kind),
                 )
                 .at(span, "")
                 .help(format!("an object keeps its kind: write `{}/...`", address.kind))
@@ -30,7 +30,7 @@ pub(super) fn check(documents: &[Document], sources: &SourceMap, diagnostics: &m
             diagnostics.push(
                 Diagnostic::error(
                     Code::InvalidValue,
-                    format!("{address} is said to have been renamed from its own address"),
+                    format!("{address} cannot be renamed from its own address"),
                 )
                 .at(span, "")
                 .help("write the address that it had before, or take the field out")
@@ -40,7 +40,7 @@ pub(super) fn check(documents: &[Document], sources: &SourceMap, diagnostics: &m
             diagnostics.push(
                 Diagnostic::error(
                     Code::SeveralMarks,
-                    format!("two manifests say that their object was {old} before"),
+                    format!("{old} is renamed by two manifests"),
                 )
                 .at(span, "here")
                 .and(first.span(POINTER, Target::Value), "and here")
