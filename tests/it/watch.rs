@@ -149,6 +149,20 @@ mod signals_and_leaks {
         );
     }
 
+    /// Stops the process where it stands. What it sent before is under way and still arrives.
+    fn stop(world: &World, daemon: &Daemon) {
+        kill(daemon, "-STOP");
+        let mut seen = world.journal().len();
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = world.journal().len();
+            if now == seen {
+                return;
+            }
+            seen = now;
+        }
+    }
+
     /// What a process holds: open files, watches and threads.
     #[derive(Debug, PartialEq, Eq)]
     struct Held {
@@ -226,7 +240,7 @@ mod signals_and_leaks {
         world.write("manifests/limit.yaml", LIMIT);
         let daemon = Daemon::start(&world, &["--interval", "1s"]);
         wait_for_devices(&world, 10);
-        kill(&daemon, "-STOP");
+        stop(&world, &daemon);
         world.empty_journal();
         for devices in ["20", "30", "40"] {
             world.write("manifests/limit.yaml", &LIMIT.replace("10", devices));
