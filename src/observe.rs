@@ -81,6 +81,14 @@ impl Object {
         self.fields.get(self.kind.label_field()).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// What it refers to: the platform's name of each field with an id in it, and the object that this is the id of.
+    pub fn refs(&self) -> impl Iterator<Item = (&'static str, (Kind, i64))> {
+        self.kind.row().refs().filter_map(|(field, to)| {
+            let id = self.fields.get(field)?.as_i64().filter(|id| *id > 0)?;
+            Some((field, (to, id)))
+        })
+    }
+
     /// How long a token lives; none for anything else.
     pub fn lifetime(&self) -> Option<Lifetime> {
         Lifetime::of(&self.fields)

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::courier::Parcel;
 use super::create::NewItem;
 use super::credentials::CredentialsJob;
-use super::job::{Job, Work};
+use super::job::{Ids, Job, Work};
 use super::ledger::{Learnt, marked};
 use super::restore::Record;
 use crate::assumptions::{IDS_PER_CALL, PASSWORD_FORM};
@@ -34,7 +34,7 @@ enum Cargo<'a> {
     Create {
         kind: Kind,
         owner: i64,
-        effects: Vec<(usize, &'a CreateEffect)>,
+        creations: Vec<Creation<'a>>,
     },
     Restore {
         kind: Kind,
@@ -45,7 +45,8 @@ enum Cargo<'a> {
     /// The same fields for all, and no mark.
     UpdateAll(&'a UpdateEffect),
     Assign {
-        limit_id: i64,
+        kind: Kind,
+        refs: Ids,
         refresh: Option<&'a MarkEdit>,
     },
     Credentials {
@@ -59,16 +60,26 @@ enum Cargo<'a> {
     Delete(Kind),
 }
 
-/// A step that gives an account a limit: its place in the plan, the account, and what to note in its mark.
+/// A step that makes an object.
+#[derive(Debug, Clone)]
+struct Creation<'a> {
+    /// Its place in the plan.
+    at: usize,
+    effect: &'a CreateEffect,
+    /// What the object refers to.
+    refs: Ids,
+}
+
+/// A step that has an object refer to others: its place in the plan, the object, and what to note in its mark.
 type Assigned<'a> = (usize, i64, Option<&'a MarkEdit>);
 
 /// Steps by what they have in common.
 #[derive(Default)]
 struct Groups<'a> {
-    creations: BTreeMap<(Kind, i64), Vec<(usize, &'a CreateEffect)>>,
+    creations: BTreeMap<(Kind, i64), Vec<Creation<'a>>>,
     returns: BTreeMap<(Kind, i64), Vec<(usize, Record)>>,
     updates: BTreeMap<(Kind, String), Vec<(usize, &'a UpdateEffect)>>,
-    assigns: BTreeMap<i64, Vec<Assigned<'a>>>,
+    assigns: BTreeMap<(Kind, Ids), Vec<Assigned<'a>>>,
     deletions: BTreeMap<Kind, Vec<(usize, i64)>>,
 }
 
@@ -84,7 +95,7 @@ const NO_ACCOUNT: &str = "the account that holds it is missing";
 
 impl<'a> Bundler<'a, '_> {
     /// Bundles steps that can travel together, in the plan's order; and those that cannot begin, with the reason.
-    pub(super) fn bundle(self, ready: &[usize]) -> (Vec<Bundle<'a>>, Vec<(usize, &'static str)>) {
+    pub(super) fn bundle(self, ready: &[usize]) -> (Vec<Bundle<'a>>, Vec<(usize, String)>) {
         let mut groups = Groups::default();
         let mut bundles = Vec::new();
         let mut stuck = Vec::new();
@@ -99,7 +110,7 @@ impl<'a> Bundler<'a, '_> {
     }
 
     /// Puts a step into its group, or makes a bundle of it alone.
-    fn sort(self, at: usize, groups: &mut Groups<'a>) -> Result<Option<Bundle<'a>>, &'static str> {
+    fn sort(self, at: usize, groups: &mut Groups<'a>) -> Result<Option<Bundle<'a>>, String> {
         let Groups { creations, returns, updates, assigns, deletions } = groups;
         let step = &self.plan.steps[at];
         let address = &step.address;
@@ -110,7 +121,9 @@ impl<'a> Bundler<'a, '_> {
             Effect::Create(effect) => {
                 let owner =
                     effect.owner.or_else(|| self.made(&address.account)).ok_or(NO_ACCOUNT)?;
-                creations.entry((effect.kind, owner)).or_default().push((at, effect));
+                let refs = self.learnt.resolve(&effect.refs)?;
+                let creation = Creation { at, effect, refs };
+                creations.entry((effect.kind, owner)).or_default().push(creation);
             }
             Effect::Restore { kind, record, id, owner } => {
                 let record = Record { record: *record, id: *id };
@@ -123,20 +136,19 @@ impl<'a> Bundler<'a, '_> {
             Effect::Update(effect) => {
                 return alone(effect.kind, effect.id, Cargo::Update(effect));
             }
-            Effect::VerifyLimit { limit, limit_id } => {
-                let limit = limit_id.or_else(|| self.learnt.id(limit));
-                let id = self.learnt.id(address).ok_or("the subaccount is missing")?;
-                let limit = limit.ok_or("the limit is missing")?;
-                assigns.entry(limit).or_default().push((at, id, None));
+            Effect::Verify(refs) => {
+                let id = self.learnt.id(address);
+                let id = id.ok_or_else(|| format!("the {} is missing", address.kind))?;
+                let key = (address.kind, self.learnt.resolve(refs)?);
+                assigns.entry(key).or_default().push((at, id, None));
             }
-            Effect::AssignLimit { id, limit, limit_id, refresh } => {
-                let limit = limit_id.or_else(|| self.learnt.id(limit));
-                let limit = limit.ok_or("the limit is missing")?;
-                assigns.entry(limit).or_default().push((at, *id, Some(refresh)));
+            Effect::Assign { kind, id, refs, refresh } => {
+                let key = (*kind, self.learnt.resolve(refs)?);
+                assigns.entry(key).or_default().push((at, *id, Some(refresh)));
             }
             Effect::Credentials(effect) => {
                 let id = effect.id.or_else(|| self.learnt.id(address));
-                let id = id.ok_or("the subaccount is missing")?;
+                let id = id.ok_or_else(|| format!("the {} is missing", address.kind))?;
                 let owner =
                     effect.owner.or_else(|| self.made(&address.account)).ok_or(NO_ACCOUNT)?;
                 let cargo = Cargo::Credentials { owner, id, effect, address };
@@ -161,13 +173,13 @@ impl<'a> Bundler<'a, '_> {
         let Bundle { steps, objects, cargo } = bundle;
         let ids: Vec<i64> = objects.iter().map(|(_, id)| *id).collect();
         let work = match cargo {
-            Cargo::Create { kind, owner, effects } => self.creation(kind, owner, &effects),
+            Cargo::Create { kind, owner, creations } => self.creation(kind, owner, &creations),
             Cargo::Restore { kind, owner, buried } => Work::Restore { kind, owner, buried },
             Cargo::Update(effect) => self.update(effect),
             Cargo::UpdateAll(effect) => {
                 Work::Update { kind: effect.kind, ids, body: effect.fields.clone() }
             }
-            Cargo::Assign { limit_id, refresh } => self.assignment(limit_id, ids, refresh),
+            Cargo::Assign { kind, refs, refresh } => self.assignment(kind, refs, ids, refresh),
             Cargo::Credentials { owner, id, effect, address } => {
                 Work::Credentials(Box::new(CredentialsJob {
                     owner,
@@ -198,31 +210,27 @@ impl<'a> Bundler<'a, '_> {
         Job { steps, objects, work }
     }
 
-    fn creation(self, kind: Kind, owner: i64, effects: &[(usize, &CreateEffect)]) -> Work {
-        let item = |(at, effect): &(usize, &CreateEffect)| self.new_item(*at, effect, owner);
-        match effects {
+    fn creation(self, kind: Kind, owner: i64, creations: &[Creation<'_>]) -> Work {
+        let item = |creation: &Creation<'_>| self.new_item(creation, owner);
+        match creations {
             [alone] if kind.is_key() => Work::CreateToken {
                 owner,
-                sinks: alone.1.deliver.clone(),
-                instead_of: alone.1.instead_of,
+                sinks: alone.effect.deliver.clone(),
+                instead_of: alone.effect.instead_of,
                 item: Box::new(item(alone)),
             },
-            _ => Work::Create { kind, owner, items: effects.iter().map(item).collect() },
+            _ => Work::Create { kind, owner, items: creations.iter().map(item).collect() },
         }
     }
 
-    fn new_item(self, at: usize, effect: &CreateEffect, owner: i64) -> NewItem {
+    fn new_item(self, creation: &Creation<'_>, owner: i64) -> NewItem {
+        let Creation { at, effect, refs } = creation;
         let mut body = effect.body.clone();
-        let limit_id = effect
-            .limit_id
-            .or_else(|| effect.limit.as_ref().and_then(|limit| self.learnt.id(limit)));
-        if let Some(limit_id) = limit_id {
-            body.insert("limit_id".to_owned(), Value::from(limit_id));
-        }
+        body.extend(fields(refs));
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             self.signer.sign(owner, metadata);
         }
-        let address = self.plan.steps[at].address.clone();
+        let address = self.plan.steps[*at].address.clone();
         NewItem { address, stack: self.plan.stack.clone(), body }
     }
 
@@ -256,15 +264,14 @@ impl<'a> Bundler<'a, '_> {
         }
     }
 
-    fn assignment(self, limit_id: i64, ids: Vec<i64>, refresh: Option<&MarkEdit>) -> Work {
-        let mut body = Map::new();
-        body.insert("limit_id".to_owned(), Value::from(limit_id));
+    fn assignment(self, kind: Kind, refs: Ids, ids: Vec<i64>, refresh: Option<&MarkEdit>) -> Work {
+        let mut body = fields(&refs);
         if let ([id], Some(refresh)) = (ids.as_slice(), refresh) {
-            let known = self.learnt.metadata(Kind::ACCOUNT, *id, &refresh.base);
+            let known = self.learnt.metadata(kind, *id, &refresh.base);
             let metadata = marked(known, refresh, self.signer);
             body.insert("metadata".to_owned(), Value::Object(metadata));
         }
-        Work::Update { kind: Kind::ACCOUNT, ids, body }
+        Work::Update { kind, ids, body }
     }
 }
 
@@ -273,12 +280,12 @@ impl<'a> Groups<'a> {
     fn close(self) -> Vec<Bundle<'a>> {
         let Self { creations, returns, updates, assigns, deletions } = self;
         let mut bundles = Vec::new();
-        for ((kind, owner), effects) in creations {
+        for ((kind, owner), creations) in creations {
             let size = kind.row().per_post;
-            bundles.extend(effects.chunks(size).map(|effects| Bundle {
-                steps: effects.iter().map(|(at, _)| *at).collect(),
+            bundles.extend(creations.chunks(size).map(|creations| Bundle {
+                steps: creations.iter().map(|creation| creation.at).collect(),
                 objects: Vec::new(),
-                cargo: Cargo::Create { kind, owner, effects: effects.to_vec() },
+                cargo: Cargo::Create { kind, owner, creations: creations.to_vec() },
             }));
         }
         for ((kind, owner), records) in returns {
@@ -298,11 +305,11 @@ impl<'a> Groups<'a> {
                 },
             }));
         }
-        for (limit_id, accounts) in assigns {
-            bundles.extend(accounts.chunks(IDS_PER_CALL).map(|accounts| Bundle {
-                steps: accounts.iter().map(|(at, ..)| *at).collect(),
-                objects: accounts.iter().map(|(_, id, _)| (Kind::ACCOUNT, *id)).collect(),
-                cargo: Cargo::Assign { limit_id, refresh: accounts[0].2 },
+        for ((kind, refs), objects) in assigns {
+            bundles.extend(objects.chunks(IDS_PER_CALL).map(|objects| Bundle {
+                steps: objects.iter().map(|(at, ..)| *at).collect(),
+                objects: objects.iter().map(|(_, id, _)| (kind, *id)).collect(),
+                cargo: Cargo::Assign { kind, refs: refs.clone(), refresh: objects[0].2 },
             }));
         }
         for (kind, objects) in deletions {
@@ -314,6 +321,11 @@ impl<'a> Groups<'a> {
         }
         bundles
     }
+}
+
+/// References as a call has them.
+fn fields(refs: &Ids) -> Map<String, Value> {
+    refs.iter().map(|(field, id)| (field.clone(), Value::from(*id))).collect()
 }
 
 /// Whether an update may share its call: its body is the same for all.

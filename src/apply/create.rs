@@ -32,10 +32,12 @@ pub(super) struct NewItem {
 }
 
 impl NewItem {
-    /// What the item has to have once it is made. Which limit an account has is a step of its own.
+    /// What the item has to have once it is made. What it refers to is a step of its own.
     fn verified(&self) -> Map<String, Value> {
         let mut body = self.body.clone();
-        body.remove("limit_id");
+        for (field, _) in self.address.kind.row().refs() {
+            body.remove(field);
+        }
         body
     }
 

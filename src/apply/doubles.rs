@@ -56,8 +56,8 @@ impl std::fmt::Display for TakenBack {
 struct Object {
     owner: i64,
     mark: Option<Mark>,
-    /// The limit that it has, if it is a subaccount.
-    limit_id: i64,
+    /// What it refers to, by field.
+    refs: BTreeMap<&'static str, (Kind, i64)>,
 }
 
 type Objects = BTreeMap<(Kind, i64), Object>;
@@ -124,8 +124,9 @@ async fn read(
                 let is_good = signer.verify(owner, metadata).is_ok() && mark.fits(kind).is_ok();
                 is_good.then_some(mark)
             });
-            let limit_id = number("limit_id").unwrap_or(0);
-            Some(((kind, id), Object { owner, mark, limit_id }))
+            let refs = kind.row().refs();
+            let refs = refs.filter_map(|(field, to)| Some((field, (to, number(field)?))));
+            Some(((kind, id), Object { owner, mark, refs: refs.collect() }))
         }));
     }
     Ok(objects)
@@ -226,7 +227,8 @@ async fn spoken_for(
     keeps
 }
 
-/// Deletes what is taken back: tokens, accounts from the deepest up, then limits, whose users get the older one first.
+/// Deletes what is taken back: in the reverse of the order in which it was made and from the deepest up, each after its
+/// users got the older one.
 async fn remove(
     writer: &Writer,
     objects: &Objects,
@@ -253,18 +255,12 @@ async fn remove(
     going.sort_unstable();
     going.dedup();
     going.retain(|key| !is_kept(losers, key));
-    // Tokens are in nobody's way, accounts may use limits, and the deeper comes first.
-    let rank = |kind: Kind| match kind {
-        Kind::KEY => 0,
-        Kind::ACCOUNT => 1,
-        Kind::Limit => 2,
-    };
-    going.sort_by_key(|key| (rank(key.0), std::cmp::Reverse(depth(key))));
+    going.sort_by_key(|key| std::cmp::Reverse((key.0, depth(key))));
     let gone: BTreeSet<(Kind, i64)> = going.iter().copied().collect();
     for (kind, id) in going {
         let mut outcome = Ok(());
-        if let (Kind::Limit, Some(loser)) = (kind, losers.get(&(kind, id))) {
-            outcome = hand_on(writer, objects, &gone, id, loser.stays).await;
+        if let Some(loser) = losers.get(&(kind, id)) {
+            outcome = hand_on(writer, objects, &gone, (kind, id), loser.stays).await;
         }
         if outcome.is_ok() {
             let deleted = set::delete(writer, kind, &[id]).await.pop();
@@ -279,24 +275,28 @@ async fn remove(
     }
 }
 
-/// Gives the users of a limit the one that stays.
+/// Makes whoever refers to an object that goes refer to the one that stays.
 async fn hand_on(
     writer: &Writer,
     objects: &Objects,
     gone: &BTreeSet<(Kind, i64)>,
-    limit: i64,
+    goes: (Kind, i64),
     stays: i64,
 ) -> Result<(), String> {
-    let users = objects.iter().filter(|(key, object)| {
-        key.0 == Kind::ACCOUNT && object.limit_id == limit && !gone.contains(*key)
-    });
-    let users: Vec<i64> = users.map(|((_, id), _)| *id).collect();
-    if users.is_empty() {
-        return Ok(());
+    let mut users: BTreeMap<(Kind, &'static str), Vec<i64>> = BTreeMap::new();
+    for (key, object) in objects.iter().filter(|(key, _)| !gone.contains(*key)) {
+        for (field, _) in object.refs.iter().filter(|(_, to)| **to == goes) {
+            users.entry((key.0, field)).or_default().push(key.1);
+        }
     }
-    let body = Map::from_iter([("limit_id".to_owned(), Value::from(stays))]);
-    let results = set::set(writer, Kind::ACCOUNT, &users, &body).await;
-    results.into_iter().find_map(Result::err).map_or(Ok(()), |failure| Err(failure.what))
+    for ((kind, field), users) in users {
+        let body = Map::from_iter([(field.to_owned(), Value::from(stays))]);
+        let results = set::set(writer, kind, &users, &body).await;
+        if let Some(failure) = results.into_iter().find_map(Result::err) {
+            return Err(failure.what);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -305,7 +305,7 @@ mod tests {
 
     fn object(owner: i64, address: &str) -> Object {
         let mark = Some(Mark::new("default", address.parse().unwrap()));
-        Object { owner, mark, limit_id: 0 }
+        Object { owner, mark, refs: BTreeMap::new() }
     }
 
     fn here(kind: Kind, id: i64, owner: i64) -> MadeHere {

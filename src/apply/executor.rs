@@ -11,7 +11,7 @@ use super::bundle::{Bundle, Bundler};
 use super::courier::{Courier, Parcel};
 use super::doubles::{self, MadeHere, TakenBack};
 use super::event::Event;
-use super::job::{Done, Failure, Job, Results, Work};
+use super::job::{Done, Failure, Ids, Job, Results, Work};
 use super::ledger::{Learnt, Ledger, Made};
 use super::report::{Report, StepOutcome};
 use super::scheduler::Scheduler;
@@ -161,7 +161,8 @@ impl<'a> Run<'a> {
             for at in &verified {
                 self.tell(Event::Started(self.step(*at).id.clone()));
                 let id = self.learnt.id(&self.step(*at).address);
-                let done = Done { id, limit_id: None, metadata: None, pending: None, attempts: 1 };
+                let done =
+                    Done { id, refs: Ids::new(), metadata: None, pending: None, attempts: 1 };
                 self.settle(*at, Ok(done));
             }
             let bundler = self.bundler();
@@ -177,15 +178,17 @@ impl<'a> Run<'a> {
         &self.apply.plan.steps[at]
     }
 
-    /// Whether the platform already said that a new subaccount has its limit.
+    /// Whether the platform already said that a new object refers to what it should.
     fn is_verified(&self, at: usize) -> bool {
         let step = self.step(at);
-        let Effect::VerifyLimit { limit, limit_id } = &step.effect else {
+        let Effect::Verify(refs) = &step.effect else {
             return false;
         };
-        let wanted = limit_id.or_else(|| self.learnt.id(limit));
-        let has = self.learnt.made(&step.address).and_then(|made| made.limit_id);
-        wanted.is_some() && wanted == has
+        let made = self.learnt.made(&step.address);
+        let wanted = self.learnt.resolve(refs);
+        made.zip(wanted.ok()).is_some_and(|(made, wanted)| {
+            wanted.iter().all(|(field, id)| made.refs.get(field) == Some(id))
+        })
     }
 
     fn bundler(&self) -> Bundler<'a, '_> {
@@ -230,8 +233,8 @@ impl<'a> Run<'a> {
         let step = self.step(at);
         match result {
             Ok(done) => {
-                let Done { id, limit_id, metadata, pending, attempts } = done;
-                self.learn(step, id, limit_id, metadata);
+                let Done { id, refs, metadata, pending, attempts } = done;
+                self.learn(step, id, refs, metadata);
                 let reason =
                     pending.map(|reason| Pending { address: step.address.clone(), reason });
                 self.pending.extend(reason);
@@ -262,7 +265,7 @@ impl<'a> Run<'a> {
         &mut self,
         step: &Step,
         id: Option<i64>,
-        limit_id: Option<i64>,
+        refs: Ids,
         metadata: Option<Map<String, Value>>,
     ) {
         let Some(id) = id else { return };
@@ -271,10 +274,10 @@ impl<'a> Run<'a> {
                 let written = effect.body.get("metadata").and_then(Value::as_object).cloned();
                 let metadata = metadata.or(written).unwrap_or_default();
                 let owner = self.owner_of(step, effect);
-                self.learnt.note_made(step.address.clone(), Made { id, limit_id, owner }, metadata);
+                self.learnt.note_made(step.address.clone(), Made { id, refs, owner }, metadata);
             }
             (Effect::Restore { .. }, metadata) => {
-                let made = Made { id, limit_id, owner: None };
+                let made = Made { id, refs, owner: None };
                 self.learnt.note_made(step.address.clone(), made, metadata.unwrap_or_default());
             }
             (_, Some(metadata)) => self.learnt.note_metadata(step.address.kind, id, metadata),

@@ -1,5 +1,7 @@
 //! Jobs: one or more steps that travel in the same calls.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::courier::Parcel;
@@ -42,13 +44,16 @@ pub(super) enum Work {
     Delete { kind: Kind, ids: Vec<i64> },
 }
 
+/// Ids of the objects that an object refers to, by the field that holds them.
+pub(super) type Ids = BTreeMap<String, i64>;
+
 /// What became of one step of a job.
 #[derive(Debug)]
 pub(super) struct Done {
     /// The object's id.
     pub(super) id: Option<i64>,
-    /// The limit that the platform says a new subaccount has.
-    pub(super) limit_id: Option<i64>,
+    /// What the platform says that it refers to now.
+    pub(super) refs: Ids,
     /// The metadata that the object has now, if the job wrote it.
     pub(super) metadata: Option<Map<String, Value>>,
     /// What waits for somebody else.
@@ -59,7 +64,7 @@ pub(super) struct Done {
 
 impl Done {
     pub(super) fn with_id(id: i64) -> Self {
-        Self { id: Some(id), limit_id: None, metadata: None, pending: None, attempts: 1 }
+        Self { id: Some(id), refs: Ids::new(), metadata: None, pending: None, attempts: 1 }
     }
 }
 

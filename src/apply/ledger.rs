@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::doubles::MadeHere;
-use crate::plan::{EMAIL_FIELD, MarkEdit, Plan};
+use super::job::Ids;
+use crate::plan::{EMAIL_FIELD, MarkEdit, Plan, Reference, References};
 use crate::resource::{Address, Applied, Kind, Mark, Signer};
 
 /// An object that this run made.
 #[derive(Debug, Clone)]
 pub(super) struct Made {
     pub(super) id: i64,
-    /// The limit that the platform says it has, if it is a subaccount.
-    pub(super) limit_id: Option<i64>,
+    /// What the platform says that it refers to.
+    pub(super) refs: Ids,
     /// The account that holds it; none if it was there before, in the recycle bin.
     pub(super) owner: Option<i64>,
 }
@@ -34,6 +35,19 @@ impl Learnt {
 
     pub(super) fn id(&self, address: &Address) -> Option<i64> {
         self.made.get(address).map(|made| made.id)
+    }
+
+    /// The ids of what a step refers to.
+    ///
+    /// # Errors
+    /// What is not there, in words.
+    pub(super) fn resolve(&self, refs: &References) -> Result<Ids, String> {
+        let resolve = |(field, reference): (&String, &Reference)| {
+            let id = reference.id.or_else(|| self.id(&reference.to));
+            let missing = || format!("the {} is missing", reference.to.kind);
+            Ok((field.clone(), id.ok_or_else(missing)?))
+        };
+        refs.iter().map(resolve).collect()
     }
 
     pub(super) fn note_made(&mut self, address: Address, made: Made, metadata: Map<String, Value>) {

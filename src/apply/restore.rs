@@ -3,9 +3,8 @@
 //! What counts is not the answer but what is there afterwards: the account is read again, and an
 //! object that has its old id is back, whoever brought it.
 
-use serde_json::Value;
-
-use super::job::{Done, Failure, Results};
+use super::job::{Failure, Results};
+use super::set;
 use crate::api::Writer;
 use crate::resource::Kind;
 
@@ -64,11 +63,7 @@ async fn together(
         }
     };
     let outcome = |record: &Record| match there.get(&record.id) {
-        Some(item) => Ok(Done {
-            limit_id: item.get("limit_id").and_then(Value::as_i64),
-            metadata: item.get("metadata").and_then(Value::as_object).cloned(),
-            ..Done::with_id(record.id)
-        }),
+        Some(item) => Ok(set::done(kind, record.id, item)),
         None if said.is_empty() => Err(Failure::new(
             "the platform said that it is restored, and it is not there: what has outlived its \
              own time limits is deleted again at once",

@@ -95,7 +95,10 @@ pub(super) async fn verify(
     let judged = written.iter().map(|(id, body)| {
         let outcome = judge(kind, *id, body, &items, unread.as_ref());
         let item = items.get(id);
-        (*id, outcome.map(|()| item.map_or_else(|| Done::with_id(*id), |item| done(*id, item))))
+        (
+            *id,
+            outcome.map(|()| item.map_or_else(|| Done::with_id(*id), |item| done(kind, *id, item))),
+        )
     });
     judged.collect()
 }
@@ -171,9 +174,11 @@ fn differing(kind: Kind, item: &Map<String, Value>, body: &Map<String, Value>) -
 }
 
 /// What is known of an object after a write.
-pub(super) fn done(id: i64, item: &Map<String, Value>) -> Done {
+pub(super) fn done(kind: Kind, id: i64, item: &Map<String, Value>) -> Done {
+    let refs = kind.row().refs();
+    let refs = refs.filter_map(|(field, _)| Some((field.to_owned(), item.get(field)?.as_i64()?)));
     Done {
-        limit_id: item.get("limit_id").and_then(Value::as_i64),
+        refs: refs.collect(),
         metadata: item.get("metadata").and_then(Value::as_object).cloned(),
         ..Done::with_id(id)
     }

@@ -13,6 +13,7 @@ use super::model::{
 use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
 use super::parse::{AnyManifest, Document};
 use super::preset;
+use crate::resource::kinds::LIMIT_FIELD;
 use crate::resource::{
     Address, Credentials, Declared, Lifecycle, Renew, Right, Rotation, acl_entry,
 };
@@ -76,10 +77,11 @@ impl Scribe<'_> {
         });
         let (meta, lifecycle) = (&manifest.metadata, &spec.lifecycle);
         let mut declared = self.declared(address, meta, lifecycle, fields, spec.metadata.as_ref());
-        if limit.is_some() {
-            declared.field_origins.insert("limit_id".to_owned(), self.origin("/spec/limit"));
+        if let Some(limit) = limit {
+            let field = LIMIT_FIELD.to_owned();
+            declared.field_origins.insert(field.clone(), self.origin("/spec/limit"));
+            declared.refs.insert(field, limit);
         }
-        declared.limit = limit;
         declared.credentials = credentials;
         declared
     }
@@ -156,7 +158,7 @@ impl Scribe<'_> {
             moved_from: meta.moved_from.as_deref().and_then(|address| address.parse().ok()),
             fields,
             metadata,
-            limit: None,
+            refs: BTreeMap::new(),
             credentials: None,
             deliver: Vec::new(),
             rotation: None,

@@ -98,7 +98,7 @@ fn the_first_example_declares_the_five_steps() {
     let load = example("first-subaccount");
     assert_eq!(addresses(&load), ["limit/starter", "subaccount/acme", "token/acme/first-login"]);
     let acme = declared(&load, "subaccount/acme");
-    assert_eq!(acme.limit, "limit/starter".parse().ok());
+    assert_eq!(acme.limit().cloned(), "limit/starter".parse().ok());
     let credentials = acme.credentials.as_ref().unwrap();
     assert_eq!(credentials.email.as_deref(), Some("ops@acme.example"));
     assert!(matches!(credentials.password, Some(Source::Generate { length: 32, .. })));
@@ -127,7 +127,7 @@ fn the_fleet_has_four_levels_and_everything_in_it_can_be_removed() {
         ("apac/umbrella", "limit/tenant-small"),
     ] {
         let object = declared(&load, &format!("subaccount/{subaccount}"));
-        assert_eq!(object.limit, limit.parse().ok(), "{subaccount}");
+        assert_eq!(object.limit().cloned(), limit.parse().ok(), "{subaccount}");
     }
 }
 
@@ -146,7 +146,7 @@ fn a_limit_is_the_one_of_the_parent_or_of_the_nearest_account_above() {
         [("a", "limit/both"), ("a/b", "limit/a/both"), ("a/b/c", "limit/far")]
     {
         let object = declared(&load, &format!("subaccount/{subaccount}"));
-        assert_eq!(object.limit, limit.parse().ok(), "{subaccount}");
+        assert_eq!(object.limit().cloned(), limit.parse().ok(), "{subaccount}");
     }
 }
 
@@ -160,7 +160,7 @@ fn a_limit_can_be_named_with_its_account() {
         subaccount("a", "c", "{account: a, name: both}"),
     ];
     let load = sound(&text.concat());
-    let limit = |address| declared(&load, address).limit.as_ref().unwrap().to_string();
+    let limit = |address| declared(&load, address).limit().unwrap().to_string();
     assert_eq!(limit("subaccount/a/b"), "limit/both");
     assert_eq!(limit("subaccount/a/c"), "limit/a/both");
 }
@@ -170,7 +170,7 @@ fn a_subaccount_without_a_limit_has_none_managed() {
     let load =
         sound("apiVersion: flespi-gitops/v1\nkind: Subaccount\nmetadata: {name: a}\nspec: {}\n");
     let object = declared(&load, "subaccount/a");
-    assert_eq!(object.limit, None);
+    assert_eq!(object.limit(), None);
     assert_eq!(object.fields.keys().collect::<Vec<_>>(), ["name"]);
 }
 

@@ -1,13 +1,11 @@
 //! Whether what was read can be all there is.
 //!
 //! A list proves what is in it. That something is *not* in it is believed only as long as nothing else speaks against it:
-//! objects in other lists that belong to an account or use a limit which no list holds, and what was there before.
+//! objects in other lists that belong to an account or refer to an object which no list holds, and what was there before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
-use super::{Actual, Seen};
+use super::{Actual, Object, Seen};
 use crate::api::Reader;
 use crate::resource::{Kind, Signer};
 
@@ -22,8 +20,10 @@ pub(super) async fn check(
     if let Some(reason) = missing_owner(actual) {
         actual.add_unknown(Kind::ACCOUNT, reason);
     }
-    if let Some(reason) = missing_limit(reader, actual).await {
-        actual.add_unknown(Kind::Limit, reason);
+    for kind in Kind::ALL {
+        if let Some(reason) = missing_referent(reader, actual, kind).await {
+            actual.add_unknown(kind, reason);
+        }
     }
     let Some(seen) = seen.filter(|seen| seen.account == actual.identity.account) else { return };
     for (kind, count) in &seen.objects {
@@ -48,28 +48,33 @@ fn missing_owner(actual: &Actual) -> Option<String> {
     ))
 }
 
-/// A limit that subaccounts use, and that is missing from the list although it can be read by its id. One that cannot
+/// An object that others refer to, and that is missing from the list although it can be read by its id. One that cannot
 /// belongs to an account above ours.
-async fn missing_limit(reader: &Reader, actual: &Actual) -> Option<String> {
-    if actual.unknown.contains_key(&Kind::Limit) {
+async fn missing_referent(reader: &Reader, actual: &Actual, kind: Kind) -> Option<String> {
+    if actual.unknown.contains_key(&kind) {
         return None;
     }
-    let used = actual.accounts().filter_map(|account| {
-        let limit = account.fields.get("limit_id").and_then(Value::as_i64)?;
-        (limit > 0 && actual.get(Kind::Limit, limit).is_none()).then_some((limit, account.id))
-    });
-    let users: BTreeMap<i64, i64> = used.collect();
+    let mut users: BTreeMap<i64, &Object> = BTreeMap::new();
+    for user in actual.objects.values() {
+        for (_, (to, id)) in user.refs() {
+            if to == kind && actual.get(to, id).is_none() {
+                users.insert(id, user);
+            }
+        }
+    }
     if users.is_empty() {
         return None;
     }
-    let limits: BTreeSet<i64> = users.keys().copied().collect();
-    match reader.known(Kind::Limit, &limits).await {
+    let ids: BTreeSet<i64> = users.keys().copied().collect();
+    match reader.known(kind, &ids).await {
         Ok(known) => {
-            let limit = known.into_iter().next()?;
-            let user = users.get(&limit)?;
-            Some(format!("subaccount {user} uses limit {limit}, which is missing from the list"))
+            let id = known.into_iter().next()?;
+            let Object { kind: user, id: user_id, .. } = users.get(&id)?;
+            Some(format!("{user} {user_id} uses {kind} {id}, which is missing from the list"))
         }
-        Err(error) => Some(format!("limits that subaccounts use are missing from it: {error}")),
+        Err(error) => {
+            Some(format!("{} that others use are missing from it: {error}", kind.collection()))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::bind::{Binding, Bindings, How};
 use super::credentials;
-use super::diff::{self, LIMIT_FIELD, limit_value};
+use super::diff::{self, ref_value};
 use super::generations;
 use super::rotate;
 use super::step::{
@@ -100,7 +100,7 @@ impl Context<'_> {
     }
 
     /// The steps that make the account in which the object lives usable, if they are in this plan:
-    /// its creation and the verification of its limit.
+    /// its creation and the verification of what it refers to.
     fn account_needs(&self, account: &crate::resource::AccountPath) -> Vec<StepId> {
         let Some(address) = Address::of_account(account) else {
             return Vec::new();
@@ -108,9 +108,9 @@ impl Context<'_> {
         if !matches!(self.bindings.get(&address), Some(Binding::Absent)) {
             return Vec::new();
         }
-        let has_limit = self.desired.objects.get(&address).is_some_and(|a| a.limit.is_some());
-        let mut needs = vec![StepId::of(Phase::Subaccount, &address)];
-        needs.extend(has_limit.then(|| StepId::of(Phase::Assign, &address)));
+        let refers = self.desired.objects.get(&address).is_some_and(|a| !a.refs.is_empty());
+        let mut needs = vec![StepId::of(address.kind.phase(), &address)];
+        needs.extend(refers.then(|| StepId::of(Phase::Assign, &address)));
         needs
     }
 
@@ -124,7 +124,7 @@ impl Context<'_> {
         mark.map(|mark| mark.applied.clone()).unwrap_or_default()
     }
 
-    fn mark_edit(&self, object: &Object) -> MarkEdit {
+    pub(super) fn mark_edit(&self, object: &Object) -> MarkEdit {
         let email = self.declared.credentials.as_ref().and_then(|it| it.email.as_deref());
         let has_email = email.is_some() && credentials::has_email(self, object);
         MarkEdit {
@@ -150,31 +150,6 @@ impl Context<'_> {
                 .any(|it| it.id == object.id);
         let state = self.answers.sinks.get(&self.declared.address).filter(|_| is_newest)?;
         state.unnoted.clone()
-    }
-
-    /// The limit's id if it exists, and the step that makes it if it does not.
-    fn limit(&self, limit: &Address) -> Result<(Option<i64>, Vec<StepId>), String> {
-        match self.bindings.get(limit) {
-            Some(Binding::Found(object, _)) => Ok((Some(object.id), Vec::new())),
-            Some(Binding::Absent)
-                if self
-                    .desired
-                    .objects
-                    .get(limit)
-                    .is_some_and(|limit| limit.lifecycle.allows(Right::Create)) =>
-            {
-                Ok((None, vec![StepId::of(Phase::Limit, limit)]))
-            }
-            Some(Binding::Blocked(reason) | Binding::Disputed(reason, _)) => {
-                Err(format!("its limit {limit} is blocked: {reason}"))
-            }
-            Some(Binding::Waiting(account)) => {
-                Err(format!("its limit {limit} waits for {account} to come back"))
-            }
-            Some(Binding::Absent | Binding::Restorable(_) | Binding::Open) | None => {
-                Err(format!("its limit {limit} is not there"))
-            }
-        }
     }
 
     /// What comes back is compared in the pass after: only then can be told what it holds.
@@ -215,10 +190,9 @@ impl Context<'_> {
     fn create_instead_of(&self, lost: Option<i64>, draft: &mut Draft) {
         let declared = self.declared;
         let kind = declared.address.kind;
-        let (limit_id, limit_needs) = match declared.limit.as_ref().map(|limit| self.limit(limit)) {
-            None => (None, Vec::new()),
-            Some(Ok(known)) => known,
-            Some(Err(reason)) => return self.block(draft, reason),
+        let (refs, made_by) = match self.references() {
+            Ok(known) => known,
+            Err(reason) => return self.block(draft, reason),
         };
         if let Some(reason) = vanished::outlived(self) {
             return self.block(draft, reason);
@@ -231,13 +205,13 @@ impl Context<'_> {
         let Some(Reissue { generation, words, has_lapsed }) = judged else { return };
         let mut effect = rotate::creation(self, self.owner_id(), generation);
         if let Effect::Create(effect) = &mut effect {
-            effect.limit_id = limit_id;
+            effect.refs.clone_from(&refs);
             effect.instead_of = lost;
             effect.follows_lapsed = has_lapsed;
         }
         let mut step = self.step(kind.phase(), Action::Create, effect);
         step.needs = self.account_needs(&declared.address.account);
-        step.needs.extend(limit_needs);
+        step.needs.extend(made_by);
         step.changes = self.all_fields();
         let number = generation.map(|generation| generation.number);
         step.changes.extend(number.map(|number| rotate::change_of_generation(None, number)));
@@ -262,15 +236,7 @@ impl Context<'_> {
         let created = step.id.clone();
         draft.steps.push(step);
 
-        if let Some(limit) = &declared.limit {
-            let effect = Effect::VerifyLimit { limit: limit.clone(), limit_id };
-            let mut step = self.step(Phase::Assign, Action::Assign, effect);
-            step.needs = vec![created];
-            step.changes = vec![change_of_limit(Value::Null, limit, Cause::New)];
-            step.reason =
-                format!("it is created with {limit}, and what the platform answers is verified");
-            draft.steps.push(step);
-        }
+        draft.steps.extend(self.verification(refs, created));
         let needs = declared.address.as_account().map(|path| self.account_needs(&path));
         credentials::steps(self, None, needs.unwrap_or_default(), draft);
     }
@@ -302,13 +268,13 @@ impl Context<'_> {
         let fields = fields.map(|(field, value)| (field.clone(), canonical(kind, field, value)));
         let metadata = self.declared.metadata.iter();
         let metadata = metadata.map(|(key, value)| (diff::metadata_field(key), value.clone()));
-        let limit = self.declared.limit.iter();
-        let limit = limit.map(|limit| (LIMIT_FIELD.to_owned(), limit_value(limit)));
+        let refs = self.declared.refs.iter();
+        let refs = refs.map(|(field, to)| (field.clone(), ref_value(to)));
         let deliver = self.declared.deliver.iter();
         let deliver = deliver.map(|sink| ("deliver".to_owned(), Value::String(sink.to_string())));
         fields
             .chain(metadata)
-            .chain(limit)
+            .chain(refs)
             .chain(deliver)
             .map(|(field, after)| Change { field, before: Value::Null, after, cause: Cause::New })
             .collect()
@@ -660,70 +626,6 @@ impl Context<'_> {
             names(lacking)
         )))
     }
-
-    fn assign(&self, object: &Object, applied: &Applied, draft: &mut Draft) {
-        let declared = self.declared;
-        let Some(limit) = &declared.limit else { return };
-        let (limit_id, needs) = match self.limit(limit) {
-            Ok(known) => known,
-            Err(reason) => return self.block(draft, reason),
-        };
-        let current = object.fields.get(LIMIT_FIELD).and_then(Value::as_i64).unwrap_or(0);
-        if limit_id == Some(current) {
-            return;
-        }
-        let before = match self.bindings.address_of(Kind::Limit, current) {
-            Some(address) => limit_value(address),
-            None => Value::from(current),
-        };
-        let writer = self.answers.writers.get(&(object.kind, object.id));
-        let by_mark = diff::Evidence { applied, writer: Some(&LastWriter::default()) }.cause(
-            object.kind,
-            LIMIT_FIELD,
-            (&before, &limit_value(limit)),
-        );
-        // The mark knows limits by their addresses, and the log by their ids.
-        let cause = match (by_mark, limit_id) {
-            (Some(Cause::Differs), Some(wanted)) => {
-                let evidence = diff::Evidence { applied: &Applied::default(), writer };
-                let ids = (&Value::from(current), &Value::from(wanted));
-                let by_log = evidence.cause(object.kind, LIMIT_FIELD, ids);
-                if by_log.is_none() {
-                    draft.questions.writers.insert((object.kind, object.id));
-                }
-                by_log
-            }
-            (by_mark, _) => by_mark,
-        };
-        let cause = cause.unwrap_or(Cause::Differs);
-        let change = change_of_limit(before, limit, cause);
-        if let Some(drifted) = diff::left(declared, object, &change) {
-            return draft.leave(drifted);
-        }
-        if !declared.lifecycle.allows(Right::Update) {
-            draft.notes.push(format!(
-                "{}: has another limit, and `manage` does not allow to update it",
-                declared.address
-            ));
-            return;
-        }
-        let effect = Effect::AssignLimit {
-            id: object.id,
-            limit: limit.clone(),
-            limit_id,
-            refresh: Box::new(self.mark_edit(object)),
-        };
-        let mut step = self.step(Phase::Assign, Action::Assign, effect);
-        step.needs = needs;
-        step.changes = vec![change];
-        step.reason = diff::reason(declared, &step.changes);
-        step.relies_on = diff::found_fields(object);
-        draft.steps.push(step);
-    }
-}
-
-fn change_of_limit(before: Value, limit: &Address, cause: Cause) -> Change {
-    Change { field: LIMIT_FIELD.to_owned(), before, after: limit_value(limit), cause }
 }
 
 /// Why the key of a token cannot be delivered.

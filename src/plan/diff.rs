@@ -183,8 +183,8 @@ pub(super) fn applied_fields(declared: &Declared) -> Vec<(String, Value)> {
         declared.fields.iter().map(|(field, value)| (field.clone(), canonical(kind, field, value)));
     let metadata =
         declared.metadata.iter().map(|(key, value)| (metadata_field(key), value.clone()));
-    let limit = declared.limit.iter().map(|limit| (LIMIT_FIELD.to_owned(), limit_value(limit)));
-    fields.chain(metadata).chain(limit).collect()
+    let refs = declared.refs.iter().map(|(field, to)| (field.clone(), ref_value(to)));
+    fields.chain(metadata).chain(refs).collect()
 }
 
 /// Digests of everything in an object that a write could change, by field.
@@ -200,12 +200,9 @@ pub(super) fn found_fields(object: &Object) -> BTreeMap<String, String> {
     digests
 }
 
-/// The field that holds a subaccount's limit.
-pub(super) const LIMIT_FIELD: &str = "limit_id";
-
-/// Ids change when a limit is made again; what was applied is remembered by address.
-pub(super) fn limit_value(limit: &Address) -> Value {
-    Value::String(limit.to_string())
+/// Ids change when an object is made again; what was applied is remembered by address.
+pub(super) fn ref_value(to: &Address) -> Value {
+    Value::String(to.to_string())
 }
 
 /// A value in one line of a reason; the whole value stands in the changes.

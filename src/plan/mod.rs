@@ -27,6 +27,7 @@ mod index;
 mod lifetime;
 mod order;
 mod prune;
+mod refs;
 mod rights;
 mod rotate;
 mod seal;
@@ -43,8 +44,8 @@ pub use rights::{RightsChange, rights_change};
 pub use seal::{SealError, Sealed, Stale};
 pub use step::{
     Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Delivery, Disputed, Drifted,
-    Effect, HandOver, Holding, MarkEdit, Pending, Plan, Prunable, Refusal, Retirement, Step,
-    StepId, Summary, Unknown, UpdateEffect,
+    Effect, HandOver, Holding, MarkEdit, Pending, Plan, Prunable, Reference, References, Refusal,
+    Retirement, Step, StepId, Summary, Unknown, UpdateEffect,
 };
 
 use crate::observe::{Actual, Answers, Questions};

@@ -6,11 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::Policy;
 use super::bind::Bindings;
-use super::diff::{LIMIT_FIELD, found_fields};
+use super::diff::found_fields;
 use super::rotate;
 use super::step::{
     Action, Blocked, Disputed, Draft, Effect, Holding, Prunable, Refusal, Step, StepId,
@@ -41,9 +39,9 @@ pub(super) fn steps(
         return;
     }
     pruner.spare_protected(&mut doomed, draft);
-    pruner.spare_what_is_not_empty(&mut doomed, draft);
-    pruner.spare_used_limits(&mut doomed, draft);
-    pruner.delete(&doomed, draft);
+    let repointings = repointings(draft);
+    pruner.spare_what_is_in_use(&mut doomed, &repointings, draft);
+    pruner.delete(&doomed, &repointings, draft);
     refuse_unread(desired, doomed.len(), draft);
 }
 
@@ -65,6 +63,20 @@ fn refuse_unread(desired: &Desired, deletes: usize, draft: &mut Draft) {
 }
 
 type Doomed<'a> = BTreeMap<(Kind, i64), Condemned<'a>>;
+
+/// The steps by which fields of objects come to refer to something else.
+type Repointings = BTreeMap<((Kind, i64), &'static str), StepId>;
+
+fn repointings(draft: &Draft) -> Repointings {
+    let mut repointings = Repointings::new();
+    for step in &draft.steps {
+        let Effect::Assign { kind, id, refs, .. } = &step.effect else { continue };
+        for (field, _) in kind.row().refs().filter(|(field, _)| refs.contains_key(*field)) {
+            repointings.insert(((*kind, *id), field), step.id.clone());
+        }
+    }
+    repointings
+}
 
 /// An object that no manifest names.
 struct Condemned<'a> {
@@ -219,116 +231,103 @@ impl<'a> Pruner<'a> {
         });
     }
 
-    /// A subaccount goes only if everything in it goes, tokens of others excepted: they are keys
-    /// to the account and end with it.
-    fn spare_what_is_not_empty(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
+    /// What holds something that stays, or is referred to by something that stays, stays as well.
+    fn spare_what_is_in_use(
+        &self,
+        doomed: &mut Doomed<'a>,
+        repointings: &Repointings,
+        draft: &mut Draft,
+    ) {
         loop {
-            let stays: Vec<(i64, String)> = doomed
-                .values()
-                .map(|condemned| condemned.object)
-                .filter(|object| object.kind.is_account())
-                .filter_map(|object| {
-                    let inside = self.actual.objects.values().find(|inner| {
-                        let foreign_token =
-                            inner.kind.is_key() && inner.mark_of(&self.desired.stack).is_none();
-                        inner.owner == object.id
-                            && !foreign_token
-                            && !doomed.contains_key(&(inner.kind, inner.id))
-                            && !inner.mark_of(&self.desired.stack).is_some_and(|m| m.bootstrap)
-                    })?;
-                    Some((object.id, format!("{} {} `{}`", inside.kind, inside.id, inside.label())))
-                })
-                .collect();
+            let mut stays = self.not_empty(doomed);
+            stays.extend(self.referred_to(doomed, repointings));
             if stays.is_empty() {
                 return;
             }
-            for (id, inside) in stays {
-                if let Some(condemned) = doomed.remove(&(Kind::ACCOUNT, id)) {
-                    let reason = format!("it holds {inside}, which stays");
+            for (key, reason) in stays {
+                if let Some(condemned) = doomed.remove(&key) {
                     block(draft, &condemned, &reason);
                 }
             }
         }
     }
 
-    fn spare_used_limits(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
-        let reassigned: BTreeSet<&Address> = draft
-            .steps
-            .iter()
-            .filter(|step| step.phase == Phase::Assign)
-            .map(|step| &step.address)
-            .collect();
-        let users: Vec<(i64, &Object)> = self
-            .actual
-            .accounts()
-            .filter(|user| !doomed.contains_key(&(Kind::ACCOUNT, user.id)))
-            .filter(|user| {
-                let address = self.bindings.address_of(Kind::ACCOUNT, user.id);
-                !address.is_some_and(|address| reassigned.contains(address))
-            })
-            .filter_map(|user| Some((user.fields.get(LIMIT_FIELD)?.as_i64()?, user)))
-            .collect();
-        for (limit, user) in users {
-            if let Some(condemned) = doomed.remove(&(Kind::Limit, limit)) {
-                let reason = format!(
-                    "subaccount {} `{}` uses it; give that another limit first",
-                    user.id,
-                    user.label()
-                );
-                block(draft, &condemned, &reason);
-            }
-        }
+    /// A subaccount goes only if everything in it goes, tokens of others excepted: they are keys
+    /// to the account and end with it.
+    fn not_empty(&self, doomed: &Doomed<'a>) -> Vec<((Kind, i64), String)> {
+        let stack = &self.desired.stack;
+        let stays = |inner: &&Object| {
+            let mark = inner.mark_of(stack);
+            let ends_with_it = inner.kind.is_key() && mark.is_none();
+            !ends_with_it
+                && !doomed.contains_key(&(inner.kind, inner.id))
+                && !mark.is_some_and(|mark| mark.bootstrap)
+        };
+        let accounts = doomed.iter().filter(|(key, _)| key.0.is_account());
+        let held = accounts.filter_map(|(key, condemned)| {
+            let inside = self.actual.owned_by(condemned.object.id).find(stays)?;
+            let Object { kind, id, .. } = inside;
+            Some((*key, format!("it holds {kind} {id} `{}`, which stays", inside.label())))
+        });
+        held.collect()
     }
 
-    fn delete(&self, doomed: &Doomed<'a>, draft: &mut Draft) {
-        let assigns: Vec<(StepId, Address)> = draft
-            .steps
-            .iter()
-            .filter(|step| step.phase == Phase::Assign)
-            .map(|step| (step.id.clone(), step.address.clone()))
-            .collect();
+    /// Nothing goes that something else refers to, unless that goes too or is made to refer to another one.
+    fn referred_to(
+        &self,
+        doomed: &Doomed<'a>,
+        repointings: &Repointings,
+    ) -> Vec<((Kind, i64), String)> {
+        let users = self.actual.objects.iter().filter(|(key, _)| !doomed.contains_key(*key));
+        let mut stays = Vec::new();
+        for (key, user) in users {
+            for (field, to) in user.refs().filter(|(_, to)| doomed.contains_key(to)) {
+                if repointings.contains_key(&(*key, field)) {
+                    continue;
+                }
+                let (kind, id, what) = (user.kind, user.id, to.0);
+                let label = user.label();
+                let reason =
+                    format!("{kind} {id} `{label}` uses it; give that another {what} first");
+                stays.push((to, reason));
+            }
+        }
+        stays
+    }
+
+    fn delete(&self, doomed: &Doomed<'a>, repointings: &Repointings, draft: &mut Draft) {
+        let mut before: BTreeMap<(Kind, i64), Vec<StepId>> = BTreeMap::new();
+        for (key, user) in &self.actual.objects {
+            for (field, to) in user.refs().filter(|(_, to)| doomed.contains_key(to)) {
+                let first = match doomed.get(key) {
+                    Some(doomed) => Some(id_of(doomed.mark, &doomed.address)),
+                    None => repointings.get(&(*key, field)).cloned(),
+                };
+                before.entry(to).or_default().extend(first);
+            }
+        }
         for Condemned { object, mark, address } in doomed.values() {
             let mut step = deletion(object.kind.phase(), object, address.clone());
-            step.id = id_of(object.kind.phase(), mark, address);
+            step.id = id_of(mark, address);
             step.reason =
                 format!("it carries the mark of stack `{}`, and no manifest names it", mark.stack);
-            match object.kind {
-                // What is inside goes first.
-                Kind::ACCOUNT => {
-                    let inside = doomed.values().filter(|inner| inner.object.owner == object.id);
-                    let id = |inner: &Condemned<'_>| {
-                        id_of(inner.object.kind.phase(), inner.mark, &inner.address)
-                    };
-                    step.needs = inside.map(id).collect();
-                }
-                // Its users go first, or get another limit.
-                Kind::Limit => {
-                    for user in self.actual.accounts() {
-                        if user.fields.get(LIMIT_FIELD).and_then(Value::as_i64) != Some(object.id) {
-                            continue;
-                        }
-                        if let Some(doomed) = doomed.get(&(Kind::ACCOUNT, user.id)) {
-                            step.needs.push(StepId::of(Phase::Subaccount, &doomed.address));
-                        } else if let Some(address) =
-                            self.bindings.address_of(Kind::ACCOUNT, user.id)
-                        {
-                            let assign = assigns.iter().find(|(_, of)| of == address);
-                            step.needs.extend(assign.map(|(id, _)| id.clone()));
-                        }
-                    }
-                }
-                Kind::KEY => {}
+            // What is inside goes first, and so does what refers to it or gets another one.
+            if object.kind.is_account() {
+                let inside = self.actual.owned_by(object.id);
+                let inside = inside.filter_map(|inner| doomed.get(&(inner.kind, inner.id)));
+                step.needs.extend(inside.map(|inner| id_of(inner.mark, &inner.address)));
             }
+            step.needs.extend(before.remove(&(object.kind, object.id)).unwrap_or_default());
             draft.steps.push(step);
         }
     }
 }
 
 /// Several generations of a token may go at once.
-fn id_of(phase: Phase, mark: &Mark, address: &Address) -> StepId {
+fn id_of(mark: &Mark, address: &Address) -> StepId {
     match mark.generation {
         Some(generation) => rotate::of_generation(address, generation.number, "delete"),
-        None => StepId::of(phase, address),
+        None => StepId::of(address.kind.phase(), address),
     }
 }
 

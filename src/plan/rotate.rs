@@ -17,7 +17,8 @@ use super::declared::Context;
 use super::diff;
 use super::generations::{generation, number};
 use super::step::{
-    Action, Blocked, Cause, Change, CreateEffect, Draft, Effect, HandOver, Retirement, StepId,
+    Action, Blocked, Cause, Change, CreateEffect, Draft, Effect, HandOver, References, Retirement,
+    StepId,
 };
 use super::vanished;
 use crate::observe::{KeyState, Object};
@@ -505,8 +506,7 @@ pub(super) fn creation(
         kind: declared.address.kind,
         owner,
         body,
-        limit: declared.limit.clone(),
-        limit_id: None,
+        refs: References::new(),
         deliver: declared.deliver.clone(),
         instead_of: None,
         follows_lapsed: false,

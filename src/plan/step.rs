@@ -76,7 +76,7 @@ pub enum Action {
     Restore,
     /// Set fields.
     Update,
-    /// Give a subaccount its limit.
+    /// Have an object refer to another one: give a subaccount its limit.
     Assign,
     /// Delete an object.
     Delete,
@@ -204,22 +204,17 @@ pub enum Effect {
     },
     /// Set fields of the object with this id.
     Update(Box<UpdateEffect>),
-    /// Verify the limit that a subaccount was created with, and repair it.
-    VerifyLimit {
-        /// The limit.
-        limit: Address,
-        /// Its id, if it exists already.
-        limit_id: Option<i64>,
-    },
-    /// Give an existing subaccount another limit.
-    AssignLimit {
-        /// Id of the subaccount.
+    /// Verify what an object was created with that refers to others, and repair it.
+    Verify(References),
+    /// Have an existing object refer to others.
+    Assign {
+        /// What it is.
+        kind: Kind,
+        /// Its id.
         id: i64,
-        /// The limit.
-        limit: Address,
-        /// Its id, if it exists already.
-        limit_id: Option<i64>,
-        /// What to note in the mark if the call is made for this subaccount alone.
+        /// What it is to refer to.
+        refs: References,
+        /// What to note in the mark if the call is made for this object alone.
         refresh: Box<MarkEdit>,
     },
     /// Set e-mail or password of a subaccount.
@@ -235,6 +230,18 @@ pub enum Effect {
     HandOver(Box<HandOver>),
     /// Delete a token whose successor is delivered.
     Retire(Box<Retirement>),
+}
+
+/// What an object refers to, by the platform's name of the field that holds the id.
+pub type References = BTreeMap<String, Reference>;
+
+/// An object that another one refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// What it is called.
+    pub to: Address,
+    /// Its id, if it exists already.
+    pub id: Option<i64>,
 }
 
 /// How a token goes whose successor is delivered: its mark says so first, so that it is not taken
@@ -277,12 +284,10 @@ pub struct CreateEffect {
     pub kind: Kind,
     /// The account that will hold it; `None` if a step of this plan makes that account.
     pub owner: Option<i64>,
-    /// The fields, the mark included, `limit_id` not.
+    /// The fields, the mark included, without those that refer to other objects.
     pub body: Map<String, Value>,
-    /// The limit that goes into the same call.
-    pub limit: Option<Address>,
-    /// Its id, if it exists already.
-    pub limit_id: Option<i64>,
+    /// What it refers to, which goes into the same call.
+    pub refs: References,
     /// Where the key of a token goes.
     pub deliver: Vec<Sink>,
     /// A token that is deleted first: the new one takes its place, since nobody ever got its key.

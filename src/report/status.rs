@@ -192,7 +192,7 @@ fn state(step: &Step) -> ObjectState {
     match (&step.effect, step.action) {
         (Effect::HandOver(_) | Effect::Retire(_), _) => ObjectState::Rotating,
         (_, Action::Create) if is_of_generation => ObjectState::Rotating,
-        (Effect::VerifyLimit { .. }, _) | (_, Action::Create) => ObjectState::Missing,
+        (Effect::Verify(_), _) | (_, Action::Create) => ObjectState::Missing,
         (_, Action::Delete) if step.source.is_none() => ObjectState::Undeclared,
         _ if is_drift => ObjectState::Drifted,
         _ => ObjectState::Outdated,

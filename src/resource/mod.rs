@@ -66,8 +66,8 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// Takes out of sight what `patterns` mean. A subaccount whose limit is out of sight keeps
-    /// whatever limit it has.
+    /// Takes out of sight what `patterns` mean. A field that refers to what is out of sight keeps
+    /// whatever it has.
     pub fn exclude(&mut self, patterns: impl IntoIterator<Item = AddressPattern>) {
         self.exclude.extend(patterns);
         let Self { stack: _, guards: _, objects, exclude, orders: _, left_out: _ } = self;
@@ -77,7 +77,7 @@ impl Desired {
         let is_out = |address: &Address| exclude.iter().any(|pattern| pattern.matches(address));
         objects.retain(|address, _| !is_out(address));
         for declared in objects.values_mut() {
-            declared.limit.take_if(|limit| is_out(limit));
+            declared.refs.retain(|_, to| !is_out(to));
         }
     }
 
@@ -125,12 +125,12 @@ pub struct Declared {
     /// The address that the object had before (`metadata.moved_from`).
     pub moved_from: Option<Address>,
     /// The declared platform fields, as the platform spells them. A field that is not here is not
-    /// managed. `metadata` and `limit_id` have members of their own.
+    /// managed. `metadata` and what refers to another object have members of their own.
     pub fields: BTreeMap<String, Value>,
     /// The declared keys of the platform's `metadata`. Keys that are not here are kept as found.
     pub metadata: Map<String, Value>,
-    /// The limit of a subaccount, resolved to its address.
-    pub limit: Option<Address>,
+    /// The objects that it refers to, by the platform's name of the field that holds their id.
+    pub refs: BTreeMap<String, Address>,
     /// The log-in of a subaccount.
     pub credentials: Option<Credentials>,
     /// Where the key of a token goes.
@@ -162,6 +162,11 @@ impl Declared {
     /// Whether the object, should it have been deleted, may come back rather than be made anew.
     pub fn may_be_restored(&self) -> bool {
         self.lifecycle.restore && self.lifecycle.allows(Right::Create)
+    }
+
+    /// The limit of a declared subaccount.
+    pub fn limit(&self) -> Option<&Address> {
+        self.refs.get(kinds::LIMIT_FIELD)
     }
 
     /// The account path of a declared subaccount itself, not of its owner.

@@ -45,7 +45,7 @@ fn a_line_of_the_table_is_a_tenant() {
     assert_eq!(load.desired.objects.len(), 2 + 20 * 3);
     let acme = object(&load, "subaccount/acme");
     assert_eq!(acme.fields["name"], "ACME Haulage, Ltd.");
-    assert_eq!(acme.limit.as_ref().unwrap().to_string(), "limit/large");
+    assert_eq!(acme.limit().unwrap().to_string(), "limit/large");
     assert_eq!(acme.metadata["billing"], "monthly");
     let trackit = object(&load, "token/globex/trackit");
     assert_eq!(trackit.fields["ttl"], 2_592_000);
@@ -92,7 +92,7 @@ fn what_is_shown_expanded_says_the_same_and_needs_no_template() {
             let told = objects.map(|o| {
                 format!(
                     "{} {:?} {:?} {:?} {:?}",
-                    o.address, o.fields, o.metadata, o.limit, o.lifecycle
+                    o.address, o.fields, o.metadata, o.refs, o.lifecycle
                 )
             });
             told.collect::<Vec<_>>()

@@ -13,6 +13,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use row::{Field, Form, KindRow, Role};
+pub use subaccount::LIMIT_FIELD;
 
 /// Makes [`Kind`] of its rows, so that no kind is without one.
 macro_rules! kinds {
@@ -146,12 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_referred_to_is_created_before() {
+    fn whatever_is_referred_to_is_created_before_and_verified_by_every_answer() {
         for kind in Kind::ALL {
-            for field in kind.row().fields() {
-                if let Role::Ref(to) = field.role {
-                    assert!(to < kind, "{kind}.{}", field.name);
-                }
+            let answered: Vec<&str> = kind.row().answered.split(',').collect();
+            for (field, to) in kind.row().refs() {
+                assert!(to < kind, "{kind}.{field}");
+                assert!(answered.contains(&field), "{kind}.{field} is not verified");
             }
         }
     }

@@ -150,6 +150,14 @@ impl KindRow {
         self.fields().find(|known| known.name == field).map_or(Form::Plain, |known| known.form)
     }
 
+    /// The fields that hold the id of another object, each with the kind of that.
+    pub fn refs(&self) -> impl Iterator<Item = (&'static str, Kind)> + use<> {
+        self.fields().filter_map(|field| match field.role {
+            Role::Ref(to) => Some((field.name, to)),
+            Role::Own | Role::Server => None,
+        })
+    }
+
     /// Whether `field` has the value that somebody wrote there last.
     pub fn is_ours(&self, field: &str) -> bool {
         self.fields().any(|known| known.name == field && known.role != Role::Server)

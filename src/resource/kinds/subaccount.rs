@@ -5,6 +5,9 @@ use super::row::{Field, KindRow, Loss, Recovery};
 use crate::assumptions::{ITEMS_PER_POST, SUBACCOUNT_TYPE, SUBACCOUNTS_RETURN};
 use crate::resource::Phase;
 
+/// The field that holds the id of a subaccount's limit.
+pub const LIMIT_FIELD: &str = "limit_id";
+
 pub(super) const ROW: KindRow = KindRow {
     word: "subaccount",
     title: "Subaccount",
@@ -19,7 +22,7 @@ pub(super) const ROW: KindRow = KindRow {
         Field::server("id"),
         Field::server("cid"),
         Field::own("name"),
-        Field::reference("limit_id", Kind::Limit),
+        Field::reference(LIMIT_FIELD, Kind::Limit),
         Field::own("enabled"),
         // Set by a call of its own, and not before somebody has followed a link.
         Field::server("email"),

@@ -548,7 +548,7 @@ fn drifting(whole: &Plan, prepared: &Prepared) -> Vec<Changed> {
     let healed = whole.steps.iter().flat_map(|step| {
         let id = match &step.effect {
             Effect::Update(effect) => Some(effect.id),
-            Effect::AssignLimit { id, .. } => Some(*id),
+            Effect::Assign { id, .. } => Some(*id),
             _ => prepared.found.get(&step.address).map(|found| found.id),
         };
         let drifted = step.changes.iter().filter(|change| change.cause == Cause::Drift);
