@@ -1,7 +1,7 @@
 //! JSON Schemas of the manifest kinds: made from the types, used by `validate`, by editors and by
 //! `flespi-gitops schema`.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -24,20 +24,18 @@ pub(super) struct KindSchema {
     pub(super) validator: jsonschema::Validator,
 }
 
-/// The schema of documents of `kind`, compiled once; `None` for a word that is no kind.
+/// The schema of documents of `kind`, compiled when it is first asked for; `None` for a word that is no kind.
 pub(super) fn of_kind(kind: &str) -> Option<&'static KindSchema> {
-    static SCHEMAS: LazyLock<Vec<(&str, KindSchema)>> = LazyLock::new(|| {
-        let documents = KINDS.map(|kind| (kind, kind_document(kind)));
-        documents
-            .into_iter()
-            .filter_map(|(kind, document)| {
-                // Our own schemas always compile: a test builds all of them.
-                let validator = jsonschema::draft202012::new(&document).ok()?;
-                Some((kind, KindSchema { document, validator }))
-            })
-            .collect()
+    static SCHEMAS: [OnceLock<Option<KindSchema>>; KINDS.len()] =
+        [const { OnceLock::new() }; KINDS.len()];
+    let at = KINDS.iter().position(|known| *known == kind)?;
+    let compiled = SCHEMAS.get(at)?.get_or_init(|| {
+        let document = kind_document(kind);
+        // Our own schemas always compile: a test builds all of them.
+        let validator = jsonschema::draft202012::new(&document).ok()?;
+        Some(KindSchema { document, validator })
     });
-    SCHEMAS.iter().find(|(name, _)| *name == kind).map(|(_, schema)| schema)
+    compiled.as_ref()
 }
 
 /// The manifest schemas by file name, as they stand in `schemas/`.
