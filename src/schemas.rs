@@ -15,23 +15,24 @@ use crate::report::{Explanation, StatusDocument};
 use crate::watch::Status;
 
 /// All schemas.
-pub fn all() -> Vec<(&'static str, Value)> {
+pub fn all() -> Vec<(String, Value)> {
     let mut all = manifest::schema::documents();
-    all.push(("explain.schema.json", written::<Explanation>("Explanation")));
-    all.push(("locks.schema.json", written::<Locks>("Locks")));
-    all.push(("plan.schema.json", written::<PlanDocument<'_>>("Plan")));
-    all.push(("report.schema.json", written::<ReportDocument<'_>>("Report")));
-    all.push(("run.schema.json", written::<Record>("Run")));
-    all.push(("stack-status.schema.json", written::<StatusDocument<'_>>("StackStatus")));
-    all.push(("status.schema.json", written::<Status>("Status")));
+    let written = [
+        ("explain", written::<Explanation>("Explanation")),
+        ("locks", written::<Locks>("Locks")),
+        ("plan", written::<PlanDocument<'_>>("Plan")),
+        ("report", written::<ReportDocument<'_>>("Report")),
+        ("run", written::<Record>("Run")),
+        ("stack-status", written::<StatusDocument<'_>>("StackStatus")),
+        ("status", written::<Status>("Status")),
+    ];
+    all.extend(written.map(|(name, document)| (format!("{name}.schema.json"), document)));
     all
 }
 
 /// The schema that any manifest has.
 pub fn any_manifest() -> Value {
-    let all = manifest::schema::documents();
-    let any = all.into_iter().find(|(name, _)| *name == "manifest.schema.json");
-    any.map(|(_, document)| document).unwrap_or_default()
+    manifest::schema::any_document()
 }
 
 fn written<T: JsonSchema>(title: &str) -> Value {

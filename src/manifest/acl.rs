@@ -4,7 +4,7 @@
 
 use super::model::Method::{self, Delete, Get, Post, Put};
 use super::model::{AclEntry, Submodule};
-use super::parse::Document;
+use super::place::Place;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::rights::{NEVER_GRANTED, filter_problem};
@@ -87,7 +87,7 @@ const ACL_ITEMS: [(&str, &[SubmoduleRow]); 15] = [
 
 /// Checks one entry, which stands at `pointer`.
 pub(super) fn entry(
-    document: &Document,
+    place: &Place<'_>,
     pointer: &str,
     entry: &AclEntry,
     diagnostics: &mut Diagnostics,
@@ -100,16 +100,16 @@ pub(super) fn entry(
                 Code::AclPlatform,
                 format!("no access list can grant `{}`", entry.uri),
             )
-            .at(document.span(&uri, Target::Value), "")
+            .at(place.span(&uri, Target::Value), "")
             .help("only `access: master` reaches the platform API")
             .pointer(&*uri),
         );
         return;
     }
-    names(document, pointer, entry, diagnostics);
-    idents(document, &format!("{pointer}/ids"), diagnostics);
+    names(place, pointer, entry, diagnostics);
+    idents(place, &format!("{pointer}/ids"), diagnostics);
     if entry.uri == "mqtt" {
-        mqtt(document, pointer, entry, diagnostics);
+        mqtt(place, pointer, entry, diagnostics);
         return;
     }
     for (at, is_there) in [("topic", entry.topic.is_some()), ("actions", entry.actions.is_some())] {
@@ -120,7 +120,7 @@ pub(super) fn entry(
                     Code::InvalidValue,
                     format!("`topic` and `actions` belong to `uri: mqtt`, not to `{}`", entry.uri),
                 )
-                .at(document.span(&at, Target::Key), "")
+                .at(place.span(&at, Target::Key), "")
                 .help(
                     "write an entry of its own for the topic; those of device messages open with \
                      the submodule `messages`, method GET",
@@ -140,7 +140,7 @@ pub(super) fn entry(
                 Code::AclIdle,
                 format!("this entry allows nothing on `{}`", entry.uri),
             )
-            .at(document.span(&uri, Target::Value), "")
+            .at(place.span(&uri, Target::Value), "")
             .help("add `methods: [GET]` or whatever is to be allowed")
             .pointer(pointer),
         );
@@ -148,11 +148,11 @@ pub(super) fn entry(
 }
 
 /// The platform may know more items than we do, so an unknown one is a warning: it would be granted in vain.
-fn names(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut Diagnostics) {
+fn names(place: &Place<'_>, pointer: &str, entry: &AclEntry, diagnostics: &mut Diagnostics) {
     let known = ACL_ITEMS.iter().find(|(uri, _)| *uri == entry.uri);
     let Some((_, submodules)) = known else {
         let at = format!("{pointer}/uri");
-        let span = document.span(&at, Target::Value);
+        let span = place.span(&at, Target::Value);
         let finding = Diagnostic::warning(
             Code::AclUnknown,
             format!("no module or item type is known as `{}`", entry.uri),
@@ -172,24 +172,25 @@ fn names(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut
         let at = format!("{pointer}/submodules/{index}");
         match submodules.iter().find(|(name, _)| *name == submodule.name) {
             Some((_, known)) => {
-                methods(document, &at, &entry.uri, submodule, known, diagnostics);
+                methods(place, &at, &entry.uri, submodule, known, diagnostics);
             }
             None if submodules.is_empty() => {}
-            None => diagnostics
-                .push(unknown_submodule(document, &at, &entry.uri, submodule, submodules)),
+            None => {
+                diagnostics.push(unknown_submodule(place, &at, &entry.uri, submodule, submodules))
+            }
         }
     }
 }
 
 fn unknown_submodule(
-    document: &Document,
+    place: &Place<'_>,
     at: &str,
     uri: &str,
     submodule: &Submodule,
     known: &[SubmoduleRow],
 ) -> Diagnostic {
     let at = format!("{at}/name");
-    let span = document.span(&at, Target::Value);
+    let span = place.span(&at, Target::Value);
     let finding = Diagnostic::warning(
         Code::AclUnknown,
         format!("`{uri}` has no submodule known as {}", quote(&submodule.name)),
@@ -205,7 +206,7 @@ fn unknown_submodule(
 
 /// Methods that a submodule is not known to have: they are granted in vain.
 fn methods(
-    document: &Document,
+    place: &Place<'_>,
     at: &str,
     uri: &str,
     submodule: &Submodule,
@@ -214,8 +215,7 @@ fn methods(
 ) {
     let words = |methods: &[Method]| -> Vec<&str> { methods.iter().map(|m| m.word()).collect() };
     let list = format!("{at}/methods");
-    let written =
-        pointer::find(&document.value, &list).map(Spanned::as_sequence).unwrap_or_default();
+    let written = pointer::find(place.value, &list).map(Spanned::as_sequence).unwrap_or_default();
     for (index, item) in written.iter().enumerate() {
         let method = submodule.methods.iter().find(|method| Some(method.word()) == item.as_str());
         let Some(method) = method.filter(|method| !known.is_empty() && !known.contains(method))
@@ -239,8 +239,8 @@ fn methods(
 }
 
 /// Numbers among the ids at `at` that have the form of an IMEI: devices have both, and only the id is meant here.
-pub(super) fn idents(document: &Document, at: &str, diagnostics: &mut Diagnostics) {
-    let ids = pointer::find(&document.value, at).map(Spanned::as_sequence).unwrap_or_default();
+pub(super) fn idents(place: &Place<'_>, at: &str, diagnostics: &mut Diagnostics) {
+    let ids = pointer::find(place.value, at).map(Spanned::as_sequence).unwrap_or_default();
     for (index, id) in ids.iter().enumerate() {
         let digits = id.as_scalar().map_or("", |scalar| scalar.text.as_str());
         if !is_imei(digits) {
@@ -266,7 +266,7 @@ pub(super) fn is_imei(digits: &str) -> bool {
     matches!(digits.len(), 14..=16) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn mqtt(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut Diagnostics) {
+fn mqtt(place: &Place<'_>, pointer: &str, entry: &AclEntry, diagnostics: &mut Diagnostics) {
     let topic = entry.topic.as_deref().unwrap_or_default();
     if topic == "flespi" || topic.starts_with("flespi/") {
         let at = format!("{pointer}/topic");
@@ -275,7 +275,7 @@ fn mqtt(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut 
                 Code::AclMqttTopic,
                 "topics below `flespi/` cannot be granted by an `mqtt` entry",
             )
-            .at(document.span(&at, Target::Value), "")
+            .at(place.span(&at, Target::Value), "")
             .help(
                 "for the messages of devices grant `gw/devices` with the submodule `messages`, \
                  method GET: that opens their topics too",
@@ -292,7 +292,7 @@ fn mqtt(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut 
                 Code::InvalidValue,
                 format!("{} is not a topic filter: it {why}", quote(topic)),
             )
-            .at(document.span(&at, Target::Value), "")
+            .at(place.span(&at, Target::Value), "")
             .help("`+` is one whole level, `#` any number of them at the end: `site/+/state`, `site/#`")
             .pointer(&*at),
         );
@@ -315,7 +315,7 @@ fn mqtt(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut 
         let at = format!("{pointer}/{at}");
         diagnostics.push(
             Diagnostic::warning(Code::AclIdle, message)
-                .at(document.span(&at, Target::Key), "")
+                .at(place.span(&at, Target::Key), "")
                 .help(help)
                 .pointer(&*at),
         );
@@ -329,7 +329,7 @@ fn mqtt(document: &Document, pointer: &str, entry: &AclEntry, diagnostics: &mut 
                     Code::AclUnknown,
                     "the broker has neither submodules nor items with ids",
                 )
-                .at(document.span(&at, Target::Key), "")
+                .at(place.span(&at, Target::Key), "")
                 .help("take it out; what an `mqtt` entry is about is its `topic`")
                 .pointer(&*at),
             );

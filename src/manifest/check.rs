@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::acl;
-use super::lifetime;
-use super::mask;
-use super::model::{Access, LimitRef, StackManifest, SubaccountManifest, TokenManifest};
-use super::parse::{self, AnyManifest, Document};
-use super::preset;
+use super::document::{AnyManifest, Document};
+use super::kinds::Check;
+use super::model::StackManifest;
+use super::parse;
+use super::register::Register;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::{AccountPath, Address, Kind, MAX_ACCOUNT_LEVELS};
@@ -34,89 +33,58 @@ pub(super) fn single_stack<'a>(
     Some(first)
 }
 
-/// Every address that some document describes, broken documents included.
-pub(super) struct Register<'a> {
-    by_address: BTreeMap<&'a Address, &'a Document>,
-}
-
-impl<'a> Register<'a> {
-    /// Registers all documents and tells which describe the same object.
-    pub(super) fn new(
-        documents: &'a [Document],
-        sources: &SourceMap,
-        diagnostics: &mut Diagnostics,
-    ) -> Self {
-        let mut by_address: BTreeMap<&Address, &Document> = BTreeMap::new();
-        let mut by_id: BTreeMap<(Kind, i64), &Document> = BTreeMap::new();
-        for document in documents {
-            let Some(address) = &document.address else {
-                continue;
+/// What all documents describe; tells which describe the same object.
+pub(super) fn register<'a>(
+    documents: &'a [Document],
+    sources: &SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Register<'a> {
+    let mut by_address: BTreeMap<&Address, &Document> = BTreeMap::new();
+    let mut by_id: BTreeMap<(Kind, i64), &Document> = BTreeMap::new();
+    for document in documents {
+        let Some(address) = &document.address else {
+            continue;
+        };
+        if let Some(first) = by_address.get(address) {
+            let before = diagnostics.len();
+            // Two rows of a template share its lines; only the rows tell them apart.
+            let other = match &first.instance {
+                Some(instance) => instance.row,
+                None => first.span("/metadata/name", Target::Value),
             };
-            if let Some(first) = by_address.get(address) {
-                let before = diagnostics.len();
-                // Two rows of a template share its lines; only the rows tell them apart.
-                let other = match &first.instance {
-                    Some(instance) => instance.row,
-                    None => first.span("/metadata/name", Target::Value),
-                };
-                let origin = match &first.instance {
-                    Some(instance) => sources.origin(instance.row.head()),
-                    None => sources.origin(first.value.span.head()),
-                };
-                diagnostics.push(
-                    Diagnostic::error(
-                        Code::DuplicateAddress,
-                        format!("{address} is described twice"),
-                    )
+            let origin = match &first.instance {
+                Some(instance) => sources.origin(instance.row.head()),
+                None => sources.origin(first.value.span.head()),
+            };
+            diagnostics.push(
+                Diagnostic::error(Code::DuplicateAddress, format!("{address} is described twice"))
                     .at(document.span("/metadata/name", Target::Value), "the second time")
                     .and(other, "the first time")
                     .help(format!("take one of them out; the other stands at {origin}"))
                     .pointer("/metadata/name"),
-                );
-                document.lead_home(before, sources, diagnostics);
-                continue;
-            }
-            by_address.insert(address, document);
-            let id = document.value.get("metadata").and_then(|metadata| metadata.get("id"));
-            let id = id.and_then(|id| id.as_scalar()).and_then(|id| id.text.parse().ok());
-            if let Some(id) = id
-                && let Some(first) = by_id.insert((address.kind, id), document)
-            {
-                diagnostics.push(
-                    Diagnostic::error(
-                        Code::SeveralMarks,
-                        format!("{} {id} is bound by two manifests", address.kind),
-                    )
-                    .at(document.span("/metadata/id", Target::Value), "here")
-                    .and(first.span("/metadata/id", Target::Value), "and here")
-                    .help("an object of the platform belongs to one manifest; take one `id` out")
-                    .pointer("/metadata/id"),
-                );
-            }
+            );
+            document.lead_home(before, sources, diagnostics);
+            continue;
         }
-        Self { by_address }
-    }
-
-    fn has(&self, address: &Address) -> bool {
-        self.by_address.contains_key(address)
-    }
-
-    /// The limit that a subaccount at `address` means.
-    pub(super) fn resolve_limit(&self, address: &Address, limit: &LimitRef) -> Option<Address> {
-        match limit {
-            LimitRef::Name(name) => address
-                .account
-                .self_and_ancestors()
-                .map(|account| Address::new(Kind::Limit, account, name))
-                .find(|candidate| self.has(candidate)),
-            LimitRef::In(limit) => {
-                let account = AccountPath::parse(&limit.account).ok()?;
-                let is_family = account.contains(&address.account);
-                let candidate = Address::new(Kind::Limit, account, &limit.name);
-                (is_family && self.has(&candidate)).then_some(candidate)
-            }
+        by_address.insert(address, document);
+        let id = document.value.get("metadata").and_then(|metadata| metadata.get("id"));
+        let id = id.and_then(|id| id.as_scalar()).and_then(|id| id.text.parse().ok());
+        if let Some(id) = id
+            && let Some(first) = by_id.insert((address.kind, id), document)
+        {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::SeveralMarks,
+                    format!("{} {id} is bound by two manifests", address.kind),
+                )
+                .at(document.span("/metadata/id", Target::Value), "here")
+                .and(first.span("/metadata/id", Target::Value), "and here")
+                .help("an object of the platform belongs to one manifest; take one `id` out")
+                .pointer("/metadata/id"),
+            );
         }
     }
+    Register::new(by_address.into_keys())
 }
 
 /// Checks every document against the others and against the platform's rules.
@@ -136,14 +104,15 @@ pub(super) fn documents(
         } else if let Some(address) = nameless(document) {
             account(document, &address, register, &circles, diagnostics);
         }
+        let check = Check { place: document.place(), register, now };
         match (&document.manifest, &document.partial) {
-            (Some(manifest), _) => alone(document, manifest, register, now, diagnostics),
+            (Some(AnyManifest::Object(object)), _) => object.check(&check, diagnostics),
             (None, Some(partial)) => {
                 let mut found = Diagnostics::new();
-                alone(document, &partial.manifest, register, now, &mut found);
+                partial.manifest.check(&check, &mut found);
                 diagnostics.extend(found.into_iter().filter(|finding| partial.stands(finding)));
             }
-            (None, None) => {}
+            (Some(AnyManifest::Stack(_) | AnyManifest::Template(_)) | None, _) => {}
         }
         document.lead_home(before, sources, diagnostics);
     }
@@ -154,23 +123,6 @@ fn nameless(document: &Document) -> Option<Address> {
     let account = document.value.get("metadata")?.get("account")?.as_str()?;
     let kind = parse::object_kind(&document.value)?;
     Some(Address::new(kind, AccountPath::parse(account).ok()?, "unnamed"))
-}
-
-/// Checks one manifest, whose fields may be those of a broken one that are sound.
-fn alone(
-    document: &Document,
-    manifest: &AnyManifest,
-    register: &Register<'_>,
-    now: i64,
-    diagnostics: &mut Diagnostics,
-) {
-    match (manifest, &document.address) {
-        (AnyManifest::Subaccount(manifest), Some(address)) => {
-            limit(document, address, manifest, register, diagnostics);
-        }
-        (AnyManifest::Token(manifest), _) => token(document, manifest, now, diagnostics),
-        _ => {}
-    }
 }
 
 /// Every account on the way to an object must be declared.
@@ -213,8 +165,7 @@ fn account(
     .at(span, "")
     .pointer("/metadata/account");
     // Held against every account there is, a thousand findings would take a million looks.
-    let candidates =
-        register.by_address.keys().take(if diagnostics.are_many() { 0 } else { 5_000 });
+    let candidates = register.iter().take(if diagnostics.are_many() { 0 } else { 5_000 });
     let known: Vec<String> = candidates
         .filter_map(|known| known.as_account())
         .filter(|known| known != &address.account)
@@ -304,100 +255,5 @@ fn depth(document: &Document, address: &Address, diagnostics: &mut Diagnostics) 
             .help("the account of our own token is the first level; three can be nested below it")
             .pointer(place),
         );
-    }
-}
-
-fn limit(
-    document: &Document,
-    address: &Address,
-    manifest: &SubaccountManifest,
-    register: &Register<'_>,
-    diagnostics: &mut Diagnostics,
-) {
-    let Some(wanted) = &manifest.spec.limit else {
-        return;
-    };
-    if register.resolve_limit(address, wanted).is_some() {
-        return;
-    }
-    let (at_account, at_name) = match wanted {
-        LimitRef::Name(_) => ("/spec/limit", "/spec/limit"),
-        LimitRef::In(_) => ("/spec/limit/account", "/spec/limit/name"),
-    };
-    if let LimitRef::In(limit) = wanted {
-        let Ok(owner) = AccountPath::parse(&limit.account) else {
-            return;
-        };
-        let own = address.as_account().unwrap_or_default();
-        let problem = if own.contains(&owner) {
-            Some((Code::Cycle, format!("the limit of {address} lies inside {address} itself")))
-        } else if !owner.contains(&address.account) {
-            Some((Code::LimitNotInFamily, format!("the account `{owner}` is not above {address}")))
-        } else {
-            None
-        };
-        if let Some((code, message)) = problem {
-            diagnostics.push(
-                Diagnostic::error(code, message)
-                    .at(document.span(at_account, Target::Value), "")
-                    .help("a limit belongs to the parent of the subaccount, or to an account above")
-                    .pointer(at_account),
-            );
-            return;
-        }
-    }
-    let span = document.span(at_name, Target::Value);
-    let (name, message) = match wanted {
-        LimitRef::Name(name) => {
-            (name, format!("no manifest declares a limit `{name}` in the accounts above {address}"))
-        }
-        LimitRef::In(limit) => {
-            let wanted = match AccountPath::parse(&limit.account) {
-                Ok(owner) => Address::new(Kind::Limit, owner, &limit.name).to_string(),
-                Err(_) => limit.name.clone(),
-            };
-            (&limit.name, format!("no manifest declares {wanted}"))
-        }
-    };
-    let is_in_reach = |known: &Address| match wanted {
-        LimitRef::Name(_) => known.account.contains(&address.account),
-        LimitRef::In(limit) => known.account.to_string() == limit.account,
-    };
-    let most = if diagnostics.are_many() { 0 } else { 5_000 };
-    let limits = || register.by_address.keys().take(most).filter(|known| known.kind == Kind::Limit);
-    let in_reach: Vec<&str> =
-        limits().filter(|known| is_in_reach(known)).map(|known| known.name.as_str()).collect();
-    let finding = Diagnostic::error(Code::UndeclaredLimit, message).at(span, "").pointer(at_name);
-    let elsewhere = limits().find(|known| known.name == *name && !is_in_reach(known));
-    diagnostics.push(if let Some(similar) = nearest(name, in_reach.iter().copied()) {
-        finding.help(format!("did you mean `{similar}`?")).suggest(span, similar)
-    } else if let Some(elsewhere) = elsewhere {
-        finding.help(format!(
-            "there is {elsewhere}, but a limit has to belong to the parent of the subaccount or \
-                 to an account above"
-        ))
-    } else if in_reach.is_empty() {
-        finding.help("declare it with a Limit manifest in the parent account or above")
-    } else {
-        finding.help(format!("within reach: {}", in_reach.join(", ")))
-    });
-}
-
-fn token(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mut Diagnostics) {
-    let spec = &manifest.spec;
-    lifetime::check(document, manifest, now, diagnostics);
-    mask::check(document, manifest, diagnostics);
-    let expires = spec.expire.is_some_and(|expire| expire.0 != 0);
-    match &spec.access {
-        Access::Named(_) => {}
-        Access::Acl(list) => {
-            for (index, entry) in list.acl.iter().enumerate() {
-                acl::entry(document, &format!("/spec/access/acl/{index}"), entry, diagnostics);
-            }
-        }
-        Access::Preset(access) => {
-            preset::check(document, access, expires, diagnostics);
-            acl::idents(document, "/spec/access/devices", diagnostics);
-        }
     }
 }

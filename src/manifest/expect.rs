@@ -1,6 +1,6 @@
 //! Whether tokens may do what their manifests expect.
 
-use super::model::{Access, Expectation, TokenManifest};
+use super::model::{Access, Expectation, TokenSpec};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::resource::{Address, Declared};
@@ -19,16 +19,16 @@ enum Wanted {
 /// Checks every expectation of every token.
 pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for declared in view.tokens() {
-        let Some(manifest) = view.token(&declared.address) else {
+        let Some(spec) = view.token(&declared.address) else {
             continue;
         };
-        let expect = &manifest.spec.expect;
+        let expect = &spec.expect;
         for (list, wanted, name) in
             [(&expect.allow, Wanted::Allowed, "allow"), (&expect.deny, Wanted::Denied, "deny")]
         {
             for (index, expectation) in list.iter().enumerate() {
                 let pointer = format!("/spec/expect/{name}/{index}");
-                let finding = one(view, declared, manifest, expectation, wanted, &pointer);
+                let finding = one(view, declared, spec, expectation, wanted, &pointer);
                 diagnostics.extend(finding);
             }
         }
@@ -38,7 +38,7 @@ pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
 fn one(
     view: &View<'_>,
     declared: &Declared,
-    manifest: &TokenManifest,
+    spec: &TokenSpec,
     expectation: &Expectation,
     wanted: Wanted,
     pointer: &str,
@@ -79,7 +79,7 @@ fn one(
     let message = format!("{} has to be {wanted} and {is}: {words}", quote(text));
     let finding = Diagnostic::error(Code::ExpectationFailed, message);
     let mut finding = view.place(finding, address, &pointer, Target::Value);
-    let access = entry_pointer(&manifest.spec.access, entry);
+    let access = entry_pointer(&spec.access, entry);
     finding = view.mention(finding, address, &access, Target::Key, "what decides it");
     if verdict == Verdict::Depends && request.circumstances.in_groups.is_none() {
         finding = finding.help(format!(

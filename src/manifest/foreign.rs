@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::compose::File;
-use super::schema::{API_VERSION, KINDS};
+use super::kinds::KINDS;
+use super::schema::API_VERSION;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{SourceMap, Spanned, Value};

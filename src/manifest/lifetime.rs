@@ -1,7 +1,7 @@
 //! Checks of the time of a token: bounds that mean nothing, and rotations that cannot work.
 
-use super::model::{LAST_SECOND, TokenManifest};
-use super::parse::Document;
+use super::model::{LAST_SECOND, TokenSpec};
+use super::place::Place;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::Right;
 use crate::rights::duration_words;
@@ -12,14 +12,8 @@ const LONGEST_TTL: i64 = 365 * 86_400;
 
 /// Checks everything about the time of one token that needs no other manifest. `now` is in unix
 /// seconds.
-pub(super) fn check(
-    document: &Document,
-    manifest: &TokenManifest,
-    now: i64,
-    diagnostics: &mut Diagnostics,
-) {
-    end(document, manifest, now, diagnostics);
-    let spec = &manifest.spec;
+pub(super) fn check(place: &Place<'_>, spec: &TokenSpec, now: i64, diagnostics: &mut Diagnostics) {
+    end(place, spec, now, diagnostics);
     let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
     let expire = spec.expire.map_or(0, |expire| expire.0);
     if expire != 0 && expire <= now && ttl != 0 {
@@ -28,7 +22,7 @@ pub(super) fn check(
                 Code::ExpirePassed,
                 "`expire` has passed, and the token lives by its `ttl` alone",
             )
-            .at(document.span("/spec/expire", Target::Value), "")
+            .at(place.span("/spec/expire", Target::Value), "")
             .help("a token is valid while either holds; take `expire` out, or choose a later time")
             .pointer("/spec/expire"),
         );
@@ -42,17 +36,16 @@ pub(super) fn check(
                     duration_words(ttl)
                 ),
             )
-            .at(document.span("/spec/ttl", Target::Value), "")
+            .at(place.span("/spec/ttl", Target::Value), "")
             .help("the platform is known to accept up to `365d`; `expire` ends a token in any case")
             .pointer("/spec/ttl"),
         );
     }
-    rotation(document, manifest, ttl, diagnostics);
+    rotation(place, spec, ttl, diagnostics);
 }
 
 /// A token has an end, one that the calendar has, and in the future.
-fn end(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mut Diagnostics) {
-    let spec = &manifest.spec;
+fn end(place: &Place<'_>, spec: &TokenSpec, now: i64, diagnostics: &mut Diagnostics) {
     let ttl = spec.ttl.map_or(0, |ttl| ttl.0);
     let expire = spec.expire.map_or(0, |expire| expire.0);
     if ttl == 0 && expire == 0 {
@@ -63,11 +56,11 @@ fn end(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mu
         };
         let (message, span, at) = match zero {
             Some(at) => {
-                ("a token needs an end, and 0 means none", document.span(at, Target::Value), at)
+                ("a token needs an end, and 0 means none", place.span(at, Target::Value), at)
             }
             None => (
                 "a token needs `ttl` or `expire`, and this one has neither",
-                document.span("/spec", Target::Key),
+                place.span("/spec", Target::Key),
                 "/spec",
             ),
         };
@@ -82,12 +75,12 @@ fn end(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mu
         );
     }
     if expire > LAST_SECOND {
-        diagnostics.push(beyond_the_calendar(document, expire, now));
+        diagnostics.push(beyond_the_calendar(place, expire, now));
     }
     if expire != 0 && expire <= now && ttl == 0 {
         diagnostics.push(
             Diagnostic::error(Code::TokenExpired, "`expire` has passed, and there is no `ttl`")
-                .at(document.span("/spec/expire", Target::Value), "")
+                .at(place.span("/spec/expire", Target::Value), "")
                 .help("the platform would delete the token at once; choose a later time")
                 .pointer("/spec/expire"),
         );
@@ -95,8 +88,8 @@ fn end(document: &Document, manifest: &TokenManifest, now: i64, diagnostics: &mu
 }
 
 /// The finding about an end after the last second of the calendar: a number that counts parts of seconds, mostly.
-fn beyond_the_calendar(document: &Document, expire: i64, now: i64) -> Diagnostic {
-    let span = document.span("/spec/expire", Target::Value);
+fn beyond_the_calendar(place: &Place<'_>, expire: i64, now: i64) -> Diagnostic {
+    let span = place.span("/spec/expire", Target::Value);
     let units = ["milliseconds", "microseconds", "nanoseconds"];
     let meant =
         [1_000, 1_000_000, 1_000_000_000].into_iter().zip(units).find_map(|(parts, unit)| {
@@ -115,17 +108,11 @@ fn beyond_the_calendar(document: &Document, expire: i64, now: i64) -> Diagnostic
     }
 }
 
-fn rotation(
-    document: &Document,
-    manifest: &TokenManifest,
-    ttl: i64,
-    diagnostics: &mut Diagnostics,
-) {
-    let spec = &manifest.spec;
+fn rotation(place: &Place<'_>, spec: &TokenSpec, ttl: i64, diagnostics: &mut Diagnostics) {
     let Some(rotation) = &spec.rotation else { return };
     let (every, overlap) = (rotation.every.map(|every| every.0), rotation.overlap.0);
     let mut push = |finding: Diagnostic, at: &str, target: Target, help: &str| {
-        diagnostics.push(finding.at(document.span(at, target), "").help(help).pointer(at));
+        diagnostics.push(finding.at(place.span(at, target), "").help(help).pointer(at));
     };
     if spec.deliver.is_empty() {
         push(

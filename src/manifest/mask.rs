@@ -2,26 +2,26 @@
 
 use std::net::Ipv6Addr;
 
-use super::model::{Origin, Origins, TokenManifest};
-use super::parse::Document;
+use super::model::{Origin, Origins, TokenSpec};
+use super::place::Place;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::reading::yaml::write::scalar;
 use crate::rights;
 use crate::source::Target;
 
 /// Checks every mask of a token.
-pub(super) fn check(document: &Document, manifest: &TokenManifest, diagnostics: &mut Diagnostics) {
-    for (index, mask) in manifest.spec.ips.iter().flatten().enumerate() {
+pub(super) fn check(place: &Place<'_>, spec: &TokenSpec, diagnostics: &mut Diagnostics) {
+    for (index, mask) in spec.ips.iter().flatten().enumerate() {
         let at = format!("/spec/ips/{index}");
         let finding = address(&mask.0);
-        let place = document.span(&at, Target::Value);
+        let place = place.span(&at, Target::Value);
         diagnostics.extend(finding.map(|finding| finding.at(place, "").pointer(at)));
     }
-    let Some(Origins::List(origins)) = &manifest.spec.origins else { return };
+    let Some(Origins::List(origins)) = &spec.origins else { return };
     for (index, origin) in origins.iter().enumerate() {
         let Origin::Mask(mask) = origin else { continue };
         let at = format!("/spec/origins/{index}");
-        let span = document.span(&at, Target::Value);
+        let span = place.span(&at, Target::Value);
         let finding = self::origin(mask).map(|(finding, meant)| {
             let help = format!("write `{meant}`");
             finding.at(span, "").help(help).suggest(span, scalar(&meant)).pointer(at)

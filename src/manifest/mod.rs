@@ -11,8 +11,10 @@ pub(crate) mod checkout;
 mod compose;
 mod declare;
 pub(crate) mod discover;
+mod document;
 mod expect;
 mod foreign;
+mod kinds;
 mod lifetime;
 mod mask;
 mod misplaced;
@@ -20,19 +22,23 @@ pub mod model;
 mod number;
 mod parse;
 mod partial;
+mod place;
 mod placeholder;
 mod policy;
 pub mod preset;
+mod register;
 mod renames;
 mod repair;
 pub mod schema;
 pub(crate) mod scope;
+mod scribe;
 mod shape;
 mod show;
 mod sinks;
 #[cfg(test)]
 mod tests;
 mod traps;
+mod typed;
 mod view;
 mod violation;
 pub(crate) mod walk;
@@ -45,6 +51,7 @@ use crate::reading::{decode, yaml};
 use crate::resource::Desired;
 use crate::secret::Stores;
 use crate::source::{Limits, Origin, SourceMap};
+use declare::declare;
 use discover::Found;
 use scope::Scope;
 
@@ -157,11 +164,11 @@ fn finish(
     };
     load.desired.stack = name;
     load.desired.guards = spec.guards.to_resource();
-    let register = check::Register::new(&documents, &load.sources, &mut load.diagnostics);
+    let register = check::register(&documents, &load.sources, &mut load.diagnostics);
     check::documents(&documents, &register, options.now, &load.sources, &mut load.diagnostics);
     renames::check(&documents, &load.sources, &mut load.diagnostics);
     for document in &documents {
-        if let Some(declared) = declare::declare(document, &spec, &register, &load.sources) {
+        if let Some(declared) = declare(document, &spec, &register, &load.sources) {
             load.desired.objects.entry(declared.address.clone()).or_insert(declared);
         }
     }

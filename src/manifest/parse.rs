@@ -2,70 +2,20 @@
 
 use std::path::PathBuf;
 
-use serde::de::DeserializeOwned;
-
 use super::compose::instance::Instance;
-use super::model::{
-    LimitManifest, StackManifest, SubaccountManifest, TemplateManifest, TokenManifest,
-};
-use super::partial::{self, Partial};
+use super::document::{AnyManifest, Document};
+use super::kinds::{KINDS, OBJECTS};
+use super::partial;
 use super::placeholder;
-use super::repair::{form_help, repair};
-use super::schema::{self, API_VERSION, KINDS};
+use super::schema::{self, API_VERSION};
 use super::traps;
+use super::typed::{MOST_UNREAD, read, unread};
 use super::violation::violations;
-use super::wording::not_of_form;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::resource::{AccountPath, Address, Kind, is_valid_name};
 use crate::source::pointer::tokens;
-use crate::source::{SourceMap, Spanned, Target, Value, locate};
-
-/// One document of a manifest file.
-#[derive(Debug)]
-pub(super) struct Document {
-    pub(super) value: Spanned,
-    /// Where relative paths start from.
-    pub(super) folder: PathBuf,
-    /// What it says, if it says it rightly.
-    pub(super) manifest: Option<AnyManifest>,
-    /// What of it can be checked on its own although it has mistakes.
-    pub(super) partial: Option<Partial>,
-    /// What it describes, if at least that can be told. Other documents may refer to it even if
-    /// something inside is wrong.
-    pub(super) address: Option<Address>,
-    /// The row that it was expanded for, if it was.
-    pub(super) instance: Option<Box<Instance>>,
-}
-
-/// A decoded manifest.
-#[derive(Debug)]
-pub(super) enum AnyManifest {
-    Limit(Box<LimitManifest>),
-    Subaccount(Box<SubaccountManifest>),
-    Token(Box<TokenManifest>),
-    Stack(Box<StackManifest>),
-    Template(Box<TemplateManifest>),
-}
-
-impl Document {
-    /// Where `pointer` stands.
-    pub(super) fn span(&self, pointer: &str, target: Target) -> crate::source::Span {
-        locate(&self.value, pointer, target)
-    }
-
-    /// Leads all findings since there were `from` of them on to the row that the document was expanded for.
-    pub(super) fn lead_home(
-        &self,
-        from: usize,
-        sources: &SourceMap,
-        diagnostics: &mut Diagnostics,
-    ) {
-        if let Some(instance) = &self.instance {
-            diagnostics.amend_from(from, |finding| instance.lead_home(finding, sources));
-        }
-    }
-}
+use crate::source::{SourceMap, Spanned, Value};
 
 /// Checks and decodes `value`.
 pub(super) fn document(
@@ -132,12 +82,10 @@ fn decode(
     if !broken.is_empty() || !version_fits || !kind_fits {
         return None;
     }
-    match kind {
-        "Limit" => typed(value, broken).map(|m| AnyManifest::Limit(Box::new(m))),
-        "Subaccount" => typed(value, broken).map(|m| AnyManifest::Subaccount(Box::new(m))),
-        "Token" => typed(value, broken).map(|m| AnyManifest::Token(Box::new(m))),
-        "Template" => typed(value, broken).map(|m| AnyManifest::Template(Box::new(m))),
-        _ => typed(value, broken).map(|m| AnyManifest::Stack(Box::new(m))),
+    match OBJECTS.iter().find(|object| object.title == kind) {
+        Some(object) => typed(value, broken, object.read).map(AnyManifest::Object),
+        None if kind == "Template" => typed(value, broken, read).map(AnyManifest::Template),
+        None => typed(value, broken, read).map(AnyManifest::Stack),
     }
 }
 
@@ -210,7 +158,11 @@ fn said_not_to_be(value: &Spanned, field: &str, what: &str) -> String {
 
 /// Decodes what the schema found sound. What is left to go wrong are forms that a schema cannot
 /// say, such as a thirteenth month.
-fn typed<T: DeserializeOwned>(value: &Spanned, broken: &mut Vec<Diagnostic>) -> Option<T> {
+fn typed<T>(
+    value: &Spanned,
+    broken: &mut Vec<Diagnostic>,
+    read: impl Fn(&serde_yaml::Value) -> Result<T, String>,
+) -> Option<T> {
     let mut yaml = value.to_yaml();
     let mut told: Vec<String> = Vec::new();
     loop {
@@ -233,43 +185,6 @@ fn typed<T: DeserializeOwned>(value: &Spanned, broken: &mut Vec<Diagnostic>) -> 
         }
         told.push(pointer);
     }
-}
-
-/// Decodes a manifest, or points at the first value that has the form of its field and still means nothing.
-pub(super) fn read<T: DeserializeOwned>(yaml: &serde_yaml::Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(yaml.clone()).map_err(|error| pointer_of(error.path()))
-}
-
-/// The most values of one manifest that are told to be unreadable; each takes another pass over it.
-pub(super) const MOST_UNREAD: usize = 20;
-
-/// The finding about a value that has the form of its field and still means nothing. What the decoder says of it is in the
-/// words of this program's types, which nobody has to know.
-pub(super) fn unread(value: &Spanned, pointer: &str) -> Diagnostic {
-    let found = crate::source::pointer::find(value, pointer);
-    let text = found.and_then(Spanned::as_scalar).map_or("", |scalar| scalar.text.as_str());
-    let span = locate(value, pointer, Target::Value);
-    let message = not_of_form(pointer, found);
-    let finding = Diagnostic::error(Code::InvalidValue, message).at(span, "");
-    let finding = match (repair(pointer, text), form_help(pointer)) {
-        (Some(text), _) => finding.help(format!("did you mean `{text}`?")).suggest(span, text),
-        (None, Some(help)) => finding.help(help),
-        (None, None) => finding,
-    };
-    finding.pointer(pointer)
-}
-
-fn pointer_of(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let mut pointer = String::new();
-    for segment in path {
-        pointer = match segment {
-            Segment::Seq { index } => crate::source::pointer::child(&pointer, index),
-            Segment::Map { key } => crate::source::pointer::child(&pointer, key),
-            Segment::Enum { .. } | Segment::Unknown => continue,
-        };
-    }
-    pointer
 }
 
 /// The kind of object that a document describes, if it describes one.

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-use super::parse::{self, AnyManifest};
+use super::kinds::{AnyObject, OBJECTS, ObjectKind};
 use super::schema::API_VERSION;
+use super::typed::{MOST_UNREAD, unread};
 use super::wording::is_time;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::pointer::tokens;
@@ -18,7 +18,7 @@ use crate::source::{self, Spanned};
 /// A manifest with its mistakes replaced.
 #[derive(Debug)]
 pub(super) struct Partial {
-    pub(super) manifest: AnyManifest,
+    pub(super) manifest: Box<dyn AnyObject>,
     /// The fields of its `spec` that were left out or replaced as a whole.
     replaced: BTreeSet<String>,
     /// Whether a field is unknown: it may have been meant to be any other.
@@ -53,11 +53,8 @@ pub(super) fn of(kind: &str, value: &Spanned, broken: &mut Vec<Diagnostic>) -> O
     for finding in broken.iter() {
         draft.mend(finding);
     }
-    let manifest = match kind {
-        "Subaccount" => AnyManifest::Subaccount(Box::new(draft.decode(kind, value, broken)?)),
-        "Token" => AnyManifest::Token(Box::new(draft.decode(kind, value, broken)?)),
-        _ => return None,
-    };
+    let kind = OBJECTS.iter().find(|object| object.title == kind)?;
+    let manifest = draft.decode(kind, value, broken)?;
     let Draft { yaml: _, replaced, has_unknown } = draft;
     Some(Partial { manifest, replaced, has_unknown })
 }
@@ -79,15 +76,15 @@ impl Draft {
     }
 
     /// Decodes the manifest, and adds to `broken` every value that only decoding finds fault with.
-    fn decode<T: DeserializeOwned>(
+    fn decode(
         &mut self,
-        kind: &str,
+        kind: &ObjectKind,
         value: &Spanned,
         broken: &mut Vec<Diagnostic>,
-    ) -> Option<T> {
+    ) -> Option<Box<dyn AnyObject>> {
         settle(&mut self.yaml, kind);
-        for _ in 0..parse::MOST_UNREAD {
-            let pointer = match parse::read(&self.yaml) {
+        for _ in 0..MOST_UNREAD {
+            let pointer = match (kind.read)(&self.yaml) {
                 Ok(manifest) => return Some(manifest),
                 Err(pointer) => pointer,
             };
@@ -95,7 +92,7 @@ impl Draft {
             if !is_time(&pointer) {
                 return None;
             }
-            let finding = parse::unread(value, &pointer);
+            let finding = unread(value, &pointer);
             self.mend(&finding);
             broken.push(finding);
         }
@@ -135,14 +132,14 @@ fn mend(yaml: &mut Value, steps: &[&str]) -> Option<String> {
 }
 
 /// Gives the manifest what it cannot be without.
-fn settle(yaml: &mut Value, kind: &str) {
+fn settle(yaml: &mut Value, kind: &ObjectKind) {
     let Some(fields) = yaml.as_mapping_mut() else { return };
     fields.insert(text("apiVersion"), text(API_VERSION));
-    fields.insert(text("kind"), text(kind));
+    fields.insert(text("kind"), text(kind.title));
     fields.insert(text("metadata"), mapping([("name", text("x"))]));
     let spec = fields.entry(text("spec")).or_insert(Value::Mapping(Mapping::new()));
-    if let (Some(spec), "Token") = (spec.as_mapping_mut(), kind) {
-        spec.entry(text("access")).or_insert(text("standard"));
+    if let Some(spec) = spec.as_mapping_mut() {
+        (kind.complete)(spec);
     }
 }
 

@@ -20,7 +20,7 @@ use super::model::{
     Access, AclAccess, AclEntry, AclIds, DeviceData, Method, NamedAccess, NamedIds, PanelLevel,
     PresetAccess, PresetName, Submodule,
 };
-use super::parse::Document;
+use super::place::Place;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::secret::Link;
 use crate::source::Target;
@@ -149,7 +149,7 @@ fn takes(preset: PresetName) -> &'static [&'static str] {
 
 /// Checks the parameters of a recipe. `expires` tells whether the token has an `expire`.
 pub(super) fn check(
-    document: &Document,
+    place: &Place<'_>,
     access: &PresetAccess,
     expires: bool,
     diagnostics: &mut Diagnostics,
@@ -164,9 +164,7 @@ pub(super) fn check(
         ("configure", access.configure.is_some()),
     ];
     let finding = |at: &str, target: Target, message: String| {
-        Diagnostic::error(Code::PresetParameter, message)
-            .at(document.span(at, target), "")
-            .pointer(at)
+        Diagnostic::error(Code::PresetParameter, message).at(place.span(at, target), "").pointer(at)
     };
     for (parameter, is_given) in given {
         if is_given && !known.contains(&parameter) {

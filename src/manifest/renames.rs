@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::parse::Document;
+use super::document::Document;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::resource::Address;
 use crate::source::{SourceMap, Target};

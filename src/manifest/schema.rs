@@ -1,19 +1,16 @@
 //! JSON Schemas of the manifest kinds: made from the types, used by `validate`, by editors and by
 //! `flespi-gitops schema`.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::model::{
-    LimitManifest, Manifest, StackManifest, SubaccountManifest, TemplateManifest, TokenManifest,
-};
-
-/// The words that can stand behind `kind:`.
-pub const KINDS: [&str; 5] = ["Limit", "Subaccount", "Token", "Stack", "Template"];
+use super::kinds::{KINDS, OBJECTS, ObjectKind};
+use super::model::{StackManifest, TemplateManifest};
 
 /// What can stand behind `apiVersion:`.
 pub const API_VERSION: &str = "flespi-gitops/v1";
@@ -39,35 +36,60 @@ pub(super) fn of_kind(kind: &str) -> Option<&'static KindSchema> {
 }
 
 /// The manifest schemas by file name, as they stand in `schemas/`.
-pub fn documents() -> Vec<(&'static str, Value)> {
-    vec![
-        ("limit.schema.json", kind_document("Limit")),
-        ("manifest.schema.json", generate::<Manifest>("Any manifest of flespi-gitops")),
-        ("stack.schema.json", kind_document("Stack")),
-        ("subaccount.schema.json", kind_document("Subaccount")),
-        ("template.schema.json", kind_document("Template")),
-        ("token.schema.json", kind_document("Token")),
-    ]
+pub fn documents() -> Vec<(String, Value)> {
+    let of_kind =
+        |kind: &str| (format!("{}.schema.json", kind.to_lowercase()), kind_document(kind));
+    let any = ("manifest.schema.json".to_owned(), any_document());
+    let mut documents: Vec<_> = KINDS.into_iter().map(of_kind).chain([any]).collect();
+    documents.sort_by(|(a, _), (b, _)| a.cmp(b));
+    documents
 }
 
 fn kind_document(kind: &str) -> Value {
-    match kind {
-        "Limit" => generate::<LimitManifest>("Limit"),
-        "Subaccount" => generate::<SubaccountManifest>("Subaccount"),
-        "Token" => generate::<TokenManifest>("Token"),
-        "Template" => generate::<TemplateManifest>("Template"),
-        _ => generate::<StackManifest>("Stack"),
+    let schema = match OBJECTS.iter().find(|object| object.title == kind) {
+        Some(ObjectKind { document, .. }) => document(generator()),
+        None if kind == "Template" => generator().into_root_schema_for::<TemplateManifest>(),
+        None => generator().into_root_schema_for::<StackManifest>(),
+    };
+    titled(schema, kind)
+}
+
+/// The schema of any document that can stand in a manifest file.
+pub fn any_document() -> Value {
+    titled(generator().into_root_schema_for::<AnyDocument>(), "Any manifest of flespi-gitops")
+}
+
+/// Any document that can stand in a manifest file.
+struct AnyDocument;
+
+impl JsonSchema for AnyDocument {
+    fn schema_name() -> Cow<'static, str> {
+        "Manifest".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut forms: Vec<Schema> =
+            OBJECTS.iter().map(|object| (object.schema)(generator)).collect();
+        forms.push(generator.subschema_for::<StackManifest>());
+        forms.push(generator.subschema_for::<TemplateManifest>());
+        json_schema!({
+            "description":
+                "Any document that can stand in a manifest file; `kind` says which it is.",
+            "anyOf": forms
+        })
     }
 }
 
-/// The schema of a type that is read.
-fn generate<T: JsonSchema>(title: &str) -> Value {
-    let generator = SchemaSettings::draft2020_12()
+/// What makes schemas of types that are read.
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12()
         .for_deserialize()
         .with_transform(RecursiveTransform(no_null))
         .with_transform(RecursiveTransform(standard_formats))
-        .into_generator();
-    let mut schema = generator.into_root_schema_for::<T>();
+        .into_generator()
+}
+
+fn titled(mut schema: Schema, title: &str) -> Value {
     schema.insert("title".to_owned(), Value::from(title));
     schema.to_value()
 }

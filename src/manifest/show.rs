@@ -5,9 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::model::Access;
-use super::parse::{AnyManifest, Document};
-use super::preset;
+use super::document::{AnyManifest, Document};
 use crate::reading::yaml::core_schema;
 use crate::reading::yaml::write::{Block, Node};
 use crate::source::value::{Entry, Key, Scalar};
@@ -20,11 +18,7 @@ pub(super) fn expanded(documents: &[Document], sources: &SourceMap) -> String {
         let value = match &document.manifest {
             None | Some(AnyManifest::Template(_)) => continue,
             Some(AnyManifest::Stack(_)) => without(&document.value, &["defaults", "overlays"]),
-            Some(AnyManifest::Token(manifest)) => match &manifest.spec.access {
-                Access::Preset(recipe) => with_access(&document.value, &preset::expand(recipe)),
-                _ => document.value.clone(),
-            },
-            Some(_) => document.value.clone(),
+            Some(AnyManifest::Object(object)) => with(&document.value, &object.expanded()),
         };
         let whole = document.value.span;
         let instance = document.instance.as_deref();
@@ -49,16 +43,13 @@ fn without(document: &Spanned, names: &[&str]) -> Spanned {
     })
 }
 
-/// The document with what its preset comes out as in the place of the preset.
-fn with_access(document: &Spanned, access: &Access) -> Spanned {
-    let json = match access {
-        Access::Acl(list) => serde_json::json!({ "acl": list.acl }),
-        Access::Named(named) => serde_json::to_value(named).unwrap_or_default(),
-        Access::Preset(_) => return document.clone(),
-    };
+/// The document with some fields of its `spec` as they come out.
+fn with(document: &Spanned, expanded: &[(&str, serde_json::Value)]) -> Spanned {
     change_spec(document, |fields| {
-        for field in fields.iter_mut().filter(|field| field.key.text == "access") {
-            field.value = of_json(&json, field.value.span);
+        for field in fields.iter_mut() {
+            if let Some((_, json)) = expanded.iter().find(|(name, _)| field.key.text == *name) {
+                field.value = of_json(json, field.value.span);
+            }
         }
     })
 }

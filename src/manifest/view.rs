@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{StackManifest, SubaccountManifest, TokenManifest};
-use super::parse::{AnyManifest, Document};
+use super::document::{AnyManifest, Document};
+use super::model::{StackManifest, SubaccountSpec, TokenSpec};
 use crate::diagnostic::Diagnostic;
 use crate::resource::{Address, Declared, Desired, Kind};
 use crate::source::{SourceMap, Span, Target};
@@ -47,17 +47,19 @@ impl<'a> View<'a> {
         self.of_kind(Kind::KEY)
     }
 
-    pub(super) fn token(&self, address: &Address) -> Option<&'a TokenManifest> {
-        match &self.documents.get(address)?.manifest {
-            Some(AnyManifest::Token(manifest)) => Some(manifest),
-            _ => None,
-        }
+    pub(super) fn token(&self, address: &Address) -> Option<&'a TokenSpec> {
+        self.spec(address)
     }
 
-    pub(super) fn subaccount(&self, address: &Address) -> Option<&'a SubaccountManifest> {
-        match &self.documents.get(address)?.manifest {
-            Some(AnyManifest::Subaccount(manifest)) => Some(manifest),
-            _ => None,
+    pub(super) fn subaccount(&self, address: &Address) -> Option<&'a SubaccountSpec> {
+        self.spec(address)
+    }
+
+    /// What stands below `spec:` in the manifest of an object, if it is of that type.
+    fn spec<S: 'static>(&self, address: &Address) -> Option<&'a S> {
+        match self.documents.get(address)?.manifest.as_ref()? {
+            AnyManifest::Object(object) => object.spec().downcast_ref(),
+            AnyManifest::Stack(_) | AnyManifest::Template(_) => None,
         }
     }
 

@@ -23,12 +23,24 @@ pub struct Address {
 
 /// A text that is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not an address: write limit/<path>/<name>, subaccount/<path>/<name> or token/<path>/<name>"
-)]
+#[error("`{0}` is not an address: write {forms}", forms = forms())]
 pub struct InvalidAddress(pub String);
 
+/// What addresses of each kind look like, in words.
+fn forms() -> String {
+    let forms = Kind::words().map(|kind| format!("{kind}/<path>/<name>"));
+    match forms.split_last() {
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
 impl Address {
+    /// The form of addresses, as a regular expression.
+    pub fn form() -> String {
+        format!("^({})(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+$", Kind::words().join("|"))
+    }
+
     /// The address of `kind` called `name` in `account`.
     pub fn new(kind: Kind, account: AccountPath, name: impl Into<String>) -> Self {
         Self { kind, account, name: name.into() }
@@ -98,7 +110,7 @@ impl schemars::JsonSchema for Address {
         schemars::json_schema!({
             "type": "string",
             "description": "kind/<path>/<name>, where <path> is the account that holds the object.",
-            "pattern": "^(limit|subaccount|token)(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+$",
+            "pattern": Self::form(),
             "examples": ["limit/starter", "subaccount/emea/acme", "token/emea/acme/trackit"]
         })
     }

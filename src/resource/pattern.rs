@@ -29,6 +29,12 @@ pub struct AddressPattern(Glob);
 pub struct InvalidPattern(pub String);
 
 impl AddressPattern {
+    /// The form of patterns that begin with a kind, as a regular expression.
+    pub fn form() -> String {
+        let kinds = super::kinds::Kind::words().join("|");
+        format!(r"^({kinds})(/(\*\*?|\*?([a-z0-9._?-]\*?)+))+$")
+    }
+
     /// Whether `address`, or an account on the way to it, is meant.
     pub fn matches(&self, address: &Address) -> bool {
         let fits = |address: &Address| self.0.matches(&address.to_string());

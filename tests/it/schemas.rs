@@ -6,7 +6,7 @@ use flespi_gitops::schemas;
 use serde_json::{Map, Value};
 
 /// The schemas of what people write; plans, reports and explanations are only read.
-fn of_manifests() -> impl Iterator<Item = (&'static str, Value)> {
+fn of_manifests() -> impl Iterator<Item = (String, Value)> {
     let written = ["limit", "manifest", "stack", "subaccount", "template", "token"];
     schemas::all().into_iter().filter(move |(name, _)| {
         name.strip_suffix(".schema.json").is_some_and(|name| written.contains(&name))
@@ -39,7 +39,7 @@ fn properties(schema: &Value, place: &str, visit: &mut dyn FnMut(&str, &Value)) 
 fn every_property_has_a_description() {
     for (name, document) in of_manifests() {
         let mut seen = 0;
-        properties(&document, name, &mut |place, property| {
+        properties(&document, &name, &mut |place, property| {
             let text = property["description"].as_str().unwrap_or_default();
             assert!(text.len() > 5, "{place} has no description");
             assert!(text.contains('.') || text.contains(' '), "{place}: {text}");
@@ -68,7 +68,7 @@ fn every_description_of_a_type_is_there_too() {
 fn defaults_and_examples_are_valid_themselves() {
     for (name, document) in of_manifests() {
         let mut examples = 0;
-        properties(&document, name, &mut |place, property| {
+        properties(&document, &name, &mut |place, property| {
             let mut schema = property.clone();
             let Some(fields) = schema.as_object_mut() else { return };
             fields.insert("$defs".to_owned(), document["$defs"].clone());
@@ -125,7 +125,7 @@ const KEYWORDS: &[(&str, &[&str])] = &[
 #[test]
 fn a_strict_validator_finds_nothing_unknown_in_any_schema() {
     for (name, document) in schemas::all() {
-        each_schema(&document, name, &mut |place, schema| {
+        each_schema(&document, &name, &mut |place, schema| {
             let kinds: Vec<&str> = match schema.get("type") {
                 Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
                 kind => kind.and_then(Value::as_str).into_iter().collect(),

@@ -32,14 +32,14 @@ fn the_published_schemas_are_those_of_the_types() {
     let mut expected: Vec<String> = Vec::new();
     for (name, document) in schemas::all() {
         let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
-        let path = folder.join(name);
+        let path = folder.join(&name);
         if update {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(&path, &text).unwrap();
         }
         let there = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(there == text, "schemas/{name} is stale: run `cargo run -- schema --out schemas`");
-        expected.push(name.to_owned());
+        expected.push(name);
     }
     let mut there: Vec<String> = std::fs::read_dir(folder)
         .unwrap()

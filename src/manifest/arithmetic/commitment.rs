@@ -193,7 +193,7 @@ fn without_limit(
 ) -> Option<Diagnostic> {
     let address = &declared.address;
     // A limit that is named and not found is told elsewhere.
-    if view.subaccount(address)?.spec.limit.is_some() {
+    if view.subaccount(address)?.limit.is_some() {
         return None;
     }
     let (above, _) = KEPT.iter().find_map(|quota| tree.bound_above(index, quota))?;

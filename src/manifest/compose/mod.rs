@@ -16,9 +16,10 @@ mod template;
 
 use std::path::PathBuf;
 
+use super::document::{AnyManifest, Document};
 use super::foreign;
 use super::model::Rows;
-use super::parse::{self, AnyManifest, Document, address_of};
+use super::parse::{self, address_of};
 use super::scope::Scope;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Limits, SourceId, SourceMap, Spanned, Target, Value, pointer};

@@ -8,12 +8,10 @@ use super::row::resolve;
 use super::table::Table;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::manifest::kinds::WORDS_OF_OBJECTS;
 use crate::manifest::model::{Parameter, ParameterType, TemplateManifest};
 use crate::source::value::{Entry, Scalar};
 use crate::source::{Limits, Meaning, SourceMap, Span, Spanned, Value, pointer};
-
-/// What can come out of a template.
-const KINDS: [&str; 3] = ["Limit", "Subaccount", "Token"];
 
 /// How much expanding may still make.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +127,7 @@ impl<'a> Template<'a> {
 
     fn check_kind(&self, body: &Spanned, place: &str, diagnostics: &mut Diagnostics) {
         let kind = body.get("kind").and_then(Spanned::as_str);
-        if kind.is_some_and(|kind| KINDS.contains(&kind)) {
+        if kind.is_some_and(|kind| WORDS_OF_OBJECTS.contains(&kind)) {
             return;
         }
         let finding = match body.get("kind") {
@@ -143,7 +141,8 @@ impl<'a> Template<'a> {
                 .at(body.span.head(), "")
                 .pointer(place),
         };
-        diagnostics.push(finding.help(format!("what it makes is one of {}", KINDS.join(", "))));
+        diagnostics
+            .push(finding.help(format!("what it makes is one of {}", WORDS_OF_OBJECTS.join(", "))));
     }
 
     fn check_value(

@@ -1,4 +1,4 @@
-//! Defaults and overlays: what a Stack says once for many objects.
+//! Overlays: what a Stack changes for an environment.
 
 use std::collections::BTreeSet;
 
@@ -6,66 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::limit::LimitSpec;
-use super::parts::{Lifecycle, free_names, spec_of_any_kind};
-use super::subaccount::LimitRef;
-use super::time::{Expire, Ttl};
-use super::token::{Access, IpMask, Origins};
-
-/// Fields for the `spec` of every object of a kind. A field that a manifest has itself is left as it is, except that
-/// `metadata` and `lifecycle` are filled up key by key. `ttl` and `expire` count as one field, since a token lives as long
-/// as either allows: a token that says one of them gets neither.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Defaults {
-    /// For limits.
-    #[serde(rename = "Limit")]
-    pub limit: Option<LimitSpec>,
-    /// For subaccounts.
-    #[serde(rename = "Subaccount")]
-    pub subaccount: Option<SubaccountDefaults>,
-    /// For tokens.
-    #[serde(rename = "Token")]
-    pub token: Option<TokenDefaults>,
-}
-
-/// What can hold for every subaccount.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SubaccountDefaults {
-    /// The limit that fences the subaccount.
-    pub limit: Option<LimitRef>,
-    /// Whether the subaccount may be used; `false` blocks it.
-    pub enabled: Option<bool>,
-    /// Keys to set in the platform's `metadata`.
-    #[schemars(extend("propertyNames" = free_names()))]
-    pub metadata: Option<Map<String, Value>>,
-    /// What may be done to the subaccount.
-    pub lifecycle: Option<Lifecycle>,
-}
-
-/// What can hold for every token.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TokenDefaults {
-    /// Whether the token may be used; `false` blocks it.
-    pub enabled: Option<bool>,
-    /// How long the token stays valid after its creation or last use.
-    pub ttl: Option<Ttl>,
-    /// Until when the token is valid in any case.
-    pub expire: Option<Expire>,
-    /// What the token allows.
-    pub access: Option<Access>,
-    /// Masks of the addresses that may use the token.
-    pub ips: Option<Vec<IpMask>>,
-    /// Web origins whose pages may use the token.
-    pub origins: Option<Origins>,
-    /// Keys to set in the platform's `metadata`.
-    #[schemars(extend("propertyNames" = free_names()))]
-    pub metadata: Option<Map<String, Value>>,
-    /// What may be done to the token.
-    pub lifecycle: Option<Lifecycle>,
-}
+use super::parts::spec_of_any_kind;
+use crate::manifest::kinds::Defaults;
+use crate::resource::AddressPattern;
 
 /// Changes for an environment.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -86,10 +29,7 @@ pub struct Overlay {
 pub struct Patch {
     /// The address, or a pattern over addresses: `*` and `?` stand for characters of one name, `**` between slashes for
     /// any names.
-    #[schemars(
-        regex(pattern = r"^(limit|subaccount|token)(/(\*\*?|\*?([a-z0-9._?-]\*?)+))+$"),
-        example = "subaccount/emea/*"
-    )]
+    #[schemars(extend("pattern" = AddressPattern::form()), example = "subaccount/emea/*")]
     pub address: String,
     /// Fields that take the place of those of the manifest; of `metadata`, `lifecycle` and `credentials` only the keys
     /// that are named.

@@ -4,36 +4,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::parts::{ApiVersion, Lifecycle, ObjectMeta, free_names};
+use super::defaults::HasDefaults;
+use super::parts::{Lifecycle, free_names};
 use crate::resource::quota::with_quotas;
-
-/// Quotas that a parent account assigns to its subaccounts.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LimitManifest {
-    /// The version of the manifest language.
-    #[serde(rename = "apiVersion")]
-    pub api_version: ApiVersion,
-    /// `Limit`.
-    pub kind: LimitKind,
-    /// Who the limit is.
-    pub metadata: ObjectMeta,
-    /// What it allows.
-    #[serde(default)]
-    pub spec: LimitSpec,
-}
-
-/// The word `Limit`.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub enum LimitKind {
-    /// A limit.
-    Limit,
-}
 
 macro_rules! limit_spec {
     ($($name:ident: $doc:literal;)*) => {
-        /// What a limit allows. A quota that is left out is not managed; -1 means unlimited, 0 none.
+        /// Quotas of subaccounts. One that is left out is not managed; -1 means unlimited, 0 none.
         #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct LimitSpec {
@@ -65,3 +42,7 @@ macro_rules! limit_spec {
     };
 }
 with_quotas!(limit_spec);
+
+impl HasDefaults for LimitSpec {
+    type Defaults = Self;
+}

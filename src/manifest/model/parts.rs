@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::sink::{SecretSink, default_timeout};
-use crate::resource::{Drift, MARK_PREFIX, Right};
+use crate::resource::{Address, Drift, MARK_PREFIX, Right};
 
 /// The schema of what free keys are called: anything but the keys of our own marks, which would be written over each time.
 pub(super) fn free_names() -> Value {
@@ -69,10 +69,7 @@ pub struct ObjectMeta {
     pub id: Option<i64>,
     /// The address that the object had before: it is renamed, not created again.
     #[serde(default)]
-    #[schemars(
-        regex(pattern = r"^(limit|subaccount|token)(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+$"),
-        example = "subaccount/emea/acme"
-    )]
+    #[schemars(extend("pattern" = Address::form()), example = "subaccount/emea/acme")]
     pub moved_from: Option<String>,
 }
 

@@ -5,18 +5,10 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::level::Level;
 use super::time::Ttl;
-
-/// How much it matters when a rule is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// The manifests are invalid.
-    #[default]
-    Deny,
-    /// It is told.
-    Warn,
-}
+use crate::manifest::kinds::Names;
+use crate::resource::Address;
 
 /// Rules for every object of the load. A rule that is left out does not hold.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -100,21 +92,6 @@ pub struct NoUnlimited {
     pub level: Level,
 }
 
-/// How objects are called: each `metadata.name` matches one of the patterns of its kind, with `*` and `?`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Names {
-    /// For limits; empty: any name.
-    pub limit: Vec<String>,
-    /// For subaccounts; empty: any name.
-    pub subaccount: Vec<String>,
-    /// For tokens; empty: any name.
-    #[schemars(example = ["*-ro", "*-rw"])]
-    pub token: Vec<String>,
-    /// How much it matters; default `deny`.
-    pub level: Level,
-}
-
 /// Requests that no token may be able to make.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -134,10 +111,7 @@ pub struct Exception {
     /// The rule.
     pub rule: RuleName,
     /// The object's address.
-    #[schemars(
-        regex(pattern = r"^(limit|subaccount|token)(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+$"),
-        example = "token/emea/breakglass"
-    )]
+    #[schemars(extend("pattern" = Address::form()), example = "token/emea/breakglass")]
     pub object: String,
     /// Why, for whoever reviews it.
     #[schemars(length(min = 8))]

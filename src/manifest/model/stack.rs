@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::composition::{Defaults, Overlay};
+use super::composition::Overlay;
 use super::parts::ApiVersion;
 use super::policies::{Exception, Policies};
-use crate::resource::{self, Drift, Kind, Tariff};
+use crate::manifest::kinds::{Defaults, DeletesOf};
+use crate::resource::{self, Drift, Tariff};
 
 /// Settings of the load; at most one in a set of manifests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -84,31 +85,14 @@ pub struct Guards {
     pub deletes_per_subtree: Option<u64>,
 }
 
-/// Bounds by kind.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct DeletesOf {
-    /// Limits.
-    pub limit: Option<u64>,
-    /// Subaccounts.
-    pub subaccount: Option<u64>,
-    /// Tokens.
-    pub token: Option<u64>,
-}
-
 impl Guards {
     /// The bounds with their defaults.
     pub fn to_resource(&self) -> resource::Guards {
-        let DeletesOf { limit, subaccount, token } = &self.deletes_of;
-        let of = [(Kind::Limit, limit), (Kind::ACCOUNT, subaccount), (Kind::KEY, token)];
         let default = resource::Guards::default();
         resource::Guards {
             deletes: self.deletes.unwrap_or(default.deletes),
             deletes_percent: self.deletes_percent,
-            deletes_of: of
-                .into_iter()
-                .filter_map(|(kind, bound)| Some((kind, (*bound)?)))
-                .collect(),
+            deletes_of: self.deletes_of.bounds().collect(),
             deletes_per_subtree: self.deletes_per_subtree,
         }
     }

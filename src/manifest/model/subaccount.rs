@@ -6,33 +6,10 @@ use serde_json::{Map, Value};
 
 use crate::secret::PasswordForm;
 
-use super::parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource, free_names};
+use super::defaults::HasDefaults;
+use super::parts::{Lifecycle, SecretSource, free_names};
 
-/// An account below another one.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SubaccountManifest {
-    /// The version of the manifest language.
-    #[serde(rename = "apiVersion")]
-    pub api_version: ApiVersion,
-    /// `Subaccount`.
-    pub kind: SubaccountKind,
-    /// Who the subaccount is.
-    pub metadata: ObjectMeta,
-    /// How it is set up.
-    #[serde(default)]
-    pub spec: SubaccountSpec,
-}
-
-/// The word `Subaccount`.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub enum SubaccountKind {
-    /// A subaccount.
-    Subaccount,
-}
-
-/// How a subaccount is set up. What is left out is not managed.
+/// An account below another one. What is left out is not managed.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SubaccountSpec {
@@ -92,4 +69,23 @@ pub struct Credentials {
     /// documented: try `clear`, which is the default, and if nobody can log in, `sha512`.
     #[serde(default)]
     pub password_form: Option<PasswordForm>,
+}
+
+impl HasDefaults for SubaccountSpec {
+    type Defaults = SubaccountDefaults;
+}
+
+/// What can hold for every subaccount.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SubaccountDefaults {
+    /// The limit that fences the subaccount.
+    pub limit: Option<LimitRef>,
+    /// Whether the subaccount may be used; `false` blocks it.
+    pub enabled: Option<bool>,
+    /// Keys to set in the platform's `metadata`.
+    #[schemars(extend("propertyNames" = free_names()))]
+    pub metadata: Option<Map<String, Value>>,
+    /// What may be done to the subaccount.
+    pub lifecycle: Option<Lifecycle>,
 }

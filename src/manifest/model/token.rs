@@ -6,37 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::defaults::HasDefaults;
 use super::expect::Expect;
-use super::parts::{ApiVersion, Lifecycle, ObjectMeta, free_names};
+use super::parts::{Lifecycle, free_names};
 use super::preset::PresetAccess;
 use super::sink::SecretSink;
 use super::time::{Expire, Ttl};
 use crate::resource::{Renew, Retire};
 
-/// An access key.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TokenManifest {
-    /// The version of the manifest language.
-    #[serde(rename = "apiVersion")]
-    pub api_version: ApiVersion,
-    /// `Token`.
-    pub kind: TokenKind,
-    /// Who the token is.
-    pub metadata: ObjectMeta,
-    /// What it allows, from where and how long.
-    pub spec: TokenSpec,
-}
-
-/// The word `Token`.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub enum TokenKind {
-    /// A token.
-    Token,
-}
-
-/// What a token allows, from where and how long. What is left out is not managed.
+/// An access key: what it allows, from where and how long. What is left out is not managed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenSpec {
@@ -271,4 +249,31 @@ pub enum Origin {
 pub enum OriginPreset {
     /// The platform's own sites.
     Flespi,
+}
+
+impl HasDefaults for TokenSpec {
+    type Defaults = TokenDefaults;
+}
+
+/// What can hold for every token.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenDefaults {
+    /// Whether the token may be used; `false` blocks it.
+    pub enabled: Option<bool>,
+    /// How long the token stays valid after its creation or last use.
+    pub ttl: Option<Ttl>,
+    /// Until when the token is valid in any case.
+    pub expire: Option<Expire>,
+    /// What the token allows.
+    pub access: Option<Access>,
+    /// Masks of the addresses that may use the token.
+    pub ips: Option<Vec<IpMask>>,
+    /// Web origins whose pages may use the token.
+    pub origins: Option<Origins>,
+    /// Keys to set in the platform's `metadata`.
+    #[schemars(extend("propertyNames" = free_names()))]
+    pub metadata: Option<Map<String, Value>>,
+    /// What may be done to the token.
+    pub lifecycle: Option<Lifecycle>,
 }

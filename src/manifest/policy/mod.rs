@@ -8,8 +8,8 @@ mod rules;
 
 use std::collections::BTreeSet;
 
+use super::document::Document;
 use super::model::{Exception, Level, Policies, RuleName, StackManifest};
-use super::parse::Document;
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::resource::Address;

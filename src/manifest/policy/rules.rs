@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::{Broken, Rule};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::manifest::document::Document;
 use crate::manifest::expect::{self, entry_pointer, rights};
 use crate::manifest::model::{Policies, RuleName};
-use crate::manifest::parse::Document;
 use crate::manifest::view::View;
 use crate::resource::{Address, Declared, Kind, quota};
 use crate::rights::{Request, Verdict, decide, duration_words, mask_matches};
@@ -252,7 +252,7 @@ pub(super) fn passwords_to_be_read<'a>(
 fn subaccounts_need_limit(view: &View<'_>) -> Vec<Broken> {
     let broken = |declared: &Declared| {
         let address = &declared.address;
-        view.subaccount(address)?.spec.limit.is_none().then(|| {
+        view.subaccount(address)?.limit.is_none().then(|| {
             let message = format!("{address} names no limit");
             Broken::new(address, message, "/spec/limit", Target::Key, "write `limit: NAME`")
         })
@@ -294,11 +294,7 @@ fn names(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
     let mut broken = Vec::new();
     for declared in view.desired.objects.values() {
         let address = &declared.address;
-        let patterns = match address.kind {
-            Kind::Limit => &rule.limit,
-            Kind::ACCOUNT => &rule.subaccount,
-            Kind::KEY => &rule.token,
-        };
+        let patterns = rule.of(address.kind);
         if patterns.is_empty() || patterns.iter().any(|mask| mask_matches(mask, &address.name)) {
             continue;
         }
@@ -329,7 +325,7 @@ fn never_allowed(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
                 Verdict::Depends => "may perhaps",
             };
             let at = match view.token(&declared.address) {
-                Some(manifest) => entry_pointer(&manifest.spec.access, decision.entry),
+                Some(spec) => entry_pointer(&spec.access, decision.entry),
                 None => "/spec/access".to_owned(),
             };
             broken.push(Broken::new(

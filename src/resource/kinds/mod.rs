@@ -77,6 +77,11 @@ impl Kind {
         self == Self::KEY
     }
 
+    /// The words of all kinds, in the order in which objects are created.
+    pub fn words() -> [&'static str; Self::ALL.len()] {
+        Self::ALL.map(Self::as_str)
+    }
+
     /// The word in addresses, plans and reports.
     pub fn as_str(self) -> &'static str {
         self.row().word

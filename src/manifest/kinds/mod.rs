@@ -1,0 +1,145 @@
+//! The kinds of objects, as manifests know them.
+//!
+//! A kind is a type for what stands below `spec:`, with an implementation of [`Spec`], and one line of the list at the end of
+//! this file. The envelope around it, schemas, decoding, defaults, bounds and rules by kind follow from that list.
+
+mod limit;
+mod object;
+mod subaccount;
+mod token;
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_yaml::Mapping;
+
+pub(super) use object::{AnyObject, ObjectKind};
+
+use super::model::{HasDefaults, Level, LimitSpec, SubaccountSpec, TokenSpec};
+use super::place::Place;
+use super::register::Register;
+use super::scribe::Scribe;
+use crate::diagnostic::Diagnostics;
+use crate::resource::{Declared, Kind};
+
+/// What stands below `spec:` of the objects of one kind.
+pub(super) trait Spec:
+    HasDefaults + fmt::Debug + DeserializeOwned + JsonSchema + Send + Sync + 'static
+{
+    /// The kind.
+    const KIND: Kind;
+
+    /// What is asked for, in the form that is planned with.
+    fn declare(&self, scribe: &Scribe<'_>) -> Declared;
+
+    /// Finds fault with what a schema cannot say.
+    fn check(&self, _check: &Check<'_>, _diagnostics: &mut Diagnostics) {}
+
+    /// Gives the sound fields of a broken manifest what they cannot be without.
+    fn complete(_spec: &mut Mapping) {}
+
+    /// The fields that come out as something else than what was written.
+    fn expanded(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+}
+
+/// What checks of one manifest may look at.
+pub(super) struct Check<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) register: &'a Register<'a>,
+    /// The time, in unix seconds.
+    pub(super) now: i64,
+}
+
+/// Makes all that is to be had by kind of the list of kinds.
+macro_rules! kinds {
+    ($($field:ident $title:literal: $spec:ty,)*) => {
+        /// Every kind of objects, in the order in which people think of them.
+        pub(super) static OBJECTS: [ObjectKind; WORDS_OF_OBJECTS.len()] =
+            [$(ObjectKind::of::<$spec>($title)),*];
+
+        /// The words behind `kind:` that mean objects.
+        pub(super) const WORDS_OF_OBJECTS: [&str; [$($title),*].len()] = [$($title),*];
+
+        /// The words that can stand behind `kind:`.
+        pub(super) const KINDS: [&str; [$($title,)* "Stack", "Template"].len()] =
+            [$($title,)* "Stack", "Template"];
+
+        /// Fields for the `spec` of every object of a kind. A field that a manifest has itself is left as it is, except that
+        /// `metadata` and `lifecycle` are filled up key by key. `ttl` and `expire` count as one field, since a token lives
+        /// as long as either allows: a token that says one of them gets neither.
+        #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Defaults {
+            $(
+                #[doc = concat!("For every ", $title, ".")]
+                #[serde(rename = $title)]
+                pub $field: Option<<$spec as HasDefaults>::Defaults>,
+            )*
+        }
+
+        /// Bounds by kind.
+        #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+        pub struct DeletesOf {
+            $(
+                #[doc = concat!("Objects of kind ", $title, ".")]
+                pub $field: Option<u64>,
+            )*
+        }
+
+        impl DeletesOf {
+            /// The bounds that are set.
+            pub fn bounds(&self) -> impl Iterator<Item = (Kind, u64)> + use<> {
+                let of = [$((<$spec as Spec>::KIND, self.$field)),*];
+                of.into_iter().filter_map(|(kind, bound)| Some((kind, bound?)))
+            }
+        }
+
+        /// How objects are called: each `metadata.name` matches one of the patterns of its kind, with `*` and `?`.
+        #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+        pub struct Names {
+            $(
+                #[doc = concat!("For every ", $title, "; empty: any name.")]
+                #[schemars(example = ["*-ro", "*-rw"])]
+                pub $field: Vec<String>,
+            )*
+            /// How much it matters; default `deny`.
+            pub level: Level,
+        }
+
+        impl Names {
+            /// The patterns for a kind.
+            pub fn of(&self, kind: Kind) -> &[String] {
+                let of = [$((<$spec as Spec>::KIND, &self.$field)),*];
+                let found = of.into_iter().find(|(known, _)| *known == kind);
+                found.map(|(_, patterns)| patterns.as_slice()).unwrap_or_default()
+            }
+        }
+    };
+}
+
+kinds! {
+    limit "Limit": LimitSpec,
+    subaccount "Subaccount": SubaccountSpec,
+    token "Token": TokenSpec,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_the_table_can_be_written_by_its_title() {
+        let titles: Vec<&str> = Kind::ALL.iter().map(|kind| kind.row().title).collect();
+        assert_eq!(WORDS_OF_OBJECTS.as_slice(), titles);
+        for (object, title) in OBJECTS.iter().zip(titles) {
+            assert_eq!(object.title, title);
+        }
+    }
+}
