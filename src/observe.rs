@@ -24,6 +24,7 @@ pub use traces::{Fate, KeyState};
 
 use crate::api::{ApiError, Identity, ListError, PlatformTime, Reader};
 use crate::resource::{Kind, Lifetime, Mark, MarkProblem, Signer};
+use crate::rights::AccessType;
 use crate::secret::{Spool, Trust};
 
 /// What our calls begin to call themselves with: our own doing is told by it from that of others.
@@ -148,7 +149,7 @@ pub async fn platform(
     reader.begin();
     let identity = reader.identity().await.map_err(ObserveError::Identity)?;
     let identity = identity.ok_or(ObserveError::Unidentified)?;
-    if identity.access_type != 1 {
+    if AccessType::of_number(identity.access_type) != Some(AccessType::Master) {
         return Err(ObserveError::NotMaster(identity.access_type));
     }
     let mut actual = Actual {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::plan::{Action, Change, Effect, Step, rights_change};
 use crate::resource::{Kind, quota};
+use crate::rights::AccessType;
 
 /// What a step does that cannot be taken lightly, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,9 +97,8 @@ fn returned(kind: Kind) -> &'static str {
 
 /// Only a new token that can do everything is remarkable.
 fn granted(change: &Change) -> Option<(Concern, String)> {
-    const MASTER: i64 = 1;
-    let access_type = change.after.get("type").and_then(Value::as_i64);
-    let is_master = change.field == "access" && access_type == Some(MASTER);
+    let is_master =
+        change.field == "access" && AccessType::of(&change.after) == Some(AccessType::Master);
     is_master.then(|| (Concern::GainsRights, "a new key that may do everything".to_owned()))
 }
 

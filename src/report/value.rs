@@ -6,6 +6,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::diagnostic::render::printable;
 use crate::plan::Change;
+use crate::rights::AccessType;
 
 /// What fits beside its field's name without making the reader's eye jump.
 const SHORT: usize = 60;
@@ -106,10 +107,11 @@ fn inline(field: &str, value: &Value) -> String {
             }
         }
         Value::Object(access) if field == "access" && access.len() == 1 => {
-            match access.get("type").and_then(Value::as_i64) {
-                Some(0) => "standard".to_owned(),
-                Some(1) => "master".to_owned(),
-                _ => value.to_string(),
+            match AccessType::of(value) {
+                Some(known @ (AccessType::Standard | AccessType::Master)) => {
+                    known.word().to_owned()
+                }
+                Some(AccessType::Acl) | None => value.to_string(),
             }
         }
         Value::String(text) if is_plain(text) => text.clone(),

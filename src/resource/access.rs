@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::canonical::sorted;
+use crate::rights::AccessType;
 
 /// The members of an access, of an entry of its list and of a submodule that manifests can say (fact sheet, 5.4).
 const ACCESS: &[&str] = &["type", "acl", "templating"];
@@ -24,9 +25,10 @@ pub fn canonical(value: &Value) -> Value {
         out.remove("templating");
     }
     let kind = object.get("type").cloned().unwrap_or(Value::Null);
+    let is_list = AccessType::of(value) == Some(AccessType::Acl);
     // The list of a token that has another type means nothing.
-    let list = out.remove("acl").filter(|_| kind == json!(2));
-    if kind == json!(2) {
+    let list = out.remove("acl").filter(|_| is_list);
+    if is_list {
         let entries = match list {
             Some(Value::Array(entries)) => entries,
             _ => Vec::new(),

@@ -20,6 +20,7 @@
 //! Invariant: no I/O and no clock in here, and nothing of the sandbox's own decision, which reads the same articles on its
 //! own; a test holds the two against each other.
 
+mod access_type;
 mod bounds;
 mod compare;
 mod decide;
@@ -30,6 +31,7 @@ mod request;
 mod topic;
 mod words;
 
+pub use access_type::AccessType;
 pub use bounds::Bounds;
 pub(crate) use bounds::duration as duration_words;
 pub use compare::{Comparison, Relation, compare};

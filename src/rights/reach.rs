@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::access_type::AccessType;
 use super::grant::{Grant, TopicGrant};
 
 /// Which requests a token may make.
@@ -26,10 +27,10 @@ impl Reach {
     /// Reads the platform's `access`.
     #[must_use]
     pub fn of(access: &Value) -> Self {
-        match access.get("type").and_then(Value::as_i64) {
-            Some(0) => Self::Standard,
-            Some(1) => Self::Master,
-            Some(2) => {
+        match AccessType::of(access) {
+            Some(AccessType::Standard) => Self::Standard,
+            Some(AccessType::Master) => Self::Master,
+            Some(AccessType::Acl) => {
                 let entries = access.get("acl").and_then(Value::as_array);
                 let entries = || entries.into_iter().flatten().enumerate();
                 let grants = entries().filter_map(|(index, entry)| Grant::of(index, entry));
@@ -37,7 +38,7 @@ impl Reach {
                 Self::Listed { grants: grants.collect(), topics: topics.collect() }
             }
             // NOAPI tokens are for internal purposes and cannot be used for requests (token article).
-            _ => Self::Nothing,
+            None => Self::Nothing,
         }
     }
 

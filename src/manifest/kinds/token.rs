@@ -11,6 +11,7 @@ use crate::manifest::model::{Access, NamedAccess, Origin as WebOrigin, Origins, 
 use crate::manifest::scribe::{Scribe, set};
 use crate::manifest::{acl, lifetime, mask, preset};
 use crate::resource::{Declared, Kind, Rotation, acl_entry};
+use crate::rights::AccessType;
 
 impl Spec for TokenSpec {
     const KIND: Kind = Kind::Token;
@@ -83,11 +84,13 @@ impl Spec for TokenSpec {
 /// The platform's own form of access. A preset comes out as something that is none, so this ends.
 fn access(access: &Access) -> Value {
     match access {
-        Access::Named(NamedAccess::Standard) => json!({"type": 0}),
-        Access::Named(NamedAccess::Master) => json!({"type": 1}),
+        Access::Named(NamedAccess::Standard) => json!({"type": AccessType::Standard.number()}),
+        Access::Named(NamedAccess::Master) => json!({"type": AccessType::Master.number()}),
         Access::Acl(list) => match list.templating {
-            Some(templating) => json!({"type": 2, "acl": list.acl, "templating": templating}),
-            None => json!({"type": 2, "acl": list.acl}),
+            Some(templating) => {
+                json!({"type": AccessType::Acl.number(), "acl": list.acl, "templating": templating})
+            }
+            None => json!({"type": AccessType::Acl.number(), "acl": list.acl}),
         },
         Access::Preset(recipe) => self::access(&preset::expand(recipe)),
     }

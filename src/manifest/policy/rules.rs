@@ -10,7 +10,7 @@ use crate::manifest::expect::{self, entry_pointer, rights};
 use crate::manifest::model::{Policies, RuleName};
 use crate::manifest::view::View;
 use crate::resource::{Address, Declared, Kind, quota};
-use crate::rights::{Request, Verdict, decide, duration_words, mask_matches};
+use crate::rights::{AccessType, Request, Verdict, decide, duration_words, mask_matches};
 use crate::secret::Source;
 use crate::source::Target;
 
@@ -21,14 +21,14 @@ pub(super) const ALL: &[Rule] = &[
         key: "no-master-tokens",
         code: Code::PolicyNoMasterTokens,
         level: |policies| policies.no_master_tokens,
-        broken: |view, _| of_type(view, 1, "master"),
+        broken: |view, _| of_type(view, AccessType::Master),
     },
     Rule {
         name: RuleName::NoStandardTokens,
         key: "no-standard-tokens",
         code: Code::PolicyNoStandardTokens,
         level: |policies| policies.no_standard_tokens,
-        broken: |view, _| of_type(view, 0, "standard"),
+        broken: |view, _| of_type(view, AccessType::Standard),
     },
     Rule {
         name: RuleName::TtlAtMost,
@@ -144,11 +144,11 @@ fn number(declared: &Declared, field: &str) -> i64 {
     declared.fields.get(field).and_then(Value::as_i64).unwrap_or(0)
 }
 
-fn of_type(view: &View<'_>, number: i64, word: &str) -> Vec<Broken> {
+fn of_type(view: &View<'_>, unwanted: AccessType) -> Vec<Broken> {
     let is_of_type = |declared: &&Declared| {
-        declared.fields.get("access").and_then(|access| access.get("type")?.as_i64())
-            == Some(number)
+        declared.fields.get("access").and_then(AccessType::of) == Some(unwanted)
     };
+    let word = unwanted.word();
     let broken = |declared: &Declared| {
         Broken::new(
             &declared.address,
