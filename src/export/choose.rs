@@ -7,10 +7,7 @@ use serde_json::Value;
 use super::{Addresses, Key, Options, Others, Unsayable};
 use crate::observe::{Actual, Object};
 use crate::resource::{Address, Kind, MAX_ACCOUNT_LEVELS, Mark};
-
-/// Types of tokens that people make: standard, master and by list. Those of other types are the
-/// platform's own (assumption 12).
-const TOKEN_TYPES: [i64; 3] = [0, 1, 2];
+use crate::rights::AccessType;
 
 /// How the token of a person's session in the panel is called, at its end. Nothing documents how
 /// to tell one (assumption 13), so this can be overruled with `--include-sessions`.
@@ -58,8 +55,8 @@ pub(super) fn choose(
     let mut treatments: Treatments =
         addresses.iter().map(|(key, address)| first(key, address)).collect();
     keep_accounts(actual, &mut treatments);
-    keep_limits(actual, addresses, &mut treatments);
-    // The account of a limit that was brought back must be there as well.
+    keep_referents(actual, addresses, &mut treatments);
+    // The account of what was brought back must be there as well.
     keep_accounts(actual, &mut treatments);
     treatments
 }
@@ -128,17 +125,17 @@ fn passing_token(object: &Object, actual: &Actual, options: &Options) -> Option<
     if object.id == actual.identity.token {
         return Some("the token that made this export");
     }
-    let access = object.fields.get("access").and_then(|access| access.get("type"));
-    let access = access.and_then(Value::as_i64).unwrap_or(-1);
-    if !TOKEN_TYPES.contains(&access) {
+    // People make those of the known types; others are the platform's own (assumption 12).
+    let Some(access) = AccessType::of_fields(&object.fields) else {
         return Some("tokens of the platform's own making");
-    }
+    };
     if object.fields.get("access").and_then(|access| access.get("templating"))
         == Some(&Value::Bool(true))
     {
         return Some("tokens of realm users, which their realms bound");
     }
-    let is_session = access == 1 && object.label().to_lowercase().trim_end().ends_with(SESSION);
+    let is_session =
+        access == AccessType::Master && object.label().to_lowercase().trim_end().ends_with(SESSION);
     (is_session && !options.include_sessions)
         .then_some("sessions of the panel (--include-sessions writes them)")
 }
@@ -160,31 +157,26 @@ fn keep_accounts(actual: &Actual, treatments: &mut Treatments) {
     }
 }
 
-/// A limit that a managed subaccount has must be declared for the subaccount to name it.
-fn keep_limits(actual: &Actual, addresses: &Addresses, treatments: &mut Treatments) {
-    for account in actual.accounts() {
-        let key = (Kind::ACCOUNT, account.id);
-        let is_managed = treatments.get(&key) == Some(&Treatment::Managed);
-        if let Some(limit) = limit_of(account).filter(|_| is_managed)
-            && is_in_family(addresses, limit, &key)
-            && let Some(treatment) = treatments.get_mut(&(Kind::Limit, limit))
-        {
-            treatment.promote("a subaccount uses it");
+/// What a managed object refers to must be declared for a manifest to name it.
+fn keep_referents(actual: &Actual, addresses: &Addresses, treatments: &mut Treatments) {
+    for (key, user) in &actual.objects {
+        if treatments.get(key) != Some(&Treatment::Managed) {
+            continue;
+        }
+        for (_, to) in user.refs().filter(|(_, to)| is_in_family(addresses, to, key)) {
+            if let Some(treatment) = treatments.get_mut(&to) {
+                treatment.promote(&format!("a {} uses it", user.kind));
+            }
         }
     }
 }
 
-/// Whether the limit belongs to the subaccount's parent or to an account above, as manifests want.
-fn is_in_family(addresses: &Addresses, limit: i64, user: &Key) -> bool {
-    match (addresses.get(&(Kind::Limit, limit)), addresses.get(user)) {
-        (Some(limit), Some(user)) => limit.account.contains(&user.account),
+/// Whether something belongs to the account of its user or to one above, as manifests want.
+fn is_in_family(addresses: &Addresses, referent: &Key, user: &Key) -> bool {
+    match (addresses.get(referent), addresses.get(user)) {
+        (Some(referent), Some(user)) => referent.account.contains(&user.account),
         _ => false,
     }
-}
-
-/// The id of a subaccount's limit.
-pub(super) fn limit_of(account: &Object) -> Option<i64> {
-    account.fields.get("limit_id").and_then(Value::as_i64).filter(|id| *id != 0)
 }
 
 impl Treatment {

@@ -39,10 +39,9 @@ pub(super) fn lay_out(
     exclude: &BTreeSet<AddressPattern>,
 ) -> Layout {
     let is_written = |key: &Key| treatments.get(key).is_some_and(Treatment::is_written);
-    let limits =
-        addresses.iter().filter(|(key, address)| address.kind == Kind::Limit && is_written(key));
+    let declared = addresses.iter().filter(|(key, _)| is_written(key));
     let scribe =
-        Scribe { options, addresses, limits: limits.map(|(_, address)| address).collect() };
+        Scribe { options, addresses, declared: declared.map(|(_, address)| address).collect() };
 
     let mut sorted: BTreeMap<(&AccountPath, Kind), BTreeMap<&str, Key>> = BTreeMap::new();
     for (key, address) in addresses {

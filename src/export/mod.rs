@@ -20,8 +20,10 @@
 mod choose;
 mod document;
 mod files;
+mod kinds;
 mod names;
 mod slug;
+mod spec;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,69 @@
+//! Kinds without words of their own: every field as the platform spells it.
+
+use serde_json::Value;
+
+use super::Written;
+use crate::export::spec::Spec;
+use crate::resource::canonical::{canonical, sayable};
+use crate::resource::kinds::Role;
+
+/// The fields that the kind's row has, without those that every manifest has in another place.
+pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
+    let object = written.object;
+    let row = object.kind.row();
+    let elsewhere = [row.label, "metadata"];
+    let own = row.fields().filter(|field| field.role == Role::Own);
+    for field in own.filter(|field| !elsewhere.contains(&field.name)) {
+        let found = object.fields.get(field.name).unwrap_or(&Value::Null);
+        let value = sayable(object.kind, field.name, found);
+        if !value.is_null() {
+            spec.field(field.name, canonical(object.kind, field.name, &value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::export::kinds::Nameable;
+    use crate::observe::Object;
+    use crate::resource::{Address, Kind};
+
+    struct Nobody;
+
+    impl Nameable for Nobody {
+        fn address(&self, _: Kind, _: i64) -> Option<&Address> {
+            None
+        }
+
+        fn is_declared(&self, _: &Address) -> bool {
+            false
+        }
+
+        fn stack(&self) -> &'static str {
+            "default"
+        }
+    }
+
+    #[test]
+    fn what_can_be_set_is_written_and_what_the_platform_sets_is_not() {
+        let fields =
+            json!({"id": 1, "cid": 2, "name": "a", "description": "x", "devices_count": 5});
+        let object = Object {
+            kind: Kind::Limit,
+            id: 1,
+            owner: 2,
+            fields: fields.as_object().cloned().unwrap(),
+            metadata: Map::new(),
+            mark: Ok(None),
+            wants_signature: false,
+        };
+        let address = "limit/a".parse().unwrap();
+        let mut spec = Spec::new(None);
+        let written = Written { object: &object, address: &address, nameable: &Nobody };
+        write(&written, &mut spec);
+        assert_eq!(spec.block.text(), "description: x\ndevices_count: 5\n");
+    }
+}
