@@ -12,9 +12,9 @@ use super::{
         SINGLE_OBJECT_POST, UNDECLARED_FIELD, nearest,
     },
     bin,
-    catalog::{Collection, Draft, Field, Shape, Shown, Source},
-    item::{Fields, Item},
-    quota,
+    catalog::{Collection, Field, Shape, Shown, Source},
+    item::{Draft, Fields, Item},
+    quota, rules,
     select::{Reach, Selection},
     selector::Selector,
     state::Change,
@@ -84,7 +84,7 @@ pub(super) fn create_from(
         let id = item.id;
         world.record(call, row, None, Some(&item));
         world.commit(Change::Put { kind: row.kind, item });
-        (row.after_write)(world, call, id);
+        rules::after_write(world, call, row, id);
         if let Some(item) = world.state.item(row.kind, id) {
             answer.push_with(|out| world.view().write(out, item, &projection));
         }
@@ -128,7 +128,7 @@ fn draft(
         fields.set(name, parent);
     }
     let mut draft = Draft { id, cid, fields, now: call.now, entropy: &mut *call.entropy };
-    (row.on_create)(world, &mut draft)?;
+    rules::create(world, row, &mut draft)?;
     let Draft { id, cid, fields, .. } = draft;
     Ok(Item { id, cid, fields })
 }
@@ -182,7 +182,7 @@ pub(super) fn update_items(
         if let Some(old) = old {
             world.record(call, row, Some(&old), Some(&item));
             world.commit(Change::Put { kind: row.kind, item });
-            (row.after_write)(world, call, id);
+            rules::after_write(world, call, row, id);
         }
         if let Some(item) = world.state.item(row.kind, id) {
             answer.push_with(|out| world.view().write(out, item, &projection));
@@ -203,7 +203,7 @@ fn changed(
     lay_over(world, row, &mut fields, given, write)?;
     let mut draft =
         Draft { id: old.id, cid: old.cid, fields, now: call.now, entropy: &mut *call.entropy };
-    (row.on_update)(world, &mut draft)?;
+    rules::update(world, row, &mut draft)?;
     let item = Item { id: old.id, cid: old.cid, fields: draft.fields };
     if given.contains_key(row.label) {
         check_name(world, row, &item, &[])?;
@@ -233,7 +233,7 @@ pub(super) fn delete_items(
     let mut answer = Answer::default();
     let mut deletable = Vec::with_capacity(selection.ids.len());
     for id in selection.ids.iter().copied() {
-        match (row.on_delete)(world, id) {
+        match rules::delete(world, row, id) {
             Ok(()) => deletable.push(id),
             Err(refusal) => answer.errors.push(refusal.with_id(id)),
         }
@@ -317,7 +317,7 @@ fn check_shape(world: &World, field: &Field, value: &Value) -> Result<(), Refusa
             None => false,
         },
         Shape::Special(_, check) => {
-            return check(world, value)
+            return check(&world.assumptions, value)
                 .or_else(|problem| wrong(format!("field \"{}\": {problem}", field.name)));
         }
     };

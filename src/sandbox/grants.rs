@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{
     answer::{Answer, Refusal},
     bin,
-    catalog::{Draft, Kind},
-    item::Item,
+    catalog::Kind,
+    item::{Draft, Item},
     links,
     rows::{GRANTORS, GRANTS},
     select::Selection,
@@ -18,54 +18,9 @@ use super::{
     world::{Call, World},
 };
 
-/// The words that a grant can hold. Reading is what every grant gives.
-const WORDS: [&str; 16] = [
-    "read",
-    "edit",
-    "delete",
-    "command",
-    "operate-as",
-    "create-channels",
-    "create-devices",
-    "create-streams",
-    "create-modems",
-    "create-containers",
-    "create-cdns",
-    "create-calcs",
-    "create-plugins",
-    "create-geofences",
-    "create-assets",
-    "create-groups",
-];
-
-/// `items`: a collection, and all of its items or some.
-pub(super) fn check_items(_: &World, value: &Value) -> Result<(), String> {
-    let items = value.as_object().ok_or("must be an object with \"type\" and \"ids\"")?;
-    if items.get("type").is_some_and(|kind| !kind.is_string()) {
-        return Err("\"type\" must be the path of a collection".to_owned());
-    }
-    match items.get("ids") {
-        None => Ok(()),
-        Some(Value::String(word)) if word == "all" => Ok(()),
-        Some(Value::Array(ids)) if ids.iter().all(Value::is_u64) => Ok(()),
-        Some(_) => Err("\"ids\" must be \"all\" or an array of ids".to_owned()),
-    }
-}
-
-/// `access`: words.
-pub(super) fn check_access(_: &World, value: &Value) -> Result<(), String> {
-    let words = value.as_array().ok_or("must be an array of words")?;
-    let is_known = |word: &Value| word.as_str().is_some_and(|word| WORDS.contains(&word));
-    match words.iter().all(is_known) {
-        true => Ok(()),
-        false => Err(format!("must be an array of {}", WORDS.join(", "))),
-    }
-}
-
 /// A new grant reaches nobody yet.
-pub(super) fn create(_: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+pub(super) fn create(draft: &mut Draft<'_>) {
     draft.fields.remove("subaccounts");
-    Ok(())
 }
 
 /// Whether `account` may act as `target` because of a grant.

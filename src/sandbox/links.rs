@@ -8,7 +8,7 @@ use super::{
     catalog::Kind,
     item::Item,
     rows::TOKENS,
-    state::{Change, State},
+    state::Change,
     world::{Call, World},
 };
 
@@ -93,30 +93,4 @@ pub(super) fn members(item: &Item, field: &str) -> Vec<u64> {
     let mut ids: Vec<u64> = ids.into_iter().flatten().filter_map(Value::as_u64).collect();
     ids.sort_unstable();
     ids
-}
-
-fn of_provider(state: &State, link: &Item, field: &str, otherwise: Value) -> Value {
-    let id = link.fields.number("identity_provider_id");
-    let provider = state.item(Kind::IdentityProviders, id);
-    provider.and_then(|provider| provider.fields.get(field)).cloned().unwrap_or(otherwise)
-}
-
-/// `name` of a realm's link to an identity provider.
-pub(super) fn provider_name(state: &State, link: &Item) -> Value {
-    of_provider(state, link, "name", "".into())
-}
-
-/// `type` of a realm's link to an identity provider.
-pub(super) fn provider_type(state: &State, link: &Item) -> Value {
-    of_provider(state, link, "type", "".into())
-}
-
-/// `configuration` of a realm's link to an identity provider.
-pub(super) fn provider_configuration(state: &State, link: &Item) -> Value {
-    of_provider(state, link, "configuration", Value::Object(Default::default()))
-}
-
-/// `public_info` of a realm's link to an identity provider.
-pub(super) fn provider_public_info(state: &State, link: &Item) -> Value {
-    of_provider(state, link, "public_info", Value::Object(Default::default()))
 }

@@ -28,6 +28,7 @@
 //! Invariant: an answered write is in the log before its answer is sent.
 
 mod access;
+mod accounts;
 mod acl;
 mod admission;
 mod answer;
@@ -36,15 +37,16 @@ mod auth;
 mod bin;
 mod catalog;
 mod clerk;
+mod computed;
 mod control;
 mod cors;
-mod counters;
 mod crud;
 mod door;
 mod effects;
 mod expression;
 mod faults;
 mod fields;
+mod forms;
 mod grants;
 mod http;
 mod item;
@@ -74,7 +76,7 @@ mod telematics_fields;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod webhooks;
+mod tokens;
 mod world;
 
 use std::{

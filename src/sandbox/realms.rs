@@ -9,62 +9,15 @@ use super::{
     access,
     answer::{Answer, Refusal},
     assumptions::{DEFAULT_ACCESS, LOGIN_REFUSED, REALM_PASSWORD, SESSION_TTL},
-    catalog::{Draft, Kind},
-    item::{Fields, Item},
+    catalog::Kind,
+    forms::TOKEN_PARAMS,
+    item::{Draft, Fields, Item},
     quota,
     rows::{REALM_USERS, SUBACCOUNTS, TOKENS},
     secret,
-    state::{Change, State},
+    state::Change,
     world::{Call, World},
 };
-
-/// Members of `token_params`.
-const PARAMS: [&str; 5] = ["access", "ttl", "expire", "ips", "origins"];
-
-/// Where users live: in the realm's own account, in one chosen account, or each in a new one.
-const HOMES: [(u64, &[&str]); 3] =
-    [(0, &["type"]), (1, &["type", "subaccount_id"]), (2, &["type", "subaccount_id", "limit_id"])];
-
-/// `home`: its type and what the type needs.
-pub(super) fn check_home(_: &World, value: &Value) -> Result<(), String> {
-    let home = value.as_object().ok_or("must be an object with a \"type\"")?;
-    let kind = home.get("type").and_then(Value::as_u64);
-    let known = HOMES.iter().find(|(known, _)| Some(*known) == kind);
-    let (kind, members) = known.ok_or("\"type\" must be 0, 1 or 2")?;
-    if let Some(unknown) = home.keys().find(|key| !members.contains(&key.as_str())) {
-        return Err(format!("a home of type {kind} has no member \"{unknown}\""));
-    }
-    if *kind == 1 && !home.contains_key("subaccount_id") {
-        return Err("a home of type 1 needs a \"subaccount_id\"".to_owned());
-    }
-    match home.values().all(|value| value.is_u64() || value.is_null()) {
-        true => Ok(()),
-        false => Err("every member must be a number".to_owned()),
-    }
-}
-
-/// `token_params`: the bounds of a token, each in the form that it has in a token.
-pub(super) fn check_token_params(world: &World, value: &Value) -> Result<(), String> {
-    let params = value.as_object().ok_or("must be an object")?;
-    params.iter().try_for_each(|(name, value)| match name.as_str() {
-        "access" => access::check_access(world, value),
-        "ttl" | "expire" => access::check_ttl(world, value),
-        "ips" => access::check_ips(world, value),
-        "origins" => access::check_origins(world, value),
-        other => Err(format!("unknown member \"{other}\", known are {}", PARAMS.join(", "))),
-    })
-}
-
-/// `has_password` of a user.
-pub(super) fn has_password(_: &State, user: &Item) -> Value {
-    user.fields.get("password_hash").is_some().into()
-}
-
-/// `token` of a user: the key that the last log-in gave out, while the token lives.
-pub(super) fn token_key(state: &State, user: &Item) -> Value {
-    let token = state.item(Kind::Tokens, user.fields.number("token_id"));
-    token.and_then(|token| token.fields.get("key")).cloned().unwrap_or(Value::Null)
-}
 
 /// A realm starts with a public id of its own, in its own account, with tokens of the default kind.
 pub(super) fn create_realm(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
@@ -178,7 +131,7 @@ pub(super) fn settle_user(world: &mut World, call: &mut Call<'_>, id: u64) {
 }
 
 /// Lets a change of a realm reach the tokens of all its users.
-pub(super) fn spread_token_params(world: &mut World, _: &mut Call<'_>, realm: u64) {
+pub(super) fn spread_token_params(world: &mut World, realm: u64) {
     let users = world.state.table(Kind::RealmUsers).iter();
     let users: Vec<u64> = users
         .filter(|user| user.fields.number("realm_id") == realm)
@@ -208,7 +161,7 @@ fn bound(world: &World, user: &Item, token: &mut Fields) {
         }
     }
     // An empty list of origins is a bound; any other empty value is the absence of one.
-    for name in PARAMS {
+    for name in TOKEN_PARAMS {
         match params.remove(name) {
             None | Some(Value::Null) => token.remove(name),
             Some(value) if value == "" || value == 0 || value == "*" => token.remove(name),

@@ -12,6 +12,7 @@ use super::{
         TOKEN_KEY_ON_READ, UNKNOWN_FIELD_ASKED, UNKNOWN_FIELD_SELECTED, nearest,
     },
     catalog::{Collection, Field, Kind, Shown, Source},
+    computed,
     item::Item,
     request::Target,
     selector::{self, Selector},
@@ -78,7 +79,9 @@ impl<'a> View<'a> {
         match field.source {
             Source::Id => Some(Cow::Owned(item.id.into())),
             Source::Owner => Some(Cow::Owned(item.cid.into())),
-            Source::Computed(work_out) => Some(Cow::Owned(work_out(self.state, item))),
+            Source::Computed(computation) => {
+                Some(Cow::Owned(computed::value(self.state, item, computation)))
+            }
             Source::Client | Source::Server => match item.fields.get(field.name) {
                 Some(stored) => Some(Cow::Borrowed(stored)),
                 None if field.name == "origins" => match self.assumptions.value(&ANY_ORIGIN) {
