@@ -5,39 +5,39 @@ use super::{
     assumptions::{DEPTH, LIMIT_DEFAULTS, LIMIT_IN_USE, LIMIT_OWNER, NESTED_DELETE},
     catalog::Kind,
     item::Draft,
-    world::World,
+    view::View,
 };
 
 /// A new account hangs below the account that the call acts as, if there is a level left.
-pub(super) fn create(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
-    if let Some(levels) = world.assumptions.number(&DEPTH)
-        && world.state.depth(draft.cid) >= levels
+pub(super) fn create(view: View<'_>, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+    if let Some(levels) = view.assumptions.number(&DEPTH)
+        && view.state.depth(draft.cid) >= levels
     {
         return Err(Refusal::bad(format!(
             "accounts nest {levels} levels deep at most, account {} is at the last one",
             draft.cid
         )));
     }
-    check_limit(world, draft)?;
+    check_limit(view, draft)?;
     draft.fields.set("created", draft.now);
     Ok(())
 }
 
-pub(super) fn update(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
-    check_limit(world, draft)
+pub(super) fn update(view: View<'_>, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+    check_limit(view, draft)
 }
 
 /// A subaccount uses a limit of its parent or of an ancestor of it.
-fn check_limit(world: &World, draft: &Draft<'_>) -> Result<(), Refusal> {
+fn check_limit(view: View<'_>, draft: &Draft<'_>) -> Result<(), Refusal> {
     let id = draft.fields.number("limit_id");
     if id == 0 {
         return Ok(());
     }
-    let allowed = world.state.item(Kind::Limits, id).is_some_and(|limit| {
-        match world.assumptions.value(&LIMIT_OWNER) {
+    let allowed = view.state.item(Kind::Limits, id).is_some_and(|limit| {
+        match view.assumptions.value(&LIMIT_OWNER) {
             "any" => true,
             "parent" => limit.cid == draft.cid,
-            _ => world.state.within(draft.cid, limit.cid),
+            _ => view.state.within(draft.cid, limit.cid),
         }
     });
     match allowed {
@@ -49,28 +49,28 @@ fn check_limit(world: &World, draft: &Draft<'_>) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn delete(world: &World, id: u64) -> Result<(), Refusal> {
+pub(super) fn delete(view: View<'_>, id: u64) -> Result<(), Refusal> {
     let is_empty =
-        || Kind::ALL.into_iter().all(|kind| world.state.table(kind).owned(id).next().is_none());
-    match world.assumptions.is(&NESTED_DELETE, "cascade") || is_empty() {
+        || Kind::ALL.into_iter().all(|kind| view.state.table(kind).owned(id).next().is_none());
+    match view.assumptions.is(&NESTED_DELETE, "cascade") || is_empty() {
         true => Ok(()),
         false => Err(Refusal::bad("the subaccount holds items")),
     }
 }
 
 /// A new limit may start with a bound of its own.
-pub(super) fn create_limit(world: &World, draft: &mut Draft<'_>) {
-    if world.assumptions.is(&LIMIT_DEFAULTS, "terraform") && draft.fields.get("api_calls").is_none()
+pub(super) fn create_limit(view: View<'_>, draft: &mut Draft<'_>) {
+    if view.assumptions.is(&LIMIT_DEFAULTS, "terraform") && draft.fields.get("api_calls").is_none()
     {
         draft.fields.set("api_calls", 20);
     }
 }
 
-pub(super) fn delete_limit(world: &World, id: u64) -> Result<(), Refusal> {
-    if world.assumptions.is(&LIMIT_IN_USE, "reset") {
+pub(super) fn delete_limit(view: View<'_>, id: u64) -> Result<(), Refusal> {
+    if view.assumptions.is(&LIMIT_IN_USE, "reset") {
         return Ok(());
     }
-    let mut accounts = world.state.table(Kind::Accounts).iter();
+    let mut accounts = view.state.table(Kind::Accounts).iter();
     match accounts.find(|account| account.fields.number("limit_id") == id) {
         Some(account) => {
             Err(Refusal::bad(format!("the limit is assigned to subaccount {}", account.id)))

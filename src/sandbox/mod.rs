@@ -35,14 +35,19 @@ mod answer;
 mod assumptions;
 mod auth;
 mod bin;
+mod books;
+mod call;
 mod catalog;
 mod clerk;
+mod codes;
 mod computed;
 mod control;
 mod cors;
 mod crud;
 mod door;
 mod effects;
+mod emails;
+mod events;
 mod expression;
 mod faults;
 mod fields;
@@ -51,6 +56,7 @@ mod grants;
 mod http;
 mod item;
 mod journal;
+mod lifetimes;
 mod links;
 mod logs;
 mod metering;
@@ -69,14 +75,17 @@ mod secret;
 mod seed;
 mod select;
 mod selector;
+mod sessions;
 mod state;
 mod store;
+mod sweep;
 mod telematics;
 mod telematics_fields;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod tokens;
+mod view;
 mod world;
 
 use std::{
@@ -219,7 +228,8 @@ impl Sandbox {
         let body = move || match open(state, assumptions, faults, calls_per_minute, world_url) {
             Err(error) => drop(ready.send(Err(error))),
             Ok((world, store)) => {
-                let token = world.state.item(catalog::Kind::Tokens, world.state.root_token);
+                let token =
+                    world.books.state.item(catalog::Kind::Tokens, world.books.state.root_token);
                 let key =
                     token.and_then(|token| token.fields.text("key")).unwrap_or_default().to_owned();
                 let _ = ready.send(Ok(SecretString::from(key)));
@@ -306,7 +316,7 @@ fn open(
     let mut world = world::World::new(state, assumptions, store.is_some());
     world.faults = faults::FaultPlan::new(faults);
     world.journal = journal;
-    world.calls_per_minute = calls_per_minute;
+    world.meter.calls_per_minute = calls_per_minute;
     world.url = url;
     Ok((world, store))
 }

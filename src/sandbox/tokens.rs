@@ -8,14 +8,14 @@ use super::{
     assumptions::{DEFAULT_ACCESS, PAST_EXPIRE},
     item::Draft,
     secret,
-    world::World,
+    view::View,
 };
 
 /// A token starts its life with a key that only its creator is told.
-pub(super) fn create(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+pub(super) fn create(view: View<'_>, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     check_lifetime(draft)?;
     let expire = draft.fields.number("expire");
-    if world.assumptions.is(&PAST_EXPIRE, "refuse")
+    if view.assumptions.is(&PAST_EXPIRE, "refuse")
         && expire != 0
         && expire <= draft.now
         && draft.fields.number("ttl") == 0
@@ -23,7 +23,7 @@ pub(super) fn create(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal
         return Err(Refusal::bad("field \"expire\" has passed already").with_field("expire"));
     }
     if draft.fields.get("access").is_none() {
-        let standard = world.assumptions.is(&DEFAULT_ACCESS, "standard");
+        let standard = view.assumptions.is(&DEFAULT_ACCESS, "standard");
         draft.fields.set(
             "access",
             json!({"type": if standard { access::STANDARD } else { access::MASTER }}),
