@@ -4,9 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    assumptions::{FLESPI_TOPIC, MAXIMUM_TTL},
+    assumptions::{Assumptions, FLESPI_TOPIC, MAXIMUM_TTL},
     pattern,
-    world::World,
 };
 
 /// Everything of telematics, nothing of the platform.
@@ -41,16 +40,16 @@ const URIS: [&str; 15] = [
 type Check = Result<(), String>;
 
 /// `ttl`: whole seconds, up to the platform's largest.
-pub(super) fn check_ttl(world: &World, value: &Value) -> Check {
+pub(super) fn check_ttl(assumptions: &Assumptions, value: &Value) -> Check {
     let seconds = value.as_u64().ok_or("must be a whole number of seconds, 0 for none")?;
-    match world.assumptions.number(&MAXIMUM_TTL) {
+    match assumptions.number(&MAXIMUM_TTL) {
         Some(most) if seconds > most => Err(format!("must not be more than {most}")),
         _ => Ok(()),
     }
 }
 
 /// `ips`: masks joined by commas; empty for any address.
-pub(super) fn check_ips(_: &World, value: &Value) -> Check {
+pub(super) fn check_ips(_: &Assumptions, value: &Value) -> Check {
     let masks = value.as_str().ok_or("must be a string of masks joined by commas")?;
     match masks.trim().is_empty() || masks.split(',').all(|mask| mask.trim().chars().all(is_mask)) {
         true => Ok(()),
@@ -63,7 +62,7 @@ fn is_mask(character: char) -> bool {
 }
 
 /// `origins`: `"*"`, null, or a list of wildcard texts and `{"preset":"flespi"}`.
-pub(super) fn check_origins(_: &World, value: &Value) -> Check {
+pub(super) fn check_origins(_: &Assumptions, value: &Value) -> Check {
     match value {
         Value::Null => Ok(()),
         Value::String(text) if text == "*" => Ok(()),
@@ -81,7 +80,7 @@ pub(super) fn check_origins(_: &World, value: &Value) -> Check {
 }
 
 /// `access`: the type, and for type 2 the list.
-pub(super) fn check_access(world: &World, value: &Value) -> Check {
+pub(super) fn check_access(assumptions: &Assumptions, value: &Value) -> Check {
     let access = object(value, "access", &["type", "acl", "templating"])?;
     let kind = access.get("type").and_then(Value::as_u64).ok_or("needs a \"type\": 0, 1 or 2")?;
     if kind > ACL {
@@ -95,13 +94,13 @@ pub(super) fn check_access(world: &World, value: &Value) -> Check {
         None => Ok(()),
         Some(_) if kind != ACL => Err("only type 2 takes an \"acl\"".to_owned()),
         Some(Value::Array(entries)) => entries.iter().enumerate().try_for_each(|(index, entry)| {
-            check_entry(world, entry).map_err(|problem| format!("acl[{index}]: {problem}"))
+            check_entry(assumptions, entry).map_err(|problem| format!("acl[{index}]: {problem}"))
         }),
         Some(_) => Err("\"acl\" must be an array".to_owned()),
     }
 }
 
-fn check_entry(world: &World, entry: &Value) -> Check {
+fn check_entry(assumptions: &Assumptions, entry: &Value) -> Check {
     let entry =
         object(entry, "an entry", &["uri", "methods", "ids", "submodules", "topic", "actions"])?;
     let uri = entry.get("uri").and_then(Value::as_str).ok_or("needs a \"uri\"")?;
@@ -118,7 +117,7 @@ fn check_entry(world: &World, entry: &Value) -> Check {
         if entry.contains_key("submodules") {
             return Err("mqtt has no submodules".to_owned());
         }
-        return check_topic(world, entry.get("topic"));
+        return check_topic(assumptions, entry.get("topic"));
     }
     if entry.contains_key("topic") || entry.contains_key("actions") {
         return Err("\"topic\" and \"actions\" belong to mqtt".to_owned());
@@ -136,11 +135,11 @@ fn check_entry(world: &World, entry: &Value) -> Check {
     }
 }
 
-fn check_topic(world: &World, topic: Option<&Value>) -> Check {
+fn check_topic(assumptions: &Assumptions, topic: Option<&Value>) -> Check {
     match topic {
         None => Ok(()),
         Some(Value::String(topic))
-            if topic.starts_with("flespi/") && world.assumptions.is(&FLESPI_TOPIC, "refuse") =>
+            if topic.starts_with("flespi/") && assumptions.is(&FLESPI_TOPIC, "refuse") =>
         {
             Err("topics below flespi/ cannot be granted".to_owned())
         }

@@ -167,6 +167,13 @@ impl Answer {
         answer
     }
 
+    /// The rows of an answer that only says which ids something was done to.
+    pub(super) fn ids(ids: impl IntoIterator<Item = u64>) -> Self {
+        let mut answer = Self::default();
+        ids.into_iter().for_each(|id| answer.push(&json!({"id": id})));
+        answer
+    }
+
     /// Appends a row.
     pub(super) fn push(&mut self, row: &impl Serialize) {
         // Values, maps and our own records have string keys only, so this cannot fail; a lost row would show in a test.

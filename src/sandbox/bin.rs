@@ -6,56 +6,59 @@
 //!
 //! Invariant: an item is in its table or in the bin, never in both.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     answer::{Answer, Refusal},
     assumptions::{RESTORED_BRANCH, RESTORED_KEY, RESTORED_TTL, TOKEN_KEY_ON_READ, UNRESTORABLE},
+    books::Books,
+    call::Call,
     catalog::{Collection, Kind, Shown, Source},
+    events,
     item::{Fields, Item},
     links, logs, quota,
     rows::DELETED,
     secret,
-    select::{Reach, Selection},
+    select::Selection,
     selector::Selector,
-    state::{Buried, Change},
-    world::{Call, World},
+    state::{Buried, Change, State},
+    view::View,
 };
 
 /// Takes an item out of the world, first everything inside it, and keeps what can be restored.
-pub(super) fn bury(world: &mut World, call: &mut Call<'_>, row: &'static Collection, id: u64) {
-    bury_along(world, call, row, id, None);
+pub(super) fn bury(books: &mut Books, call: &mut Call<'_>, row: &'static Collection, id: u64) {
+    bury_along(books, call, row, id, None);
 }
 
 /// `cause` is the record of the account that takes the item along.
 fn bury_along(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     id: u64,
     cause: Option<u64>,
 ) {
-    let Some(item) = world.state.item(row.kind, id).cloned() else { return };
-    let is_kept = row.is_restorable || world.assumptions.is(&UNRESTORABLE, "restore");
+    let Some(item) = books.state.item(row.kind, id).cloned() else { return };
+    let is_kept = row.is_restorable || books.assumptions.is(&UNRESTORABLE, "restore");
     // The outer record has the lower id, so that restoring in the order of ids never lacks an owner.
-    let record = is_kept.then(|| world.state.next_id + 1);
-    record.into_iter().for_each(|record| world.commit(Change::NextId(record)));
-    for (kind, inner) in contents(world, row, id) {
-        bury_along(world, call, kind.row(), inner, cause.or(record));
+    let record = is_kept.then(|| books.state.next_id + 1);
+    record.into_iter().for_each(|record| books.commit(Change::NextId(record)));
+    for (kind, inner) in contents(&books.state, row, id) {
+        bury_along(books, call, kind.row(), inner, cause.or(record));
     }
-    links::cut(world, call, row.kind, &item);
-    world.record(call, row, Some(&item), None);
-    world.commit(Change::Remove { kind: row.kind, id });
+    links::cut(books, call, row.kind, &item);
+    books.record(call, row, Some(&item), None);
+    books.commit(Change::Remove { kind: row.kind, id });
     if let Some(id) = record {
-        world.commit(Change::Bury(Buried { id, kind: row.kind, deleted: call.now, cause, item }));
+        books.commit(Change::Bury(Buried { id, kind: row.kind, deleted: call.now, cause, item }));
     }
 }
 
 /// What lives inside an item: all that an account owns, or the items of nested collections.
-fn contents(world: &World, row: &Collection, id: u64) -> Vec<(Kind, u64)> {
+fn contents(state: &State, row: &Collection, id: u64) -> Vec<(Kind, u64)> {
     let mut contents = Vec::new();
     for kind in Kind::ALL {
-        let table = world.state.table(kind);
+        let table = state.table(kind);
         match kind.row().parent {
             _ if row.kind == Kind::Accounts => {
                 contents.extend(table.owned(id).map(|inner| (kind, inner)));
@@ -72,29 +75,29 @@ fn contents(world: &World, row: &Collection, id: u64) -> Vec<(Kind, u64)> {
 
 /// Answers everything below `/platform/deleted`.
 pub(super) fn serve(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     path: &[&str],
 ) -> Result<Answer, Refusal> {
     let method = call.request.method.clone();
     match (method.as_str(), path) {
         ("GET", [selector]) => {
-            let (records, selection) = find(world, call, selector)?;
-            let mut answer = world
+            let (records, selection) = find(books.view(), call, selector)?;
+            let mut answer = books
                 .view()
                 .page(&DELETED, records.len(), &call.target, |index| records.get(index))?;
-            world.view().report_missing(&mut answer, &selection);
+            books.view().report_missing(&mut answer, &selection);
             Ok(answer)
         }
-        ("POST", [selector, "restore"]) => restore(world, call, selector),
+        ("POST", [selector, "restore"]) => restore(books, call, selector),
         ("GET", [selector, "logs"]) => {
-            let (records, _) = find(world, call, selector)?;
+            let (records, _) = find(books.view(), call, selector)?;
             let origins: std::collections::BTreeSet<(u64, u64)> = records
                 .iter()
                 .map(|record| (record.fields.number("type"), record.fields.number("item_id")))
                 .collect();
-            logs::answer(world, call, |record| {
-                record.event == logs::DELETED
+            logs::answer(books.view(), call, |record| {
+                record.event == events::DELETED
                     && origins.contains(&(record.origin_type.into(), record.origin_id))
             })
         }
@@ -106,12 +109,11 @@ pub(super) fn serve(
 }
 
 /// The records of the account's own bin that a selector means. Bins are not aggregated upward.
-fn find(world: &World, call: &Call<'_>, text: &str) -> Result<(Vec<Item>, Selection), Refusal> {
+fn find(view: View<'_>, call: &Call<'_>, text: &str) -> Result<(Vec<Item>, Selection), Refusal> {
     let selector = Selector::parse(&with_origins(text))?;
-    let view = world.view();
     view.check_fields(&DELETED, &selector)?;
-    let own = world.state.bin.values().filter(|record| record.item.cid == call.top());
-    let mut records: Vec<Item> = own.map(|record| listed(world, record)).collect();
+    let own = view.state.bin.values().filter(|record| record.item.cid == call.top());
+    let mut records: Vec<Item> = own.map(|record| listed(view, record)).collect();
     let mut selection = Selection::default();
     if selector.is_strict() {
         let is_missing = |id: &u64| records.iter().all(|record| record.id != *id);
@@ -141,81 +143,80 @@ fn with_origins(text: &str) -> String {
 }
 
 /// A record as the bin shows it.
-fn listed(world: &World, record: &Buried) -> Item {
+fn listed(view: View<'_>, record: &Buried) -> Item {
     let row = record.kind.row();
     let mut fields = Fields::default();
     fields.set("type", row.type_number);
     fields.set("item_id", record.item.id);
     fields.set("origin", format!("{}/{}", row.path, record.item.id));
-    fields.set("data", data(world, row, &record.item));
+    fields.set("data", data(view, row, &record.item));
     fields.set("deleted", record.deleted);
     Item { id: record.id, cid: record.item.cid, fields }
 }
 
 /// The former item in full; what was worked out from the world around it went with that world.
-fn data(world: &World, row: &Collection, item: &Item) -> Value {
-    let hides_keys = world.assumptions.is(&TOKEN_KEY_ON_READ, "never");
+fn data(view: View<'_>, row: &Collection, item: &Item) -> Value {
+    let hides_keys = view.assumptions.is(&TOKEN_KEY_ON_READ, "never");
     let fields = row.fields.iter().filter(|field| {
         field.shown.is_readable()
             && !matches!(field.source, Source::Computed(_))
             && !(hides_keys && field.shown == Shown::OnCreation)
     });
-    let values = fields.filter_map(|field| {
-        Some((field.name.to_owned(), world.view().value(item, field)?.into_owned()))
-    });
+    let values = fields
+        .filter_map(|field| Some((field.name.to_owned(), view.value(item, field)?.into_owned())));
     Value::Object(values.collect::<Map<_, _>>())
 }
 
-fn restore(world: &mut World, call: &mut Call<'_>, selector: &str) -> Result<Answer, Refusal> {
-    let (records, selection) = find(world, call, selector)?;
-    let projection = world.view().projection(&DELETED, &call.target, Shown::Always)?;
+fn restore(books: &mut Books, call: &mut Call<'_>, selector: &str) -> Result<Answer, Refusal> {
+    let (records, selection) = find(books.view(), call, selector)?;
+    let projection = books.view().projection(&DELETED, &call.target, Shown::Always)?;
     let mut answer = Answer::default();
     for record in records {
-        match restore_record(world, call, record.id) {
-            Ok(()) => answer.push_with(|out| world.view().write(out, &record, &projection)),
+        match restore_record(books, call, record.id) {
+            Ok(()) => answer.push_with(|out| books.view().write(out, &record, &projection)),
             Err(refusal) => answer.errors.push(refusal.with_id(record.id)),
         }
     }
-    world.view().report_missing(&mut answer, &selection);
+    books.view().report_missing(&mut answer, &selection);
     Ok(answer)
 }
 
-fn restore_record(world: &mut World, call: &mut Call<'_>, id: u64) -> Result<(), Refusal> {
-    let Some(record) = world.state.bin.get(&id) else { return Err(Refusal::missing_item(id)) };
+fn restore_record(books: &mut Books, call: &mut Call<'_>, id: u64) -> Result<(), Refusal> {
+    let Some(record) = books.state.bin.get(&id) else { return Err(Refusal::missing_item(id)) };
     let record = record.clone();
-    let inner: Vec<Buried> = match world.assumptions.is(&RESTORED_BRANCH, "whole") {
+    let inner: Vec<Buried> = match books.assumptions.is(&RESTORED_BRANCH, "whole") {
         true => {
             let taken_along = |other: &&Buried| other.cause == Some(id);
-            world.state.bin.values().filter(taken_along).cloned().collect()
+            books.state.bin.values().filter(taken_along).cloned().collect()
         }
         false => Vec::new(),
     };
-    judge(world, &record, &inner)?;
-    put_back(world, call, record);
-    inner.into_iter().for_each(|record| put_back(world, call, record));
+    judge(books.view(), &record, &inner)?;
+    put_back(books, call, record);
+    inner.into_iter().for_each(|record| put_back(books, call, record));
     Ok(())
 }
 
 /// Whether there is room for the item and all that comes with it, and nobody has taken its place.
-fn judge(world: &World, record: &Buried, inner: &[Buried]) -> Result<(), Refusal> {
+fn judge(view: View<'_>, record: &Buried, inner: &[Buried]) -> Result<(), Refusal> {
     let row = record.kind.row();
     for kind in Kind::ALL {
         let along = inner.iter().filter(|other| other.kind == kind).count() as u64;
         let count = along + u64::from(kind == record.kind);
         if count > 0 {
-            quota::check(world, kind.row(), record.item.cid, count - 1)?;
+            quota::check(view, kind.row(), record.item.cid, count - 1)?;
         }
     }
     if let Some(parent) = row.parent {
         let home = record.item.fields.number(parent.field);
-        if world.state.item(parent.kind, home).is_none() {
+        if view.state.item(parent.kind, home).is_none() {
             return Err(Refusal::bad(format!("the item lived in {home}, which is gone")));
         }
     }
     match ident(&record.item) {
         Some(taken)
             if record.kind == Kind::Devices
-                && world.state.table(Kind::Devices).iter().any(|device| {
+                && view.state.table(Kind::Devices).iter().any(|device| {
                     ident(device) == Some(taken)
                         && device.fields.number("device_type_id")
                             == record.item.fields.number("device_type_id")
@@ -232,42 +233,30 @@ fn ident(device: &Item) -> Option<&str> {
     device.fields.get("configuration")?.get("ident")?.as_str().filter(|ident| !ident.is_empty())
 }
 
-fn put_back(world: &mut World, call: &mut Call<'_>, record: Buried) {
+fn put_back(books: &mut Books, call: &mut Call<'_>, record: Buried) {
     let Buried { id, kind, mut item, .. } = record;
     // Links between items are not restored; a limit that the account may still use is a property of the account.
     item.fields.remove("groups");
     item.fields.remove("subaccounts");
     if kind == Kind::Accounts {
         let limit = item.fields.number("limit_id");
-        let is_usable = world
+        let is_usable = books
             .state
             .item(Kind::Limits, limit)
-            .is_some_and(|limit| world.state.within(item.cid, limit.cid));
+            .is_some_and(|limit| books.state.within(item.cid, limit.cid));
         if !is_usable {
             item.fields.remove("limit_id");
         }
     }
     if kind == Kind::Tokens {
-        if world.assumptions.is(&RESTORED_KEY, "new") {
+        if books.assumptions.is(&RESTORED_KEY, "new") {
             item.fields.set("key", secret::key(call.entropy));
         }
-        if world.assumptions.is(&RESTORED_TTL, "anew") {
+        if books.assumptions.is(&RESTORED_TTL, "anew") {
             item.fields.set("accessed", call.now);
         }
     }
-    world.commit(Change::Exhume(id));
-    world.record_event(call, logs::RESTORED, kind.row(), None, Some(&item));
-    world.commit(Change::Put { kind, item });
-}
-
-/// The rows of an answer that only says which ids something was done to.
-pub(super) fn ids(ids: impl IntoIterator<Item = u64>) -> Answer {
-    let mut answer = Answer::default();
-    ids.into_iter().for_each(|id| answer.push(&json!({"id": id})));
-    answer
-}
-
-/// The whole branch of the account that a call acts as.
-pub(super) fn branch(call: &Call<'_>) -> Reach<'static> {
-    Reach::branch(call.top())
+    books.commit(Change::Exhume(id));
+    books.record_event(call, events::RESTORED, kind.row(), None, Some(&item));
+    books.commit(Change::Put { kind, item });
 }

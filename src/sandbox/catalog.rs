@@ -6,15 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    answer::Refusal,
-    item::Fields,
-    rows,
-    state::State,
-    world::{Call, World},
-};
+use super::assumptions::Assumptions;
 
-/// The collections that items are stored in. The order is the order of their tables in [`State`]; accounts come first,
+/// The collections that items are stored in. The order is the order of their tables in the state; accounts come first,
 /// so that whoever reads a state in this order finds every owner before what it owns.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
@@ -73,34 +67,6 @@ impl Kind {
         Self::Cdns,
         Self::RetainedMessages,
     ];
-
-    /// The row that rules this kind's items.
-    pub(super) fn row(self) -> &'static Collection {
-        match self {
-            Self::Accounts => &rows::SUBACCOUNTS,
-            Self::Limits => &rows::LIMITS,
-            Self::Tokens => &rows::TOKENS,
-            Self::Realms => &rows::REALMS,
-            Self::RealmUsers => &rows::REALM_USERS,
-            Self::RealmRoles => &rows::REALM_ROLES,
-            Self::RealmProviders => &rows::REALM_PROVIDERS,
-            Self::Grants => &rows::GRANTS,
-            Self::Webhooks => &rows::WEBHOOKS,
-            Self::IdentityProviders => &rows::IDENTITY_PROVIDERS,
-            Self::Channels => &rows::CHANNELS,
-            Self::Devices => &rows::DEVICES,
-            Self::Groups => &rows::GROUPS,
-            Self::Streams => &rows::STREAMS,
-            Self::Modems => &rows::MODEMS,
-            Self::Calcs => &rows::CALCS,
-            Self::Plugins => &rows::PLUGINS,
-            Self::Geofences => &rows::GEOFENCES,
-            Self::Assets => &rows::ASSETS,
-            Self::Containers => &rows::CONTAINERS,
-            Self::Cdns => &rows::CDNS,
-            Self::RetainedMessages => &rows::RETAINED_MESSAGES,
-        }
-    }
 }
 
 /// One row: a collection of the platform.
@@ -119,14 +85,20 @@ pub(super) struct Collection {
     pub(super) parent: Option<Parent>,
     /// Whether the recycle bin takes them.
     pub(super) is_restorable: bool,
-    /// Completes and judges an item that is about to be created.
-    pub(super) on_create: fn(&World, &mut Draft<'_>) -> Result<(), Refusal>,
-    /// Judges an item that is about to be changed; the draft holds the fields as they would be.
-    pub(super) on_update: fn(&World, &mut Draft<'_>) -> Result<(), Refusal>,
-    /// Judges a deletion.
-    pub(super) on_delete: fn(&World, u64) -> Result<(), Refusal>,
-    /// Follows up an item that was created or changed.
-    pub(super) after_write: fn(&mut World, &mut Call<'_>, u64),
+    /// What reaches beyond a single field when items are written.
+    pub(super) rules: Rules,
+}
+
+/// Which rules beyond those of single fields the items of a row follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rules {
+    None,
+    Account,
+    Limit,
+    Token,
+    Realm,
+    RealmUser,
+    Grant,
 }
 
 /// Items that live inside others, as users in realms.
@@ -134,15 +106,6 @@ pub(super) struct Collection {
 pub(super) struct Parent {
     pub(super) kind: Kind,
     pub(super) field: &'static str,
-}
-
-/// An item that is not yet part of the world.
-pub(super) struct Draft<'a> {
-    pub(super) id: u64,
-    pub(super) cid: u64,
-    pub(super) fields: Fields,
-    pub(super) now: u64,
-    pub(super) entropy: &'a mut dyn FnMut() -> u64,
 }
 
 /// One field of a row.
@@ -167,7 +130,7 @@ pub(super) enum Shape {
     Object,
     List,
     /// A form of its own, with the JSON type that a schema would name.
-    Special(&'static str, fn(&World, &Value) -> Result<(), String>),
+    Special(&'static str, fn(&Assumptions, &Value) -> Result<(), String>),
 }
 
 impl Shape {
@@ -194,7 +157,30 @@ pub(super) enum Source {
     /// The platform writes it; clients only read it.
     Server,
     /// Worked out from the world whenever it is asked for.
-    Computed(fn(&State, &super::item::Item) -> Value),
+    Computed(Computation),
+}
+
+/// What is worked out when a computed field is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Computation {
+    /// The parent of an account, 0 for a root.
+    Owner,
+    /// The last use of any token of an account.
+    Accessed,
+    /// Whether an account is blocked, by its own overuse or by that of any account above it.
+    Blocked,
+    /// How many items of each kind a branch owns.
+    Counters,
+    /// The bounds of the limit that an account is assigned to.
+    Limits,
+    /// Whether a realm user can log in with a password.
+    HasPassword,
+    /// The key that the last log-in of a realm user gave out.
+    TokenKey,
+    ProviderName,
+    ProviderType,
+    ProviderConfiguration,
+    ProviderPublicInfo,
 }
 
 /// When a field is part of an answer.
@@ -259,12 +245,4 @@ impl Collection {
             .collect();
         json!({"properties": properties})
     }
-}
-
-/// The names of all fields of all rows, views included.
-pub(super) fn field_names() -> impl Iterator<Item = &'static str> {
-    let rows = Kind::ALL.into_iter().map(Kind::row);
-    rows.chain([&rows::CUSTOMER, &rows::GRANTORS, &rows::DELETED])
-        .flat_map(|row| row.fields)
-        .map(|field| field.name)
 }

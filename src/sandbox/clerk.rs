@@ -52,7 +52,7 @@ pub(super) fn work(
         if let Some(store) = &mut store {
             if last_touch.elapsed() >= TOUCH_DELAY {
                 last_touch = Instant::now();
-                lines.extend(world.take_touches().unwrap_or_default());
+                lines.extend(world.books.take_touches().unwrap_or_default());
             }
             write(&mut world, store, &mut lines)?;
         }
@@ -62,7 +62,7 @@ pub(super) fn work(
         }
     }
     match &mut store {
-        Some(store) => store.snapshot(&world.state),
+        Some(store) => store.snapshot(&world.books.state),
         None => Ok(()),
     }
 }
@@ -75,15 +75,15 @@ fn handle(
 ) {
     let Errand { request, reply } = errand;
     let response = world.handle(&request, now(), &mut rand::random::<u64>);
-    lines.extend(world.take_changes().unwrap_or_default());
+    lines.extend(world.books.take_changes().unwrap_or_default());
     replies.push((reply, response));
 }
 
 fn write(world: &mut World, store: &mut Store, lines: &mut Vec<u8>) -> Result<(), StoreError> {
-    if world.is_replaced {
+    if world.books.is_replaced {
         // Lines of the same batch are part of the state already, on whichever side of the replacement they fell.
-        world.is_replaced = false;
-        store.snapshot(&world.state)?;
+        world.books.is_replaced = false;
+        store.snapshot(&world.books.state)?;
     } else if !lines.is_empty() {
         store.append(lines)?;
     }
@@ -95,7 +95,7 @@ fn write(world: &mut World, store: &mut Store, lines: &mut Vec<u8>) -> Result<()
         store.append_journal(&journal, is_emptied, || world.journal.all_lines(), last_seq)?;
     }
     match store.is_due() {
-        true => store.snapshot(&world.state),
+        true => store.snapshot(&world.books.state),
         false => Ok(()),
     }
 }

@@ -8,28 +8,44 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Refusal, Response},
+    books::Books,
     catalog::Kind,
     faults::{FaultPlan, Faults},
+    journal::Journal,
+    metering::Meter,
     overview,
     request::{Request, Target},
     state::{Change, State},
-    world::World,
 };
 
 /// The furthest that one request moves the clock, in seconds: ten years.
 const LONGEST_LEAP: u64 = 3650 * 24 * 3600;
 
+/// What the hand reaches: all of a world but where it is served.
+pub(super) struct Controls<'a> {
+    pub(super) books: &'a mut Books,
+    pub(super) meter: &'a mut Meter,
+    pub(super) journal: &'a mut Journal,
+    pub(super) faults: &'a mut FaultPlan,
+}
+
 /// Answers everything below `/_sandbox`.
-pub(super) fn serve(world: &mut World, request: &Request, target: &Target, now: u64) -> Response {
-    answer(world, request, target, now).unwrap_or_else(Answer::from).into()
+pub(super) fn serve(
+    controls: Controls<'_>,
+    request: &Request,
+    target: &Target,
+    now: u64,
+) -> Response {
+    answer(controls, request, target, now).unwrap_or_else(Answer::from).into()
 }
 
 fn answer(
-    world: &mut World,
+    controls: Controls<'_>,
     request: &Request,
     target: &Target,
     now: u64,
 ) -> Result<Answer, Refusal> {
+    let Controls { books, meter, journal, faults } = controls;
     if let Some(origin) = request.header("origin")
         && origin.split_once("://").map(|(_, host)| host) != request.header("host")
     {
@@ -40,38 +56,38 @@ fn answer(
             let mut answer = Answer::default();
             let last = target.number("last")?.unwrap_or(u64::MAX);
             let since = target.number("since")?.unwrap_or(0);
-            let since = since.max(world.journal.last_seq().saturating_sub(last));
-            world.journal.since(since).for_each(|entry| answer.push(entry));
+            let since = since.max(journal.last_seq().saturating_sub(last));
+            journal.since(since).for_each(|entry| answer.push(entry));
             Ok(answer)
         }
         ("DELETE", ["journal"]) => {
-            world.journal.clear();
+            journal.clear();
             Ok(Answer::default())
         }
-        ("GET", ["state"]) => Ok(Answer::row(&Dump { changes: world.state.changes().collect() })),
-        ("PUT", ["state"]) => replace(world, request),
-        ("POST", ["clock"]) => advance(world, request, now),
-        ("GET", ["clock"]) => Ok(Answer::row(&json!({"ahead": world.state.clock, "now": now}))),
+        ("GET", ["state"]) => Ok(Answer::row(&Dump { changes: books.state.changes().collect() })),
+        ("PUT", ["state"]) => replace(books, meter, request),
+        ("POST", ["clock"]) => advance(books, request, now),
+        ("GET", ["clock"]) => Ok(Answer::row(&json!({"ahead": books.state.clock, "now": now}))),
         ("GET", ["overview"]) => {
             let most = target.number("limit")?.unwrap_or(overview::MOST);
-            Ok(Answer::row(&overview::of(&world.state, now, most)))
+            Ok(Answer::row(&overview::of(&books.state, now, most)))
         }
         ("GET", ["outbox"]) => {
             let mut answer = Answer::default();
-            world.state.outbox.iter().for_each(|mail| answer.push(mail));
+            books.state.outbox.iter().for_each(|mail| answer.push(mail));
             Ok(answer)
         }
         ("GET", ["assumptions"]) => {
             let mut answer = Answer::default();
-            world.assumptions.listed().iter().for_each(|entry| answer.push(entry));
+            books.assumptions.listed().iter().for_each(|entry| answer.push(entry));
             Ok(answer)
         }
-        ("GET", ["faults"]) => Ok(Answer::row(&world.faults.listed())),
+        ("GET", ["faults"]) => Ok(Answer::row(&faults.listed())),
         ("PUT", ["faults"]) => {
-            let faults = Faults::from_json(&request.body)
+            let plan = Faults::from_json(&request.body)
                 .map_err(|error| Refusal::bad(error.to_string()))?;
-            world.faults = FaultPlan::new(faults);
-            Ok(Answer::row(&world.faults.listed()))
+            *faults = FaultPlan::new(plan);
+            Ok(Answer::row(&faults.listed()))
         }
         (_, ["journal"]) => Err(Refusal::method("GET DELETE")),
         (_, ["state" | "faults"]) => Err(Refusal::method("GET PUT")),
@@ -95,7 +111,7 @@ struct Dump {
 }
 
 /// `PUT state` takes the row of `GET state`, bare or in its envelope.
-fn replace(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
+fn replace(books: &mut Books, meter: &mut Meter, request: &Request) -> Result<Answer, Refusal> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Body {
@@ -111,7 +127,8 @@ fn replace(world: &mut World, request: &Request) -> Result<Answer, Refusal> {
     dump.changes.into_iter().for_each(|change| state.apply(change));
     check(&state).map_err(Refusal::bad)?;
     state.recount();
-    world.replace(state);
+    books.replace(state);
+    meter.forget();
     Ok(Answer::default())
 }
 
@@ -144,7 +161,7 @@ fn check(state: &State) -> Result<(), String> {
     in_cycle.map_or(Ok(()), |account| Err(format!("account {} is below itself", account.id)))
 }
 
-fn advance(world: &mut World, request: &Request, now: u64) -> Result<Answer, Refusal> {
+fn advance(books: &mut Books, request: &Request, now: u64) -> Result<Answer, Refusal> {
     let body = request.json()?;
     let seconds =
         body.get("advance").and_then(Value::as_u64).filter(|seconds| *seconds <= LONGEST_LEAP);
@@ -152,8 +169,8 @@ fn advance(world: &mut World, request: &Request, now: u64) -> Result<Answer, Ref
         Refusal::bad(format!("the body must be {{\"advance\": seconds}}, from 0 to {LONGEST_LEAP}"))
             .with_field("advance")
     })?;
-    let ahead = world.state.clock.saturating_add(seconds).min(FURTHEST);
-    let now = now + (ahead - world.state.clock);
-    world.commit(Change::Clock(ahead));
+    let ahead = books.state.clock.saturating_add(seconds).min(FURTHEST);
+    let now = now + (ahead - books.state.clock);
+    books.commit(Change::Clock(ahead));
     Ok(Answer::row(&json!({"ahead": ahead, "now": now})))
 }

@@ -8,17 +8,19 @@ use serde_json::{Map, Value, json};
 use super::{
     answer::{Answer, Refusal},
     assumptions::{
-        BATCH, DELETE_RESULT, DUPLICATE_NAMES, PATCH_NULL, READ_ONLY_FIELD, SCHEMA_HINT,
-        SINGLE_OBJECT_POST, UNDECLARED_FIELD, nearest,
+        Assumptions, BATCH, DELETE_RESULT, DUPLICATE_NAMES, PATCH_NULL, READ_ONLY_FIELD,
+        SCHEMA_HINT, SINGLE_OBJECT_POST, UNDECLARED_FIELD, nearest,
     },
     bin,
-    catalog::{Collection, Draft, Field, Shape, Shown, Source},
-    item::{Fields, Item},
-    quota,
+    books::Books,
+    call::Call,
+    catalog::{Collection, Field, Shape, Shown, Source},
+    item::{Draft, Fields, Item},
+    quota, rules,
     select::{Reach, Selection},
     selector::Selector,
-    state::Change,
-    world::{Call, World},
+    state::{Change, State},
+    view::View,
 };
 
 /// How a body is laid over the fields of an item.
@@ -32,61 +34,67 @@ pub(super) enum Write {
 
 /// POST: every element of the body becomes an item of the account that the call acts as.
 pub(super) fn create(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     reach: &Reach<'_>,
 ) -> Result<Answer, Refusal> {
     let elements = match call.request.json()? {
         Value::Array(elements) => elements,
-        object @ Value::Object(_) if world.assumptions.is(&SINGLE_OBJECT_POST, "accept") => {
+        object @ Value::Object(_) if books.assumptions.is(&SINGLE_OBJECT_POST, "accept") => {
             vec![object]
         }
-        _ => return Err(hinted(world, row, Refusal::bad("the body must be an array of objects"))),
+        _ => {
+            return Err(hinted(
+                &books.assumptions,
+                row,
+                Refusal::bad("the body must be an array of objects"),
+            ));
+        }
     };
-    create_from(world, call, row, reach, &elements)
+    create_from(books, call, row, reach, &elements)
 }
 
 /// The same for elements that are known already.
 pub(super) fn create_from(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     reach: &Reach<'_>,
     elements: &[Value],
 ) -> Result<Answer, Refusal> {
-    let projection = world.view().projection(row, &call.target, Shown::OnCreation)?;
-    let home = home(world, row, reach)?;
+    let projection = books.view().projection(row, &call.target, Shown::OnCreation)?;
+    let home = home(&books.state, row, reach)?;
     let mut answer = Answer::default();
     let mut items: Vec<Item> = Vec::with_capacity(elements.len());
-    let mut next = world.state.next_id;
+    let mut next = books.state.next_id;
     for element in elements {
         // Gaps between ids keep clients from counting on a sequence.
         let id = next + 1 + (call.entropy)() % 5;
-        let judged = quota::check(world, row, home.owner, items.len() as u64)
-            .and_then(|()| draft(world, call, row, id, home, element))
-            .and_then(|item| check_name(world, row, &item, &items).map(|()| item));
+        let judged = quota::check(books.view(), row, home.owner, items.len() as u64)
+            .and_then(|()| draft(books.view(), call, row, id, home, element))
+            .and_then(|item| check_name(books.view(), row, &item, &items).map(|()| item));
         match judged {
             Ok(item) => {
                 next = id;
                 items.push(item);
             }
-            Err(refusal) => answer.errors.push(hinted(world, row, refusal)),
+            Err(refusal) => answer.errors.push(hinted(&books.assumptions, row, refusal)),
         }
     }
-    if !answer.errors.is_empty() && world.assumptions.is(&BATCH, "strict") {
+    if !answer.errors.is_empty() && books.assumptions.is(&BATCH, "strict") {
         return Ok(answer);
     }
     if !items.is_empty() {
-        world.commit(Change::NextId(next));
+        books.commit(Change::NextId(next));
     }
     for item in items {
         let id = item.id;
-        world.record(call, row, None, Some(&item));
-        world.commit(Change::Put { kind: row.kind, item });
-        (row.after_write)(world, call, id);
-        if let Some(item) = world.state.item(row.kind, id) {
-            answer.push_with(|out| world.view().write(out, item, &projection));
+        books.record(call, row, None, Some(&item));
+        books.commit(Change::Put { kind: row.kind, item });
+        rules::after_write(books, call, row, id);
+        if let Some(item) = books.state.item(row.kind, id) {
+            answer.push_with(|out| books.view().write(out, item, &projection));
         }
     }
     Ok(answer)
@@ -102,17 +110,17 @@ struct Home {
 }
 
 /// Where new items of a row go: into one item, and not into a choice of them.
-fn home(world: &World, row: &Collection, reach: &Reach<'_>) -> Result<Home, Refusal> {
+fn home(state: &State, row: &Collection, reach: &Reach<'_>) -> Result<Home, Refusal> {
     let Some(parent) = row.parent else { return Ok(Home { owner: reach.top, parent: None }) };
     let [id] = reach.parents.unwrap_or_default() else {
         return Err(Refusal::bad("new items need exactly one item to live in"));
     };
-    let item = world.state.item(parent.kind, *id).ok_or_else(|| Refusal::missing_item(*id))?;
+    let item = state.item(parent.kind, *id).ok_or_else(|| Refusal::missing_item(*id))?;
     Ok(Home { owner: item.cid, parent: Some((parent.field, *id)) })
 }
 
 fn draft(
-    world: &World,
+    view: View<'_>,
     call: &mut Call<'_>,
     row: &'static Collection,
     id: u64,
@@ -123,76 +131,78 @@ fn draft(
         return Err(Refusal::bad("each element of the body must be an object"));
     };
     let mut fields = Fields::default();
-    lay_over(world, row, &mut fields, given, Write::Set)?;
+    lay_over(view.assumptions, row, &mut fields, given, Write::Set)?;
     if let Some((name, parent)) = parent {
         fields.set(name, parent);
     }
     let mut draft = Draft { id, cid, fields, now: call.now, entropy: &mut *call.entropy };
-    (row.on_create)(world, &mut draft)?;
+    rules::create(view, row, &mut draft)?;
     let Draft { id, cid, fields, .. } = draft;
     Ok(Item { id, cid, fields })
 }
 
 /// PUT and PATCH: one body, laid over every selected item.
 pub(super) fn update(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     reach: &Reach<'_>,
     selector: &str,
     write: Write,
 ) -> Result<Answer, Refusal> {
-    let selection = world.view().select(row, reach, &Selector::parse(selector)?)?;
-    update_items(world, call, row, &selection, write)
+    let selection = books.view().select(row, reach, &Selector::parse(selector)?)?;
+    update_items(books, call, row, &selection, write)
 }
 
 /// The same for items that are known by id.
 pub(super) fn update_items(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     selection: &Selection,
     write: Write,
 ) -> Result<Answer, Refusal> {
     let Value::Object(given) = call.request.json()? else {
-        return Err(hinted(world, row, Refusal::bad("the body must be an object")));
+        return Err(hinted(&books.assumptions, row, Refusal::bad("the body must be an object")));
     };
     if write == Write::Set {
         // Judged once against nothing, so that a bad body is one 400 however many items it was meant for, none included.
         // What is merged cannot be judged without what it is merged into.
-        lay_over(world, row, &mut Fields::default(), &given, write)
-            .map_err(|refusal| hinted(world, row, refusal))?;
+        lay_over(&books.assumptions, row, &mut Fields::default(), &given, write)
+            .map_err(|refusal| hinted(&books.assumptions, row, refusal))?;
     }
-    let projection = world.view().projection(row, &call.target, Shown::Always)?;
+    let projection = books.view().projection(row, &call.target, Shown::Always)?;
     let mut answer = Answer::default();
     let mut items = Vec::with_capacity(selection.ids.len());
-    for old in selection.ids.iter().filter_map(|id| world.state.item(row.kind, *id)) {
-        match changed(world, call, row, old, &given, write) {
+    for old in selection.ids.iter().filter_map(|id| books.state.item(row.kind, *id)) {
+        match changed(books.view(), call, row, old, &given, write) {
             Ok(item) => items.push(item),
-            Err(refusal) => answer.errors.push(hinted(world, row, refusal.with_id(old.id))),
+            Err(refusal) => {
+                answer.errors.push(hinted(&books.assumptions, row, refusal.with_id(old.id)))
+            }
         }
     }
-    world.view().report_missing(&mut answer, selection);
-    if !answer.errors.is_empty() && world.assumptions.is(&BATCH, "strict") {
+    books.view().report_missing(&mut answer, selection);
+    if !answer.errors.is_empty() && books.assumptions.is(&BATCH, "strict") {
         return Ok(answer);
     }
     for item in items {
         let id = item.id;
-        let old = world.state.item(row.kind, id).filter(|old| **old != item).cloned();
+        let old = books.state.item(row.kind, id).filter(|old| **old != item).cloned();
         if let Some(old) = old {
-            world.record(call, row, Some(&old), Some(&item));
-            world.commit(Change::Put { kind: row.kind, item });
-            (row.after_write)(world, call, id);
+            books.record(call, row, Some(&old), Some(&item));
+            books.commit(Change::Put { kind: row.kind, item });
+            rules::after_write(books, call, row, id);
         }
-        if let Some(item) = world.state.item(row.kind, id) {
-            answer.push_with(|out| world.view().write(out, item, &projection));
+        if let Some(item) = books.state.item(row.kind, id) {
+            answer.push_with(|out| books.view().write(out, item, &projection));
         }
     }
     Ok(answer)
 }
 
 fn changed(
-    world: &World,
+    view: View<'_>,
     call: &mut Call<'_>,
     row: &'static Collection,
     old: &Item,
@@ -200,32 +210,32 @@ fn changed(
     write: Write,
 ) -> Result<Item, Refusal> {
     let mut fields = old.fields.clone();
-    lay_over(world, row, &mut fields, given, write)?;
+    lay_over(view.assumptions, row, &mut fields, given, write)?;
     let mut draft =
         Draft { id: old.id, cid: old.cid, fields, now: call.now, entropy: &mut *call.entropy };
-    (row.on_update)(world, &mut draft)?;
+    rules::update(view, row, &mut draft)?;
     let item = Item { id: old.id, cid: old.cid, fields: draft.fields };
     if given.contains_key(row.label) {
-        check_name(world, row, &item, &[])?;
+        check_name(view, row, &item, &[])?;
     }
     Ok(item)
 }
 
 /// DELETE: every selected item goes to the recycle bin, a subaccount with everything inside.
 pub(super) fn delete(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     reach: &Reach<'_>,
     selector: &str,
 ) -> Result<Answer, Refusal> {
-    let selection = world.view().select(row, reach, &Selector::parse(selector)?)?;
-    delete_items(world, call, row, &selection)
+    let selection = books.view().select(row, reach, &Selector::parse(selector)?)?;
+    delete_items(books, call, row, &selection)
 }
 
 /// The same for items that are known by id.
 pub(super) fn delete_items(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     selection: &Selection,
@@ -233,18 +243,18 @@ pub(super) fn delete_items(
     let mut answer = Answer::default();
     let mut deletable = Vec::with_capacity(selection.ids.len());
     for id in selection.ids.iter().copied() {
-        match (row.on_delete)(world, id) {
+        match rules::delete(books.view(), row, id) {
             Ok(()) => deletable.push(id),
             Err(refusal) => answer.errors.push(refusal.with_id(id)),
         }
     }
-    world.view().report_missing(&mut answer, selection);
-    if !answer.errors.is_empty() && world.assumptions.is(&BATCH, "strict") {
+    books.view().report_missing(&mut answer, selection);
+    if !answer.errors.is_empty() && books.assumptions.is(&BATCH, "strict") {
         return Ok(answer);
     }
     for id in deletable {
-        bin::bury(world, call, row, id);
-        if world.assumptions.is(&DELETE_RESULT, "ids") {
+        bin::bury(books, call, row, id);
+        if books.assumptions.is(&DELETE_RESULT, "ids") {
             answer.push(&json!({"id": id}));
         }
     }
@@ -253,7 +263,7 @@ pub(super) fn delete_items(
 
 /// Checks `given` against the row and lays it over `fields`.
 fn lay_over(
-    world: &World,
+    assumptions: &Assumptions,
     row: &'static Collection,
     fields: &mut Fields,
     given: &Map<String, Value>,
@@ -261,7 +271,7 @@ fn lay_over(
 ) -> Result<(), Refusal> {
     for (name, value) in given {
         let Some(field) = row.field(name).filter(|field| field.shown != Shown::Never) else {
-            if world.assumptions.is(&UNDECLARED_FIELD, "ignore") {
+            if assumptions.is(&UNDECLARED_FIELD, "ignore") {
                 continue;
             }
             let known = row
@@ -275,7 +285,7 @@ fn lay_over(
             return Err(Refusal::bad(format!("unknown field \"{name}\"{hint}")).with_field(name));
         };
         if !matches!(field.source, Source::Client) {
-            if world.assumptions.is(&READ_ONLY_FIELD, "ignore") {
+            if assumptions.is(&READ_ONLY_FIELD, "ignore") {
                 continue;
             }
             return Err(Refusal::bad(format!("field \"{name}\" is read-only")).with_field(name));
@@ -288,11 +298,11 @@ fn lay_over(
             Write::Set => value.clone(),
             Write::Merge => {
                 let mut merged = fields.get(field.name).cloned().unwrap_or(Value::Null);
-                merge(&mut merged, value, world.assumptions.is(&PATCH_NULL, "delete"));
+                merge(&mut merged, value, assumptions.is(&PATCH_NULL, "delete"));
                 merged
             }
         };
-        check_shape(world, field, &value)?;
+        check_shape(assumptions, field, &value)?;
         // A default is not stored: it reads back the same, and most fields of most items are defaults.
         match field.initial.value() {
             Some(initial) if initial == value => fields.remove(field.name),
@@ -302,7 +312,7 @@ fn lay_over(
     Ok(())
 }
 
-fn check_shape(world: &World, field: &Field, value: &Value) -> Result<(), Refusal> {
+fn check_shape(assumptions: &Assumptions, field: &Field, value: &Value) -> Result<(), Refusal> {
     let wrong = |reason: String| Err(Refusal::bad(reason).with_field(field.name));
     let fits = match field.shape {
         Shape::Boolean => value.is_boolean(),
@@ -317,7 +327,7 @@ fn check_shape(world: &World, field: &Field, value: &Value) -> Result<(), Refusa
             None => false,
         },
         Shape::Special(_, check) => {
-            return check(world, value)
+            return check(assumptions, value)
                 .or_else(|problem| wrong(format!("field \"{}\": {problem}", field.name)));
         }
     };
@@ -350,12 +360,17 @@ fn merge(target: &mut Value, patch: &Value, delete: bool) {
 }
 
 /// `batch` holds the items that the same call creates before this one.
-fn check_name(world: &World, row: &Collection, item: &Item, batch: &[Item]) -> Result<(), Refusal> {
+fn check_name(
+    view: View<'_>,
+    row: &Collection,
+    item: &Item,
+    batch: &[Item],
+) -> Result<(), Refusal> {
     let name = item.fields.text(row.label).unwrap_or("");
-    if name.is_empty() || world.assumptions.is(&DUPLICATE_NAMES, "accept") {
+    if name.is_empty() || view.assumptions.is(&DUPLICATE_NAMES, "accept") {
         return Ok(());
     }
-    let table = world.state.table(row.kind);
+    let table = view.state.table(row.kind);
     let siblings = table.owned(item.cid).filter(|id| *id != item.id).filter_map(|id| table.get(id));
     match siblings.chain(batch).any(|sibling| sibling.fields.text(row.label) == Some(name)) {
         true => Err(Refusal::bad(format!("field \"{}\" must be unique in the account", row.label))
@@ -365,8 +380,8 @@ fn check_name(world: &World, row: &Collection, item: &Item, batch: &[Item]) -> R
 }
 
 /// Adds the list of valid fields to a 400, where the sandbox is told to.
-fn hinted(world: &World, row: &Collection, refusal: Refusal) -> Refusal {
-    match refusal.status == 400 && world.assumptions.is(&SCHEMA_HINT, "in-error") {
+fn hinted(assumptions: &Assumptions, row: &Collection, refusal: Refusal) -> Refusal {
+    match refusal.status == 400 && assumptions.is(&SCHEMA_HINT, "in-error") {
         true => refusal.with_hint(row.schema_hint()),
         false => refusal,
     }

@@ -8,13 +8,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::http::{self, Shell};
+use super::http::{self, Closing, Shell};
 
 /// A connection without a request is closed after this time. Longer than clients keep idle
 /// connections (90 s is usual), so that none finds its connection closed just as it writes.
@@ -31,12 +31,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// How long to wait before trying again what the system refuses: a connection or the port.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// An order to refuse connections for some time. `closed` is answered as soon as they are.
-pub(super) struct Closing {
-    pub(super) time: Duration,
-    pub(super) closed: oneshot::Sender<()>,
-}
 
 /// What the door is made of.
 pub(super) struct Door {

@@ -7,65 +7,20 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Refusal},
-    bin,
-    catalog::{Draft, Kind},
-    item::Item,
+    books::Books,
+    call::Call,
+    catalog::Kind,
+    item::{Draft, Item},
     links,
     rows::{GRANTORS, GRANTS},
-    select::Selection,
+    select::{Reach, Selection},
     selector::Selector,
     state::{Change, State},
-    world::{Call, World},
 };
 
-/// The words that a grant can hold. Reading is what every grant gives.
-const WORDS: [&str; 16] = [
-    "read",
-    "edit",
-    "delete",
-    "command",
-    "operate-as",
-    "create-channels",
-    "create-devices",
-    "create-streams",
-    "create-modems",
-    "create-containers",
-    "create-cdns",
-    "create-calcs",
-    "create-plugins",
-    "create-geofences",
-    "create-assets",
-    "create-groups",
-];
-
-/// `items`: a collection, and all of its items or some.
-pub(super) fn check_items(_: &World, value: &Value) -> Result<(), String> {
-    let items = value.as_object().ok_or("must be an object with \"type\" and \"ids\"")?;
-    if items.get("type").is_some_and(|kind| !kind.is_string()) {
-        return Err("\"type\" must be the path of a collection".to_owned());
-    }
-    match items.get("ids") {
-        None => Ok(()),
-        Some(Value::String(word)) if word == "all" => Ok(()),
-        Some(Value::Array(ids)) if ids.iter().all(Value::is_u64) => Ok(()),
-        Some(_) => Err("\"ids\" must be \"all\" or an array of ids".to_owned()),
-    }
-}
-
-/// `access`: words.
-pub(super) fn check_access(_: &World, value: &Value) -> Result<(), String> {
-    let words = value.as_array().ok_or("must be an array of words")?;
-    let is_known = |word: &Value| word.as_str().is_some_and(|word| WORDS.contains(&word));
-    match words.iter().all(is_known) {
-        true => Ok(()),
-        false => Err(format!("must be an array of {}", WORDS.join(", "))),
-    }
-}
-
 /// A new grant reaches nobody yet.
-pub(super) fn create(_: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+pub(super) fn create(draft: &mut Draft<'_>) {
     draft.fields.remove("subaccounts");
-    Ok(())
 }
 
 /// Whether `account` may act as `target` because of a grant.
@@ -82,13 +37,13 @@ pub(super) fn may_operate_as(state: &State, account: u64, target: u64) -> bool {
 
 /// `/platform/grants/{g}/subaccounts/{s}`: who a grant is given to.
 pub(super) fn serve_subaccounts(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     grants: &str,
     accounts: &str,
 ) -> Result<Answer, Refusal> {
-    let reach = bin::branch(call);
-    let grants = world.view().select(&GRANTS, &reach, &Selector::parse(grants)?)?;
+    let reach = Reach::of(call);
+    let grants = books.view().select(&GRANTS, &reach, &Selector::parse(grants)?)?;
     if let ([], [missing, ..]) = (grants.ids.as_slice(), grants.missing.as_slice()) {
         return Err(Refusal::missing_item(*missing));
     }
@@ -100,22 +55,22 @@ pub(super) fn serve_subaccounts(
     let mut touched = Vec::new();
     let mut selection = Selection::default();
     for grant in grants.ids {
-        let Some(grant) = world.state.item(Kind::Grants, grant).cloned() else { continue };
+        let Some(grant) = books.state.item(Kind::Grants, grant).cloned() else { continue };
         let given = links::members(&grant, "subaccounts");
         match call.request.method.as_str() {
             "GET" => touched.extend(given.into_iter().filter(is_meant)),
             "POST" => {
                 for id in &wanted.ids {
-                    match world.state.account(*id) {
+                    match books.state.account(*id) {
                         Some(_) => touched.push(*id),
                         None => selection.missing.push(*id),
                     }
                 }
-                change(world, call, grant, &touched, true);
+                change(books, call, grant, &touched, true);
             }
             "DELETE" => {
                 let leaving: Vec<u64> = given.into_iter().filter(is_meant).collect();
-                change(world, call, grant, &leaving, false);
+                change(books, call, grant, &leaving, false);
                 touched.extend(leaving);
             }
             _ => return Err(Refusal::method("POST GET DELETE")),
@@ -125,29 +80,29 @@ pub(super) fn serve_subaccounts(
     touched.dedup();
     let mut answer = Answer::default();
     touched.iter().for_each(|id| answer.push(&json!({"id": id, "subaccount_id": id})));
-    world.view().report_missing(&mut answer, &selection);
+    books.view().report_missing(&mut answer, &selection);
     Ok(answer)
 }
 
-fn change(world: &mut World, call: &mut Call<'_>, grant: Item, ids: &[u64], is_member: bool) {
+fn change(books: &mut Books, call: &mut Call<'_>, grant: Item, ids: &[u64], is_member: bool) {
     let mut changed = grant.clone();
     for id in ids {
         changed = links::with_member(&changed, "subaccounts", *id, is_member).unwrap_or(changed);
     }
     if changed != grant {
-        world.record(call, &GRANTS, Some(&grant), Some(&changed));
-        world.commit(Change::Put { kind: Kind::Grants, item: changed });
+        books.record(call, &GRANTS, Some(&grant), Some(&changed));
+        books.commit(Change::Put { kind: Kind::Grants, item: changed });
     }
 }
 
 /// `/platform/grantors/{sel}`: the grants that the account received.
 pub(super) fn serve_grantors(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     text: &str,
 ) -> Result<Answer, Refusal> {
     let selector = Selector::parse(text)?;
-    let view = world.view();
+    let view = books.view();
     view.check_fields(&GRANTORS, &selector)?;
     let account = call.top();
     let received = |grant: &&Item| {
@@ -156,7 +111,7 @@ pub(super) fn serve_grantors(
             && view.meets(&GRANTORS, grant, &selector)
     };
     let grants: Vec<Item> =
-        world.state.table(Kind::Grants).iter().filter(received).cloned().collect();
+        books.state.table(Kind::Grants).iter().filter(received).cloned().collect();
     let mut selection = Selection::default();
     if selector.is_strict() {
         let is_missing = |id: &u64| grants.iter().all(|grant| grant.id != *id);
@@ -167,12 +122,12 @@ pub(super) fn serve_grantors(
         "DELETE" => {
             let ids: Vec<u64> = grants.iter().map(|grant| grant.id).collect();
             for grant in grants {
-                change(world, call, grant, &[account], false);
+                change(books, call, grant, &[account], false);
             }
-            bin::ids(ids)
+            Answer::ids(ids)
         }
         _ => return Err(Refusal::method("GET DELETE")),
     };
-    world.view().report_missing(&mut answer, &selection);
+    books.view().report_missing(&mut answer, &selection);
     Ok(answer)
 }

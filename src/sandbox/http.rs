@@ -27,7 +27,6 @@ use tokio::{
 use super::{
     answer::{Delivery, Refusal, Response},
     clerk::Errand,
-    door::Closing,
     request::Request,
 };
 use crate::host::is_ours;
@@ -56,6 +55,12 @@ pub(super) struct Shell {
     pub(super) names: Arc<[String]>,
     /// Closes the door, for faults that refuse connections.
     pub(super) door: UnboundedSender<Closing>,
+}
+
+/// An order to refuse connections for some time. `closed` is answered as soon as they are.
+pub(super) struct Closing {
+    pub(super) time: Duration,
+    pub(super) closed: oneshot::Sender<()>,
 }
 
 /// Any error ends the connection without an answer, which is what a cut is.

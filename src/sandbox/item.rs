@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::catalog;
+use super::rows;
 
 /// One object of a collection.
 #[derive(Clone, PartialEq)]
@@ -73,9 +73,18 @@ impl Fields {
     }
 }
 
+/// An item that is not yet part of the world.
+pub(super) struct Draft<'a> {
+    pub(super) id: u64,
+    pub(super) cid: u64,
+    pub(super) fields: Fields,
+    pub(super) now: u64,
+    pub(super) entropy: &'a mut dyn FnMut() -> u64,
+}
+
 /// All field names of all collections; stored names are interned against it.
 static NAMES: LazyLock<HashMap<&'static str, &'static str>> =
-    LazyLock::new(|| catalog::field_names().map(|name| (name, name)).collect());
+    LazyLock::new(|| rows::field_names().map(|name| (name, name)).collect());
 
 impl Serialize for Item {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,38 +4,32 @@
 
 use serde_json::Value;
 
-use super::{
-    catalog::Kind,
-    item::Item,
-    rows::TOKENS,
-    state::{Change, State},
-    world::{Call, World},
-};
+use super::{books::Books, call::Call, catalog::Kind, item::Item, rows::TOKENS, state::Change};
 
 /// Makes the rest of the world forget an item that is about to be deleted.
-pub(super) fn cut(world: &mut World, call: &mut Call<'_>, kind: Kind, item: &Item) {
+pub(super) fn cut(books: &mut Books, call: &mut Call<'_>, kind: Kind, item: &Item) {
     match kind {
-        Kind::Limits => release_limit(world, item.id),
-        Kind::Groups => empty_group(world, item.id),
+        Kind::Limits => release_limit(books, item.id),
+        Kind::Groups => empty_group(books, item.id),
         Kind::IdentityProviders => {
-            let links = world.state.table(Kind::RealmProviders).iter();
+            let links = books.state.table(Kind::RealmProviders).iter();
             let users = links.filter(|link| link.fields.number("identity_provider_id") == item.id);
             let ids: Vec<u64> = users.map(|link| link.id).collect();
             for id in ids {
-                world.commit(Change::Remove { kind: Kind::RealmProviders, id });
+                books.commit(Change::Remove { kind: Kind::RealmProviders, id });
             }
         }
         // A log-in ends with its user.
-        Kind::RealmUsers => end_session(world, call, item),
-        Kind::Accounts => leave_grants(world, item.id),
+        Kind::RealmUsers => end_session(books, call, item),
+        Kind::Accounts => leave_grants(books, item.id),
         _ => {}
     }
 }
 
 /// Assigns no limit to the accounts that had this one; only reached where the assumption resets instead of refusing, or
 /// when the owner of the limit goes as a whole.
-fn release_limit(world: &mut World, limit: u64) {
-    change_where(world, Kind::Accounts, |account| {
+fn release_limit(books: &mut Books, limit: u64) {
+    change_where(books, Kind::Accounts, |account| {
         (account.fields.number("limit_id") == limit).then(|| {
             let mut account = account.clone();
             account.fields.remove("limit_id");
@@ -44,25 +38,25 @@ fn release_limit(world: &mut World, limit: u64) {
     });
 }
 
-fn empty_group(world: &mut World, group: u64) {
-    change_where(world, Kind::Devices, |device| with_member(device, "groups", group, false));
+fn empty_group(books: &mut Books, group: u64) {
+    change_where(books, Kind::Devices, |device| with_member(device, "groups", group, false));
 }
 
-fn leave_grants(world: &mut World, account: u64) {
-    change_where(world, Kind::Grants, |grant| with_member(grant, "subaccounts", account, false));
+fn leave_grants(books: &mut Books, account: u64) {
+    change_where(books, Kind::Grants, |grant| with_member(grant, "subaccounts", account, false));
 }
 
 /// Deletes the token that a user's log-in made.
-pub(super) fn end_session(world: &mut World, call: &mut Call<'_>, user: &Item) {
+pub(super) fn end_session(books: &mut Books, call: &mut Call<'_>, user: &Item) {
     let id = user.fields.number("token_id");
-    let Some(token) = world.state.item(Kind::Tokens, id).cloned() else { return };
-    world.record(call, &TOKENS, Some(&token), None);
-    world.commit(Change::Remove { kind: Kind::Tokens, id });
+    let Some(token) = books.state.item(Kind::Tokens, id).cloned() else { return };
+    books.record(call, &TOKENS, Some(&token), None);
+    books.commit(Change::Remove { kind: Kind::Tokens, id });
 }
 
-fn change_where(world: &mut World, kind: Kind, change: impl Fn(&Item) -> Option<Item>) {
-    let changed: Vec<Item> = world.state.table(kind).iter().filter_map(change).collect();
-    changed.into_iter().for_each(|item| world.commit(Change::Put { kind, item }));
+fn change_where(books: &mut Books, kind: Kind, change: impl Fn(&Item) -> Option<Item>) {
+    let changed: Vec<Item> = books.state.table(kind).iter().filter_map(change).collect();
+    changed.into_iter().for_each(|item| books.commit(Change::Put { kind, item }));
 }
 
 /// The item with an id put into a list of ids, or taken out of it; `None` when that changes nothing.
@@ -93,30 +87,4 @@ pub(super) fn members(item: &Item, field: &str) -> Vec<u64> {
     let mut ids: Vec<u64> = ids.into_iter().flatten().filter_map(Value::as_u64).collect();
     ids.sort_unstable();
     ids
-}
-
-fn of_provider(state: &State, link: &Item, field: &str, otherwise: Value) -> Value {
-    let id = link.fields.number("identity_provider_id");
-    let provider = state.item(Kind::IdentityProviders, id);
-    provider.and_then(|provider| provider.fields.get(field)).cloned().unwrap_or(otherwise)
-}
-
-/// `name` of a realm's link to an identity provider.
-pub(super) fn provider_name(state: &State, link: &Item) -> Value {
-    of_provider(state, link, "name", "".into())
-}
-
-/// `type` of a realm's link to an identity provider.
-pub(super) fn provider_type(state: &State, link: &Item) -> Value {
-    of_provider(state, link, "type", "".into())
-}
-
-/// `configuration` of a realm's link to an identity provider.
-pub(super) fn provider_configuration(state: &State, link: &Item) -> Value {
-    of_provider(state, link, "configuration", Value::Object(Default::default()))
-}
-
-/// `public_info` of a realm's link to an identity provider.
-pub(super) fn provider_public_info(state: &State, link: &Item) -> Value {
-    of_provider(state, link, "public_info", Value::Object(Default::default()))
 }

@@ -8,35 +8,19 @@ use serde_json::{Map, Value, json};
 use super::{
     answer::{Answer, Refusal},
     assumptions::CUSTOMER_LOGS,
+    call::Call,
     catalog::{Collection, Kind},
+    events::EVENTS,
     expression::Expression,
-    item::Item,
     journal::Entry,
     select::Reach,
     selector::{self, Selector},
     state::LogRecord,
-    world::{Call, World},
+    view::View,
 };
-
-pub(super) const CREATED: &str = "created";
-pub(super) const UPDATED: &str = "updated";
-pub(super) const DELETED: &str = "deleted";
-pub(super) const RESTORED: &str = "restored";
-
-/// The sandbox's own numbers for what happened, as the platform's are not known, and their words.
-const EVENTS: [(&str, u16, &str); 5] = [
-    ("call", 1, "api call"),
-    (CREATED, 2, "item created"),
-    (UPDATED, 3, "item updated"),
-    (DELETED, 4, "item deleted"),
-    (RESTORED, 5, "item restored"),
-];
 
 /// Records in an answer when a query names no `count`, and the most that it can name.
 const COUNT: u64 = 1000;
-
-/// A body in the log that would be longer is left out, in bytes.
-const SNAPSHOT_LIMIT: usize = 8 * 1024;
 
 /// What `?data=` asks for.
 struct Query {
@@ -129,25 +113,25 @@ impl Query {
 
 /// Answers with the records about items, not with calls.
 pub(super) fn answer(
-    world: &World,
+    view: View<'_>,
     call: &Call<'_>,
     is_meant: impl Fn(&LogRecord) -> bool,
 ) -> Result<Answer, Refusal> {
     let query = Query::read(call)?;
-    let records = world.state.log.iter().filter(|record| is_meant(record));
+    let records = view.state.log.iter().filter(|record| is_meant(record));
     Ok(query.answer(records.map(shown).collect()))
 }
 
 /// `/{collection}/{sel}/logs`: what happened to the selected items, and for tokens what was called with them.
 pub(super) fn of_items(
-    world: &World,
+    view: View<'_>,
     call: &Call<'_>,
     row: &Collection,
     reach: &Reach<'_>,
     text: &str,
 ) -> Result<Answer, Refusal> {
     let query = Query::read(call)?;
-    let selection = world.view().select(row, reach, &Selector::parse(text)?)?;
+    let selection = view.select(row, reach, &Selector::parse(text)?)?;
     if let ([], [missing, ..]) = (selection.ids.as_slice(), selection.missing.as_slice()) {
         return Err(Refusal::missing_item(*missing));
     }
@@ -163,22 +147,22 @@ pub(super) fn of_items(
             || row.kind == Kind::Accounts && record.origin_type == 1;
         is_same && is_meant(record.origin_id)
     };
-    let mut records: Vec<_> = world.state.log.iter().filter(is_about).map(shown).collect();
+    let mut records: Vec<_> = view.state.log.iter().filter(is_about).map(shown).collect();
     if row.kind == Kind::Tokens {
-        let calls = world.journal.since(0);
+        let calls = call.journal.since(0);
         records.extend(calls.filter(|entry| entry.token_id.is_some_and(is_meant)).map(called));
     }
     Ok(query.answer(records))
 }
 
 /// `/platform/customer/logs`: everything that happened in the account, and every call that it was the object of.
-pub(super) fn of_account(world: &World, call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn of_account(view: View<'_>, call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::read(call)?;
-    let with_branch = world.assumptions.is(&CUSTOMER_LOGS, "branch");
+    let with_branch = view.assumptions.is(&CUSTOMER_LOGS, "branch");
     let top = call.top();
-    let is_here = |cid: u64| cid == top || with_branch && world.state.within(cid, top);
-    let records = world.state.log.iter().filter(|record| is_here(record.cid)).map(shown);
-    let calls = world.journal.since(0).filter(|entry| entry.cid.is_some_and(is_here)).map(called);
+    let is_here = |cid: u64| cid == top || with_branch && view.state.within(cid, top);
+    let records = view.state.log.iter().filter(|record| is_here(record.cid)).map(shown);
+    let calls = call.journal.since(0).filter(|entry| entry.cid.is_some_and(is_here)).map(called);
     Ok(query.answer(records.chain(calls).collect()))
 }
 
@@ -242,20 +226,4 @@ fn called(entry: &Entry) -> Map<String, Value> {
 fn members<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
     let filled = pairs.into_iter().filter(|(_, value)| !value.is_null());
     filled.map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-/// An item as a log keeps it: what is stored of it, without its secrets, unless it is too long to keep.
-pub(super) fn snapshot(row: &Collection, item: &Item) -> Option<Value> {
-    let is_open = |name: &str| {
-        row.field(name).is_some_and(|field| {
-            field.shown.is_readable() && field.shown != super::catalog::Shown::OnCreation
-        })
-    };
-    let mut snapshot =
-        Map::from_iter([("id".to_owned(), item.id.into()), ("cid".to_owned(), item.cid.into())]);
-    let stored = item.fields.iter().filter(|(name, _)| is_open(name));
-    snapshot.extend(stored.map(|(name, value)| (name.to_owned(), value.clone())));
-    let snapshot = Value::Object(snapshot);
-    // The length as text stands for the room it takes; most items are far from the bound.
-    (snapshot.to_string().len() <= SNAPSHOT_LIMIT).then_some(snapshot)
 }

@@ -10,11 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     answer::Refusal,
-    assumptions::{CALL_RATE, OVERUSE, RETRY_AFTER},
+    assumptions::{Assumptions, CALL_RATE, OVERUSE, RETRY_AFTER},
+    books::Books,
     catalog::Kind,
     quota,
     state::Change,
-    world::World,
+    view::View,
 };
 
 /// The length of a minute, in seconds.
@@ -29,10 +30,20 @@ const CROWD: usize = 65_536;
 /// The minutes of all accounts that something bounds.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
+    /// Calls that each account has per minute; `None` for what is assumed of the platform.
+    pub(super) calls_per_minute: Option<u32>,
     /// Calls against the rate that every account has by itself.
     rates: HashMap<u64, Minute>,
     /// Calls against the limits of accounts.
     limits: HashMap<u64, Minute>,
+}
+
+impl Meter {
+    /// Begins all minutes anew.
+    pub(super) fn forget(&mut self) {
+        self.rates.clear();
+        self.limits.clear();
+    }
 }
 
 /// One account's minute. It starts with the first call.
@@ -63,33 +74,44 @@ impl Minute {
 }
 
 /// Counts a call of `token` against every bound of `account` and of its ancestors.
-pub(super) fn count(world: &mut World, token: u64, account: u64, now: u64) -> Result<(), Refusal> {
-    count_rate(world, account, now)?;
-    let lineage: Vec<u64> = world.state.lineage(account).collect();
+pub(super) fn count(
+    books: &mut Books,
+    meter: &mut Meter,
+    token: u64,
+    account: u64,
+    now: u64,
+) -> Result<(), Refusal> {
+    count_rate(&books.assumptions, meter, account, now)?;
+    let lineage: Vec<u64> = books.state.lineage(account).collect();
     for bounded in lineage {
-        let Some(most) = quota::bound(world, bounded, "api_calls") else { continue };
-        let minute = Minute::of(&mut world.meter.limits, bounded, now);
+        let Some(most) = quota::bound(books.view(), bounded, "api_calls") else { continue };
+        let minute = Minute::of(&mut meter.limits, bounded, now);
         minute.total += 1;
         if bounded == account {
             *minute.tokens.entry(token).or_default() += 1;
         }
         if minute.total > most {
-            overused(world, bounded, token, most, now)?;
+            overused(books, meter, bounded, token, most, now)?;
         }
     }
     Ok(())
 }
 
 /// The rate that each account has whatever its limit says.
-fn count_rate(world: &mut World, account: u64, now: u64) -> Result<(), Refusal> {
-    let assumed = || world.assumptions.number(&CALL_RATE);
-    let Some(most) = world.calls_per_minute.map(u64::from).or_else(assumed) else {
+fn count_rate(
+    assumptions: &Assumptions,
+    meter: &mut Meter,
+    account: u64,
+    now: u64,
+) -> Result<(), Refusal> {
+    let assumed = || assumptions.number(&CALL_RATE);
+    let Some(most) = meter.calls_per_minute.map(u64::from).or_else(assumed) else {
         return Ok(());
     };
-    let minute = Minute::of(&mut world.meter.rates, account, now);
+    let minute = Minute::of(&mut meter.rates, account, now);
     if minute.total >= most {
         let wait = minute.end() - now;
-        return Err(too_many(world, wait));
+        return Err(too_many(assumptions, wait));
     }
     minute.total += 1;
     Ok(())
@@ -97,22 +119,23 @@ fn count_rate(world: &mut World, account: u64, now: u64) -> Result<(), Refusal> 
 
 /// Decides about an account whose minute holds more calls than `most`, the call at hand included.
 fn overused(
-    world: &mut World,
+    books: &mut Books,
+    meter: &mut Meter,
     account: u64,
     caller: u64,
     most: u64,
     now: u64,
 ) -> Result<(), Refusal> {
-    let duration = duration(world, account);
-    let minute = Minute::of(&mut world.meter.limits, account, now);
-    if duration == 0 || world.assumptions.is(&OVERUSE, "refuse") {
+    let duration = duration(books.view(), account);
+    let minute = Minute::of(&mut meter.limits, account, now);
+    if duration == 0 || books.assumptions.is(&OVERUSE, "refuse") {
         // A refused call is not one that was used.
         minute.total -= 1;
         if let Some(calls) = minute.tokens.get_mut(&caller) {
             *calls = calls.saturating_sub(1);
         }
         let wait = minute.end() - now;
-        return Err(too_many(world, wait));
+        return Err(too_many(&books.assumptions, wait));
     }
     let own: u64 = minute.tokens.values().sum();
     let mut blocked = Vec::new();
@@ -131,42 +154,42 @@ fn overused(
     }
     let is_branch_blocked = minute.total > most;
     if is_branch_blocked {
-        world.meter.limits.remove(&account);
-        block(world, Kind::Accounts, account, now.saturating_add(duration));
+        meter.limits.remove(&account);
+        block(books, Kind::Accounts, account, now.saturating_add(duration));
     }
     for token in &blocked {
-        block(world, Kind::Tokens, *token, now.saturating_add(duration));
+        block(books, Kind::Tokens, *token, now.saturating_add(duration));
     }
     // Others go on as normal: that is what blocking only the busiest is for.
     match is_branch_blocked || blocked.contains(&caller) {
-        true => Err(too_many(world, duration)),
+        true => Err(too_many(&books.assumptions, duration)),
         false => Ok(()),
     }
 }
 
 /// How long overuse of an account blocks, in seconds; 0 for not at all.
-fn duration(world: &World, account: u64) -> u64 {
+fn duration(view: View<'_>, account: u64) -> u64 {
     let stored =
-        quota::limit_of(world, account).and_then(|limit| limit.fields.get("blocking_duration"));
+        quota::limit_of(view, account).and_then(|limit| limit.fields.get("blocking_duration"));
     match stored {
         None => BLOCKING_DURATION,
         Some(value) => value.as_u64().unwrap_or(BLOCKING_DURATION),
     }
 }
 
-fn block(world: &mut World, kind: Kind, id: u64, until: u64) {
-    let Some(mut item) = world.state.item(kind, id).cloned() else { return };
+fn block(books: &mut Books, kind: Kind, id: u64, until: u64) {
+    let Some(mut item) = books.state.item(kind, id).cloned() else { return };
     item.fields.set("blocked", 1);
     item.fields.set("blocked_until", until);
-    world.commit(Change::Put { kind, item });
+    books.commit(Change::Put { kind, item });
 }
 
 /// Lifts the blocks that are over, and tells when the next one will be.
-pub(super) fn lift_blocks(world: &mut World, now: u64) -> u64 {
+pub(super) fn lift_blocks(books: &mut Books, now: u64) -> u64 {
     let mut next = u64::MAX;
     for kind in [Kind::Accounts, Kind::Tokens] {
         let mut over = Vec::new();
-        for item in world.state.table(kind).iter() {
+        for item in books.state.table(kind).iter() {
             match item.fields.number("blocked_until") {
                 0 => {}
                 until if until <= now => over.push(item.clone()),
@@ -176,15 +199,15 @@ pub(super) fn lift_blocks(world: &mut World, now: u64) -> u64 {
         for mut item in over {
             item.fields.remove("blocked");
             item.fields.remove("blocked_until");
-            world.commit(Change::Put { kind, item });
+            books.commit(Change::Put { kind, item });
         }
     }
     next
 }
 
-fn too_many(world: &World, wait: u64) -> Refusal {
+fn too_many(assumptions: &Assumptions, wait: u64) -> Refusal {
     let refusal = Refusal::too_many("api calls per minute limit is reached");
-    match world.assumptions.is(&RETRY_AFTER, "present") {
+    match assumptions.is(&RETRY_AFTER, "present") {
         true => refusal.with_header("retry-after", wait.to_string()),
         false => refusal,
     }

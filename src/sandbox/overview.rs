@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{access, admission, catalog::Kind, counters, item::Item, state::State};
+use super::{access, catalog::Kind, computed, item::Item, lifetimes, state::State};
 
 /// Accounts, and tokens, that one overview holds unless asked for another number: what a browser shows without effort.
 pub(super) const MOST: u64 = 500;
@@ -41,8 +41,8 @@ fn describe_account(state: &State, account: &Item) -> Value {
         "blocked": fields.number("blocked"),
         "limit_id": limit_id,
         "limit": limit.and_then(|limit| limit.fields.text("name")),
-        "counters": counters::counters(state, account),
-        "limits": counters::limits(state, account),
+        "counters": computed::counters(state, account),
+        "limits": computed::limits(state, account),
     })
 }
 
@@ -59,6 +59,6 @@ fn describe_token(token: &Item, now: u64) -> Value {
         "ttl": fields.number("ttl"),
         "expire": fields.number("expire"),
         "accessed": fields.number("accessed"),
-        "left": admission::lapses_at(token).saturating_sub(now),
+        "left": lifetimes::of_token(token).saturating_sub(now),
     })
 }

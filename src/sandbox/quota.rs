@@ -9,7 +9,7 @@ use super::{
     catalog::Collection,
     item::Item,
     rows::LIMITS,
-    world::World,
+    view::View,
 };
 
 /// What each plan holds, in the order of the names: subaccounts, limits, tokens, realms, webhooks, groups, devices
@@ -34,33 +34,33 @@ const PLANNED: [&str; 7] = [
 ];
 
 /// Whether account `cid` may own one more item of `row`, when `ahead` others are about to be created before it.
-pub(super) fn check(world: &World, row: &Collection, cid: u64, ahead: u64) -> Result<(), Refusal> {
+pub(super) fn check(view: View<'_>, row: &Collection, cid: u64, ahead: u64) -> Result<(), Refusal> {
     let Some(counter) = row.counter else { return Ok(()) };
     let is_full = |account: u64| {
-        bound(world, account, counter)
-            .is_some_and(|most| world.state.usage(account, row.kind).saturating_add(ahead) >= most)
+        bound(view, account, counter)
+            .is_some_and(|most| view.state.usage(account, row.kind).saturating_add(ahead) >= most)
     };
-    match world.state.lineage(cid).any(is_full) {
+    match view.state.lineage(cid).any(is_full) {
         // Which account's limit it was stays untold: a child is not shown the bounds of its ancestors.
         true => Err(Refusal::bad(format!("limit is reached: {counter}"))
-            .with_status(world.assumptions.status(&COUNT_STATUS))),
+            .with_status(view.assumptions.status(&COUNT_STATUS))),
         false => Ok(()),
     }
 }
 
 /// What a counter of an account is bound to; `None` when nothing bounds it there.
-pub(super) fn bound(world: &World, account: u64, counter: &str) -> Option<u64> {
-    match limit_of(world, account) {
+pub(super) fn bound(view: View<'_>, account: u64, counter: &str) -> Option<u64> {
+    match limit_of(view, account) {
         Some(limit) => stored_bound(limit, counter),
-        None if world.state.account(account)?.cid == 0 => planned(world, counter),
+        None if view.state.account(account)?.cid == 0 => planned(view, counter),
         None => None,
     }
 }
 
 /// The limit that an account is assigned to.
-pub(super) fn limit_of(world: &World, account: u64) -> Option<&Item> {
-    let id = world.state.account(account)?.fields.number("limit_id");
-    world.state.item(LIMITS.kind, id)
+pub(super) fn limit_of(view: View<'_>, account: u64) -> Option<&Item> {
+    let id = view.state.account(account)?.fields.number("limit_id");
+    view.state.item(LIMITS.kind, id)
 }
 
 /// A field of a limit, `None` for -1: not limited here.
@@ -68,8 +68,8 @@ fn stored_bound(limit: &Item, counter: &str) -> Option<u64> {
     limit.fields.get(counter)?.as_u64()
 }
 
-fn planned(world: &World, counter: &str) -> Option<u64> {
-    let plan = world.assumptions.value(&PLAN);
+fn planned(view: View<'_>, counter: &str) -> Option<u64> {
+    let plan = view.assumptions.value(&PLAN);
     let (_, sizes) = PLANS.iter().find(|(name, _)| *name == plan)?;
     let place = PLANNED.iter().position(|name| *name == counter)?;
     sizes.get(place).copied()

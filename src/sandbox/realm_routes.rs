@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Refusal},
-    bin,
+    books::Books,
+    call::Call,
     catalog::Kind,
     crud::{self, Write},
     item::Item,
@@ -13,29 +14,29 @@ use super::{
     select::{Reach, Selection},
     selector::Selector,
     state::Change,
-    world::{Call, World},
+    view::View,
 };
 
 /// Answers `/platform/realms/{realm}/{rest}` as far as no row of the catalog does; `None` when it is not ours.
 pub(super) fn serve(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     path: &[&str],
 ) -> Option<Result<Answer, Refusal>> {
     match path {
         [realm, "users", user, rest @ ..] if !rest.is_empty() => {
-            Some(serve_user(world, call, realm, user, rest))
+            Some(serve_user(books, call, realm, user, rest))
         }
         [realm, "identity-providers", provider] => {
-            Some(serve_provider(world, call, realm, provider))
+            Some(serve_provider(books, call, realm, provider))
         }
         _ => None,
     }
 }
 
 /// The realms that a selector means; at least one.
-pub(super) fn realms(world: &World, call: &Call<'_>, text: &str) -> Result<Vec<u64>, Refusal> {
-    let selection = world.view().select(&REALMS, &bin::branch(call), &Selector::parse(text)?)?;
+pub(super) fn realms(view: View<'_>, call: &Call<'_>, text: &str) -> Result<Vec<u64>, Refusal> {
+    let selection = view.select(&REALMS, &Reach::of(call), &Selector::parse(text)?)?;
     match (selection.ids.as_slice(), selection.missing.as_slice()) {
         ([], [missing, ..]) => Err(Refusal::missing_item(*missing)),
         _ => Ok(selection.ids),
@@ -43,26 +44,26 @@ pub(super) fn realms(world: &World, call: &Call<'_>, text: &str) -> Result<Vec<u
 }
 
 fn serve_user(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     realm: &str,
     user: &str,
     rest: &[&str],
 ) -> Result<Answer, Refusal> {
-    let parents = realms(world, call, realm)?;
-    let reach = Reach { parents: Some(&parents), ..bin::branch(call) };
-    let selection = world.view().select(&REALM_USERS, &reach, &Selector::parse(user)?)?;
+    let parents = realms(books.view(), call, realm)?;
+    let reach = Reach { parents: Some(&parents), ..Reach::of(call) };
+    let selection = books.view().select(&REALM_USERS, &reach, &Selector::parse(user)?)?;
     let method = call.request.method.clone();
     let mut answer = match (method.as_str(), rest) {
-        ("POST", ["login"]) => each(&selection, |user| realms::log_in(world, call, user)),
+        ("POST", ["login"]) => each(&selection, |user| realms::log_in(books, call, user)),
         ("POST", ["logout"]) => each(&selection, |user| {
-            if let Some(item) = world.state.item(Kind::RealmUsers, user).cloned() {
-                links::end_session(world, call, &item);
+            if let Some(item) = books.state.item(Kind::RealmUsers, user).cloned() {
+                links::end_session(books, call, &item);
             }
             Ok(Answer::row(&json!({"id": user})))
         }),
         ("DELETE", ["password"]) => each(&selection, |user| {
-            realms::remove_password(world, call, user);
+            realms::remove_password(books, call, user);
             Ok(Answer::row(&json!({"id": user})))
         }),
         // Registration is always immediate here, so there is nothing left to confirm.
@@ -79,7 +80,7 @@ fn serve_user(
             return Err(Refusal::missing_path(&path));
         }
     };
-    world.view().report_missing(&mut answer, &selection);
+    books.view().report_missing(&mut answer, &selection);
     Ok(answer)
 }
 
@@ -97,48 +98,48 @@ fn each(selection: &Selection, mut act: impl FnMut(u64) -> Result<Answer, Refusa
 
 /// `/platform/realms/{r}/identity-providers/{i}`: links are known by their provider, not by an id of their own.
 fn serve_provider(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     realm: &str,
     provider: &str,
 ) -> Result<Answer, Refusal> {
-    let parents = realms(world, call, realm)?;
-    let reach = Reach { parents: Some(&parents), ..bin::branch(call) };
+    let parents = realms(books.view(), call, realm)?;
+    let reach = Reach { parents: Some(&parents), ..Reach::of(call) };
     let mut selector = Selector::parse(provider)?;
     if call.request.method == "POST" {
-        return link(world, call, &parents, &selector);
+        return link(books, call, &parents, &selector);
     }
     let ids = std::mem::take(&mut selector.ids);
-    let mut selection = world.view().select(&REALM_PROVIDERS, &reach, &selector)?;
-    let provider_of = |world: &World, link: u64| {
-        let link = world.state.item(Kind::RealmProviders, link);
+    let mut selection = books.view().select(&REALM_PROVIDERS, &reach, &selector)?;
+    let provider_of = |books: &Books, link: u64| {
+        let link = books.state.item(Kind::RealmProviders, link);
         link.map_or(0, |link| link.fields.number("identity_provider_id"))
     };
     if !ids.is_empty() {
-        selection.ids.retain(|link| ids.contains(&provider_of(world, *link)));
-        let found: Vec<u64> = selection.ids.iter().map(|link| provider_of(world, *link)).collect();
+        selection.ids.retain(|link| ids.contains(&provider_of(books, *link)));
+        let found: Vec<u64> = selection.ids.iter().map(|link| provider_of(books, *link)).collect();
         selection.missing = ids.into_iter().filter(|id| !found.contains(id)).collect();
     }
     match call.request.method.as_str() {
         "GET" => {
-            let table = world.state.table(Kind::RealmProviders);
+            let table = books.state.table(Kind::RealmProviders);
             let links: Vec<&Item> = selection.ids.iter().filter_map(|id| table.get(*id)).collect();
-            let view = world.view();
+            let view = books.view();
             let mut answer = view.page(&REALM_PROVIDERS, links.len(), &call.target, |index| {
                 links.get(index).copied()
             })?;
             view.report_missing(&mut answer, &selection);
             Ok(answer)
         }
-        "PUT" => crud::update_items(world, call, &REALM_PROVIDERS, &selection, Write::Set),
+        "PUT" => crud::update_items(books, call, &REALM_PROVIDERS, &selection, Write::Set),
         "DELETE" => {
             let providers: Vec<u64> =
-                selection.ids.iter().map(|link| provider_of(world, *link)).collect();
+                selection.ids.iter().map(|link| provider_of(books, *link)).collect();
             for id in selection.ids.clone() {
-                world.commit(Change::Remove { kind: Kind::RealmProviders, id });
+                books.commit(Change::Remove { kind: Kind::RealmProviders, id });
             }
-            let mut answer = bin::ids(providers);
-            world.view().report_missing(&mut answer, &selection);
+            let mut answer = Answer::ids(providers);
+            books.view().report_missing(&mut answer, &selection);
             Ok(answer)
         }
         _ => Err(Refusal::method("POST GET PUT DELETE")),
@@ -147,7 +148,7 @@ fn serve_provider(
 
 /// Links a realm with providers of its own account or of one above it. The body is one set of fields for all of them.
 fn link(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     realms: &[u64],
     providers: &Selector,
@@ -162,16 +163,16 @@ fn link(
     let [realm] = realms else {
         return Err(Refusal::bad("links need exactly one realm"));
     };
-    let owner = world.state.item(Kind::Realms, *realm).map_or(0, |realm| realm.cid);
-    let reach = Reach { parents: Some(realms), ..bin::branch(call) };
+    let owner = books.state.item(Kind::Realms, *realm).map_or(0, |realm| realm.cid);
+    let reach = Reach { parents: Some(realms), ..Reach::of(call) };
     let mut whole = Answer::default();
     for provider in &providers.ids {
-        let known = world.state.item(IDENTITY_PROVIDERS.kind, *provider);
-        if !known.is_some_and(|known| world.state.within(owner, known.cid)) {
+        let known = books.state.item(IDENTITY_PROVIDERS.kind, *provider);
+        if !known.is_some_and(|known| books.state.within(owner, known.cid)) {
             whole.errors.push(Refusal::missing_item(*provider));
             continue;
         }
-        let is_linked = world.state.table(Kind::RealmProviders).iter().any(|link| {
+        let is_linked = books.state.table(Kind::RealmProviders).iter().any(|link| {
             link.fields.number("realm_id") == *realm
                 && link.fields.number("identity_provider_id") == *provider
         });
@@ -180,30 +181,30 @@ fn link(
             whole.errors.push(refusal.with_id(*provider));
             continue;
         }
-        whole.append(create_link(world, call, &reach, *provider, &fields)?);
+        whole.append(create_link(books, call, &reach, *provider, &fields)?);
     }
     Ok(whole)
 }
 
 fn create_link(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     reach: &Reach<'_>,
     provider: u64,
     fields: &Value,
 ) -> Result<Answer, Refusal> {
-    let before = world.state.next_id;
+    let before = books.state.next_id;
     let answer =
-        crud::create_from(world, call, &REALM_PROVIDERS, reach, std::slice::from_ref(fields))?;
+        crud::create_from(books, call, &REALM_PROVIDERS, reach, std::slice::from_ref(fields))?;
     if answer.row_count == 0 {
         return Ok(answer);
     }
     // The link was made without its provider, which is not a field that clients write.
-    let made = world.state.table(Kind::RealmProviders).iter().find(|link| link.id > before);
+    let made = books.state.table(Kind::RealmProviders).iter().find(|link| link.id > before);
     let Some(Item { id, cid, mut fields }) = made.cloned() else { return Ok(answer) };
     fields.set("identity_provider_id", provider);
     let link = Item { id, cid, fields };
-    world.commit(Change::Put { kind: Kind::RealmProviders, item: link });
-    let table = world.state.table(Kind::RealmProviders);
-    world.view().page(&REALM_PROVIDERS, 1, &call.target, |_| table.get(id))
+    books.commit(Change::Put { kind: Kind::RealmProviders, item: link });
+    let table = books.state.table(Kind::RealmProviders);
+    books.view().page(&REALM_PROVIDERS, 1, &call.target, |_| table.get(id))
 }

@@ -9,86 +9,41 @@ use super::{
     access,
     answer::{Answer, Refusal},
     assumptions::{DEFAULT_ACCESS, LOGIN_REFUSED, REALM_PASSWORD, SESSION_TTL},
-    catalog::{Draft, Kind},
-    item::{Fields, Item},
+    books::Books,
+    call::Call,
+    catalog::Kind,
+    forms::TOKEN_PARAMS,
+    item::{Draft, Fields, Item},
     quota,
     rows::{REALM_USERS, SUBACCOUNTS, TOKENS},
     secret,
     state::{Change, State},
-    world::{Call, World},
+    view::View,
 };
 
-/// Members of `token_params`.
-const PARAMS: [&str; 5] = ["access", "ttl", "expire", "ips", "origins"];
-
-/// Where users live: in the realm's own account, in one chosen account, or each in a new one.
-const HOMES: [(u64, &[&str]); 3] =
-    [(0, &["type"]), (1, &["type", "subaccount_id"]), (2, &["type", "subaccount_id", "limit_id"])];
-
-/// `home`: its type and what the type needs.
-pub(super) fn check_home(_: &World, value: &Value) -> Result<(), String> {
-    let home = value.as_object().ok_or("must be an object with a \"type\"")?;
-    let kind = home.get("type").and_then(Value::as_u64);
-    let known = HOMES.iter().find(|(known, _)| Some(*known) == kind);
-    let (kind, members) = known.ok_or("\"type\" must be 0, 1 or 2")?;
-    if let Some(unknown) = home.keys().find(|key| !members.contains(&key.as_str())) {
-        return Err(format!("a home of type {kind} has no member \"{unknown}\""));
-    }
-    if *kind == 1 && !home.contains_key("subaccount_id") {
-        return Err("a home of type 1 needs a \"subaccount_id\"".to_owned());
-    }
-    match home.values().all(|value| value.is_u64() || value.is_null()) {
-        true => Ok(()),
-        false => Err("every member must be a number".to_owned()),
-    }
-}
-
-/// `token_params`: the bounds of a token, each in the form that it has in a token.
-pub(super) fn check_token_params(world: &World, value: &Value) -> Result<(), String> {
-    let params = value.as_object().ok_or("must be an object")?;
-    params.iter().try_for_each(|(name, value)| match name.as_str() {
-        "access" => access::check_access(world, value),
-        "ttl" | "expire" => access::check_ttl(world, value),
-        "ips" => access::check_ips(world, value),
-        "origins" => access::check_origins(world, value),
-        other => Err(format!("unknown member \"{other}\", known are {}", PARAMS.join(", "))),
-    })
-}
-
-/// `has_password` of a user.
-pub(super) fn has_password(_: &State, user: &Item) -> Value {
-    user.fields.get("password_hash").is_some().into()
-}
-
-/// `token` of a user: the key that the last log-in gave out, while the token lives.
-pub(super) fn token_key(state: &State, user: &Item) -> Value {
-    let token = state.item(Kind::Tokens, user.fields.number("token_id"));
-    token.and_then(|token| token.fields.get("key")).cloned().unwrap_or(Value::Null)
-}
-
 /// A realm starts with a public id of its own, in its own account, with tokens of the default kind.
-pub(super) fn create_realm(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+pub(super) fn create_realm(view: View<'_>, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     draft.fields.set("public_id", secret::code(draft.entropy));
     if draft.fields.get("home").is_none() {
         draft.fields.set("home", json!({"type": 0}));
     }
-    let is_standard = world.assumptions.is(&DEFAULT_ACCESS, "standard");
+    let is_standard = view.assumptions.is(&DEFAULT_ACCESS, "standard");
     let access = json!({"type": if is_standard { access::STANDARD } else { access::MASTER }});
-    let ttl = world.assumptions.number(&SESSION_TTL).unwrap_or(1800);
+    let ttl = view.assumptions.number(&SESSION_TTL).unwrap_or(1800);
     let mut params =
         Map::from_iter([("access".to_owned(), access), ("ttl".to_owned(), ttl.into())]);
     if let Some(Value::Object(given)) = draft.fields.get("token_params") {
         params.extend(given.clone());
     }
     draft.fields.set("token_params", params);
-    update_realm(world, draft)
+    update_realm(view, draft)
 }
 
 /// A home has to be below the realm's own account, and its tokens have to end at some time.
-pub(super) fn update_realm(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+pub(super) fn update_realm(view: View<'_>, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     let home = draft.fields.get("home").and_then(|home| home.get("subaccount_id"));
     if let Some(id @ 1..) = home.and_then(Value::as_u64)
-        && !(world.state.account(id).is_some() && world.state.within(id, draft.cid))
+        && !(view.state.account(id).is_some() && view.state.within(id, draft.cid))
     {
         return Err(Refusal::bad(format!("field \"home\": there is no subaccount {id} here"))
             .with_field("home"));
@@ -97,27 +52,27 @@ pub(super) fn update_realm(world: &World, draft: &mut Draft<'_>) -> Result<(), R
 }
 
 /// A user needs a name of its own in the realm, and room for a subaccount where the realm gives one to each.
-pub(super) fn create_user(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+pub(super) fn create_user(view: View<'_>, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     draft.fields.set("created", draft.now);
-    check_user(world, draft)?;
-    match realm_of(world, &draft.fields).and_then(new_home) {
-        Some((parent, _)) => quota::check(world, &SUBACCOUNTS, parent, 0),
+    check_user(view, draft)?;
+    match realm_of(view.state, &draft.fields).and_then(new_home) {
+        Some((parent, _)) => quota::check(view, &SUBACCOUNTS, parent, 0),
         None => Ok(()),
     }
 }
 
-pub(super) fn update_user(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
-    check_user(world, draft)
+pub(super) fn update_user(view: View<'_>, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+    check_user(view, draft)
 }
 
-fn check_user(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
+fn check_user(view: View<'_>, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     draft.fields.remove("registration");
     let name = draft.fields.text("name").unwrap_or("");
     if name.is_empty() {
         return Err(Refusal::bad("a user needs a \"name\"").with_field("name"));
     }
     let realm = draft.fields.number("realm_id");
-    let mut users = world.state.table(Kind::RealmUsers).iter();
+    let mut users = view.state.table(Kind::RealmUsers).iter();
     let is_taken = users.any(|user| {
         user.id != draft.id
             && user.fields.number("realm_id") == realm
@@ -128,7 +83,7 @@ fn check_user(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     }
     let Some(password) = draft.fields.text("password").map(str::to_owned) else { return Ok(()) };
     draft.fields.remove("password");
-    let least = world.assumptions.number(&REALM_PASSWORD).unwrap_or(1);
+    let least = view.assumptions.number(&REALM_PASSWORD).unwrap_or(1);
     if (password.chars().count() as u64) < least {
         return Err(Refusal::bad(format!("a password needs {least} characters at least"))
             .with_field("password"));
@@ -139,8 +94,8 @@ fn check_user(world: &World, draft: &mut Draft<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn realm_of<'a>(world: &'a World, user: &Fields) -> Option<&'a Item> {
-    world.state.item(Kind::Realms, user.number("realm_id"))
+fn realm_of<'a>(state: &'a State, user: &Fields) -> Option<&'a Item> {
+    state.item(Kind::Realms, user.number("realm_id"))
 }
 
 /// Below which account and with which limit a realm makes an account for each user, if it does.
@@ -154,61 +109,63 @@ fn new_home(realm: &Item) -> Option<(u64, u64)> {
 }
 
 /// Gives a user the account to live in, where the realm says so, and lets changes reach the user's token.
-pub(super) fn settle_user(world: &mut World, call: &mut Call<'_>, id: u64) {
-    let Some(mut user) = world.state.item(Kind::RealmUsers, id).cloned() else { return };
-    let home = realm_of(world, &user.fields).and_then(new_home);
+pub(super) fn settle_user(books: &mut Books, call: &mut Call<'_>, id: u64) {
+    let Some(mut user) = books.state.item(Kind::RealmUsers, id).cloned() else { return };
+    let home = realm_of(&books.state, &user.fields).and_then(new_home);
     if let (Some((parent, limit)), 0) = (home, user.fields.number("subaccount_id"))
-        && world.state.account(parent).is_some()
-        && quota::check(world, &SUBACCOUNTS, parent, 0).is_ok()
+        && books.state.account(parent).is_some()
+        && quota::check(books.view(), &SUBACCOUNTS, parent, 0).is_ok()
     {
         let mut fields = Fields::default();
         fields.set("name", user.fields.text("name").unwrap_or(""));
         fields.set("created", call.now);
-        if world.state.item(Kind::Limits, limit).is_some() {
+        if books.state.item(Kind::Limits, limit).is_some() {
             fields.set("limit_id", limit);
         }
-        let account = Item { id: world.state.next_id + 1, cid: parent, fields };
+        let account = Item { id: books.state.next_id + 1, cid: parent, fields };
         user.fields.set("subaccount_id", account.id);
-        world.commit(Change::NextId(account.id));
-        world.record(call, &SUBACCOUNTS, None, Some(&account));
-        world.commit(Change::Put { kind: Kind::Accounts, item: account });
-        world.commit(Change::Put { kind: Kind::RealmUsers, item: user });
+        books.commit(Change::NextId(account.id));
+        books.record(call, &SUBACCOUNTS, None, Some(&account));
+        books.commit(Change::Put { kind: Kind::Accounts, item: account });
+        books.commit(Change::Put { kind: Kind::RealmUsers, item: user });
     }
-    refresh_token(world, id);
+    refresh_token(books, id);
 }
 
 /// Lets a change of a realm reach the tokens of all its users.
-pub(super) fn spread_token_params(world: &mut World, _: &mut Call<'_>, realm: u64) {
-    let users = world.state.table(Kind::RealmUsers).iter();
+pub(super) fn spread_token_params(books: &mut Books, realm: u64) {
+    let users = books.state.table(Kind::RealmUsers).iter();
     let users: Vec<u64> = users
         .filter(|user| user.fields.number("realm_id") == realm)
         .filter(|user| user.fields.number("token_id") != 0)
         .map(|user| user.id)
         .collect();
-    users.into_iter().for_each(|user| refresh_token(world, user));
+    users.into_iter().for_each(|user| refresh_token(books, user));
 }
 
-fn refresh_token(world: &mut World, user: u64) {
-    let Some(user) = world.state.item(Kind::RealmUsers, user) else { return };
-    let token = world.state.item(Kind::Tokens, user.fields.number("token_id"));
+fn refresh_token(books: &mut Books, user: u64) {
+    let Some(user) = books.state.item(Kind::RealmUsers, user) else { return };
+    let token = books.state.item(Kind::Tokens, user.fields.number("token_id"));
     let Some(mut token) = token.cloned() else { return };
     let before = token.clone();
-    bound(world, user, &mut token.fields);
+    bound(books.view(), user, &mut token.fields);
     if token != before {
-        world.commit(Change::Put { kind: Kind::Tokens, item: token });
+        books.commit(Change::Put { kind: Kind::Tokens, item: token });
     }
 }
 
 /// Puts the bounds that realm and user set into the fields of a token.
-fn bound(world: &World, user: &Item, token: &mut Fields) {
+fn bound(view: View<'_>, user: &Item, token: &mut Fields) {
     let mut params = Map::new();
-    for holder in [realm_of(world, &user.fields).map(|realm| &realm.fields), Some(&user.fields)] {
+    for holder in
+        [realm_of(view.state, &user.fields).map(|realm| &realm.fields), Some(&user.fields)]
+    {
         if let Some(Value::Object(own)) = holder.and_then(|fields| fields.get("token_params")) {
             params.extend(own.clone());
         }
     }
     // An empty list of origins is a bound; any other empty value is the absence of one.
-    for name in PARAMS {
+    for name in TOKEN_PARAMS {
         match params.remove(name) {
             None | Some(Value::Null) => token.remove(name),
             Some(value) if value == "" || value == 0 || value == "*" => token.remove(name),
@@ -216,7 +173,7 @@ fn bound(world: &World, user: &Item, token: &mut Fields) {
         }
     }
     if token.number("ttl") == 0 && token.number("expire") == 0 {
-        token.set("ttl", world.assumptions.number(&SESSION_TTL).unwrap_or(1800));
+        token.set("ttl", view.assumptions.number(&SESSION_TTL).unwrap_or(1800));
     }
     if token.get("access").is_none() {
         token.set("access", json!({"type": access::STANDARD}));
@@ -225,7 +182,7 @@ fn bound(world: &World, user: &Item, token: &mut Fields) {
 
 /// `POST /realm/{public_id}/login`: a log-in from outside, with a name and a password and no token.
 pub(super) fn log_in_publicly(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     public_id: &str,
 ) -> Result<Answer, Refusal> {
@@ -233,15 +190,15 @@ pub(super) fn log_in_publicly(
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let name = text("username").or_else(|| text("name")).unwrap_or("");
     let password = text("password").unwrap_or("");
-    let status = world.assumptions.status(&LOGIN_REFUSED);
+    let status = books.assumptions.status(&LOGIN_REFUSED);
     let refused = || Refusal::unauthorized("invalid user name or password").with_status(status);
-    let realm = world
+    let realm = books
         .state
         .table(Kind::Realms)
         .iter()
         .find(|realm| realm.fields.text("public_id") == Some(public_id))
         .ok_or_else(|| Refusal::missing_path(&format!("realm/{public_id}")))?;
-    let user = world
+    let user = books
         .state
         .table(Kind::RealmUsers)
         .iter()
@@ -254,13 +211,13 @@ pub(super) fn log_in_publicly(
         return Err(refused());
     }
     let user = user.id;
-    log_in(world, call, user)
+    log_in(books, call, user)
 }
 
 /// Opens a session for a user and hands over the key of its token.
-pub(super) fn log_in(world: &mut World, call: &mut Call<'_>, user: u64) -> Result<Answer, Refusal> {
-    settle_user(world, call, user);
-    let user = world
+pub(super) fn log_in(books: &mut Books, call: &mut Call<'_>, user: u64) -> Result<Answer, Refusal> {
+    settle_user(books, call, user);
+    let user = books
         .state
         .item(Kind::RealmUsers, user)
         .cloned()
@@ -269,41 +226,41 @@ pub(super) fn log_in(world: &mut World, call: &mut Call<'_>, user: u64) -> Resul
     if is_off(&user.fields) {
         return Err(Refusal::forbidden("the user is disabled"));
     }
-    let home = home_of(world, &user)?;
-    let is_closed = |id| world.state.account(id).is_none_or(|account| is_off(&account.fields));
-    if world.state.lineage(home).any(is_closed) {
+    let home = home_of(&books.state, &user)?;
+    let is_closed = |id| books.state.account(id).is_none_or(|account| is_off(&account.fields));
+    if books.state.lineage(home).any(is_closed) {
         return Err(Refusal::forbidden("account is disabled"));
     }
-    let living = world.state.item(Kind::Tokens, user.fields.number("token_id"));
+    let living = books.state.item(Kind::Tokens, user.fields.number("token_id"));
     if let Some(key) =
         living.filter(|token| token.cid == home).and_then(|token| token.fields.text("key"))
     {
         let (key, token) = (key.to_owned(), user.fields.number("token_id"));
-        world.touch(token, call.now);
+        books.touch(token, call.now);
         return Ok(Answer::row(&json!({"token": key})));
     }
-    quota::check(world, &TOKENS, home, 0)?;
+    quota::check(books.view(), &TOKENS, home, 0)?;
     let mut fields = Fields::default();
     let key = secret::key(call.entropy);
     fields.set("key", key.as_str());
     fields.set("info", format!("realm user {}", user.fields.text("name").unwrap_or("")));
-    bound(world, &user, &mut fields);
+    bound(books.view(), &user, &mut fields);
     fields.set("created", call.now);
     fields.set("accessed", call.now);
     fields.set("user_id", user.id);
-    let token = Item { id: world.state.next_id + 1, cid: home, fields };
+    let token = Item { id: books.state.next_id + 1, cid: home, fields };
     let mut user = user;
     user.fields.set("token_id", token.id);
-    world.commit(Change::NextId(token.id));
-    world.record(call, &TOKENS, None, Some(&token));
-    world.commit(Change::Put { kind: Kind::Tokens, item: token });
-    world.commit(Change::Put { kind: Kind::RealmUsers, item: user });
+    books.commit(Change::NextId(token.id));
+    books.record(call, &TOKENS, None, Some(&token));
+    books.commit(Change::Put { kind: Kind::Tokens, item: token });
+    books.commit(Change::Put { kind: Kind::RealmUsers, item: user });
     Ok(Answer::row(&json!({"token": key})))
 }
 
 /// The account that a user's token belongs to.
-fn home_of(world: &World, user: &Item) -> Result<u64, Refusal> {
-    let realm = realm_of(world, &user.fields).ok_or_else(|| Refusal::missing_item(user.id))?;
+fn home_of(state: &State, user: &Item) -> Result<u64, Refusal> {
+    let realm = realm_of(state, &user.fields).ok_or_else(|| Refusal::missing_item(user.id))?;
     let home = realm.fields.get("home");
     let member = |name: &str| home.and_then(|home| home.get(name)).and_then(Value::as_u64);
     let account = match member("type") {
@@ -311,17 +268,17 @@ fn home_of(world: &World, user: &Item) -> Result<u64, Refusal> {
         Some(2) => user.fields.number("subaccount_id"),
         _ => realm.cid,
     };
-    match world.state.account(account).is_some() && world.state.within(account, realm.cid) {
+    match state.account(account).is_some() && state.within(account, realm.cid) {
         true => Ok(account),
         false => Err(Refusal::bad("the account that the user lives in is not there")),
     }
 }
 
 /// Takes the password from users: nobody logs in by password as they any more.
-pub(super) fn remove_password(world: &mut World, call: &mut Call<'_>, user: u64) {
-    let Some(old) = world.state.item(Kind::RealmUsers, user).cloned() else { return };
+pub(super) fn remove_password(books: &mut Books, call: &mut Call<'_>, user: u64) {
+    let Some(old) = books.state.item(Kind::RealmUsers, user).cloned() else { return };
     let mut new = old.clone();
     new.fields.remove("password_hash");
-    world.record(call, &REALM_USERS, Some(&old), Some(&new));
-    world.commit(Change::Put { kind: Kind::RealmUsers, item: new });
+    books.record(call, &REALM_USERS, Some(&old), Some(&new));
+    books.commit(Change::Put { kind: Kind::RealmUsers, item: new });
 }

@@ -2,46 +2,42 @@
 
 use super::{
     answer::{Answer, Refusal},
-    auth::{self, CODE_LIFE},
+    books::Books,
+    call::Call,
     catalog::Kind,
+    codes::{self, Letter},
+    emails,
     item::{Fields, Item},
-    secret,
-    state::{Change, Code, Mail, Purpose},
-    world::{Call, World},
+    request::text,
+    secret, sessions,
+    state::{Change, Purpose},
 };
 
 /// `POST /auth/account/register` with an e-mail address and a password.
-pub(super) fn register(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-    let body = auth::body(call)?;
-    let (email, password) = (auth::text(&body, "email")?, auth::text(&body, "password")?);
-    auth::check_address(email)?;
-    auth::check_shared(world, email, 0)?;
+pub(super) fn register(books: &mut Books, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let body = call.request.object()?;
+    let (email, password) = (text(&body, "email")?, text(&body, "password")?);
+    emails::check_address(email)?;
+    emails::check_shared(books.view(), email, 0)?;
     let hash = secret::hash(password, call.entropy)
         .ok_or_else(|| Refusal::bad("the password cannot be used"))?;
-    let code = secret::code(call.entropy);
-    world.commit(Change::Issue(Code {
-        code: code.clone(),
+    let letter = Letter {
         account: 0,
+        to: email,
+        subject: "Confirm your account",
         purpose: Purpose::Register,
-        email: email.to_owned(),
+        email,
         password_hash: Some(hash),
-        until: call.now + CODE_LIFE,
-    }));
-    world.commit(Change::Mail(Mail {
-        time: call.now,
-        to: email.to_owned(),
-        subject: "Confirm your account".to_owned(),
-        cid: 0,
-        code,
-    }));
+    };
+    codes::send(books, call, letter);
     Ok(Answer::default())
 }
 
 /// `POST /auth/account/confirm` with the code: the account is there, and its owner is logged in.
-pub(super) fn confirm(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusal> {
-    let code = auth::spend(world, call, Purpose::Register)?;
-    auth::check_shared(world, &code.email, 0)?;
-    let id = world.state.next_id + 1;
+pub(super) fn confirm(books: &mut Books, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+    let code = codes::spend(books, call, Purpose::Register)?;
+    emails::check_shared(books.view(), &code.email, 0)?;
+    let id = books.state.next_id + 1;
     let mut fields = Fields::default();
     fields.set("name", code.email.as_str());
     fields.set("email", code.email.as_str());
@@ -49,7 +45,7 @@ pub(super) fn confirm(world: &mut World, call: &mut Call<'_>) -> Result<Answer, 
     if let Some(hash) = code.password_hash {
         fields.set("password_hash", hash);
     }
-    world.commit(Change::NextId(id));
-    world.commit(Change::Put { kind: Kind::Accounts, item: Item { id, cid: 0, fields } });
-    auth::open_session(world, call, id)
+    books.commit(Change::NextId(id));
+    books.commit(Change::Put { kind: Kind::Accounts, item: Item { id, cid: 0, fields } });
+    sessions::open(books, call, id)
 }

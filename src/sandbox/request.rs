@@ -4,6 +4,8 @@
 
 use std::net::IpAddr;
 
+use serde_json::{Map, Value};
+
 use super::answer::Refusal;
 
 /// Longer request targets are refused; no selector that a person or a client builds comes near it.
@@ -12,6 +14,9 @@ const TARGET_LIMIT: usize = 64 * 1024;
 /// Deeper bodies are refused. A log line wraps what a body holds into a few levels more, and has to be read back by a
 /// parser that stops at 128.
 const DEPTH_LIMIT: usize = 64;
+
+/// The longest `x-flespi-app` that a log keeps, in characters.
+const APP_LENGTH: usize = 63;
 
 /// One request, headers in lower case.
 pub(super) struct Request {
@@ -29,8 +34,13 @@ impl Request {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// What the client says of the program that it is, as far as logs keep it.
+    pub(super) fn app(&self) -> Option<String> {
+        self.header("x-flespi-app").map(|app| app.chars().take(APP_LENGTH).collect())
+    }
+
     /// The body as JSON, whatever the content type claims: some clients send none.
-    pub(super) fn json(&self) -> Result<serde_json::Value, Refusal> {
+    pub(super) fn json(&self) -> Result<Value, Refusal> {
         let value = serde_json::from_slice(&self.body).map_err(|error| {
             // Only the position: the parser's sentence may quote the body, and bodies hold passwords.
             Refusal::bad(format!(
@@ -46,10 +56,26 @@ impl Request {
             }
         }
     }
+
+    /// The body as a JSON object.
+    pub(super) fn object(&self) -> Result<Map<String, Value>, Refusal> {
+        match self.json()? {
+            Value::Object(map) => Ok(map),
+            _ => Err(Refusal::bad("the body must be an object")),
+        }
+    }
 }
 
-fn is_within(value: &serde_json::Value, levels: usize) -> bool {
-    use serde_json::Value;
+/// A member of a body that has to be a text with something in it.
+pub(super) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<&'a str, Refusal> {
+    match body.get(name).and_then(Value::as_str) {
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(Refusal::bad(format!("field \"{name}\" must be a string that is not empty"))
+            .with_field(name)),
+    }
+}
+
+fn is_within(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(list) => levels > 0 && list.iter().all(|value| is_within(value, levels - 1)),
         Value::Object(map) => levels > 0 && map.values().all(|value| is_within(value, levels - 1)),

@@ -2,17 +2,19 @@
 
 use super::{
     access, admission,
-    admission::Caller,
     answer::{Answer, Refusal},
     auth, bin,
+    books::Books,
+    call::{Call, Caller},
     catalog::{Collection, Kind, Shown},
     cors,
     crud::{self, Write},
-    grants, logs, realm_routes, realms,
+    grants, logs,
+    metering::Meter,
+    realm_routes, realms,
     rows::{self, CUSTOMER},
     select::{Reach, Selection},
     telematics,
-    world::{Call, World},
 };
 
 /// The collections below `/platform` that a row of the catalog answers for.
@@ -29,36 +31,40 @@ static PLATFORM: [&Collection; 9] = [
 ];
 
 /// Answers a request to one of the platform's own paths.
-pub(super) fn dispatch(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn dispatch(
+    books: &mut Books,
+    meter: &mut Meter,
+    call: &mut Call<'_>,
+) -> Result<Answer, Refusal> {
     if cors::is_preflight(call.request) {
         return Ok(Answer::default());
     }
     let path = call.target.segments.clone();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
-        ["auth", rest @ ..] => return auth::serve(world, call, rest),
+        ["auth", rest @ ..] => return auth::serve(books, meter, call, rest),
         ["realm", public_id, "login"] => {
             return match call.request.method.as_str() {
-                "POST" => realms::log_in_publicly(world, call, public_id),
+                "POST" => realms::log_in_publicly(books, call, public_id),
                 _ => Err(Refusal::method("POST")),
             };
         }
         _ => {}
     }
-    let caller = admission::admit(world, call.request, call.now, false, false)?;
+    let caller = admission::admit(books, meter, call, false, false)?;
     call.caller = Some(caller);
     match path.as_slice() {
         ["platform", ..] if caller.access != access::MASTER => {
             Err(Refusal::forbidden("this needs a master token"))
         }
-        ["platform", rest @ ..] => platform(world, call, caller, rest),
-        ["gw" | "storage" | "mqtt" | "ai", ..] => telematics::serve(world, call, &path),
+        ["platform", rest @ ..] => platform(books, call, caller, rest),
+        ["gw" | "storage" | "mqtt" | "ai", ..] => telematics::serve(books, call, &path),
         _ => Err(Refusal::missing_path(&path.join("/"))),
     }
 }
 
 fn platform(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     caller: Caller,
     path: &[&str],
@@ -69,31 +75,31 @@ fn platform(
         false => Err(Refusal::method(wanted)),
     };
     match path {
-        ["customer"] => customer(world, call, &method, caller),
-        ["customer", "logs"] => only("GET").and_then(|()| logs::of_account(world, call)),
+        ["customer"] => customer(books, call, &method, caller),
+        ["customer", "logs"] => only("GET").and_then(|()| logs::of_account(books.view(), call)),
         // Numbers over time, which nobody has collected.
         ["customer", "logs", "calculate"] | [_, _, "logs", "calculate"] => {
             only("GET POST").map(|()| Answer::default())
         }
         ["customer", "statistics"] => only("GET").map(|()| Answer::default()),
-        ["deleted", rest @ ..] => bin::serve(world, call, rest),
+        ["deleted", rest @ ..] => bin::serve(books, call, rest),
         // Foreign log-ins cannot be made here, so there is never one to list.
         ["oauth", _] => only("GET DELETE").map(|()| Answer::default()),
         ["grants", grants, "subaccounts", accounts] => {
-            grants::serve_subaccounts(world, call, grants, accounts)
+            grants::serve_subaccounts(books, call, grants, accounts)
         }
-        ["grantors", selector] => grants::serve_grantors(world, call, selector),
+        ["grantors", selector] => grants::serve_grantors(books, call, selector),
         ["webhooks", _, "packets"] => only("GET").map(|()| Answer::default()),
-        ["realms", rest @ ..] => match realm_routes::serve(world, call, rest) {
+        ["realms", rest @ ..] => match realm_routes::serve(books, call, rest) {
             Some(answer) => answer,
-            None => collection(world, call, path),
+            None => collection(books, call, path),
         },
-        _ => collection(world, call, path),
+        _ => collection(books, call, path),
     }
 }
 
 /// A collection of the catalog, its items, or their logs.
-fn collection(world: &mut World, call: &mut Call<'_>, path: &[&str]) -> Result<Answer, Refusal> {
+fn collection(books: &mut Books, call: &mut Call<'_>, path: &[&str]) -> Result<Answer, Refusal> {
     let missing = || Refusal::missing_path(&format!("platform/{}", path.join("/")));
     let found = PLATFORM.into_iter().find_map(|row| {
         let pattern: Vec<&str> = row.path.split('/').skip(1).collect();
@@ -103,25 +109,25 @@ fn collection(world: &mut World, call: &mut Call<'_>, path: &[&str]) -> Result<A
     });
     let (row, holder, rest) = found.ok_or_else(missing)?;
     let parents = match holder.and_then(|place| path.get(place)) {
-        Some(selector) => Some(realm_routes::realms(world, call, selector)?),
+        Some(selector) => Some(realm_routes::realms(books.view(), call, selector)?),
         None => None,
     };
-    let reach = Reach { parents: parents.as_deref(), ..bin::branch(call) };
+    let reach = Reach { parents: parents.as_deref(), ..Reach::of(call) };
     let method = call.request.method.clone();
     match rest {
         [] => match method.as_str() {
-            "POST" => crud::create(world, call, row, &reach),
+            "POST" => crud::create(books, call, row, &reach),
             _ => Err(Refusal::method("POST")),
         },
         [selector] => match method.as_str() {
-            "GET" => world.view().read(row, &reach, selector, &call.target),
-            "PUT" => crud::update(world, call, row, &reach, selector, Write::Set),
-            "PATCH" => crud::update(world, call, row, &reach, selector, Write::Merge),
-            "DELETE" => crud::delete(world, call, row, &reach, selector),
+            "GET" => books.view().read(row, &reach, selector, &call.target),
+            "PUT" => crud::update(books, call, row, &reach, selector, Write::Set),
+            "PATCH" => crud::update(books, call, row, &reach, selector, Write::Merge),
+            "DELETE" => crud::delete(books, call, row, &reach, selector),
             _ => Err(Refusal::method("GET PUT PATCH DELETE")),
         },
         [selector, "logs"] if row.parent.is_none() => match method.as_str() {
-            "GET" => logs::of_items(world, call, row, &reach, selector),
+            "GET" => logs::of_items(books.view(), call, row, &reach, selector),
             _ => Err(Refusal::method("GET")),
         },
         _ => Err(missing()),
@@ -130,7 +136,7 @@ fn collection(world: &mut World, call: &mut Call<'_>, path: &[&str]) -> Result<A
 
 /// `/platform/customer`: the account's own record, always an array of one.
 fn customer(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     method: &str,
     caller: Caller,
@@ -138,15 +144,15 @@ fn customer(
     let own = Selection { ids: vec![caller.top], ..Selection::default() };
     match method {
         "GET" => {
-            let projection = world.view().projection(&CUSTOMER, &call.target, Shown::Always)?;
+            let projection = books.view().projection(&CUSTOMER, &call.target, Shown::Always)?;
             let mut answer = Answer::default();
-            if let Some(account) = world.state.item(Kind::Accounts, caller.top) {
-                answer.push_with(|out| world.view().write(out, account, &projection));
+            if let Some(account) = books.state.item(Kind::Accounts, caller.top) {
+                answer.push_with(|out| books.view().write(out, account, &projection));
             }
             Ok(answer)
         }
-        "PUT" => crud::update_items(world, call, &CUSTOMER, &own, Write::Set),
-        "PATCH" => crud::update_items(world, call, &CUSTOMER, &own, Write::Merge),
+        "PUT" => crud::update_items(books, call, &CUSTOMER, &own, Write::Set),
+        "PATCH" => crud::update_items(books, call, &CUSTOMER, &own, Write::Merge),
         _ => Err(Refusal::method("GET PUT PATCH")),
     }
 }

@@ -1,11 +1,45 @@
 //! The rows of the catalog: one for each collection, plus the second views that some records have.
 
 use super::{
-    answer::Refusal,
-    catalog::{Collection, Draft, Field, Kind, Parent},
-    fields, grants, realms, rules, telematics_fields as telematics,
-    world::{Call, World},
+    catalog::{Collection, Field, Kind, Parent, Rules},
+    fields, telematics_fields as telematics,
 };
+
+impl Kind {
+    /// The row that rules this kind's items.
+    pub(super) fn row(self) -> &'static Collection {
+        match self {
+            Self::Accounts => &SUBACCOUNTS,
+            Self::Limits => &LIMITS,
+            Self::Tokens => &TOKENS,
+            Self::Realms => &REALMS,
+            Self::RealmUsers => &REALM_USERS,
+            Self::RealmRoles => &REALM_ROLES,
+            Self::RealmProviders => &REALM_PROVIDERS,
+            Self::Grants => &GRANTS,
+            Self::Webhooks => &WEBHOOKS,
+            Self::IdentityProviders => &IDENTITY_PROVIDERS,
+            Self::Channels => &CHANNELS,
+            Self::Devices => &DEVICES,
+            Self::Groups => &GROUPS,
+            Self::Streams => &STREAMS,
+            Self::Modems => &MODEMS,
+            Self::Calcs => &CALCS,
+            Self::Plugins => &PLUGINS,
+            Self::Geofences => &GEOFENCES,
+            Self::Assets => &ASSETS,
+            Self::Containers => &CONTAINERS,
+            Self::Cdns => &CDNS,
+            Self::RetainedMessages => &RETAINED_MESSAGES,
+        }
+    }
+}
+
+/// The names of all fields of all rows, views included.
+pub(super) fn field_names() -> impl Iterator<Item = &'static str> {
+    let rows = Kind::ALL.into_iter().map(Kind::row);
+    rows.chain([&CUSTOMER, &GRANTORS, &DELETED]).flat_map(|row| row.fields).map(|field| field.name)
+}
 
 /// A row with no rules of its own.
 const fn row(
@@ -23,10 +57,7 @@ const fn row(
         counter: None,
         parent: None,
         is_restorable: false,
-        on_create: nothing,
-        on_update: nothing,
-        on_delete: nothing_to_delete,
-        after_write: nothing_after,
+        rules: Rules::None,
     }
 }
 
@@ -45,22 +76,10 @@ const fn hub(
     }
 }
 
-fn nothing(_: &World, _: &mut Draft<'_>) -> Result<(), Refusal> {
-    Ok(())
-}
-
-fn nothing_to_delete(_: &World, _: u64) -> Result<(), Refusal> {
-    Ok(())
-}
-
-fn nothing_after(_: &mut World, _: &mut Call<'_>, _: u64) {}
-
 pub(super) static SUBACCOUNTS: Collection = Collection {
     counter: Some("subaccounts_count"),
     is_restorable: true,
-    on_create: rules::create_account,
-    on_update: rules::update_account,
-    on_delete: rules::delete_account,
+    rules: Rules::Account,
     ..row(Kind::Accounts, "platform/subaccounts", 5, &fields::SUBACCOUNT)
 };
 
@@ -70,8 +89,7 @@ pub(super) static CUSTOMER: Collection =
 
 pub(super) static LIMITS: Collection = Collection {
     counter: Some("limits_count"),
-    on_create: rules::create_limit,
-    on_delete: rules::delete_limit,
+    rules: Rules::Limit,
     ..row(Kind::Limits, "platform/limits", 4, &fields::LIMIT)
 };
 
@@ -79,16 +97,13 @@ pub(super) static TOKENS: Collection = Collection {
     label: "info",
     counter: Some("tokens_count"),
     is_restorable: true,
-    on_create: rules::create_token,
-    on_update: rules::update_token,
+    rules: Rules::Token,
     ..row(Kind::Tokens, "platform/tokens", 33, &fields::TOKEN)
 };
 
 pub(super) static REALMS: Collection = Collection {
     counter: Some("realms_count"),
-    on_create: realms::create_realm,
-    on_update: realms::update_realm,
-    after_write: realms::spread_token_params,
+    rules: Rules::Realm,
     ..row(Kind::Realms, "platform/realms", 29, &fields::REALM)
 };
 
@@ -96,9 +111,7 @@ const IN_REALM: Option<Parent> = Some(Parent { kind: Kind::Realms, field: "realm
 
 pub(super) static REALM_USERS: Collection = Collection {
     parent: IN_REALM,
-    on_create: realms::create_user,
-    on_update: realms::update_user,
-    after_write: realms::settle_user,
+    rules: Rules::RealmUser,
     ..row(Kind::RealmUsers, "platform/realms/*/users", 39, &fields::REALM_USER)
 };
 
@@ -115,7 +128,7 @@ pub(super) static REALM_PROVIDERS: Collection = Collection {
 
 pub(super) static GRANTS: Collection = Collection {
     counter: Some("grants_count"),
-    on_create: grants::create,
+    rules: Rules::Grant,
     ..row(Kind::Grants, "platform/grants", 37, &fields::GRANT)
 };
 

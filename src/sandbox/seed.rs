@@ -5,12 +5,11 @@ use serde_json::json;
 use super::{
     access,
     assumptions::{Assumptions, NOAPI_TYPE, SEED_SESSION_TOKEN},
-    auth,
     catalog::Kind,
     item::{Fields, Item},
-    secret,
+    secret, sessions,
     state::{Change, State},
-    world::World,
+    view::View,
 };
 
 /// Ids start in the six-digit range and leave gaps, as those of a platform in use do.
@@ -28,16 +27,16 @@ pub(super) fn state(
     now: u64,
     entropy: &mut dyn FnMut() -> u64,
 ) -> State {
-    let mut world = World::new(State::default(), assumptions.clone(), false);
+    let mut state = State::default();
     let account = FIRST_ID + entropy() % 700_000;
     let mut fields = Fields::default();
     fields.set("name", "Root account");
     fields.set("created", now);
-    world.commit(Change::Put { kind: Kind::Accounts, item: Item { id: account, cid: 0, fields } });
-    world.commit(Change::NextId(account));
+    state.apply(Change::Put { kind: Kind::Accounts, item: Item { id: account, cid: 0, fields } });
+    state.apply(Change::NextId(account));
 
-    let mut token = |world: &mut World, info: &str, kind: u64, ttl: u64| {
-        let id = world.state.next_id + 1 + entropy() % 90;
+    let mut token = |state: &mut State, info: &str, kind: u64, ttl: u64| {
+        let id = state.next_id + 1 + entropy() % 90;
         let mut fields = Fields::default();
         fields.set("key", secret::key(entropy));
         fields.set("info", info);
@@ -45,18 +44,18 @@ pub(super) fn state(
         fields.set("ttl", ttl);
         fields.set("created", now);
         fields.set("accessed", now);
-        world.commit(Change::NextId(id));
-        world.commit(Change::Put { kind: Kind::Tokens, item: Item { id, cid: account, fields } });
+        state.apply(Change::NextId(id));
+        state.apply(Change::Put { kind: Kind::Tokens, item: Item { id, cid: account, fields } });
         id
     };
-    let master = token(&mut world, "Master", access::MASTER, ROOT_TOKEN_TTL);
+    let master = token(&mut state, "Master", access::MASTER, ROOT_TOKEN_TTL);
     let internal = assumptions.number(&NOAPI_TYPE).unwrap_or(3);
-    token(&mut world, "internal", internal, INTERNAL_TOKEN_TTL);
-    world.commit(Change::Root { account, token: master });
+    token(&mut state, "internal", internal, INTERNAL_TOKEN_TTL);
+    state.apply(Change::Root { account, token: master });
     if assumptions.is(&SEED_SESSION_TOKEN, "present") {
-        let session = auth::session_token(&world, account, now, entropy);
-        world.commit(Change::NextId(session.id));
-        world.commit(Change::Put { kind: Kind::Tokens, item: session });
+        let session = sessions::token(View { state: &state, assumptions }, account, now, entropy);
+        state.apply(Change::NextId(session.id));
+        state.apply(Change::Put { kind: Kind::Tokens, item: session });
     }
-    world.state
+    state
 }

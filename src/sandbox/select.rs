@@ -1,29 +1,21 @@
 //! Reading: which items a selector means in whose branch, and which of their fields an answer shows.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::{
     acl::Decision,
     answer::{Answer, Pagination, Refusal},
     assumptions::{
-        ANY_ORIGIN, Assumptions, DEFAULT_FIELDS, MISSING_ID, PAGE_SIZE, PAGINATION,
-        TOKEN_KEY_ON_READ, UNKNOWN_FIELD_ASKED, UNKNOWN_FIELD_SELECTED, nearest,
+        DEFAULT_FIELDS, MISSING_ID, PAGE_SIZE, PAGINATION, TOKEN_KEY_ON_READ, UNKNOWN_FIELD_ASKED,
+        UNKNOWN_FIELD_SELECTED, nearest,
     },
-    catalog::{Collection, Field, Kind, Shown, Source},
+    call::Call,
+    catalog::{Collection, Field, Kind, Shown},
     item::Item,
     request::Target,
     selector::{self, Selector},
-    state::State,
+    view::View,
 };
-
-/// A world to read from: what is there, and how it is to be shown.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a> {
-    pub(super) state: &'a State,
-    pub(super) assumptions: &'a Assumptions,
-}
 
 /// How far a call reaches.
 #[derive(Clone, Copy)]
@@ -37,9 +29,9 @@ pub(super) struct Reach<'a> {
 }
 
 impl Reach<'_> {
-    /// The whole branch of an account.
-    pub(super) fn branch(top: u64) -> Self {
-        Self { top, parents: None, grant: None }
+    /// The whole branch of the account that a call acts as.
+    pub(super) fn of(call: &Call<'_>) -> Self {
+        Self { top: call.top(), parents: None, grant: None }
     }
 
     /// Whether the token may touch an item that is in sight.
@@ -73,24 +65,6 @@ struct Column {
 }
 
 impl<'a> View<'a> {
-    /// What `field` of `item` reads as; `None` when the item does not have it.
-    pub(super) fn value<'i>(self, item: &'i Item, field: &Field) -> Option<Cow<'i, Value>> {
-        match field.source {
-            Source::Id => Some(Cow::Owned(item.id.into())),
-            Source::Owner => Some(Cow::Owned(item.cid.into())),
-            Source::Computed(work_out) => Some(Cow::Owned(work_out(self.state, item))),
-            Source::Client | Source::Server => match item.fields.get(field.name) {
-                Some(stored) => Some(Cow::Borrowed(stored)),
-                None if field.name == "origins" => match self.assumptions.value(&ANY_ORIGIN) {
-                    "star" => Some(Cow::Owned("*".into())),
-                    "null" => Some(Cow::Owned(Value::Null)),
-                    _ => None,
-                },
-                None => field.initial.value().map(Cow::Owned),
-            },
-        }
-    }
-
     /// The value behind a dotted name, as conditions see it.
     fn named(self, row: &Collection, item: &Item, name: &str) -> Value {
         let Some(field) = row.field(selector::head(name)).filter(|field| field.shown.is_readable())

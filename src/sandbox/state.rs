@@ -45,7 +45,7 @@ pub(super) enum Change {
     Issue(Code),
     /// A code is used up, replaced or run out.
     Spend(String),
-    /// Tokens were used: id and unix time. Written lazily, see [`super::world::World::take_touches`].
+    /// Tokens were used: id and unix time. Written lazily, see [`super::books::Books::take_touches`].
     Touch(Vec<(u64, u64)>),
     /// Something that the platform's own log tells.
     Log(LogRecord),

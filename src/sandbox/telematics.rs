@@ -9,15 +9,17 @@ use super::{
     acl::{self, Action, Decision, OpenSubmodules},
     answer::{Answer, Refusal},
     assumptions::OPEN_SUBMODULES,
-    bin,
+    books::Books,
+    call::Call,
     catalog::{Collection, Kind},
     crud::{self, Write},
-    links, logs,
+    item::{Fields, Item},
+    links, logs, quota,
     rows::{self, RETAINED_MESSAGES},
     select::{Reach, Selection},
     selector::Selector,
     state::Change,
-    world::{Call, World},
+    view::View,
 };
 
 /// What a collection has below its items: names and methods.
@@ -105,14 +107,14 @@ static HUB: [(&Collection, Submodules); 11] = [
 
 /// Answers everything that is telematics.
 pub(super) fn serve(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     path: &[&str],
 ) -> Result<Answer, Refusal> {
     match path {
-        ["mqtt", rest @ ..] => return broker(world, call, rest),
+        ["mqtt", rest @ ..] => return broker(books, call, rest),
         ["ai", ..] => {
-            decide(world, call, "ai", None)?;
+            decide(books.view(), call, "ai", None)?;
             return Ok(Answer::default());
         }
         _ => {}
@@ -124,29 +126,29 @@ pub(super) fn serve(
     let missing = || Refusal::missing_path(&path.join("/"));
     let (row, submodules) = found.ok_or_else(missing)?;
     match path.get(2..).unwrap_or_default() {
-        [] => create(world, call, row),
-        [selector] => items(world, call, row, selector),
+        [] => create(books, call, row),
+        [selector] => items(books, call, row, selector),
         [selector, name, rest @ ..] => {
             let known = submodules.iter().find(|(known, _)| known == name);
             let (_, methods) = known.ok_or_else(missing)?;
             if !methods.split(' ').any(|method| method == call.request.method) {
                 return Err(Refusal::method(methods));
             }
-            submodule(world, call, row, selector, name, rest)
+            submodule(books, call, row, selector, name, rest)
         }
     }
 }
 
 /// What the token of a call may touch of `uri`; a refusal when that is nothing.
 fn decide(
-    world: &World,
+    view: View<'_>,
     call: &Call<'_>,
     uri: &str,
     submodule: Option<&str>,
 ) -> Result<Decision, Refusal> {
-    let token = call.caller.and_then(|caller| world.state.item(Kind::Tokens, caller.token));
+    let token = call.caller.and_then(|caller| view.state.item(Kind::Tokens, caller.token));
     let access = token.and_then(|token| token.fields.get("access")).unwrap_or(&Value::Null);
-    let open_submodules = match world.assumptions.is(&OPEN_SUBMODULES, "entry-methods") {
+    let open_submodules = match view.assumptions.is(&OPEN_SUBMODULES, "entry-methods") {
         true => OpenSubmodules::EntryMethods,
         false => OpenSubmodules::AllMethods,
     };
@@ -164,7 +166,7 @@ fn decide(
 }
 
 fn create(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
 ) -> Result<Answer, Refusal> {
@@ -172,14 +174,14 @@ fn create(
         return Err(Refusal::method("POST"));
     }
     // An item that is not there yet is in no list of ids and in no group.
-    if !decide(world, call, row.path, None)?.is_everything() {
+    if !decide(books.view(), call, row.path, None)?.is_everything() {
         return Err(Refusal::forbidden("the access of the token covers existing items only"));
     }
-    crud::create(world, call, row, &bin::branch(call))
+    crud::create(books, call, row, &Reach::of(call))
 }
 
 fn items(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     selector: &str,
@@ -188,35 +190,35 @@ fn items(
     if !["GET", "PUT", "PATCH", "DELETE"].contains(&method.as_str()) {
         return Err(Refusal::method("GET PUT PATCH DELETE"));
     }
-    let grant = decide(world, call, row.path, None)?;
-    let reach = Reach { grant: Some(&grant), ..bin::branch(call) };
+    let grant = decide(books.view(), call, row.path, None)?;
+    let reach = Reach { grant: Some(&grant), ..Reach::of(call) };
     match method.as_str() {
-        "GET" => world.view().read(row, &reach, selector, &call.target),
-        "PUT" => crud::update(world, call, row, &reach, selector, Write::Set),
-        "PATCH" => crud::update(world, call, row, &reach, selector, Write::Merge),
-        _ => crud::delete(world, call, row, &reach, selector),
+        "GET" => books.view().read(row, &reach, selector, &call.target),
+        "PUT" => crud::update(books, call, row, &reach, selector, Write::Set),
+        "PATCH" => crud::update(books, call, row, &reach, selector, Write::Merge),
+        _ => crud::delete(books, call, row, &reach, selector),
     }
 }
 
 fn submodule(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     selector: &str,
     name: &str,
     rest: &[&str],
 ) -> Result<Answer, Refusal> {
-    let grant = decide(world, call, row.path, Some(name))?;
-    let reach = Reach { grant: Some(&grant), ..bin::branch(call) };
+    let grant = decide(books.view(), call, row.path, Some(name))?;
+    let reach = Reach { grant: Some(&grant), ..Reach::of(call) };
     if name == "logs" {
-        return logs::of_items(world, call, row, &reach, selector);
+        return logs::of_items(books.view(), call, row, &reach, selector);
     }
-    let selection = world.view().select(row, &reach, &Selector::parse(selector)?)?;
+    let selection = books.view().select(row, &reach, &Selector::parse(selector)?)?;
     let method = call.request.method.clone();
     let mut answer = match (name, rest) {
-        ("cid", []) => move_items(world, call, row, &selection)?,
+        ("cid", []) => move_items(books, call, row, &selection)?,
         ("devices", [devices]) if row.kind == Kind::Groups => {
-            group(world, call, &selection, devices)?
+            group(books, call, &selection, devices)?
         }
         ("telemetry", _) if method == "GET" => {
             let mut answer = Answer::default();
@@ -224,15 +226,15 @@ fn submodule(
             answer
         }
         _ if method == "GET" => Answer::default(),
-        _ => bin::ids(selection.ids.iter().copied()),
+        _ => Answer::ids(selection.ids.iter().copied()),
     };
-    world.view().report_missing(&mut answer, &selection);
+    books.view().report_missing(&mut answer, &selection);
     Ok(answer)
 }
 
 /// `PUT …/cid`: items move to another account. A device has to be disabled first.
 fn move_items(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     row: &'static Collection,
     selection: &Selection,
@@ -241,14 +243,14 @@ fn move_items(
     let target = body.get("cid").and_then(Value::as_u64);
     let target = target
         .ok_or_else(|| Refusal::bad("the body must be {\"cid\": account}").with_field("cid"))?;
-    let is_reachable = world.state.account(target).is_some()
-        && world.state.within(target, call.caller.map_or(0, |caller| caller.account));
+    let is_reachable = books.state.account(target).is_some()
+        && books.state.within(target, call.caller.map_or(0, |caller| caller.account));
     if !is_reachable {
         return Err(Refusal::forbidden(format!("no access to account {target}")));
     }
     let mut answer = Answer::default();
     for id in selection.ids.iter().copied() {
-        let Some(old) = world.state.item(row.kind, id).cloned() else { continue };
+        let Some(old) = books.state.item(row.kind, id).cloned() else { continue };
         let is_enabled = old.fields.get("enabled") != Some(&Value::Bool(false));
         if row.kind == Kind::Devices && is_enabled && old.cid != target {
             let refusal = Refusal::bad("a device has to be disabled before it moves");
@@ -257,7 +259,7 @@ fn move_items(
         }
         // What moves within a branch is there twice for a moment, as far as the limits of the branch are concerned.
         if let (false, Err(refusal)) =
-            (old.cid == target, super::quota::check(world, row, target, 0))
+            (old.cid == target, quota::check(books.view(), row, target, 0))
         {
             answer.errors.push(refusal.with_id(id));
             continue;
@@ -265,8 +267,8 @@ fn move_items(
         let mut item = old.clone();
         item.cid = target;
         item.fields.remove("groups");
-        world.record(call, row, Some(&old), Some(&item));
-        world.commit(Change::Put { kind: row.kind, item });
+        books.record(call, row, Some(&old), Some(&item));
+        books.commit(Change::Put { kind: row.kind, item });
         answer.push(&json!({"id": id, "cid": target}));
     }
     Ok(answer)
@@ -274,17 +276,17 @@ fn move_items(
 
 /// `/gw/groups/{g}/devices/{d}`: which devices are in a group.
 fn group(
-    world: &mut World,
+    books: &mut Books,
     call: &mut Call<'_>,
     groups: &Selection,
     devices: &str,
 ) -> Result<Answer, Refusal> {
-    let reach = bin::branch(call);
-    let devices = world.view().select(&rows::DEVICES, &reach, &Selector::parse(devices)?)?;
+    let reach = Reach::of(call);
+    let devices = books.view().select(&rows::DEVICES, &reach, &Selector::parse(devices)?)?;
     let mut answer = Answer::default();
     for group in &groups.ids {
         for device in &devices.ids {
-            let Some(item) = world.state.item(Kind::Devices, *device) else { continue };
+            let Some(item) = books.state.item(Kind::Devices, *device) else { continue };
             let is_member = links::members(item, "groups").contains(group);
             let changed = match call.request.method.as_str() {
                 "GET" if !is_member => continue,
@@ -293,32 +295,32 @@ fn group(
             };
             changed
                 .into_iter()
-                .for_each(|item| world.commit(Change::Put { kind: Kind::Devices, item }));
+                .for_each(|item| books.commit(Change::Put { kind: Kind::Devices, item }));
             answer.push(&json!({"group_id": group, "device_id": device}));
         }
     }
-    world.view().report_missing(&mut answer, &devices);
+    books.view().report_missing(&mut answer, &devices);
     Ok(answer)
 }
 
 /// The broker's REST API: messages that were published to be retained, and nobody connected.
-fn broker(world: &mut World, call: &mut Call<'_>, path: &[&str]) -> Result<Answer, Refusal> {
-    decide(world, call, "mqtt", None)?;
+fn broker(books: &mut Books, call: &mut Call<'_>, path: &[&str]) -> Result<Answer, Refusal> {
+    decide(books.view(), call, "mqtt", None)?;
     let row = &RETAINED_MESSAGES;
     let method = call.request.method.clone();
     match (method.as_str(), path) {
-        ("POST", ["messages"]) => publish(world, call),
+        ("POST", ["messages"]) => publish(books, call),
         ("GET", ["messages", text]) => {
             let text = with_topic(text);
-            world.view().read(row, &bin::branch(call), &text, &call.target)
+            books.view().read(row, &Reach::of(call), &text, &call.target)
         }
         ("DELETE", ["messages", text]) => {
             let selector = Selector::parse(&with_topic(text))?;
-            let found = world.view().select(row, &bin::branch(call), &selector)?;
+            let found = books.view().select(row, &Reach::of(call), &selector)?;
             for id in &found.ids {
-                world.commit(Change::Remove { kind: row.kind, id: *id });
+                books.commit(Change::Remove { kind: row.kind, id: *id });
             }
-            Ok(bin::ids(found.ids))
+            Ok(Answer::ids(found.ids))
         }
         (_, ["messages", ..]) => Err(Refusal::method("GET POST DELETE")),
         ("GET" | "DELETE", ["sessions" | "subscriptions", ..]) => Ok(Answer::default()),
@@ -328,7 +330,7 @@ fn broker(world: &mut World, call: &mut Call<'_>, path: &[&str]) -> Result<Answe
 }
 
 /// Keeps a message that is to be retained; an empty payload takes the kept one back. Others reach nobody.
-fn publish(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusal> {
+fn publish(books: &mut Books, call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let messages = match call.request.json()? {
         Value::Array(messages) => messages,
         message => vec![message],
@@ -351,25 +353,22 @@ fn publish(world: &mut World, call: &mut Call<'_>) -> Result<Answer, Refusal> {
         if message.get("retained") != Some(&Value::Bool(true)) || topic.starts_with("flespi/") {
             continue;
         }
-        let table = world.state.table(Kind::RetainedMessages);
+        let table = books.state.table(Kind::RetainedMessages);
         let own = table.owned(call.top()).filter_map(|id| table.get(id));
         let kept = own.into_iter().find(|kept| kept.fields.text("topic") == Some(topic));
         if let Some(id) = kept.map(|kept| kept.id) {
-            world.commit(Change::Remove { kind: Kind::RetainedMessages, id });
+            books.commit(Change::Remove { kind: Kind::RetainedMessages, id });
         }
         if payload.is_empty() {
             continue;
         }
-        let mut item = super::item::Item {
-            id: world.state.next_id + 1,
-            cid: call.top(),
-            fields: super::item::Fields::default(),
-        };
+        let mut item =
+            Item { id: books.state.next_id + 1, cid: call.top(), fields: Fields::default() };
         item.fields.set("topic", topic);
         item.fields.set("payload", payload);
         item.fields.set("timestamp", call.now);
-        world.commit(Change::NextId(item.id));
-        world.commit(Change::Put { kind: Kind::RetainedMessages, item });
+        books.commit(Change::NextId(item.id));
+        books.commit(Change::Put { kind: Kind::RetainedMessages, item });
     }
     Ok(answer)
 }

@@ -148,8 +148,12 @@ impl Bench {
         let mut seed = 1;
         let state = seed::state(&assumptions, START, &mut || next(&mut seed));
         let world = World::new(state, assumptions, true);
-        let root = world.state.root;
-        let token = world.state.item(super::catalog::Kind::Tokens, world.state.root_token).unwrap();
+        let root = world.books.state.root;
+        let token = world
+            .books
+            .state
+            .item(super::catalog::Kind::Tokens, world.books.state.root_token)
+            .unwrap();
         let key = token.fields.text("key").unwrap().to_owned();
         Self { world, now: START, seed, root, key }
     }

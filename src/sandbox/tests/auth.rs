@@ -205,7 +205,7 @@ fn who_signs_up_has_a_root_account_once_the_mail_is_confirmed() {
     };
     assert_eq!(ask(&mut bench, "/auth/account/register", credentials.clone()).status, 200);
     assert_eq!(ask(&mut bench, "/auth/login/credentials", credentials.clone()).status, 401);
-    let code = bench.world.state.outbox.back().unwrap().code.clone();
+    let code = bench.world.books.state.outbox.back().unwrap().code.clone();
     let session = ask(&mut bench, "/auth/account/confirm", json!({"code": code}));
     let key = session.row()["token"].as_str().unwrap().to_owned();
     let own = bench.ask("GET", "/platform/customer?fields=id,email,owner_id").with(&key).send();

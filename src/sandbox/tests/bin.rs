@@ -120,7 +120,7 @@ fn a_restored_subaccount_brings_what_was_inside_and_can_be_restored() {
     assert_eq!(bench.get(&format!("/platform/limits/{limit}")).status, 404, "limits stay gone");
     let seen = bench.get(&format!("/platform/subaccounts/{grandchild}?fields=limit_id"));
     assert_eq!(seen.row(), &json!({"limit_id": 0}));
-    assert!(bench.world.state.bin.is_empty());
+    assert!(bench.world.books.state.bin.is_empty());
 }
 
 #[test]

@@ -233,7 +233,7 @@ fn no_request_makes_the_core_panic_or_answer_500() {
         let body: Value = serde_json::from_slice(&response.body)
             .unwrap_or_else(|error| panic!("{method} {target}: {error}"));
         assert!(body.get("result").is_some() || body.get("errors").is_some(), "{method} {target}");
-        bench.world.take_changes();
+        bench.world.books.take_changes();
         bench.world.journal.take_lines();
     }
 }

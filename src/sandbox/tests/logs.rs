@@ -36,7 +36,7 @@ fn an_items_log_tells_its_creation_and_its_changes_before_and_after() {
     assert_eq!((&change["app"], &change["method"]), (&json!("the app"), &json!("PUT")));
     assert_eq!((&change["uri"], &change["host"]), (&json!(path), &json!("127.0.0.1")));
     assert_eq!(change["timestamp"], json!(bench.now));
-    assert_eq!(change["token_id"], json!(bench.world.state.root_token));
+    assert_eq!(change["token_id"], json!(bench.world.books.state.root_token));
 }
 
 #[test]
@@ -116,5 +116,5 @@ fn long_items_and_old_records_leave_the_log() {
     assert_eq!(seen.row().get("new"), None);
     let names: Vec<Value> = (0..25_000).map(|_| json!({"name": "x"})).collect();
     bench.post("/platform/limits", Value::Array(names));
-    assert_eq!(bench.world.state.log.len(), 20_000);
+    assert_eq!(bench.world.books.state.log.len(), 20_000);
 }

@@ -31,13 +31,13 @@ fn live(bench: &mut Bench, store: &mut Store) {
     assert_eq!(bench.post("/platform/limits", json!([{"metadata": {"a": deepest}}])).status, 400);
     assert_eq!(bench.post("/platform/limits", json!([{"metadata": deepest}])).status, 200);
     bench.ask("POST", "/_sandbox/clock").unsigned().body(json!({"advance": 5})).send();
-    store.append(&bench.world.take_touches().unwrap()).unwrap();
+    store.append(&bench.world.books.take_touches().unwrap()).unwrap();
 }
 
 fn reopened(folder: &Path) -> Bench {
     let (_, found) = Store::open(folder).unwrap();
     let mut bench = Bench::new();
-    bench.world.replace(found.state.unwrap());
+    bench.world.books.replace(found.state.unwrap());
     bench
 }
 
@@ -47,13 +47,13 @@ fn the_log_leads_to_the_same_world_as_the_snapshot() {
     let mut bench = Bench::new();
     let (mut store, found) = Store::open(folder.path()).unwrap();
     assert!(found.state.is_none());
-    store.snapshot(&bench.world.state).unwrap();
+    store.snapshot(&bench.world.books.state).unwrap();
     live(&mut bench, &mut store);
     let before = dump(&mut bench);
     drop(store);
     assert_eq!(dump(&mut reopened(folder.path())), before, "replayed");
     let (mut store, _) = Store::open(folder.path()).unwrap();
-    store.snapshot(&bench.world.state).unwrap();
+    store.snapshot(&bench.world.books.state).unwrap();
     drop(store);
     assert_eq!(dump(&mut reopened(folder.path())), before, "loaded");
 }
@@ -63,7 +63,7 @@ fn a_torn_last_line_is_dropped_and_writing_goes_on_behind_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut bench = Bench::new();
     let (mut store, _) = Store::open(folder.path()).unwrap();
-    store.snapshot(&bench.world.state).unwrap();
+    store.snapshot(&bench.world.books.state).unwrap();
     live(&mut bench, &mut store);
     let before = dump(&mut bench);
     drop(store);
@@ -73,7 +73,7 @@ fn a_torn_last_line_is_dropped_and_writing_goes_on_behind_it() {
     let (mut store, _) = Store::open(folder.path()).unwrap();
     store.append(b"[{\"next_id\":999999999}]\n").unwrap();
     drop(store);
-    assert_eq!(reopened(folder.path()).world.state.next_id, 999_999_999);
+    assert_eq!(reopened(folder.path()).world.books.state.next_id, 999_999_999);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_snapshot_that_was_not_finished_leaves_the_old_one_valid() {
     let folder = tempfile::tempdir().unwrap();
     let mut bench = Bench::new();
     let (mut store, _) = Store::open(folder.path()).unwrap();
-    store.snapshot(&bench.world.state).unwrap();
+    store.snapshot(&bench.world.books.state).unwrap();
     live(&mut bench, &mut store);
     drop(store);
     fs::write(folder.path().join("snapshot.jsonl.new"), "half").unwrap();
@@ -89,7 +89,7 @@ fn a_snapshot_that_was_not_finished_leaves_the_old_one_valid() {
     let before = dump(&mut bench);
     assert_eq!(dump(&mut reopened(folder.path())), before);
     let (mut store, _) = Store::open(folder.path()).unwrap();
-    store.snapshot(&bench.world.state).unwrap();
+    store.snapshot(&bench.world.books.state).unwrap();
     drop(store);
     assert_eq!(dump(&mut reopened(folder.path())), before);
 }
@@ -99,7 +99,7 @@ fn a_foreign_a_newer_and_a_damaged_file_are_told_apart() {
     let refused = |name: &str, content: &str| {
         let folder = tempfile::tempdir().unwrap();
         let (mut store, _) = Store::open(folder.path()).unwrap();
-        store.snapshot(&Bench::new().world.state).unwrap();
+        store.snapshot(&Bench::new().world.books.state).unwrap();
         drop(store);
         fs::write(folder.path().join(name), content).unwrap();
         Store::open(folder.path()).err().unwrap()
@@ -133,7 +133,7 @@ fn only_the_owner_reads_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("state");
     let (mut store, _) = Store::open(&inner).unwrap();
-    store.snapshot(&Bench::new().world.state).unwrap();
+    store.snapshot(&Bench::new().world.books.state).unwrap();
     for entry in fs::read_dir(&inner).unwrap() {
         let entry = entry.unwrap();
         assert_eq!(
@@ -149,9 +149,9 @@ fn only_the_owner_reads_the_files() {
 fn a_read_writes_nothing_until_its_touch_is_taken() {
     let mut bench = Bench::new();
     bench.get("/auth/info");
-    assert!(bench.world.take_changes().is_none());
-    assert!(bench.world.take_touches().is_some());
-    assert!(bench.world.take_touches().is_none());
+    assert!(bench.world.books.take_changes().is_none());
+    assert!(bench.world.books.take_touches().is_some());
+    assert!(bench.world.books.take_touches().is_none());
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn the_whole_world_can_be_taken_out_and_put_into_another() {
         other.ask("PUT", "/_sandbox/state").unsigned().body(state.clone()).send().status,
         200
     );
-    assert!(other.world.is_replaced);
+    assert!(other.world.books.is_replaced);
     other.key = bench.key.clone();
     assert_eq!(other.get("/platform/subaccounts/all").ids(), [child]);
     for mut broken in

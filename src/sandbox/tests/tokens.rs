@@ -58,7 +58,7 @@ fn a_token_lives_while_either_condition_holds_and_is_deleted_after() {
     bench.wait(60);
     assert_eq!(bench.get(&format!("/platform/tokens/{id}")).status, 404, "gone from lists at once");
     assert_eq!(bench.ask("GET", "/auth/info").with(&key).send().reason(), INVALID);
-    let told = bench.world.state.log.iter().any(|record| {
+    let told = bench.world.books.state.log.iter().any(|record| {
         record.origin_id == id
             && record.note.as_deref() == Some("token has been expired and deleted")
     });
@@ -247,7 +247,7 @@ fn calls_beyond_the_rate_are_answered_429_until_the_minute_is_over() {
     for (assumption, header) in [("retry-after=present", Some("50")), ("retry-after=absent", None)]
     {
         let mut bench = Bench::assuming(&[assumption]);
-        bench.world.calls_per_minute = Some(2);
+        bench.world.meter.calls_per_minute = Some(2);
         assert_eq!(bench.get("/auth/info").status, 200);
         bench.wait(10);
         assert_eq!(bench.get("/auth/info").status, 200);

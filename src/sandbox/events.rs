@@ -1,0 +1,40 @@
+//! Events: what the platform's log tells of an item, and how much of the item.
+
+use serde_json::{Map, Value};
+
+use super::{
+    catalog::{Collection, Shown},
+    item::Item,
+};
+
+pub(super) const CREATED: &str = "created";
+pub(super) const UPDATED: &str = "updated";
+pub(super) const DELETED: &str = "deleted";
+pub(super) const RESTORED: &str = "restored";
+
+/// The sandbox's own numbers for what happened, as the platform's are not known, and their words.
+pub(super) const EVENTS: [(&str, u16, &str); 5] = [
+    ("call", 1, "api call"),
+    (CREATED, 2, "item created"),
+    (UPDATED, 3, "item updated"),
+    (DELETED, 4, "item deleted"),
+    (RESTORED, 5, "item restored"),
+];
+
+/// A body in the log that would be longer is left out, in bytes.
+const SNAPSHOT_LIMIT: usize = 8 * 1024;
+
+/// An item as a log keeps it: what is stored of it, without its secrets, unless it is too long to keep.
+pub(super) fn snapshot(row: &Collection, item: &Item) -> Option<Value> {
+    let is_open = |name: &str| {
+        row.field(name)
+            .is_some_and(|field| field.shown.is_readable() && field.shown != Shown::OnCreation)
+    };
+    let mut snapshot =
+        Map::from_iter([("id".to_owned(), item.id.into()), ("cid".to_owned(), item.cid.into())]);
+    let stored = item.fields.iter().filter(|(name, _)| is_open(name));
+    snapshot.extend(stored.map(|(name, value)| (name.to_owned(), value.clone())));
+    let snapshot = Value::Object(snapshot);
+    // The length as text stands for the room it takes; most items are far from the bound.
+    (snapshot.to_string().len() <= SNAPSHOT_LIMIT).then_some(snapshot)
+}
