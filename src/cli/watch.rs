@@ -244,8 +244,6 @@ async fn follow(
         Err(exit) => return exit,
     };
     let hangups = tokio::spawn(hangups(wake));
-    let gate =
-        watch::Gate { leases: session.gate.leases(), platform: session.gate.platform().to_owned() };
     let options = watch::Options {
         prune: args.prune,
         interval: args.interval,
@@ -264,7 +262,7 @@ async fn follow(
         client: session.client.clone(),
         signer: &session.signer,
         spool: &session.spool,
-        gate,
+        gate: session.gate.open(),
         seen: session.recorder.seen(&in_force.desired.stack),
         renew: Box::new(|| session.client_again(common, output)),
     };

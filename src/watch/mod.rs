@@ -28,6 +28,6 @@ mod testing;
 pub mod trigger;
 
 pub use contest::WINDOW as CONTEST_WINDOW;
-pub use daemon::{Daemon, Ended, FirstPass, Gate, InForce, Narrator, Options, Platform};
+pub use daemon::{Daemon, Ended, FirstPass, InForce, Narrator, Options, Platform};
 pub use status::{ObjectState, ObjectStatus, PassOutcome, Receiver, State, Status};
 pub use trigger::{Trigger, Wake, Woken, wake};
