@@ -36,3 +36,54 @@ impl Compared {
         Further::Needed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::{StepOutcome, StepReport};
+    use crate::plan::{Action, StepId};
+    use crate::resource::Phase;
+
+    /// The report of a pass that brought these back from the recycle bin.
+    fn report(addresses: &[&str]) -> Report {
+        let steps = addresses.iter().map(|address| {
+            let address: Address = address.parse().unwrap();
+            StepReport {
+                id: StepId::of(Phase::Subaccount, &address),
+                phase: Phase::Subaccount,
+                action: Action::Restore,
+                address,
+                outcome: StepOutcome::Applied,
+                attempts: 1,
+                error: None,
+                id_on_platform: Some(1),
+            }
+        });
+        Report {
+            digest: String::new(),
+            refused: Vec::new(),
+            taken_back: Vec::new(),
+            notes: Vec::new(),
+            steps: steps.collect(),
+            blocked: Vec::new(),
+            pending: Vec::new(),
+            unknown: Vec::new(),
+            calls: Vec::new(),
+            duration: std::time::Duration::ZERO,
+            compared: 0,
+        }
+    }
+
+    #[test]
+    fn what_comes_back_twice_in_a_row_calls_for_no_third_pass() {
+        let (a, b) = ("subaccount/a", "subaccount/b");
+        let mut compared = Compared::default();
+        assert_eq!(compared.after(Some(&report(&[a]))), Further::Needed);
+        assert_eq!(compared.after(Some(&report(&[a, b]))), Further::Needed);
+        assert_eq!(compared.after(Some(&report(&[b]))), Further::Vain(b.parse().unwrap()));
+        assert_eq!(compared.after(Some(&report(&[]))), Further::Needless);
+        assert_eq!(compared.after(Some(&report(&[b]))), Further::Needed);
+        assert_eq!(compared.after(None), Further::Needless);
+        assert_eq!(compared.after(Some(&report(&[b]))), Further::Needed);
+    }
+}

@@ -11,7 +11,7 @@
 //! woken. What happens during a pass is one wake-up after it.
 //!
 //! * [`files`] says when there is another settled set of manifests.
-//! * [`daemon`] is the loop and the pass.
+//! * [`daemon`] is the loop, and what it makes of each pass.
 //! * [`status`] is what others may see of it.
 //!
 //! Invariant: everything that is remembered from pass to pass (failures, contests, who changed what) may be lost at any

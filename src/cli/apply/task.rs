@@ -2,8 +2,8 @@
 
 use super::Args;
 use crate::cli::exit::Exit;
+use crate::cli::loading;
 use crate::cli::output::Output;
-use crate::cli::session;
 use crate::cli::settings::Common;
 use crate::cli::stop::unless_stopped;
 use crate::plan::{Policy, Sealed, Stale};
@@ -26,7 +26,7 @@ impl Task {
     pub(super) async fn of(args: &Args, common: &Common, output: &Output) -> Result<Self, Exit> {
         let Some(file) = &args.plan else {
             let desired =
-                session::load(&args.manifests.paths(), args.manifests.exclude(), common, output)
+                loading::load(&args.manifests.paths(), args.manifests.exclude(), common, output)
                     .await?
                     .desired;
             let policy = Policy { prune: args.prune, ..Policy::default() };
@@ -47,7 +47,7 @@ impl Task {
             Exit::Refused
         })?;
         let mut desired = sealed.desired().clone();
-        if let Some(stores) = session::stores(common, output)? {
+        if let Some(stores) = loading::stores(common, output)? {
             desired.name_stores(&stores);
         }
         let (policy, trust) = (sealed.policy(), sealed.trust());
