@@ -18,8 +18,8 @@
 //!   decided here, where it is easy to test.
 //! * [`apply::apply`] carries out steps and never fails as a whole: failures are outcomes.
 //!
-//! [`reconcile`] is these lines on one screen. The commands in [`cli`] call it once,
-//! [`watch`] calls it again and again; there is no second path.
+//! [`reconcile`] is these lines on one screen, in the order in which whoever writes looks, asks, locks and writes. The
+//! commands in [`cli`] call it once, [`watch`] calls it again and again; there is no second path.
 //!
 //! # Where to find what
 //!
@@ -51,6 +51,7 @@
 //! | how an estate is written as manifests | [`export`] |
 //! | what people see | [`report`] |
 //! | who may write | [`lock`] |
+//! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what is remembered of a run | [`history`] |

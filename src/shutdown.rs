@@ -40,12 +40,21 @@ pub fn flag() -> watch::Receiver<bool> {
 
 /// Waits until the process is asked to end.
 pub async fn begun() {
-    let mut flag = flag();
-    let mut told = std::pin::pin!(flag.wait_for(|begun| *begun));
+    raised(flag()).await;
+}
+
+/// Waits until `flag` becomes true; for ever if whoever could raise it is gone, which is not the same as `true`.
+pub async fn raised(mut flag: watch::Receiver<bool>) {
+    let latest = flag.clone();
+    let mut told = std::pin::pin!(async {
+        if flag.wait_for(|is_raised| *is_raised).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    });
     // Those who wait are told one after the other; whoever is polled in between sees it all the same.
-    std::future::poll_fn(|context| match has_begun() {
-        true => Poll::Ready(()),
-        false => told.as_mut().poll(context).map(drop),
+    std::future::poll_fn(|context| {
+        let is_raised = *latest.borrow();
+        if is_raised { Poll::Ready(()) } else { told.as_mut().poll(context) }
     })
     .await;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::exit::Exit;
+use super::loading;
 use super::manifests::{ByOption, absence};
 use super::output::Output;
 use super::plan::json;
@@ -125,7 +126,7 @@ fn declared(
     common: &Common,
     output: &Output,
 ) -> Result<Explanation, Exit> {
-    let mut load = manifest::load_with(&args.manifests.paths(), &session::options(common));
+    let mut load = manifest::load_with(&args.manifests.paths(), &loading::options(common));
     load.desired.exclude(args.manifests.exclude.iter().cloned());
     let Some(declared) = load.desired.objects.get(&args.address) else {
         return Err(not_declared(args, &load, common, output));
@@ -171,7 +172,7 @@ fn closed(account: &str) -> Decision {
 
 fn not_declared(args: &Args, load: &Load, common: &Common, output: &Output) -> Exit {
     if load.diagnostics.has_errors() {
-        session::show_diagnostics(load, common, output);
+        loading::show_diagnostics(load, common, output);
         return Exit::Invalid;
     }
     let tokens = load.desired.objects.keys().filter(|address| address.kind.is_key());

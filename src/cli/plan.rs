@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
+use super::loading;
 use super::manifests::Manifests;
 use super::output::Output;
 use super::session::{self, Session};
@@ -84,7 +85,7 @@ pub(super) fn seconds(text: &str) -> Result<i64, String> {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(
+    let load = match loading::load(
         &args.manifests.paths(),
         args.manifests.exclude(),
         common,

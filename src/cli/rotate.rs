@@ -3,10 +3,10 @@
 use super::apply;
 use super::exit::Exit;
 use super::gate::GateArgs;
+use super::loading;
 use super::manifests::{ByOption, absence};
 use super::output::Output;
 use super::plan::seconds;
-use super::session;
 use super::settings::Common;
 use crate::diagnostic::suggest::nearest;
 use crate::resource::{Address, Order};
@@ -58,7 +58,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let mut desired =
-        match session::load(&args.manifests.paths(), &args.manifests.exclude, common, output).await
+        match loading::load(&args.manifests.paths(), &args.manifests.exclude, common, output).await
         {
             Ok(load) => load.desired,
             Err(exit) => return exit,

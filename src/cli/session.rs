@@ -1,147 +1,25 @@
-//! What plan, apply and watch have in common: manifests, a platform to talk to, and the words for
-//! when either is not to be had.
+//! What plan, apply and watch have in common: a platform to talk to, and the words for when it is not to be had.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::environment;
 use super::exit::Exit;
 use super::gate::Gate;
 use super::output::Output;
 use super::platform::Platform;
 use super::recorder::Recorder;
-use super::settings::{Common, Format, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
-use super::stop::unless_stopped;
+use super::secrets::{signer, spool, token};
+use super::settings::Common;
 use crate::api::{ApiError, Class, Client, ClientError, Settings};
-use crate::diagnostic::Code;
-use crate::diagnostic::render::{self, Color};
-use crate::manifest::{self, Load};
 use crate::observe::{ObserveError, Seen};
 use crate::reconcile::Context;
-use crate::report::findings_markdown;
-use crate::resource::{AddressPattern, Signer, is_valid_name};
+use crate::resource::Signer;
 use crate::run::RunId;
 use crate::sandbox::{self, Sandbox};
-use crate::secret::reading::{self, Unfit};
-use crate::secret::{ExposeSecret, SecretString, Spool, Stores, Trust};
-
-/// The shortest key of a spool: letters and digits of this length are 190 bits.
-const SPOOL_KEY_LENGTH: usize = 32;
+use crate::secret::{Spool, Trust};
 
 /// How long one try of a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Reads the manifests; wrong ones are shown and end the run.
-pub(super) async fn load(
-    paths: &[PathBuf],
-    exclude: &[AddressPattern],
-    common: &Common,
-    output: &Output,
-) -> Result<Load, Exit> {
-    let stores = stores(common, output)?;
-    let (paths, wishes) = (paths.to_owned(), common.clone());
-    let reading = move || {
-        let options = manifest::Options { stores: stores.as_ref(), ..options(&wishes) };
-        manifest::load_with(&paths, &options)
-    };
-    let Some(mut load) = unless_stopped(reading).await else {
-        output.error("stopped while reading the manifests; nothing was done");
-        return Err(Exit::Failed);
-    };
-    leave_time_to_the_platform(&mut load);
-    if !load.diagnostics.is_empty() {
-        show_diagnostics(&load, common, output);
-    }
-    if load.diagnostics.has_errors() {
-        return Err(Exit::Invalid);
-    }
-    choose_stack(&mut load, common, output)?;
-    load.desired.exclude(exclude.iter().cloned());
-    Ok(load)
-}
-
-/// What has expired is decided by the platform's clock: one token whose `expire` has passed is no reason to do nothing
-/// about all the rest.
-pub(super) fn leave_time_to_the_platform(load: &mut Load) {
-    load.diagnostics.soften(Code::TokenExpired);
-}
-
-/// How manifests are loaded for a run.
-pub(super) fn options(common: &Common) -> manifest::Options<'_> {
-    manifest::Options {
-        now: unix_now(),
-        overlay: common.overlay.as_deref(),
-        expanded: false,
-        stores: None,
-        allow_outside: common.allow_outside,
-        deny: &common.deny,
-    }
-}
-
-/// The stores that the operator describes.
-pub(super) fn stores(common: &Common, output: &Output) -> Result<Option<Stores>, Exit> {
-    let Some(file) = &common.stores else { return Ok(None) };
-    Stores::read(file).map(Some).map_err(|error| {
-        output.failure(&error, None);
-        Exit::Usage
-    })
-}
-
-/// What is wrong goes to the standard error, since the result of the command is something else.
-pub(super) fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
-    let diagnostics = load.diagnostics.as_slice();
-    match common.format {
-        Format::Text | Format::Short | Format::Sarif => {
-            output.findings(load, output.diagnostics_color());
-        }
-        // Whoever asked for a comment needs one that says why there is no plan; warnings leave the
-        // comment to the plan.
-        Format::Markdown if load.diagnostics.has_errors() => {
-            output.result(&findings_markdown_of(load, common));
-        }
-        Format::Markdown => output.findings(load, Color::Off),
-        // With errors they are the result; with warnings alone that is still to come, and two
-        // documents are none that a machine reads.
-        Format::Json if load.diagnostics.has_errors() => {
-            output.result(&(render::json(&load.sources, diagnostics) + "\n"));
-        }
-        Format::Json if output.is_log() => output.findings(load, Color::Off),
-        Format::Json => output.say(&render::json(&load.sources, diagnostics)),
-    }
-}
-
-/// All findings as a comment.
-pub(super) fn findings_markdown_of(load: &Load, common: &Common) -> String {
-    let text = render::human(&load.sources, load.diagnostics.as_slice(), Color::Off);
-    let stack = common.stack.as_ref().unwrap_or(&load.desired.stack);
-    findings_markdown(&text, stack, common.markdown_limit)
-}
-
-/// The stack named on the command line, which must not contradict a Stack manifest: objects marked
-/// with another name would be out of reach from one run to the next.
-fn choose_stack(load: &mut Load, common: &Common, output: &Output) -> Result<(), Exit> {
-    load.desired.stack = stack_of(load, common, output)?;
-    Ok(())
-}
-
-/// The stack that a load is for.
-pub(super) fn stack_of(load: &Load, common: &Common, output: &Output) -> Result<String, Exit> {
-    let Some(name) = &common.stack else { return Ok(load.desired.stack.clone()) };
-    if !is_valid_name(name) {
-        output.error(&format!("`{name}` is no name for a stack: use a-z, 0-9, `.`, `_` and `-`"));
-        return Err(Exit::Usage);
-    }
-    if let Some(origin) = &load.stack_origin
-        && load.desired.stack != *name
-    {
-        output.error(&format!(
-            "--stack says `{name}`, and the Stack manifest at {origin} says `{}`",
-            load.desired.stack
-        ));
-        return Err(Exit::Usage);
-    }
-    Ok(name.clone())
-}
 
 /// A platform to talk to.
 #[derive(Debug)]
@@ -215,37 +93,6 @@ impl Session {
     }
 }
 
-fn signer(common: &Common, output: &Output) -> Result<Signer, Exit> {
-    let Some(file) = &common.mark_key_file else { return Ok(Signer::default()) };
-    let key = read_secret("key file", file, reading::key, output).map_err(|()| Exit::Usage)?;
-    Signer::new(key, common.trust_unsigned_marks).map_err(|error| {
-        output.error(&format!("{}: {error}", file.display()));
-        Exit::Usage
-    })
-}
-
-fn spool(common: &Common, state: &Path, platform: String, output: &Output) -> Result<Spool, Exit> {
-    if common.no_spool {
-        return Ok(Spool::none());
-    }
-    let key = match &common.spool_key_file {
-        Some(file) => {
-            let key = read_secret("spool key file", file, reading::key, output);
-            let key = key.map_err(|()| Exit::Usage)?;
-            if key.expose_secret().len() < SPOOL_KEY_LENGTH {
-                output.error(&format!(
-                    "{}: a key has at least {SPOOL_KEY_LENGTH} characters",
-                    file.display()
-                ));
-                return Err(Exit::Usage);
-            }
-            Some(key)
-        }
-        None => None,
-    };
-    Ok(Spool::new(state.join("spool"), platform, key))
-}
-
 /// The platform that is to be worked on.
 fn platform(common: &Common, output: &Output) -> Result<Platform, Exit> {
     Platform::parse(&common.platform).map_err(|error| {
@@ -288,47 +135,6 @@ async fn start_sandbox(folder: PathBuf, output: &Output) -> Result<Sandbox, Exit
         output.failure(&error, None);
         Exit::Unknown
     })
-}
-
-fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let file = match (&common.token_file, environment::token()) {
-        (Some(file), _) => file.clone(),
-        (None, Some(token)) => {
-            return reading::token(token.into_encoded_bytes()).map_err(|why| {
-                unfit(TOKEN_VARIABLE, &why, output);
-                Exit::Unknown
-            });
-        }
-        (None, None) => match variable(TOKEN_FILE_VARIABLE) {
-            Some(file) => PathBuf::from(file),
-            None => {
-                output.error(&format!(
-                    "no token\n  help: put a master token into {TOKEN_VARIABLE}, or its file's \
-                     name into {TOKEN_FILE_VARIABLE} or --token-file; or use --platform sandbox"
-                ));
-                return Err(Exit::Unknown);
-            }
-        },
-    };
-    read_secret("token file", &file, reading::token, output).map_err(|()| Exit::Unknown)
-}
-
-fn read_secret(
-    what: &str,
-    file: &Path,
-    read: fn(Vec<u8>) -> Result<SecretString, Unfit>,
-    output: &Output,
-) -> Result<SecretString, ()> {
-    let name = format!("the {what} {}", file.display());
-    let bytes = std::fs::read(file)
-        .map_err(|error| output.error(&format!("{name} could not be read: {error}")))?;
-    read(bytes).map_err(|why| unfit(&name, &why, output))
-}
-
-/// Says why what was read is no secret; of it nothing but that.
-fn unfit(name: &str, why: &Unfit, output: &Output) {
-    output.error(&format!("{name} {why}"));
 }
 
 /// Says why the platform could not be observed, and what to do.

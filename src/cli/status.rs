@@ -1,6 +1,7 @@
 //! `flespi-gitops status`.
 
 use super::exit::Exit;
+use super::loading;
 use super::manifests::Manifests;
 use super::output::Output;
 use super::plan::{Expiring, json};
@@ -30,7 +31,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match session::load(
+    let load = match loading::load(
         &args.manifests.paths(),
         args.manifests.exclude(),
         common,

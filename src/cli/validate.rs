@@ -1,9 +1,9 @@
 //! `flespi-gitops validate`.
 
 use super::exit::Exit;
+use super::loading::{self, findings_markdown_of};
 use super::manifests::Manifests;
 use super::output::Output;
-use super::session::{self, findings_markdown_of};
 use super::settings::{Common, Format};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, render};
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         output.result(&code.page());
         return Exit::Done;
     }
-    let options = manifest::Options { expanded: args.show_expanded, ..session::options(common) };
+    let options = manifest::Options { expanded: args.show_expanded, ..loading::options(common) };
     let mut load = manifest::load_with(&args.manifests.paths(), &options);
     load.desired.exclude(args.manifests.exclude().iter().cloned());
     let diagnostics = load.diagnostics.as_slice();

@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::by_hand::ByHand;
 use super::exit::Exit;
 use super::gate::GateArgs;
+use super::loading;
 use super::manifests::Manifests;
 use super::output::Output;
 use super::outside::{Outside, OutsideArgs};
@@ -150,7 +151,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Some(interval) => Patience::polling(interval),
         None => Patience { quiet: args.settle, ..Patience::default() },
     };
-    let stores = match session::stores(common, output) {
+    let stores = match loading::stores(common, output) {
         Ok(stores) => stores,
         Err(exit) => return exit,
     };
@@ -185,9 +186,9 @@ fn loader(args: &Args, common: &Common, stores: Option<Stores>) -> Loader {
     let (paths, exclude) = (args.manifests.paths(), args.manifests.exclude().to_owned());
     let common = common.clone();
     Box::new(move || {
-        let options = manifest::Options { stores: stores.as_ref(), ..session::options(&common) };
+        let options = manifest::Options { stores: stores.as_ref(), ..loading::options(&common) };
         let mut load = manifest::load_with(&paths, &options);
-        session::leave_time_to_the_platform(&mut load);
+        loading::leave_time_to_the_platform(&mut load);
         load.desired.exclude(exclude.iter().cloned());
         load
     })
@@ -209,7 +210,7 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
     let load = match first.reading {
         Reading::Good(load) => load,
         Reading::Invalid(load) => {
-            session::show_diagnostics(&load, common, output);
+            loading::show_diagnostics(&load, common, output);
             return Err(Exit::Invalid);
         }
         Reading::Unknown | Reading::Nothing => {
@@ -223,9 +224,9 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
         }
     };
     if !load.diagnostics.is_empty() {
-        session::show_diagnostics(&load, common, output);
+        loading::show_diagnostics(&load, common, output);
     }
-    let stack = session::stack_of(&load, common, output)?;
+    let stack = loading::stack_of(&load, common, output)?;
     Ok(InForce::of(&load, &stack))
 }
 
@@ -244,8 +245,6 @@ async fn follow(
         Err(exit) => return exit,
     };
     let hangups = tokio::spawn(hangups(wake));
-    let gate =
-        watch::Gate { leases: session.gate.leases(), platform: session.gate.platform().to_owned() };
     let options = watch::Options {
         prune: args.prune,
         interval: args.interval,
@@ -264,7 +263,7 @@ async fn follow(
         client: session.client.clone(),
         signer: &session.signer,
         spool: &session.spool,
-        gate,
+        gate: session.gate.open(),
         seen: session.recorder.seen(&in_force.desired.stack),
         renew: Box::new(|| session.client_again(common, output)),
     };

@@ -20,6 +20,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::shutdown;
+
 pub use file::FileLeases;
 pub use info::{Fences, Holder, LeaseKey, LockInfo, LockState, Locks, LocksFormat};
 
@@ -102,27 +104,12 @@ pub async fn acquire(
 }
 
 /// Becomes true as soon as one of the two does.
-pub fn either(
-    mut stop: watch::Receiver<bool>,
-    mut lost: watch::Receiver<bool>,
-) -> watch::Receiver<bool> {
+pub fn either(stop: watch::Receiver<bool>, lost: watch::Receiver<bool>) -> watch::Receiver<bool> {
     let (sender, both) = watch::channel(*stop.borrow() || *lost.borrow());
     tokio::spawn(async move {
-        let is_true = |flag: &bool| *flag;
-        // A sender that is gone says nothing any more, which is not the same as `true`.
-        let mut stopped = std::pin::pin!(async {
-            if stop.wait_for(is_true).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        });
-        let mut gone = std::pin::pin!(async {
-            if lost.wait_for(is_true).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        });
         tokio::select! {
-            () = &mut stopped => {}
-            () = &mut gone => {}
+            () = shutdown::raised(stop) => {}
+            () = shutdown::raised(lost) => {}
             () = sender.closed() => return,
         }
         sender.send_replace(true);

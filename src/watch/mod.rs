@@ -11,7 +11,7 @@
 //! woken. What happens during a pass is one wake-up after it.
 //!
 //! * [`files`] says when there is another settled set of manifests.
-//! * [`daemon`] is the loop and the pass.
+//! * [`daemon`] is the loop, and what it makes of each pass.
 //! * [`status`] is what others may see of it.
 //!
 //! Invariant: everything that is remembered from pass to pass (failures, contests, who changed what) may be lost at any
@@ -28,6 +28,6 @@ mod testing;
 pub mod trigger;
 
 pub use contest::WINDOW as CONTEST_WINDOW;
-pub use daemon::{Daemon, Ended, FirstPass, Gate, InForce, Narrator, Options, Platform};
+pub use daemon::{Daemon, Ended, FirstPass, InForce, Narrator, Options, Platform};
 pub use status::{ObjectState, ObjectStatus, PassOutcome, Receiver, State, Status};
 pub use trigger::{Trigger, Wake, Woken, wake};

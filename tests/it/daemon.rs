@@ -14,6 +14,7 @@ use flespi_gitops::lock::FileLeases;
 use flespi_gitops::manifest::{self, Load};
 use flespi_gitops::observe::ObserveError;
 use flespi_gitops::plan::Plan;
+use flespi_gitops::reconcile::Gate;
 use flespi_gitops::resource::{Address, Signer};
 use flespi_gitops::run::RunId;
 use flespi_gitops::sandbox::Options;
@@ -21,7 +22,7 @@ use flespi_gitops::secret::Spool;
 use flespi_gitops::watch::files::{Files, Patience, Reading};
 use flespi_gitops::watch::status::{ObjectState, ObjectStatus, PassOutcome, State, Status};
 use flespi_gitops::watch::{
-    self, Daemon, Ended, FirstPass, Gate, InForce, Narrator, Platform, Trigger, Wake,
+    self, Daemon, Ended, FirstPass, InForce, Narrator, Platform, Trigger, Wake,
 };
 use serde_json::{Value, json};
 

@@ -4,11 +4,15 @@
 //! goes by a clock that nobody can set, so a wall clock that jumps moves what people read and nothing else.
 
 mod board;
+mod conditions;
+mod held_back;
+mod look_back;
 mod narrator;
 mod objects;
 mod pass;
+mod record;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +31,9 @@ use super::status::{FilesStatus, FindingStatus, GoodSet, Sender, State, Status};
 use super::trigger::{Trigger, Woken};
 use crate::api::Client;
 use crate::diagnostic::Severity;
-use crate::lock::Leases;
 use crate::manifest::Load;
 use crate::observe::Seen;
+use crate::reconcile::{Compared, Gate};
 use crate::resource::{Address, Desired, Signer};
 use crate::run::RunId;
 use crate::secret::Spool;
@@ -70,14 +74,6 @@ pub struct Options {
     pub lock_timeout: Duration,
     /// The time that people see.
     pub clock: Clock,
-}
-
-/// Who else may write.
-pub struct Gate<'a> {
-    /// Where leases are kept.
-    pub leases: &'a dyn Leases,
-    /// What locks call the platform.
-    pub platform: String,
 }
 
 /// A platform to work on.
@@ -138,7 +134,7 @@ pub struct Daemon<'a, N> {
     /// Tokens whose keys the last pass may have overwritten in their sinks.
     overwritten: BTreeSet<Address>,
     /// What the passes before left to be compared at once.
-    compared: BTreeSet<Address>,
+    compared: Compared,
     /// Passes in a row that could not read or not write, and when the next try is.
     absences: u32,
     absent_until: Option<Instant>,
@@ -179,7 +175,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             culprits: Culprits::default(),
             overwritten: BTreeSet::new(),
             absences: 0,
-            compared: BTreeSet::new(),
+            compared: Compared::default(),
             absent_until: None,
             interval_due: Instant::now(),
             options,
@@ -394,6 +390,3 @@ fn findings(load: &Load) -> Vec<FindingStatus> {
         })
         .collect()
 }
-
-/// Retries by collection.
-type Retries = BTreeMap<String, u64>;

@@ -1,13 +1,10 @@
-//! One pass, readable on one screen: observe, plan, and, once somebody said yes, apply.
-//!
-//! Every command that touches the platform goes through here; there is no second path.
+//! Looks and plans, and changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use tokio::sync::{mpsc, watch};
-
-use crate::api::{Client, Reader, Writer};
-use crate::apply::{Apply, Event, OnError, Report, StepOutcome, apply};
+use super::Context;
+use crate::api::{Client, Reader};
+use crate::apply::{Report, StepOutcome};
 use crate::observe::{self, Actual, Answers, ObserveError, Seen, Sources};
 use crate::plan::{Action, Plan, Policy, plan};
 use crate::resource::{Address, Bound, Desired, KeyNote, Kind, Signer};
@@ -16,23 +13,6 @@ use crate::secret::{Spool, Trust};
 /// How often planning may end with questions. Each kind of question is asked once, and they build on each other no deeper
 /// than recycle bin, log, sinks, key, contents.
 const MOST_ROUNDS: usize = 12;
-
-/// What a pass works with.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// Talks to the platform.
-    pub client: &'a Client,
-    /// Signs and verifies marks.
-    pub signer: &'a Signer,
-    /// Keeps keys that could not be delivered.
-    pub spool: &'a Spool,
-    /// Whether the manifests were reviewed.
-    pub trust: &'a Trust,
-    /// What was there when somebody looked last.
-    pub seen: Option<&'a Seen>,
-    /// Tokens whose keys an earlier pass of this run may have overwritten in their sinks.
-    pub overwritten: Option<&'a BTreeSet<Address>>,
-}
 
 /// A plan and what it was made of.
 #[derive(Debug)]
@@ -160,29 +140,6 @@ pub async fn observe(client: &Client, signer: &Signer) -> Result<(Actual, u64), 
     // Whoever only looks signs nothing.
     actual.objects.values_mut().for_each(|object| object.wants_signature = false);
     Ok((actual, calls(&reader) - before))
-}
-
-/// Carries out a plan.
-pub async fn carry_out(
-    prepared: &Prepared,
-    context: Context<'_>,
-    on_error: OnError,
-    stop: watch::Receiver<bool>,
-    events: mpsc::UnboundedSender<Event>,
-) -> Report {
-    let writer = Writer::new(context.client.clone());
-    let Prepared { plan, own_account, found: _, calls: _ } = prepared;
-    apply(Apply {
-        plan,
-        writer: &writer,
-        signer: context.signer,
-        spool: context.spool,
-        own_account: *own_account,
-        on_error,
-        stop,
-        events,
-    })
-    .await
 }
 
 fn calls(reader: &Reader) -> u64 {

@@ -1,0 +1,121 @@
+//! How manifests are loaded for a run, and shown when they are wrong.
+
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use super::output::Output;
+use super::session::unix_now;
+use super::settings::{Common, Format};
+use super::stop::unless_stopped;
+use crate::diagnostic::Code;
+use crate::diagnostic::render::{self, Color};
+use crate::manifest::{self, Load};
+use crate::report::findings_markdown;
+use crate::resource::{AddressPattern, is_valid_name};
+use crate::secret::Stores;
+
+/// Reads the manifests; wrong ones are shown and end the run.
+pub(super) async fn load(
+    paths: &[PathBuf],
+    exclude: &[AddressPattern],
+    common: &Common,
+    output: &Output,
+) -> Result<Load, Exit> {
+    let stores = stores(common, output)?;
+    let (paths, wishes) = (paths.to_owned(), common.clone());
+    let reading = move || {
+        let options = manifest::Options { stores: stores.as_ref(), ..options(&wishes) };
+        manifest::load_with(&paths, &options)
+    };
+    let Some(mut load) = unless_stopped(reading).await else {
+        output.error("stopped while reading the manifests; nothing was done");
+        return Err(Exit::Failed);
+    };
+    leave_time_to_the_platform(&mut load);
+    if !load.diagnostics.is_empty() {
+        show_diagnostics(&load, common, output);
+    }
+    if load.diagnostics.has_errors() {
+        return Err(Exit::Invalid);
+    }
+    load.desired.stack = stack_of(&load, common, output)?;
+    load.desired.exclude(exclude.iter().cloned());
+    Ok(load)
+}
+
+/// What has expired is decided by the platform's clock: one token whose `expire` has passed is no reason to do nothing
+/// about all the rest.
+pub(super) fn leave_time_to_the_platform(load: &mut Load) {
+    load.diagnostics.soften(Code::TokenExpired);
+}
+
+/// How manifests are loaded for a run.
+pub(super) fn options(common: &Common) -> manifest::Options<'_> {
+    manifest::Options {
+        now: unix_now(),
+        overlay: common.overlay.as_deref(),
+        expanded: false,
+        stores: None,
+        allow_outside: common.allow_outside,
+        deny: &common.deny,
+    }
+}
+
+/// The stores that the operator describes.
+pub(super) fn stores(common: &Common, output: &Output) -> Result<Option<Stores>, Exit> {
+    let Some(file) = &common.stores else { return Ok(None) };
+    Stores::read(file).map(Some).map_err(|error| {
+        output.failure(&error, None);
+        Exit::Usage
+    })
+}
+
+/// What is wrong goes to the standard error, since the result of the command is something else.
+pub(super) fn show_diagnostics(load: &Load, common: &Common, output: &Output) {
+    let diagnostics = load.diagnostics.as_slice();
+    match common.format {
+        Format::Text | Format::Short | Format::Sarif => {
+            output.findings(load, output.diagnostics_color());
+        }
+        // Whoever asked for a comment needs one that says why there is no plan; warnings leave the
+        // comment to the plan.
+        Format::Markdown if load.diagnostics.has_errors() => {
+            output.result(&findings_markdown_of(load, common));
+        }
+        Format::Markdown => output.findings(load, Color::Off),
+        // With errors they are the result; with warnings alone that is still to come, and two
+        // documents are none that a machine reads.
+        Format::Json if load.diagnostics.has_errors() => {
+            output.result(&(render::json(&load.sources, diagnostics) + "\n"));
+        }
+        Format::Json if output.is_log() => output.findings(load, Color::Off),
+        Format::Json => output.say(&render::json(&load.sources, diagnostics)),
+    }
+}
+
+/// All findings as a comment.
+pub(super) fn findings_markdown_of(load: &Load, common: &Common) -> String {
+    let text = render::human(&load.sources, load.diagnostics.as_slice(), Color::Off);
+    let stack = common.stack.as_ref().unwrap_or(&load.desired.stack);
+    findings_markdown(&text, stack, common.markdown_limit)
+}
+
+/// The stack that a load is for. The name on the command line must not contradict a Stack manifest: objects marked with
+/// another name would be out of reach from one run to the next.
+pub(super) fn stack_of(load: &Load, common: &Common, output: &Output) -> Result<String, Exit> {
+    let Some(name) = &common.stack else { return Ok(load.desired.stack.clone()) };
+    if !is_valid_name(name) {
+        output.error(&format!("`{name}` is no name for a stack: use a-z, 0-9, `.`, `_` and `-`"));
+        return Err(Exit::Usage);
+    }
+    if let Some(origin) = &load.stack_origin
+        && load.desired.stack != *name
+    {
+        output.error(&format!(
+            "--stack says `{name}`, and the Stack manifest at {origin} says `{}`",
+            load.desired.stack
+        ));
+        return Err(Exit::Usage);
+    }
+    Ok(name.clone())
+}

@@ -1,0 +1,94 @@
+//! The secrets that a run itself needs: its token, and the keys of marks and spool.
+
+use std::path::{Path, PathBuf};
+
+use super::environment;
+use super::exit::Exit;
+use super::output::Output;
+use super::settings::{Common, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
+use crate::resource::Signer;
+use crate::secret::reading::{self, Unfit};
+use crate::secret::{ExposeSecret, SecretString, Spool};
+
+/// The shortest key of a spool: letters and digits of this length are 190 bits.
+const SPOOL_KEY_LENGTH: usize = 32;
+
+/// The token of the platform, from a file or the environment.
+pub(super) fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let file = match (&common.token_file, environment::token()) {
+        (Some(file), _) => file.clone(),
+        (None, Some(token)) => {
+            return reading::token(token.into_encoded_bytes()).map_err(|why| {
+                unfit(TOKEN_VARIABLE, &why, output);
+                Exit::Unknown
+            });
+        }
+        (None, None) => match variable(TOKEN_FILE_VARIABLE) {
+            Some(file) => PathBuf::from(file),
+            None => {
+                output.error(&format!(
+                    "no token\n  help: put a master token into {TOKEN_VARIABLE}, or its file's \
+                     name into {TOKEN_FILE_VARIABLE} or --token-file; or use --platform sandbox"
+                ));
+                return Err(Exit::Unknown);
+            }
+        },
+    };
+    read_secret("token file", &file, reading::token, output).map_err(|()| Exit::Unknown)
+}
+
+/// Signs marks with the key that was named, if one was.
+pub(super) fn signer(common: &Common, output: &Output) -> Result<Signer, Exit> {
+    let Some(file) = &common.mark_key_file else { return Ok(Signer::default()) };
+    let key = read_secret("key file", file, reading::key, output).map_err(|()| Exit::Usage)?;
+    Signer::new(key, common.trust_unsigned_marks).map_err(|error| {
+        output.error(&format!("{}: {error}", file.display()));
+        Exit::Usage
+    })
+}
+
+/// Keeps keys that could not be delivered to `platform`.
+pub(super) fn spool(
+    common: &Common,
+    state: &Path,
+    platform: String,
+    output: &Output,
+) -> Result<Spool, Exit> {
+    if common.no_spool {
+        return Ok(Spool::none());
+    }
+    let key = match &common.spool_key_file {
+        Some(file) => {
+            let key = read_secret("spool key file", file, reading::key, output);
+            let key = key.map_err(|()| Exit::Usage)?;
+            if key.expose_secret().len() < SPOOL_KEY_LENGTH {
+                output.error(&format!(
+                    "{}: a key has at least {SPOOL_KEY_LENGTH} characters",
+                    file.display()
+                ));
+                return Err(Exit::Usage);
+            }
+            Some(key)
+        }
+        None => None,
+    };
+    Ok(Spool::new(state.join("spool"), platform, key))
+}
+
+fn read_secret(
+    what: &str,
+    file: &Path,
+    read: fn(Vec<u8>) -> Result<SecretString, Unfit>,
+    output: &Output,
+) -> Result<SecretString, ()> {
+    let name = format!("the {what} {}", file.display());
+    let bytes = std::fs::read(file)
+        .map_err(|error| output.error(&format!("{name} could not be read: {error}")))?;
+    read(bytes).map_err(|why| unfit(&name, &why, output))
+}
+
+/// Says why what was read is no secret; of it nothing but that.
+fn unfit(name: &str, why: &Unfit, output: &Output) {
+    output.error(&format!("{name} {why}"));
+}

@@ -1,0 +1,187 @@
+//! The pass: the order in which all that write look, ask, lock and write.
+
+use tokio::sync::{mpsc, watch};
+
+use super::{Caller, Consent, Context, News, Prepared, carry_out, prepare};
+use crate::apply::{OnError, Report};
+use crate::lock::{self, Holder, LeaseKey, Leases, LockError};
+use crate::observe::ObserveError;
+use crate::plan::Policy;
+use crate::report::Progress;
+use crate::resource::Desired;
+use crate::run::RunId;
+use crate::shutdown;
+
+/// Who else may write.
+#[derive(Clone)]
+pub struct Gate<'a> {
+    /// Where leases are kept.
+    pub leases: &'a dyn Leases,
+    /// What locks call the platform.
+    pub platform: String,
+}
+
+/// What a pass is about.
+pub(crate) struct Work<'a> {
+    /// What shall be.
+    pub(crate) desired: &'a Desired,
+    /// What may be planned.
+    pub(crate) policy: Policy,
+    /// What a failed step means for those that do not need it.
+    pub(crate) on_error: OnError,
+    /// What it works with; the caller is asked for what was seen last.
+    pub(crate) context: Context<'a>,
+    /// Who else may write.
+    pub(crate) gate: &'a Gate<'a>,
+    /// How long another run that holds the lock is waited for.
+    pub(crate) patience: std::time::Duration,
+    /// What the lock calls the command.
+    pub(crate) command: &'static str,
+    /// The name of this pass.
+    pub(crate) run: &'a RunId,
+}
+
+/// A pass that came to its end.
+pub(crate) struct Passed {
+    /// The plan that was made last.
+    pub(crate) prepared: Prepared,
+    /// What became of it; none if there was nothing to write from the beginning.
+    pub(crate) report: Option<Report>,
+}
+
+/// Why a pass wrote nothing.
+pub(crate) enum Hindrance<Unfit> {
+    /// The platform could not be read.
+    Away(ObserveError),
+    /// The plan is none for this caller.
+    Unfit(Unfit),
+    /// Nobody let the plan begin, for these reasons.
+    Declined(Box<Prepared>, Vec<String>),
+    /// The lock was not to be had.
+    Locked(LockError),
+    /// The process was asked to end while the platform was read.
+    StoppedLooking,
+    /// The process was asked to end while another run held the lock.
+    StoppedWaiting(Box<Prepared>),
+}
+
+/// Makes one pass.
+///
+/// What was written so far is noted before the platform is read, so that it is known under the lock whether the plan is
+/// still news. A plan without steps needs nobody's consent and no lock.
+pub(crate) async fn pass<C: Caller>(
+    work: &Work<'_>,
+    caller: &mut C,
+    stop: &watch::Receiver<bool>,
+) -> Result<Passed, Hindrance<C::Unfit>> {
+    let fences = work.gate.leases.fences().await;
+    let prepared = look(work, caller, stop).await?;
+    caller.hear(News::Planned(&prepared));
+    let mut prepared = approved(prepared, caller)?;
+    if prepared.plan.steps.is_empty() {
+        return Ok(Passed { prepared, report: None });
+    }
+    let consent = match caller.consent(&prepared.plan).await {
+        Ok(consent) => consent,
+        Err(why) => return Err(Hindrance::Declined(Box::new(prepared), why)),
+    };
+    let (key, holder) = (work.lease_key(&prepared), Holder::this_process(work.command, work.run));
+    let waiting = |held: &lock::LockInfo| caller.hear(News::Waiting(held));
+    let lease = tokio::select! {
+        biased;
+        () = shutdown::raised(stop.clone()) => {
+            return Err(Hindrance::StoppedWaiting(Box::new(prepared)));
+        }
+        lease = lock::acquire(work.gate.leases, &key, &holder, work.patience, waiting) => {
+            lease.map_err(Hindrance::Locked)?
+        }
+    };
+    // Another run wrote since we looked, or somebody thought for long.
+    if !lease.follows(&fences) || consent.is_stale() {
+        prepared = look_again(&prepared, consent, work, caller, stop).await?;
+    }
+    let stop = lock::either(stop.clone(), lease.lost());
+    let report = write(&prepared, work, caller, stop).await;
+    caller.hear(News::CarriedOut(&prepared, &report));
+    Ok(Passed { prepared, report: Some(report) })
+}
+
+impl Work<'_> {
+    fn lease_key(&self, prepared: &Prepared) -> LeaseKey {
+        LeaseKey {
+            platform: self.gate.platform.clone(),
+            account: prepared.own_account,
+            stack: self.desired.stack.clone(),
+        }
+    }
+}
+
+/// Plans what the caller may carry out. Reading may be broken off at any moment.
+async fn look<C: Caller>(
+    work: &Work<'_>,
+    caller: &mut C,
+    stop: &watch::Receiver<bool>,
+) -> Result<Prepared, Hindrance<C::Unfit>> {
+    let seen = caller.seen();
+    let context = Context { seen: seen.as_ref(), ..work.context };
+    let prepared = tokio::select! {
+        biased;
+        () = shutdown::raised(stop.clone()) => return Err(Hindrance::StoppedLooking),
+        prepared = prepare(work.desired, context, work.policy) => prepared,
+    };
+    // Calls that are broken off are no error of their own.
+    if *stop.borrow() {
+        return Err(Hindrance::StoppedLooking);
+    }
+    caller.narrow(prepared.map_err(Hindrance::Away)?).map_err(Hindrance::Unfit)
+}
+
+/// Plans once more, under the lock. Who was asked agreed to what was shown, and not to what has become of it.
+async fn look_again<C: Caller>(
+    before: &Prepared,
+    consent: Consent,
+    work: &Work<'_>,
+    caller: &mut C,
+    stop: &watch::Receiver<bool>,
+) -> Result<Prepared, Hindrance<C::Unfit>> {
+    caller.hear(News::Outdated);
+    let again = look(work, caller, stop).await?;
+    if again.plan.digest != before.plan.digest {
+        if let Consent::ToWhatWasShown(_) = consent {
+            let why = "the platform changed meanwhile; look at the new plan".to_owned();
+            return Err(Hindrance::Declined(Box::new(again), vec![why]));
+        }
+        caller.hear(News::PlannedAnew(&again));
+    }
+    approved(again, caller)
+}
+
+fn approved<C: Caller>(
+    prepared: Prepared,
+    caller: &mut C,
+) -> Result<Prepared, Hindrance<C::Unfit>> {
+    match caller.approve(&prepared.plan) {
+        Ok(()) => Ok(prepared),
+        Err(why) => Err(Hindrance::Declined(Box::new(prepared), why)),
+    }
+}
+
+/// Carries out the plan, and tells what happens while it happens.
+async fn write<C: Caller>(
+    prepared: &Prepared,
+    work: &Work<'_>,
+    caller: &mut C,
+    stop: watch::Receiver<bool>,
+) -> Report {
+    caller.hear(News::Begins(&prepared.plan));
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let mut progress = Progress::new(&prepared.plan);
+    let telling = async {
+        while let Some(event) = events.recv().await {
+            let line = progress.line(&event);
+            caller.hear(News::Step(&event, line));
+        }
+    };
+    let doing = carry_out(prepared, work.context, work.on_error, stop, sender);
+    tokio::join!(doing, telling).0
+}
