@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
-use super::watch::duration;
 use crate::lock::{self, Fences, FileLeases, Holder, Lease, LeaseKey, Leases, LockError};
 use crate::run::RunId;
 

@@ -70,7 +70,8 @@ fn code(text: &str) -> (String, Vec<String>) {
     let (mut code, mut tests) = (String::new(), Vec::new());
     let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     while let Some(line) = lines.next() {
-        if line != "#[cfg(test)]" {
+        let is_of_tests = line == "#[cfg(test)]" || line.starts_with("#[cfg(all(test,");
+        if !is_of_tests {
             code.push_str(line);
             code.push('\n');
             continue;
