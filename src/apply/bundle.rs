@@ -7,12 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::courier::Parcel;
-use super::create::NewItem;
-use super::credentials::CredentialsJob;
 use super::job::{Ids, Job, Work};
 use super::ledger::{Learnt, marked};
-use super::restore::Record;
+use super::payload::{CredentialsJob, NewItem, Parcel, Record};
 use crate::assumptions::{IDS_PER_CALL, PASSWORD_FORM};
 use crate::plan::{
     CreateEffect, CredentialsEffect, Effect, HandOver, MarkEdit, Plan, Retirement, UpdateEffect,

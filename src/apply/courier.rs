@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::job::Failure;
+use super::payload::Parcel;
 use super::set;
 use crate::api::{PlatformTime, Writer};
 use crate::causes::error_chain;
@@ -31,17 +32,6 @@ pub(super) struct Courier {
     signer: Signer,
     /// What would keep new keys from where they belong: by sink, and the spool's own trouble.
     refused: Arc<(BTreeMap<Sink, String>, Option<String>)>,
-}
-
-/// A token whose key is to be brought somewhere.
-#[derive(Debug, Clone)]
-pub(super) struct Parcel {
-    /// Id of the token.
-    pub(super) id: i64,
-    /// The account that holds it.
-    pub(super) owner: i64,
-    /// Its newest metadata.
-    pub(super) metadata: Map<String, Value>,
 }
 
 impl Courier {

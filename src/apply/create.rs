@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::courier::{Courier, Parcel};
+use super::courier::Courier;
 use super::job::{Done, Failure, Results};
+use super::payload::{NewItem, Parcel};
 use super::set;
 use crate::api::{Class, Created, Writer};
-use crate::resource::{Address, Kind, Mark};
+use crate::resource::Kind;
 use crate::secret::{SecretString, Sink};
 
 /// How often a creation is tried whose answers get lost.
@@ -22,37 +23,6 @@ const ROUNDS: u32 = 3;
 /// A call whose answer was lost may still be under way; it gets this long to take effect before
 /// the account is read again.
 const SETTLING: Duration = Duration::from_millis(500);
-
-/// Something to be made.
-#[derive(Debug, Clone)]
-pub(super) struct NewItem {
-    pub(super) address: Address,
-    pub(super) stack: String,
-    pub(super) body: Map<String, Value>,
-}
-
-impl NewItem {
-    /// What the item has to have once it is made. What it refers to is a step of its own.
-    fn verified(&self) -> Map<String, Value> {
-        let mut body = self.body.clone();
-        for (field, _) in self.address.kind.row().refs() {
-            body.remove(field);
-        }
-        body
-    }
-
-    /// Whether `item` carries the mark that this one was given, of the same generation.
-    fn is(&self, item: &Map<String, Value>) -> bool {
-        let mark_of = |metadata: Option<&Value>| {
-            Mark::read(metadata.and_then(Value::as_object)?).ok().flatten()
-        };
-        let number = mark_of(self.body.get("metadata")).map_or(1, |mark| mark.number());
-        let mark = mark_of(item.get("metadata"));
-        mark.is_some_and(|mark| {
-            mark.stack == self.stack && mark.address == self.address && mark.number() == number
-        })
-    }
-}
 
 /// An item that is there now.
 struct Found {

@@ -10,11 +10,12 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::job::{Done, Failure};
+use super::payload::CredentialsJob;
 use super::set;
 use crate::api::{ApiError, Class, Writer};
 use crate::causes::error_chain;
 use crate::plan::{EMAIL_FIELD, canonical_email};
-use crate::resource::{Address, EmailRequest, Kind, Mark, Signer};
+use crate::resource::{Address, EmailRequest, Kind, Mark};
 use crate::secret::{PasswordForm, SecretString, Source, fingerprint, generate, print};
 
 /// How long the bootstrap token outlives its last use, in seconds, should nobody delete it.
@@ -25,27 +26,6 @@ const ROUNDS: u32 = 3;
 
 /// See the same constant of creation: a lost call may still take effect.
 const SETTLING: Duration = Duration::from_millis(500);
-
-/// Everything that one credentials step needs.
-#[derive(Debug)]
-pub(super) struct CredentialsJob {
-    pub(super) stack: String,
-    pub(super) signer: Signer,
-    /// The account that holds the subaccount.
-    pub(super) owner: i64,
-    /// The subaccount.
-    pub(super) address: Address,
-    pub(super) id: i64,
-    /// Its newest metadata.
-    pub(super) metadata: Map<String, Value>,
-    pub(super) email: Option<String>,
-    /// The address that the account has; empty: none.
-    pub(super) email_before: String,
-    pub(super) password: Option<Source>,
-    pub(super) form: PasswordForm,
-    /// The fewest characters that the password may have.
-    pub(super) least: Option<u16>,
-}
 
 /// Sets what is to be set.
 pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, Failure> {

@@ -8,11 +8,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::bundle::{Bundle, Bundler};
-use super::courier::{Courier, Parcel};
+use super::courier::Courier;
 use super::doubles::{self, MadeHere, TakenBack};
 use super::event::Event;
 use super::job::{Done, Failure, Ids, Job, Results, Work};
 use super::ledger::{Learnt, Ledger, Made};
+use super::payload::Parcel;
 use super::report::{Report, StepOutcome};
 use super::scheduler::Scheduler;
 use super::{create, credentials, restore, rotate, set};

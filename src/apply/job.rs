@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::courier::Parcel;
-use super::create::NewItem;
-use super::credentials::CredentialsJob;
-use super::restore::Record;
+use super::payload::{CredentialsJob, NewItem, Parcel, Record};
 use crate::plan::{Delivery, Retirement};
 use crate::resource::{Kind, Signer};
 use crate::secret::Sink;

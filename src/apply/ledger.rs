@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::doubles::MadeHere;
 use super::job::Ids;
+use super::report::StepReport;
 use crate::plan::{EMAIL_FIELD, MarkEdit, Plan, Reference, References};
 use crate::resource::{Address, Applied, Kind, Mark, Signer};
 
@@ -114,22 +115,12 @@ pub(super) fn marked(
 /// The entries of a report in the making.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    pub(super) entries: Vec<super::StepReport>,
+    pub(super) entries: Vec<StepReport>,
 }
 
 impl Ledger {
     /// Nothing has begun.
     pub(super) fn new(plan: &Plan) -> Self {
-        let entries = plan.steps.iter().map(|step| super::StepReport {
-            id: step.id.clone(),
-            phase: step.phase,
-            action: step.action,
-            address: step.address.clone(),
-            outcome: super::StepOutcome::NotStarted,
-            attempts: 0,
-            error: None,
-            id_on_platform: None,
-        });
-        Self { entries: entries.collect() }
+        Self { entries: plan.steps.iter().map(StepReport::not_started).collect() }
     }
 }

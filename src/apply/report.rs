@@ -7,9 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::doubles::TakenBack;
-use super::ledger::Ledger;
 use crate::api::CallCount;
-use crate::plan::{Action, Blocked, Pending, Plan, StepId, Unknown};
+use crate::plan::{Action, Blocked, Pending, Plan, Step, StepId, Unknown};
 use crate::resource::{Address, Phase};
 
 /// How a run ended, as a whole.
@@ -78,6 +77,20 @@ pub struct StepReport {
 }
 
 impl StepReport {
+    /// A step that has not begun.
+    pub(super) fn not_started(step: &Step) -> Self {
+        Self {
+            id: step.id.clone(),
+            phase: step.phase,
+            action: step.action,
+            address: step.address.clone(),
+            outcome: StepOutcome::NotStarted,
+            attempts: 0,
+            error: None,
+            id_on_platform: None,
+        }
+    }
+
     /// Whether the object is there although the step failed.
     fn is_half_done(&self) -> bool {
         self.outcome == StepOutcome::Failed && self.id_on_platform.is_some()
@@ -134,7 +147,7 @@ impl Report {
             refused,
             taken_back: Vec::new(),
             notes: Vec::new(),
-            steps: Ledger::new(plan).entries,
+            steps: plan.steps.iter().map(StepReport::not_started).collect(),
             blocked: plan.blocked.clone(),
             pending: plan.pending.clone(),
             unknown: plan.unknown.clone(),

@@ -4,18 +4,10 @@
 //! object that has its old id is back, whoever brought it.
 
 use super::job::{Failure, Results};
+use super::payload::Record;
 use super::set;
 use crate::api::Writer;
 use crate::resource::Kind;
-
-/// What to bring back.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Record {
-    /// The record of the recycle bin.
-    pub(super) record: i64,
-    /// The id that the object had.
-    pub(super) id: i64,
-}
 
 /// Brings back `buried`, all of one kind and from the bin of one account.
 pub(super) async fn restore(

@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use super::courier::{Courier, Parcel};
+use super::courier::Courier;
 use super::job::{Done, Failure};
+use super::payload::Parcel;
 use super::set;
 use crate::api::{Class, Writer};
 use crate::observe::KeyAt;

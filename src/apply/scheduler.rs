@@ -171,25 +171,35 @@ mod tests {
     use crate::plan::{Effect, Holding};
     use crate::resource::{Address, Kind};
 
-    /// A step of which only what the scheduler looks at means anything.
-    fn step(name: &str, account: &str, phase: Phase, action: Action, needs: &[&str]) -> Step {
+    fn address(name: &str, account: &str, phase: Phase) -> Address {
         let kind = match phase {
             Phase::Limit => Kind::Limit,
             Phase::Token => Kind::Token,
             Phase::Subaccount | Phase::Assign | Phase::Credentials => Kind::Subaccount,
         };
+        Address::new(kind, AccountPath::parse(account).unwrap(), name)
+    }
+
+    /// A step in our own account.
+    fn id(name: &str, phase: Phase) -> StepId {
+        StepId::of(phase, &address(name, "", phase))
+    }
+
+    /// A step of which only what the scheduler looks at means anything.
+    fn step(name: &str, account: &str, phase: Phase, action: Action, needs: &[StepId]) -> Step {
+        let address = address(name, account, phase);
         Step {
-            id: StepId(name.to_owned()),
+            id: StepId::of(phase, &address),
             phase,
             action,
-            address: Address::new(kind, AccountPath::parse(account).unwrap(), name),
             reason: String::new(),
             source: None,
             changes: Vec::new(),
-            needs: needs.iter().map(|need| StepId((*need).to_owned())).collect(),
+            needs: needs.to_vec(),
             holds: Holding::default(),
             relies_on: BTreeMap::new(),
-            effect: Effect::Delete { kind, id: 1 },
+            effect: Effect::Delete { kind: address.kind, id: 1 },
+            address,
         }
     }
 
@@ -212,7 +222,7 @@ mod tests {
     }
 
     fn names(plan: &Plan, ready: &[usize]) -> Vec<String> {
-        ready.iter().map(|at| plan.steps[*at].id.0.clone()).collect()
+        ready.iter().map(|at| plan.steps[*at].address.name.clone()).collect()
     }
 
     #[test]
@@ -233,15 +243,15 @@ mod tests {
 
     #[test]
     fn what_needs_a_failed_step_is_blocked_because_of_the_nearest_one() {
+        let (a, b) = (id("a", Phase::Limit), id("b", Phase::Subaccount));
         let plan = plan(vec![
             step("a", "", Phase::Limit, Action::Create, &[]),
-            step("b", "", Phase::Subaccount, Action::Create, &["a"]),
-            step("c", "", Phase::Assign, Action::Assign, &["b"]),
+            step("b", "", Phase::Subaccount, Action::Create, std::slice::from_ref(&a)),
+            step("c", "", Phase::Assign, Action::Assign, std::slice::from_ref(&b)),
         ]);
         let mut scheduler = Scheduler::new(&plan);
         scheduler.take_ready();
-        let id = |name: &str| StepId(name.to_owned());
-        assert_eq!(scheduler.failed(0), [(1, id("a")), (2, id("b"))]);
+        assert_eq!(scheduler.failed(0), [(1, a), (2, b)]);
         assert_eq!(scheduler.take_ready(), [0; 0]);
     }
 

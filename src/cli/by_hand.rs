@@ -3,54 +3,40 @@
 use std::ffi::OsStr;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
-
-use super::Cli;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// `flespi-gitops apply` with everything that `watch` was given and that `apply` has as well, quoted for a shell.
 ///
 /// Read from what clap matched and not from fields, so that no option can be forgotten. What came from the environment
 /// is written out: whoever runs the command does so in another environment. No option and no variable of an option holds
-/// a secret.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ByHand(String);
-
-impl ByHand {
-    /// The command.
-    pub(super) fn command(&self) -> &str {
-        &self.0
+/// a secret. `cli` is the whole program, and `matches` what `watch` was given.
+pub(super) fn command(mut cli: Command, matches: &ArgMatches) -> String {
+    // Only then do commands have the options that all of them have.
+    cli.build();
+    let (Some(ours), Some(theirs)) = (cli.find_subcommand("watch"), cli.find_subcommand("apply"))
+    else {
+        return String::new();
+    };
+    let given = |arg: &&Arg| {
+        let is_known = matches.try_contains_id(arg.get_id().as_str()).is_ok();
+        let source = if is_known { matches.value_source(arg.get_id().as_str()) } else { None };
+        matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+    };
+    let shared = ours.get_arguments().filter(|arg| counterpart(arg, theirs).is_some());
+    let (paths, options): (Vec<&Arg>, Vec<&Arg>) =
+        shared.filter(given).partition(|arg| arg.is_positional());
+    let mut words = vec![cli.get_name().to_owned(), theirs.get_name().to_owned()];
+    for path in paths {
+        words.extend(values(path, matches).map(path_word));
     }
-
-    fn of(matches: &ArgMatches) -> Self {
-        let mut cli = Cli::command();
-        // Only then do commands have the options that all of them have.
-        cli.build();
-        let (Some(ours), Some(theirs)) =
-            (cli.find_subcommand("watch"), cli.find_subcommand("apply"))
-        else {
-            return Self::default();
-        };
-        let given = |arg: &&Arg| {
-            let is_known = matches.try_contains_id(arg.get_id().as_str()).is_ok();
-            let source = if is_known { matches.value_source(arg.get_id().as_str()) } else { None };
-            matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
-        };
-        let shared = ours.get_arguments().filter(|arg| counterpart(arg, theirs).is_some());
-        let (paths, options): (Vec<&Arg>, Vec<&Arg>) =
-            shared.filter(given).partition(|arg| arg.is_positional());
-        let mut words = vec![cli.get_name().to_owned(), theirs.get_name().to_owned()];
-        for path in paths {
-            words.extend(values(path, matches).map(path_word));
-        }
-        for option in options {
-            words.extend(option_words(option, matches));
-        }
-        let quoted = words.iter().map(|word| {
-            // Only a NUL cannot be quoted, and no argument of a process has one.
-            shlex::try_quote(word).map_or_else(|_| word.clone(), |quoted| quoted.into_owned())
-        });
-        Self(quoted.collect::<Vec<_>>().join(" "))
+    for option in options {
+        words.extend(option_words(option, matches));
     }
+    let quoted = words.iter().map(|word| {
+        // Only a NUL cannot be quoted, and no argument of a process has one.
+        shlex::try_quote(word).map_or_else(|_| word.clone(), |quoted| quoted.into_owned())
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// What `other` calls the same.
@@ -89,42 +75,20 @@ fn option_words(option: &Arg, matches: &ArgMatches) -> Vec<String> {
     }
 }
 
-// Flattened into the arguments of `watch`, where it takes nothing of the command line for itself.
-impl clap::Args for ByHand {
-    fn augment_args(command: Command) -> Command {
-        command
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        command
-    }
-}
-
-impl FromArgMatches for ByHand {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self::of(matches))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::of(matches);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use std::ffi::OsString;
+
+    use clap::CommandFactory;
 
     use super::*;
+    use crate::cli::Cli;
 
     /// What the daemon prints that was started with these arguments.
     fn printed(arguments: &[&str]) -> String {
         let all = ["flespi-gitops", "watch"].iter().chain(arguments);
-        let cli = Cli::try_parse_from(all).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
-        match cli.command {
-            super::super::Command::Watch(args) => args.by_hand().to_owned(),
-            other => panic!("{other:?}"),
-        }
+        let all: Vec<OsString> = all.map(OsString::from).collect();
+        Cli::read(&all).unwrap_or_else(|error| panic!("{arguments:?}: {error}")).by_hand
     }
 
     /// What clap makes of the command: every argument that was given, by its id.

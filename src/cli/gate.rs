@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
-use super::watch::duration;
 use crate::lock::{FileLeases, LockError, LockInfo};
 use crate::reconcile;
 

@@ -8,6 +8,7 @@ mod apply;
 mod by_hand;
 mod completions;
 mod consent;
+mod duration;
 mod environment;
 mod exit;
 mod explain;
@@ -39,7 +40,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use advice::with_advice;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::sync::oneshot;
 
 pub use exit::Exit;
@@ -80,6 +81,22 @@ pub struct Cli {
     common: Common,
     #[command(subcommand)]
     command: Command,
+    /// What a person would type to have done once what `watch` does.
+    #[arg(skip)]
+    by_hand: String,
+}
+
+impl Cli {
+    /// Reads the arguments of this process.
+    fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let mut matches = Self::command().try_get_matches_from(arguments)?;
+        // First: reading takes away what it reads.
+        let watch = matches.subcommand_matches("watch");
+        let by_hand = watch.map(|watch| by_hand::command(Self::command(), watch));
+        let cli = Self::from_arg_matches_mut(&mut matches)
+            .map_err(|error| error.format(&mut Self::command()))?;
+        Ok(Self { by_hand: by_hand.unwrap_or_default(), ..cli })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -119,7 +136,7 @@ fn run(arguments: Vec<OsString>) -> Exit {
             return Exit::Failed;
         }
     };
-    let exit = match Cli::try_parse_from(&arguments) {
+    let exit = match Cli::read(&arguments) {
         Ok(cli) => runtime.block_on(work(cli, output.clone())),
         Err(error) => {
             let exit = parser_said(&with_advice(error, &arguments), &output);
@@ -223,7 +240,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Exit {
 }
 
 async fn command(cli: Cli, output: &Output) -> Exit {
-    let Cli { common, command } = cli;
+    let Cli { common, command, by_hand } = cli;
     let is_of_findings = matches!(common.format, settings::Format::Short | settings::Format::Sarif);
     if is_of_findings && !matches!(command, Command::Validate(_)) {
         output.error("the formats `short` and `sarif` are those of `validate`");
@@ -233,7 +250,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Validate(args) => validate::run(&args, &common, output),
         Command::Plan(args) => plan::run(&args, &common, output).await,
         Command::Apply(args) => apply::run(&args, &common, output).await,
-        Command::Watch(args) => watch::run(&args, &common, output).await,
+        Command::Watch(args) => watch::run(&args, &by_hand, &common, output).await,
         Command::Export(args) => export::run(&args, &common, output).await,
         Command::Explain(args) => explain::run(&args, &common, output).await,
         Command::Status(args) => status::run(&args, &common, output).await,

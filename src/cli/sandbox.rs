@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
 use super::stop::unless_stopped;
-use super::watch::duration;
 use crate::sandbox::{Assumptions, Faults, Options, Sandbox, describe_assumptions};
 use crate::secret::ExposeSecret;
 use crate::shutdown;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use tracing::Instrument;
 
-use super::by_hand::ByHand;
+use super::duration::{duration, interval, poll_interval, positive};
 use super::exit::Exit;
 use super::gate::GateArgs;
 use super::loading;
@@ -45,10 +45,6 @@ Examples:
   flespi-gitops watch /mnt/nfs/accounts --poll 30s
   flespi-gitops watch accounts/ --first-pass report --log-format json")]
 pub(super) struct Args {
-    // First: the others take what they match away.
-    #[command(flatten)]
-    by_hand: ByHand,
-
     #[command(flatten)]
     manifests: Manifests,
 
@@ -84,14 +80,6 @@ pub(super) struct Args {
     gate: GateArgs,
 }
 
-#[cfg(test)]
-impl Args {
-    /// The command that applies the same set by hand.
-    pub(super) fn by_hand(&self) -> &str {
-        self.by_hand.command()
-    }
-}
-
 /// What the first pass may do.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FirstPass {
@@ -101,47 +89,8 @@ enum FirstPass {
     Report,
 }
 
-/// The longest duration that anybody means; clocks cannot tell of arbitrarily distant times.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-
-/// Reads `300`, `90s`, `5m`, `1h 30m`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let length = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let span: jiff::SignedDuration =
-                text.parse().map_err(|_| "write a number of seconds, or 90s, 5m, 1h".to_owned())?;
-            Duration::try_from(span).map_err(|_| "a duration is not negative".to_owned())?
-        }
-    };
-    match length <= LONGEST {
-        true => Ok(length),
-        false => Err("the longest is 10 years".to_owned()),
-    }
-}
-
-fn positive(text: &str) -> Result<Duration, String> {
-    at_least(Duration::from_nanos(1), text)
-}
-
-/// A pass costs calls, and none is worth making before the last one can have changed anything.
-fn interval(text: &str) -> Result<Duration, String> {
-    at_least(Duration::from_secs(1), text)
-}
-
-fn poll_interval(text: &str) -> Result<Duration, String> {
-    at_least(Duration::from_millis(100), text)
-}
-
-fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("0 would mean: as often as possible".to_owned()),
-        length if length < least => Err(format!("the shortest is {least:?}")),
-        length => Ok(length),
-    }
-}
-
-pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+/// Runs until it is stopped. `by_hand` is the command that a person would type to have the same done once.
+pub(super) async fn run(args: &Args, by_hand: &str, common: &Common, output: &Output) -> Exit {
     let paths = args.manifests.paths();
     if paths.iter().any(|path| path.as_os_str() == "-") {
         output.error("watch needs files, and `-` is the standard input");
@@ -176,7 +125,8 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let span = tracing::info_span!("watch", run = %session.run);
-    let exit = follow(args, (files, in_force), &session, common, output).instrument(span).await;
+    let exit =
+        follow((args, by_hand), (files, in_force), &session, common, output).instrument(span).await;
     session.close(output).await;
     exit
 }
@@ -231,7 +181,7 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
 }
 
 async fn follow(
-    args: &Args,
+    (args, by_hand): (&Args, &str),
     (files, in_force): (Files, InForce),
     session: &Session,
     common: &Common,
@@ -255,7 +205,7 @@ async fn follow(
         contest_window: args.contest_window,
         stack_is_given: common.stack.is_some(),
         seed: rand::random(),
-        by_hand: args.by_hand.command().to_owned(),
+        by_hand: by_hand.to_owned(),
         lock_timeout: args.gate.lock_timeout,
         clock: Arc::new(jiff::Timestamp::now),
     };
@@ -359,26 +309,5 @@ impl Narrator for Teller<'_> {
             (prepared, report),
             self.output,
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_bounded_where_nothing_and_eternity_would_do_harm() {
-        assert_eq!(duration("0"), Ok(Duration::ZERO));
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(interval("1s"), Ok(Duration::from_secs(1)));
-        assert_eq!(poll_interval("100ms"), Ok(Duration::from_millis(100)));
-        for text in ["0", "0s", "0ms", "-1s", "10ms", "999ms"] {
-            assert!(interval(text).is_err(), "{text}");
-        }
-        assert!(poll_interval("99ms").is_err() && poll_interval("0").is_err());
-        assert!(positive("0s").is_err());
-        for text in ["18446744073709551615", "11y", "100000h", "soon", "", "1 s s"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
     }
 }

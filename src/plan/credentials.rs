@@ -2,16 +2,19 @@
 
 use serde_json::Value;
 
-use super::declared::Context;
+use super::context::Context;
+use super::decision::Verdict;
 use super::diff;
-use super::step::{Action, Cause, Change, CredentialsEffect, Draft, Effect, Pending, StepId};
+use super::draft::Draft;
+use super::effect::{CredentialsEffect, Effect};
+use super::email::{self, EMAIL_FIELD, canonical_email, is_same};
+use super::entry::Pending;
+use super::id::StepId;
+use super::step::{Action, Cause, Change};
 use crate::assumptions::{EMAIL_LINK_SECONDS, PASSWORD_FORM};
 use crate::observe::{Object, Password, PasswordQuestion};
-use crate::resource::{Applied, At, EmailRequest, Kind, Phase, Right};
+use crate::resource::{At, EmailRequest, Kind, Phase, Right};
 use crate::secret::Source;
-
-/// What marks and changes call the e-mail address of an account.
-pub const EMAIL_FIELD: &str = "credentials.email";
 
 /// A change of credentials, and why it is made.
 struct Wanted<T> {
@@ -20,36 +23,37 @@ struct Wanted<T> {
     reason: String,
 }
 
-/// Adds the credentials step of a declared subaccount, if one is needed. `object` is the
-/// subaccount as it is, or `None` if this plan makes it.
-pub(super) fn steps(
+/// Decides about the credentials of a declared subaccount. `object` is the subaccount as it is, or
+/// `None` if this plan makes it.
+pub(super) fn decide(
     context: &Context<'_>,
     object: Option<&Object>,
     needs: Vec<StepId>,
     draft: &mut Draft,
-) {
+) -> Verdict {
     let declared = context.declared;
     let Some(wanted) = &declared.credentials else {
-        return;
+        return Ok(None);
     };
     if object.is_some() && !declared.lifecycle.allows(Right::Update) {
-        return;
+        return Ok(None);
     }
     // An account without a password that can be set gets no mail either.
     let password_of = |address| context.answers.passwords.get(address);
     if let Some(Password::Unavailable(reason)) = password_of(&declared.address) {
-        return context.block(draft, format!("its password cannot be set: {reason}"));
+        return Err(format!("its password cannot be set: {reason}"));
     }
-    let email = wanted.email.as_deref().and_then(|wanted| email(context, object, wanted, draft));
+    let email = wanted.email.as_deref();
+    let email = email.and_then(|wanted| wanted_email(context, object, wanted, draft));
     let source = wanted.password.as_ref();
-    let password = source.and_then(|source| password(context, object, source, draft));
+    let password = source.and_then(|source| wanted_password(context, object, source, draft));
     if email.is_none() && password.is_none() {
-        return;
+        return Ok(None);
     }
     if let Some(reason) = context.actual.unknown.get(&Kind::KEY) {
-        let reason =
-            format!("credentials are set with a token, and tokens could not be read: {reason}");
-        return context.block(draft, reason);
+        return Err(format!(
+            "credentials are set with a token, and tokens could not be read: {reason}"
+        ));
     }
     let reasons = email.iter().map(|it| &*it.reason).chain(password.iter().map(|it| &*it.reason));
     let reason = reasons.collect::<Vec<_>>().join("; ");
@@ -60,7 +64,7 @@ pub(super) fn steps(
         owner: context.owner_id(),
         id: object.map(|object| object.id),
         metadata: object.map(|object| object.metadata.clone()).unwrap_or_default(),
-        email_before: current_email(object).unwrap_or_default().to_owned(),
+        email_before: object.and_then(email::current).unwrap_or_default().to_owned(),
         email,
         password,
         form: wanted.form,
@@ -72,50 +76,18 @@ pub(super) fn steps(
     step.changes = email_change.into_iter().chain(password_change).collect();
     step.reason = reason;
     step.relies_on = object.map(diff::found_fields).unwrap_or_default();
-    draft.steps.push(step);
-}
-
-fn current_email(object: Option<&Object>) -> Option<&str> {
-    let email = object?.fields.get("email")?.as_str()?;
-    Some(email).filter(|email| !email.is_empty())
-}
-
-/// Whether two addresses are the same. The part before the @ may be case-sensitive by the letter of the mail standard
-/// and is not by any provider's practice; a platform that stores lower case must not look like drift.
-fn is_same(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b)
-}
-
-/// An address as a mark remembers it.
-pub fn canonical_email(email: &str) -> Value {
-    Value::from(email.to_ascii_lowercase())
-}
-
-/// Whether the account has the declared e-mail, and its mark does not say that this is our doing: as after a run that
-/// was killed between the two writes.
-pub(super) fn is_unnoted(context: &Context<'_>, object: &Object, applied: &Applied) -> bool {
-    let current = current_email(Some(object)).unwrap_or_default();
-    object.mark_of(&context.desired.stack).is_some()
-        && has_email(context, object)
-        && applied.matches(EMAIL_FIELD, &canonical_email(current)) != Some(true)
-}
-
-/// Whether the account has the declared e-mail.
-pub(super) fn has_email(context: &Context<'_>, object: &Object) -> bool {
-    let wanted = context.declared.credentials.as_ref().and_then(|it| it.email.as_deref());
-    let current = current_email(Some(object));
-    wanted.zip(current).is_some_and(|(wanted, current)| is_same(wanted, current))
+    Ok(Some(step))
 }
 
 /// The e-mail address to ask for, if it is not there and not already on its way.
-fn email(
+fn wanted_email(
     context: &Context<'_>,
     object: Option<&Object>,
     wanted: &str,
     draft: &mut Draft,
 ) -> Option<Wanted<String>> {
     let declared = context.declared;
-    let current = current_email(object);
+    let current = object.and_then(email::current);
     if current.is_some_and(|current| is_same(current, wanted)) {
         return None;
     }
@@ -172,7 +144,7 @@ fn email(
 }
 
 /// The password to set, if it is another one than was set last.
-fn password(
+fn wanted_password(
     context: &Context<'_>,
     object: Option<&Object>,
     source: &Source,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::step::{Cause, Change, Drifted};
+use super::entry::Drifted;
+use super::step::{Cause, Change};
 use crate::observe::{LastWriter, Moved, Object};
 use crate::resource::canonical::{self, canonical};
 use crate::resource::{Address, Applied, Declared, Drift, Kind, digest_of};

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::step::{Refusal, Step};
+use super::entry::Refusal;
+use super::step::Step;
 
 /// SHA-256, as hexadecimal digits, over what the steps do and on which news; not over reasons and
 /// places, which may change without any change of meaning. What a guard refuses is part of it: who

@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unknown};
+use super::id::StepId;
 use super::lifetime::{Forecast, forecasts};
 use super::rights::{RightsChange, rights_change};
-use super::step::{
-    Action, Blocked, Change, Disputed, Drifted, Holding, Pending, Plan, Prunable, Refusal, Step,
-    StepId, Summary, Unknown,
-};
+use super::step::{Action, Change, Holding, Step};
+use super::value::{Plan, Summary};
 use crate::resource::{Address, Phase};
 
 /// What would be done, in which order and why. Holds no secret.

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::step::{Draft, Effect, Place};
+use super::draft::Draft;
+use super::effect::Effect;
 use crate::observe::Answers;
 use crate::resource::Address;
 use crate::secret::{Sink, Source};
@@ -37,12 +38,5 @@ fn filled_by(effect: &Effect) -> &[Sink] {
             _ => &[],
         },
         _ => &[],
-    }
-}
-
-impl Draft {
-    /// Notes that an apply could not use `what` here.
-    pub(super) fn foretell(&mut self, address: &Address, what: String, reason: String) {
-        self.foretold.insert(Place { address: address.clone(), what, reason });
     }
 }

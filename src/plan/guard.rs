@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::bind::Bindings;
-use super::step::{Action, Draft, Effect, Holding, Refusal, Step};
+use super::draft::Draft;
+use super::effect::Effect;
+use super::entry::Refusal;
+use super::step::{Action, Holding, Step};
 use crate::observe::{Actual, Answers, Object};
 use crate::resource::guards::{DEFAULT_PERCENT, LEAST_OF_PERCENT};
 use crate::resource::{AccountPath, Desired, Kind};

@@ -5,8 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::digest;
+use super::effect::Effect;
+use super::entry::Blocked;
 use super::order::block_the_stranded;
-use super::step::{Action, Blocked, Cause, Effect, Plan, Step};
+use super::step::{Action, Cause, Step};
+use super::value::Plan;
 use crate::resource::Address;
 
 /// What is held back, and why.

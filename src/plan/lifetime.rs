@@ -7,79 +7,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::bind::{Binding, Bindings, How};
+use super::draft::Draft;
+use super::effect::Effect;
 use super::generations;
-use super::rotate;
-use super::step::{Draft, Effect, Step};
+use super::schedule;
+use super::step::Step;
+use super::token_time::{Role, TokenTime};
 use crate::observe::{Actual, Object};
 use crate::resource::{Address, At, Bound, Desired, Lifetime, Span};
-
-/// How far ahead a plan looks unless told otherwise: two weeks, in seconds.
-pub const HORIZON: i64 = 14 * 86_400;
-
-/// Which part a token has in its address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// It is the one.
-    Current,
-    /// It is the next one, and its key is not in every sink yet.
-    Undelivered,
-    /// It was the one, and ends soon.
-    Retiring,
-    /// No manifest names it; it signs our calls.
-    Own,
-}
-
-/// What is known of the time of a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct TokenTime {
-    /// Its address; null for our own token if no manifest names it.
-    pub address: Option<Address>,
-    /// Its id.
-    pub id_on_platform: i64,
-    /// Which one of its address it is, from 1 on.
-    pub generation: u32,
-    /// Which part it has.
-    pub role: Role,
-    /// Whether it may do everything.
-    pub is_master: bool,
-    /// When it ends if nobody uses it, RFC 3339; null if that cannot be told.
-    pub ends: Option<String>,
-    /// Seconds until then.
-    pub seconds_left: Option<i64>,
-    /// What decides that.
-    pub bound: Option<Bound>,
-    /// Whether it ends then in any case, used or not.
-    pub is_certain: bool,
-    /// When it was used last, RFC 3339; null: never, or not known.
-    pub last_used: Option<String>,
-    /// When its successor is due, RFC 3339; null: not by schedule.
-    pub rotates: Option<String>,
-    /// When it is deleted since its successor is there, RFC 3339; null: it is not, or that waits for
-    /// something without a time.
-    pub retires: Option<String>,
-    /// Whether it ends within the horizon and somebody should know.
-    pub is_due: bool,
-    /// All of it in words.
-    pub words: String,
-    /// Whether it signs our calls.
-    pub is_own: bool,
-    /// Seconds since it was used last.
-    #[serde(skip)]
-    pub seconds_unused: Option<i64>,
-    /// Seconds until its successor is due.
-    #[serde(skip)]
-    pub seconds_to_rotation: Option<i64>,
-    /// Seconds until it is deleted.
-    #[serde(skip)]
-    pub seconds_to_deletion: Option<i64>,
-    /// Whether something of it comes up within the horizon.
-    #[serde(skip)]
-    pub is_near: bool,
-    /// When the first of it comes, in unix seconds.
-    #[serde(skip)]
-    pub next: Option<i64>,
-}
 
 /// Something that comes up by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -139,7 +74,7 @@ impl Watch<'_> {
     fn is_undelivered(&self, address: &Address, token: &Object) -> bool {
         let declared = self.desired.objects.get(address);
         declared
-            .is_some_and(|declared| rotate::is_undelivered(declared, token, &self.desired.stack))
+            .is_some_and(|declared| schedule::is_undelivered(declared, token, &self.desired.stack))
     }
 
     fn token(
@@ -153,10 +88,10 @@ impl Watch<'_> {
         let lifetime = Lifetime::of(&token.fields);
         let declared = address.and_then(|address| self.desired.objects.get(address));
         let rotates = declared.filter(|_| role == Role::Current && later.is_empty());
-        let rotates = rotates.and_then(|declared| rotate::due_at(declared, token));
+        let rotates = rotates.and_then(|declared| schedule::due_at(declared, token));
         let retires = declared.filter(|_| role == Role::Retiring).and_then(|declared| {
             let later = later.iter().copied();
-            rotate::retires_at(declared, token, later, &self.desired.stack, now).map(|(at, _)| at)
+            schedule::retires_at(declared, token, later, &self.desired.stack, now).map(|(at, _)| at)
         });
         let generation = generations::number(token, &self.desired.stack);
         let mut words: Vec<String> = Vec::new();

@@ -14,62 +14,64 @@
 //! made again from the beginning.
 
 mod bind;
+mod context;
+mod create;
+mod creation;
 mod credentials;
+mod decision;
 mod declared;
+mod delivery;
 mod diff;
 mod digest;
 mod document;
+mod draft;
+mod effect;
+mod email;
+mod entry;
 mod foretell;
+mod found;
 mod generations;
 mod guard;
 mod hold;
+mod id;
 mod index;
 mod lifetime;
 mod order;
+mod policy;
 mod prune;
 mod refs;
 mod rights;
 mod rotate;
+mod schedule;
 mod seal;
 mod step;
+mod token_time;
+mod update;
+mod value;
 mod vanished;
+mod wording;
 
-pub use credentials::{EMAIL_FIELD, canonical_email};
 pub use document::{PlanApi, PlanDocument, document};
+pub use effect::{
+    CreateEffect, CredentialsEffect, Delivery, Effect, HandOver, MarkEdit, Reference, References,
+    Retirement, UpdateEffect,
+};
+pub use email::{EMAIL_FIELD, canonical_email};
+pub use entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unknown};
 pub(crate) use generations::line;
 pub use hold::{Holds, heals_only, hold};
-pub use lifetime::{Forecast, HORIZON, Role, TokenTime};
+pub use id::{InvalidStepId, StepId};
+pub use lifetime::Forecast;
 pub(crate) use order::rank;
+pub use policy::{HORIZON, Policy};
 pub use rights::{RightsChange, rights_change};
 pub use seal::{SealError, Sealed, Stale};
-pub use step::{
-    Action, Blocked, Cause, Change, CreateEffect, CredentialsEffect, Delivery, Disputed, Drifted,
-    Effect, HandOver, Holding, MarkEdit, Pending, Plan, Prunable, Reference, References, Refusal,
-    Retirement, Step, StepId, Summary, Unknown, UpdateEffect,
-};
+pub use step::{Action, Cause, Change, Holding, Step};
+pub use token_time::{Role, TokenTime};
+pub use value::{Plan, Summary};
 
 use crate::observe::{Actual, Answers, Questions};
 use crate::resource::{Desired, Kind};
-
-/// What a person allowed for this pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Policy {
-    /// Delete what carries this stack's mark and no manifest names.
-    pub prune: bool,
-    /// How many seconds ahead the plan looks for tokens that end.
-    #[serde(default = "horizon")]
-    pub horizon: i64,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { prune: false, horizon: HORIZON }
-    }
-}
-
-fn horizon() -> i64 {
-    HORIZON
-}
 
 /// Decides what has to be done so that the platform becomes what the manifests say.
 ///
@@ -83,10 +85,10 @@ pub fn plan(
     policy: Policy,
 ) -> Result<Plan, Box<Questions>> {
     let bindings = bind::bind(desired, actual, answers);
-    let mut draft = step::Draft::default();
+    let mut draft = draft::Draft::default();
     draft.questions.bins.clone_from(&bindings.open_bins);
     for declared in desired.objects.values().filter(|it| desired.is_meant(&it.address)) {
-        declared::steps(declared, desired, actual, answers, &bindings, &mut draft);
+        declared::add(declared, desired, actual, answers, &bindings, &mut draft);
     }
     // Whoever orders something about a token orders nothing about the rest.
     if desired.orders.is_empty() {

@@ -14,7 +14,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::digest;
-use super::step::{Action, Blocked, Draft, Pending, Place, Plan, Step, StepId};
+use super::draft::{Draft, Place};
+use super::entry::{Blocked, Pending};
+use super::id::StepId;
+use super::step::{Action, Step};
+use super::value::Plan;
 use crate::resource::{Desired, Phase};
 
 /// Where a step stands: lower ranks come first.

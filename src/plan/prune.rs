@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Policy;
 use super::bind::Bindings;
 use super::diff::found_fields;
-use super::rotate;
-use super::step::{
-    Action, Blocked, Disputed, Draft, Effect, Holding, Prunable, Refusal, Step, StepId,
-};
+use super::draft::Draft;
+use super::effect::Effect;
+use super::entry::{Blocked, Disputed, Prunable, Refusal};
+use super::id::{Deed, StepId};
+use super::policy::Policy;
+use super::step::{Action, Holding, Step};
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase};
 
@@ -112,7 +113,7 @@ impl<'a> Pruner<'a> {
                 && !self.is_excluded(object, mark)
             {
                 let mut step = deletion(Phase::Credentials, object, mark.address.clone());
-                step.id = StepId(format!("{}:{}:{}", Phase::Credentials, mark.address, object.id));
+                step.id = StepId::of_leftover(&mark.address, object.id);
                 step.reason =
                     "an interrupted run left this token, which only serves to set credentials"
                         .to_owned();
@@ -326,7 +327,7 @@ impl<'a> Pruner<'a> {
 /// Several generations of a token may go at once.
 fn id_of(mark: &Mark, address: &Address) -> StepId {
     match mark.generation {
-        Some(generation) => rotate::of_generation(address, generation.number, "delete"),
+        Some(generation) => StepId::of_generation(address, generation.number, Deed::Delete),
         None => StepId::of(address.kind.phase(), address),
     }
 }

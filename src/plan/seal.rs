@@ -12,8 +12,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::step::{Action, Change, Holding, Plan, Refusal, Step, StepId};
-use super::{Policy, digest};
+use super::digest;
+use super::entry::Refusal;
+use super::id::StepId;
+use super::policy::Policy;
+use super::step::{Action, Change, Holding, Step};
+use super::value::Plan;
 use crate::resource::{Address, Desired, Phase, digest_of};
 use crate::secret::Trust;
 

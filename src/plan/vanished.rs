@@ -1,13 +1,14 @@
 //! A declared object that is not there: was it never made, or what became of it, and is another one
 //! issued?
 
-use super::declared::Context;
-use super::step::Draft;
+use super::context::Context;
+use super::draft::Draft;
 use crate::api::PlatformTime;
 use crate::observe::{Fate, Missed};
 use crate::resource::{At, Generation, Issued, Renew};
 
 /// What to do about a declared token that is not there.
+#[derive(Debug, Default)]
 pub(super) struct Reissue {
     /// Which generation the next one is; none for the first.
     pub(super) generation: Option<Generation>,
@@ -38,21 +39,23 @@ pub(super) fn outlived(context: &Context<'_>) -> Option<String> {
     })
 }
 
-/// Decides about the declared object, which is not there; none if nothing is to be made, which is
-/// then told in `draft`.
-pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue> {
+/// Decides about the declared object, which is not there; none if something has to be found out first.
+///
+/// # Errors
+/// Why nothing is to be made.
+pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Result<Option<Reissue>, String> {
     let declared = context.declared;
-    let first = Reissue { generation: None, words: None, has_lapsed: false };
     if !declared.address.kind.is_key() {
-        let Known(fate) = fate(context, draft) else { return None };
-        return Some(Reissue { words: former_account(context, fate), ..first });
+        let Known(fate) = fate(context, draft) else { return Ok(None) };
+        let words = former_account(context, fate);
+        return Ok(Some(Reissue { words, ..Reissue::default() }));
     }
     let sinks = context.sinks(None, draft);
     if sinks.is_none() && !declared.deliver.is_empty() {
-        return None;
+        return Ok(None);
     }
     let holds_key = sinks.is_some_and(|state| state.holds_key);
-    let Known(fate) = fate(context, draft) else { return None };
+    let Known(fate) = fate(context, draft) else { return Ok(None) };
     let told = match fate {
         Some(fate @ (Fate::Lapsed { .. } | Fate::Deleted { .. })) => words(fate),
         _ if holds_key => {
@@ -64,7 +67,7 @@ pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue>
             format!("whether one was there before could not be read: {reason}")
         }
         Some(Fate::Unread(_) | Fate::Taken { .. }) | None => {
-            return Some(Reissue { generation: next(fate), ..first });
+            return Ok(Some(Reissue { generation: next(fate), ..Reissue::default() }));
         }
     };
     let is_allowed = match declared.renew {
@@ -74,21 +77,17 @@ pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Option<Reissue>
     };
     let rule = rule(declared.renew);
     if !is_allowed {
-        context.block(
-            draft,
-            format!(
-                "{told}; `renew: {rule}` issues no other one: take the manifest away, or write \
-                 `renew: always`"
-            ),
-        );
-        return None;
+        return Err(format!(
+            "{told}; `renew: {rule}` issues no other one: take the manifest away, or write \
+             `renew: always`"
+        ));
     }
     let generation = next(fate).or_else(|| after(1));
-    Some(Reissue {
+    Ok(Some(Reissue {
         generation,
         has_lapsed: matches!(fate, Some(Fate::Lapsed { .. })),
         words: Some(format!("{told}; another one is issued (renew: {rule})")),
-    })
+    }))
 }
 
 /// What a new account will not have, if there was one before.
@@ -109,27 +108,29 @@ fn former_account(context: &Context<'_>, fate: Option<&Fate>) -> Option<String> 
 }
 
 /// Whether a token that lies in the recycle bin may come back, and what became of it, to go with the
-/// reason; none if it may not, which is then told in `draft`.
-pub(super) fn may_return(context: &Context<'_>, draft: &mut Draft) -> Option<String> {
+/// reason; none if something has to be found out first.
+///
+/// # Errors
+/// Why it may not.
+pub(super) fn may_return(
+    context: &Context<'_>,
+    draft: &mut Draft,
+) -> Result<Option<String>, String> {
     let declared = context.declared;
     if !declared.address.kind.is_key() {
-        return Some(String::new());
+        return Ok(Some(String::new()));
     }
-    let Known(fate) = fate(context, draft) else { return None };
-    let Some(fate @ Fate::Deleted { .. }) = fate else { return Some(String::new()) };
+    let Known(fate) = fate(context, draft) else { return Ok(None) };
+    let Some(fate @ Fate::Deleted { .. }) = fate else { return Ok(Some(String::new())) };
     let words = words(fate);
     if declared.renew == Renew::Always {
-        return Some(format!("; {words}"));
+        return Ok(Some(format!("; {words}")));
     }
-    context.block(
-        draft,
-        format!(
-            "{words}; `renew: {}` does not bring it back: take the manifest away, or write `renew: \
-             always`",
-            rule(declared.renew)
-        ),
-    );
-    None
+    Err(format!(
+        "{words}; `renew: {}` does not bring it back: take the manifest away, or write `renew: \
+         always`",
+        rule(declared.renew)
+    ))
 }
 
 /// Whether it is known what became of the declared object.

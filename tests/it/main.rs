@@ -13,6 +13,7 @@ mod arguments;
 mod bad_input;
 mod choreographies;
 mod ci_examples;
+mod circles;
 mod completions;
 mod compose;
 mod credentials;

@@ -1,0 +1,78 @@
+//! What the calls of a job are about, with every id known.
+
+use serde_json::{Map, Value};
+
+use crate::resource::{Address, Mark, Signer};
+use crate::secret::{PasswordForm, Source};
+
+/// Something to be made.
+#[derive(Debug, Clone)]
+pub(super) struct NewItem {
+    pub(super) address: Address,
+    pub(super) stack: String,
+    pub(super) body: Map<String, Value>,
+}
+
+impl NewItem {
+    /// What the item has to have once it is made. What it refers to is a step of its own.
+    pub(super) fn verified(&self) -> Map<String, Value> {
+        let mut body = self.body.clone();
+        for (field, _) in self.address.kind.row().refs() {
+            body.remove(field);
+        }
+        body
+    }
+
+    /// Whether `item` carries the mark that this one was given, of the same generation.
+    pub(super) fn is(&self, item: &Map<String, Value>) -> bool {
+        let mark_of = |metadata: Option<&Value>| {
+            Mark::read(metadata.and_then(Value::as_object)?).ok().flatten()
+        };
+        let number = mark_of(self.body.get("metadata")).map_or(1, |mark| mark.number());
+        let mark = mark_of(item.get("metadata"));
+        mark.is_some_and(|mark| {
+            mark.stack == self.stack && mark.address == self.address && mark.number() == number
+        })
+    }
+}
+
+/// What to bring back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record {
+    /// The record of the recycle bin.
+    pub(super) record: i64,
+    /// The id that the object had.
+    pub(super) id: i64,
+}
+
+/// A token whose key is to be brought somewhere.
+#[derive(Debug, Clone)]
+pub(super) struct Parcel {
+    /// Id of the token.
+    pub(super) id: i64,
+    /// The account that holds it.
+    pub(super) owner: i64,
+    /// Its newest metadata.
+    pub(super) metadata: Map<String, Value>,
+}
+
+/// Everything that one credentials step needs.
+#[derive(Debug)]
+pub(super) struct CredentialsJob {
+    pub(super) stack: String,
+    pub(super) signer: Signer,
+    /// The account that holds the subaccount.
+    pub(super) owner: i64,
+    /// The subaccount.
+    pub(super) address: Address,
+    pub(super) id: i64,
+    /// Its newest metadata.
+    pub(super) metadata: Map<String, Value>,
+    pub(super) email: Option<String>,
+    /// The address that the account has; empty: none.
+    pub(super) email_before: String,
+    pub(super) password: Option<Source>,
+    pub(super) form: PasswordForm,
+    /// The fewest characters that the password may have.
+    pub(super) least: Option<u16>,
+}

@@ -1,0 +1,115 @@
+//! How an object comes about that is not there.
+
+use super::bind::Binding;
+use super::context::Context;
+use super::creation::{all_fields, change_of_generation, creation};
+use super::credentials;
+use super::decision::Decision;
+use super::draft::Draft;
+use super::effect::Effect;
+use super::entry::Refusal;
+use super::id::StepId;
+use super::refs;
+use super::step::Action;
+use super::vanished::{self, Reissue};
+use crate::resource::{AccountPath, Address, Declared, Phase};
+
+/// Makes the object; in the place of a token whose key nobody ever got, if there is one.
+pub(super) fn decide(context: &Context<'_>, lost: Option<i64>, draft: &mut Draft) -> Decision {
+    let declared = context.declared;
+    let (refs, made_by) = match refs::references(context) {
+        Ok(known) => known,
+        Err(reason) => return Decision::blocked(reason),
+    };
+    if let Some(reason) = vanished::outlived(context) {
+        return Decision::blocked(reason);
+    }
+    // One whose key nobody ever got was not taken away from anybody.
+    let judged = match lost {
+        Some(_) => Ok(Some(Reissue::default())),
+        None => vanished::judge(context, draft),
+    };
+    let reissue = match judged {
+        Ok(Some(reissue)) => reissue,
+        // What became of the one before has to be found out first.
+        Ok(None) => return Decision::default(),
+        Err(reason) => return Decision::blocked(reason),
+    };
+    refuse_move(context, draft);
+    let mut effect = creation(context, context.owner_id(), reissue.generation);
+    effect.refs.clone_from(&refs);
+    effect.instead_of = lost;
+    effect.follows_lapsed = reissue.has_lapsed;
+    let phase = declared.address.kind.phase();
+    let mut step = context.step(phase, Action::Create, Effect::Create(Box::new(effect)));
+    step.needs = account_needs(context, &declared.address.account);
+    step.needs.extend(made_by);
+    step.changes = all_fields(declared);
+    let number = reissue.generation.map(|generation| generation.number);
+    step.changes.extend(number.map(|number| change_of_generation(None, number)));
+    step.reason = reason(declared, lost, &reissue);
+    let verification = refs::verification(context, refs, step.id.clone());
+    let mut decision = Decision::from(Ok(Some(step)));
+    decision.steps.extend(verification);
+    let needs = declared.address.as_account().map(|path| account_needs(context, &path));
+    decision.add(credentials::decide(context, None, needs.unwrap_or_default(), draft));
+    decision
+}
+
+/// Why a new object is made.
+fn reason(declared: &Declared, lost: Option<i64>, reissue: &Reissue) -> String {
+    let account = match declared.address.account.is_root() {
+        true => "our own account".to_owned(),
+        false => format!("account {}", declared.address.account),
+    };
+    let reason = match lost {
+        None => format!(
+            "{} declares it, and nothing in {account} has its mark or its name",
+            declared.whence()
+        ),
+        Some(id) => format!(
+            "the run that made token {id} ended before its key was delivered, and the platform does not give it \
+             again; nobody has the key, so a new token takes its place"
+        ),
+    };
+    match &reissue.words {
+        Some(words) => format!("{reason}; {words}"),
+        None => reason,
+    }
+}
+
+/// The platform moves no limit, subaccount or token to another owner: what is declared to have
+/// come from elsewhere would be another object, with another id and another key.
+fn refuse_move(context: &Context<'_>, draft: &mut Draft) {
+    let Some(old) = &context.declared.moved_from else { return };
+    let there = context.actual.of_kind(old.kind).find(|object| {
+        object.mark_of(&context.desired.stack).is_some_and(|mark| mark.address == *old)
+    });
+    if let Some(object) = there {
+        draft.refusals.push(Refusal {
+            guard: "move".to_owned(),
+            count: 1,
+            allowed: 0,
+            reason: format!(
+                "{old} ({} {}) cannot be moved to another owner; {} would be a new one, and \
+                 only --prune would delete the old one",
+                object.kind, object.id, context.declared.address
+            ),
+        });
+    }
+}
+
+/// The steps that make the account in which the object lives usable, if they are in this plan:
+/// its creation and the verification of what it refers to.
+fn account_needs(context: &Context<'_>, account: &AccountPath) -> Vec<StepId> {
+    let Some(address) = Address::of_account(account) else {
+        return Vec::new();
+    };
+    if !matches!(context.bindings.get(&address), Some(Binding::Absent)) {
+        return Vec::new();
+    }
+    let refers = context.desired.objects.get(&address).is_some_and(|a| !a.refs.is_empty());
+    let mut needs = vec![StepId::of(address.kind.phase(), &address)];
+    needs.extend(refers.then(|| StepId::of(Phase::Assign, &address)));
+    needs
+}

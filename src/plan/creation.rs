@@ -1,0 +1,69 @@
+//! What a new object is made with.
+
+use serde_json::Value;
+
+use super::context::Context;
+use super::diff::{self, ref_value};
+use super::effect::{CreateEffect, References};
+use super::step::{Cause, Change};
+use crate::resource::canonical::canonical;
+use crate::resource::{Applied, Declared, Generation, KeyNote, Mark};
+
+/// That a token is of another generation than the one before.
+pub(super) fn change_of_generation(before: Option<u32>, after: u32) -> Change {
+    Change {
+        field: "generation".to_owned(),
+        before: before.map_or(Value::Null, Value::from),
+        after: Value::from(after),
+        cause: Cause::New,
+    }
+}
+
+/// The creation of a declared object, referring to nothing yet, that is, or becomes, the given generation.
+pub(super) fn creation(
+    context: &Context<'_>,
+    owner: Option<i64>,
+    generation: Option<Generation>,
+) -> CreateEffect {
+    let declared = context.declared;
+    let mut metadata = declared.metadata.clone();
+    let mut mark = Mark::new(&context.desired.stack, declared.address.clone());
+    mark.protect = declared.lifecycle.keeps_forever();
+    mark.moved_from.clone_from(&declared.moved_from);
+    let applied = diff::applied_fields(declared);
+    mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
+    mark.generation = generation;
+    mark.key = (!declared.deliver.is_empty()).then_some(KeyNote::Pending);
+    mark.write(&mut metadata);
+
+    let mut body: serde_json::Map<String, Value> = declared.fields.clone().into_iter().collect();
+    body.insert("metadata".to_owned(), Value::Object(metadata));
+    CreateEffect {
+        kind: declared.address.kind,
+        owner,
+        body,
+        refs: References::new(),
+        deliver: declared.deliver.clone(),
+        instead_of: None,
+        follows_lapsed: false,
+    }
+}
+
+/// Every declared field, as what is new.
+pub(super) fn all_fields(declared: &Declared) -> Vec<Change> {
+    let kind = declared.address.kind;
+    let fields = declared.fields.iter();
+    let fields = fields.map(|(field, value)| (field.clone(), canonical(kind, field, value)));
+    let metadata = declared.metadata.iter();
+    let metadata = metadata.map(|(key, value)| (diff::metadata_field(key), value.clone()));
+    let refs = declared.refs.iter();
+    let refs = refs.map(|(field, to)| (field.clone(), ref_value(to)));
+    let deliver = declared.deliver.iter();
+    let deliver = deliver.map(|sink| ("deliver".to_owned(), Value::String(sink.to_string())));
+    fields
+        .chain(metadata)
+        .chain(refs)
+        .chain(deliver)
+        .map(|(field, after)| Change { field, before: Value::Null, after, cause: Cause::New })
+        .collect()
+}

@@ -1,0 +1,221 @@
+//! Setting fields and the mark of an object that is there.
+
+use serde_json::Value;
+
+use super::bind::How;
+use super::context::Context;
+use super::decision::Verdict;
+use super::delivery;
+use super::diff::{self, Difference};
+use super::draft::Draft;
+use super::effect::{Delivery, Effect, MarkEdit, UpdateEffect};
+use super::generations;
+use super::id::{Deed, StepId};
+use super::schedule;
+use super::step::{Action, Cause, Change, Step};
+use super::wording;
+use crate::observe::{LastWriter, Object};
+use crate::resource::{Applied, Drift, Kind, MARK_PREFIX, Phase, Right};
+
+/// How the object differs. Where its mark does not tell which side moved, its log is asked; of what nobody of us wrote
+/// before, no log tells it either.
+pub(super) fn compare(
+    context: &Context<'_>,
+    object: &Object,
+    applied: &Applied,
+    draft: &mut Draft,
+) -> Difference {
+    let never = LastWriter::default();
+    let is_marked = object.mark_of(&context.desired.stack).is_some();
+    let writer = match is_marked {
+        true => context.answers.writers.get(&(object.kind, object.id)),
+        false => Some(&never),
+    };
+    let difference = diff::compare(context.declared, object, diff::Evidence { applied, writer });
+    if difference.asks_who {
+        draft.questions.writers.insert((object.kind, object.id));
+    }
+    difference
+}
+
+/// An object that is there, and how it differs.
+pub(super) struct Update<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) object: &'a Object,
+    /// How it was recognised.
+    pub(super) how: How,
+    pub(super) difference: Difference,
+    /// How its key gets to sinks that lack it.
+    pub(super) deliver: Option<Delivery>,
+}
+
+impl Update<'_> {
+    /// The step that brings the object in line with its manifest; none if there is nothing to set, or if that is not
+    /// allowed, which is then told. Whether a step of this plan `sets_credentials` counts, since these are remembered in
+    /// the mark.
+    pub(super) fn step(mut self, sets_credentials: bool, draft: &mut Draft) -> Option<Step> {
+        let Self { context, object, how, .. } = self;
+        let declared = context.declared;
+        self.difference.changes.extend(self.deliver.as_ref().map(delivery::change));
+        // An id is as durable as a mark, so being bound by one alone is no reason to write: the
+        // mark goes along with the next change that has another reason. Until then the object is
+        // not pruned, which is the safe side.
+        let is_marked_along = how == How::Id && sets_credentials;
+        let must_mark = self.must_mark();
+        if self.difference.changes.is_empty() && !must_mark && !is_marked_along {
+            return None;
+        }
+        if !declared.lifecycle.allows(Right::Update) {
+            draft.notes.push(format!(
+                "{}: differs, and `manage` does not allow to update it",
+                declared.address
+            ));
+            return None;
+        }
+        let (mark, refresh) = self.marking(must_mark);
+        let reason = self.reason();
+        let Self { difference, deliver, .. } = self;
+        let effect = UpdateEffect {
+            kind: object.kind,
+            id: object.id,
+            owner: object.owner,
+            fields: difference.fields,
+            metadata: object.metadata.clone(),
+            metadata_set: difference.metadata,
+            mark,
+            refresh,
+            deliver,
+        };
+        let effect = Effect::Update(Box::new(effect));
+        let mut step = context.step(object.kind.phase(), Action::Update, effect);
+        step.changes = difference.changes;
+        if how != How::Mark {
+            step.changes.push(change_of_mark(context, object));
+        }
+        step.reason = reason;
+        step.relies_on = diff::found_fields(object);
+        Some(step)
+    }
+
+    /// Whether the mark is to be written although no field may differ.
+    fn must_mark(&self) -> bool {
+        let Self { context, object, how, .. } = self;
+        let Context { declared, desired, .. } = context;
+        // What is to be said of a key that is still on its way, its delivery says.
+        let is_undelivered = schedule::is_undelivered(declared, object, &desired.stack);
+        matches!(how, How::OldMark | How::Adopted)
+            || context.is_protection_changed(object)
+            || context.forgets_rename(object)
+            || object.wants_signature
+            || context.is_email_unnoted(object)
+            || (!is_undelivered && context.unnoted_key(object).is_some())
+    }
+
+    /// What is noted in the mark in any case, and what only if the call is made for this object alone.
+    fn marking(&self, must_mark: bool) -> (Option<MarkEdit>, Option<MarkEdit>) {
+        let Self { context, object, how, difference, .. } = self;
+        // With `drift` other than heal the difference between an edited manifest and a
+        // changed platform decides what happens, so it is noted in any case.
+        let precise = context.declared.lifecycle.drift != Drift::Heal;
+        let edited = difference
+            .changes
+            .iter()
+            .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
+        let edit = context.mark_edit(object);
+        let always =
+            must_mark || *how == How::Id || !difference.metadata.is_empty() || (precise && edited);
+        match always {
+            true => (Some(edit), None),
+            false => (None, edited.then_some(edit)),
+        }
+    }
+
+    fn reason(&self) -> String {
+        let Self { context, object, how, difference, deliver } = self;
+        let reason = wording::of_update(context, object, *how, true, &difference.changes);
+        let Some(delivery) = deliver else { return reason };
+        let joint = if reason.is_empty() { "" } else { "; " };
+        format!("{reason}{joint}{}", delivery::why(delivery))
+    }
+}
+
+/// Until it goes, the generation before may do what the manifest says and no more.
+pub(super) fn of_older(context: &Context<'_>, old: &Object, draft: &mut Draft) -> Verdict {
+    let declared = context.declared;
+    let stack = &context.desired.stack;
+    if !declared.lifecycle.allows(Right::Update) {
+        return Ok(None);
+    }
+    let mark = old.mark_of(stack);
+    let applied = context.applied(old);
+    let difference = compare(context, old, &applied, draft);
+    let is_elsewhere = mark.is_some_and(|mark| mark.address != declared.address);
+    if difference.changes.is_empty() && !is_elsewhere && !old.wants_signature {
+        return Ok(None);
+    }
+    if let Some(danger) = saws_own_branch(context, old, &difference) {
+        return Err(danger);
+    }
+    let number = generations::number(old, stack);
+    let how = if is_elsewhere { How::OldMark } else { How::Mark };
+    let mut step = context.step(
+        Phase::Token,
+        Action::Update,
+        Effect::Update(Box::new(UpdateEffect {
+            kind: Kind::KEY,
+            id: old.id,
+            owner: old.owner,
+            fields: difference.fields,
+            metadata: old.metadata.clone(),
+            metadata_set: difference.metadata,
+            mark: Some(context.mark_edit(old)),
+            refresh: None,
+            deliver: None,
+        })),
+    );
+    step.id = StepId::of_generation(&declared.address, number, Deed::Update);
+    let reason = wording::of_update(context, old, how, false, &difference.changes);
+    step.reason = format!("generation {number} is still valid; {reason}");
+    step.changes = difference.changes;
+    if is_elsewhere {
+        step.changes.push(change_of_mark(context, old));
+    }
+    step.relies_on = diff::found_fields(old);
+    Ok(Some(step))
+}
+
+/// Our own token must stay what it is, or the run that narrows it is the last one.
+pub(super) fn saws_own_branch(
+    context: &Context<'_>,
+    object: &Object,
+    difference: &Difference,
+) -> Option<String> {
+    if !object.kind.is_key() || object.id != context.actual.identity.token {
+        return None;
+    }
+    let number = |value: &Value| value.as_i64().unwrap_or(0);
+    let danger = difference.changes.iter().find(|change| match change.field.as_str() {
+        "enabled" => change.after == Value::Bool(false),
+        "access" | "ips" => true,
+        // 0 switches the bound off, and the other one may not hold.
+        "ttl" | "expire" => {
+            number(&change.after) == 0 || number(&change.after) < number(&change.before)
+        }
+        _ => false,
+    })?;
+    Some(format!(
+        "token {} signs this very run, and changing its `{}` could lock it out; use another \
+         token for that",
+        object.id, danger.field
+    ))
+}
+
+fn change_of_mark(context: &Context<'_>, object: &Object) -> Change {
+    let key = format!("{MARK_PREFIX}address");
+    Change {
+        before: object.metadata.get(&key).cloned().unwrap_or(Value::Null),
+        after: Value::String(context.declared.address.to_string()),
+        field: diff::metadata_field(&key),
+        cause: Cause::Edited,
+    }
+}
