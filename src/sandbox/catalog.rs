@@ -89,7 +89,7 @@ pub(super) struct Collection {
     pub(super) rules: Rules,
 }
 
-/// Which rules beyond those of single fields the items of a row follow.
+/// Which rules beyond those of single fields the items of a row follow; [`super::rules`] knows where they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rules {
     None,

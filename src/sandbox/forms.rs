@@ -1,6 +1,6 @@
-//! The forms of fields that are more than a text, a number or any object: homes and bounds of realms, what a grant covers,
-//! what triggers a webhook and what it calls. The sandbox keeps webhooks and never fires them. The bounds of a token are
-//! in [`super::access`].
+//! The forms of fields that are more than a text, a number or any object: homes and bounds of realms, what a grant
+//! covers, what triggers a webhook and what it calls. The sandbox keeps webhooks and never fires them. The bounds of a
+//! token are in [`super::access`].
 
 use serde_json::Value;
 
