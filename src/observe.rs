@@ -152,6 +152,26 @@ pub async fn platform(
     if AccessType::of_number(identity.access_type) != Some(AccessType::Master) {
         return Err(ObserveError::NotMaster(identity.access_type));
     }
+    let mut actual = read(reader, signer, identity.clone()).await;
+    if !consistency::doubts(reader, &actual).await.is_empty() {
+        // The lists are taken one beside the other, and somebody may have written meanwhile.
+        actual = read(reader, signer, identity).await;
+        for (kind, reason) in consistency::doubts(reader, &actual).await {
+            actual.add_unknown(kind, reason);
+        }
+    }
+    if let Some(seen) = seen {
+        consistency::compare(reader, signer, stack, seen, &mut actual).await;
+    }
+    actual.time = reader.time();
+    if let Some(doubt) = &actual.time.doubt {
+        tracing::warn!("{doubt}");
+    }
+    Ok(actual)
+}
+
+/// Lists every collection once.
+async fn read(reader: &Reader, signer: &Signer, identity: Identity) -> Actual {
     let mut actual = Actual {
         identity,
         objects: BTreeMap::new(),
@@ -165,24 +185,19 @@ pub async fn platform(
         let reader = reader.clone();
         readings.spawn(async move { (kind, reader.list(kind).await) });
     }
-    let mut read = BTreeMap::new();
+    let mut lists = BTreeMap::new();
     while let Some(joined) = readings.join_next().await {
         if let Ok((kind, outcome)) = joined {
-            read.insert(kind, outcome);
+            lists.insert(kind, outcome);
         }
     }
     for kind in Kind::ALL {
-        match read.remove(&kind) {
+        match lists.remove(&kind) {
             Some(outcome) => actual.add(kind, outcome, signer),
             None => actual.add_unknown(kind, "reading was interrupted".to_owned()),
         }
     }
-    consistency::check(reader, signer, stack, seen, &mut actual).await;
-    actual.time = reader.time();
-    if let Some(doubt) = &actual.time.doubt {
-        tracing::warn!("{doubt}");
-    }
-    Ok(actual)
+    actual
 }
 
 impl Actual {

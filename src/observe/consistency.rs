@@ -9,23 +9,31 @@ use super::{Actual, Object, Seen};
 use crate::api::Reader;
 use crate::resource::{Kind, Signer};
 
-/// Makes collections unknown that cannot be whole, and notes what is gone altogether.
-pub(super) async fn check(
+/// The collections that cannot be whole, and why.
+pub(super) async fn doubts(reader: &Reader, actual: &Actual) -> Vec<(Kind, String)> {
+    let mut doubts = Vec::new();
+    doubts.extend(missing_owner(actual).map(|reason| (Kind::ACCOUNT, reason)));
+    for kind in Kind::ALL {
+        // What is in doubt already needs no second reason.
+        if doubts.iter().all(|(known, _)| *known != kind) {
+            let reason = missing_referent(reader, actual, kind).await;
+            doubts.extend(reason.map(|reason| (kind, reason)));
+        }
+    }
+    doubts
+}
+
+/// Reads again what is gone altogether since somebody looked last, and notes it.
+pub(super) async fn compare(
     reader: &Reader,
     signer: &Signer,
     stack: &str,
-    seen: Option<&Seen>,
+    seen: &Seen,
     actual: &mut Actual,
 ) {
-    if let Some(reason) = missing_owner(actual) {
-        actual.add_unknown(Kind::ACCOUNT, reason);
+    if seen.account != actual.identity.account {
+        return;
     }
-    for kind in Kind::ALL {
-        if let Some(reason) = missing_referent(reader, actual, kind).await {
-            actual.add_unknown(kind, reason);
-        }
-    }
-    let Some(seen) = seen.filter(|seen| seen.account == actual.identity.account) else { return };
     for (kind, count) in &seen.objects {
         let is_known = !actual.unknown.contains_key(kind);
         if *count > 0 && is_known && of_stack(actual, *kind, stack) == 0 {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Prepared;
+use super::look::Prepared;
 use crate::apply::{Event, Report};
 use crate::assumptions::OBSERVATION_STAYS_FRESH;
 use crate::lock::LockInfo;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Context;
+use super::context::Context;
 use crate::api::{Client, Reader};
 use crate::apply::{Report, StepOutcome};
 use crate::observe::{self, Actual, Answers, ObserveError, Seen, Sources};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::World;
 use crate::support::between::{Between, Passing};
+use crate::support::{Request, World};
 
 const ESTATE: &str = "\
 apiVersion: flespi-gitops/v1
@@ -117,6 +117,23 @@ fn a_list_that_is_not_plain_is_doubt_enough_where_nothing_else_speaks_of_its_obj
         let run = platform.run(&["apply", ".", "--yes", "--state-dir", "other"]).expect(4);
         assert!(world.writes().is_empty(), "{what}: {:?}", world.writes());
         assert!(run.stdout.contains("limits: "), "{what}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn lists_between_which_somebody_wrote_are_read_once_more_and_then_believed() {
+    for collection in ["limits", "subaccounts"] {
+        let world = World::new();
+        world.write("estate.yaml", ESTATE);
+        world.apply(&["."]);
+        world.empty_journal();
+        // One list is older than the other and so lacks what that refers to.
+        let empty = json!({"result": [], "pagination": {"count": 0}});
+        let platform = Between::new(&world, lie(collection, empty));
+        platform.run(&["apply", ".", "--yes", "--state-dir", "other"]).expect(0);
+        assert!(world.writes().is_empty(), "{collection}: {:?}", world.writes());
+        let is_list = |request: &&Request| request.path.starts_with("/platform/tokens/all?");
+        assert_eq!(world.journal().iter().filter(is_list).count(), 2, "{collection}");
     }
 }
 

@@ -1,100 +1,25 @@
 //! `flespi-gitops apply`.
 
 mod approval;
+mod args;
 mod person;
 mod task;
 
-use std::path::PathBuf;
-
-use clap::ValueEnum;
 use tokio::sync::watch;
 
+pub(super) use self::args::Args;
 use self::person::Person;
 use self::task::Task;
 use super::exit::Exit;
-use super::gate::GateArgs;
-use super::manifests::Manifests;
 use super::output::Output;
 use super::plan::json;
 use super::session::Session;
 use super::settings::{Common, Format};
-use crate::apply::{OnError, Outcome, Report};
+use crate::apply::{Outcome, Report};
 use crate::reconcile::{Compared, Further};
 use crate::report::{run_markdown, run_text};
 use crate::resource::Desired;
 use crate::shutdown;
-
-/// Make the platform what the manifests say.
-///
-/// Shows the plan, asks, and applies it: limits, subaccounts, their assignment, tokens, then
-/// credentials; deletions in reverse.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  flespi-gitops apply examples/fleet --platform sandbox --yes
-  flespi-gitops apply accounts/ --prune
-  flespi-gitops apply --plan reviewed.plan --yes
-  flespi-gitops apply accounts/ --yes --format json > report.json")]
-pub(super) struct Args {
-    #[command(flatten)]
-    manifests: Manifests,
-
-    /// Carry out a plan that `plan --out FILE` saved: what was reviewed, or nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "prune", "exclude"])]
-    plan: Option<PathBuf>,
-
-    /// Delete what carries this stack's mark and no manifest names.
-    #[arg(long)]
-    prune: bool,
-
-    /// Do not ask.
-    #[arg(short, long)]
-    yes: bool,
-
-    /// What a failed step means for those that do not need it.
-    #[arg(long, value_enum, default_value = "finish", value_name = "WHAT")]
-    on_error: OnErrorArg,
-
-    /// Approve what a guard refuses, for the plan of this digest and no other.
-    #[arg(long, value_name = "DIGEST")]
-    approve: Option<String>,
-
-    #[command(flatten)]
-    gate: GateArgs,
-}
-
-/// What a failed step means for the rest.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum OnErrorArg {
-    /// Independent branches go on.
-    Finish,
-    /// Nothing new begins.
-    Stop,
-}
-
-impl From<OnErrorArg> for OnError {
-    fn from(argument: OnErrorArg) -> Self {
-        match argument {
-            OnErrorArg::Finish => Self::Finish,
-            OnErrorArg::Stop => Self::Stop,
-        }
-    }
-}
-
-impl Args {
-    /// The options of a run that takes what it does from somewhere else.
-    pub(super) fn consent(yes: bool, approve: Option<String>, gate: GateArgs) -> Self {
-        Self {
-            manifests: Manifests::default(),
-            plan: None,
-            prune: false,
-            yes,
-            on_error: OnErrorArg::Finish,
-            approve,
-            gate,
-        }
-    }
-}
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     match Task::of(args, common, output).await {

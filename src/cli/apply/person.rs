@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::Args;
 use super::approval::disapproval;
+use super::args::Args;
 use super::task::Task;
 use crate::apply::Report;
 use crate::cli::consent::consent;

@@ -1,6 +1,6 @@
 //! What is to be applied: what manifests say, what a person ordered, or a reviewed plan.
 
-use super::Args;
+use super::args::Args;
 use crate::cli::exit::Exit;
 use crate::cli::loading;
 use crate::cli::output::Output;

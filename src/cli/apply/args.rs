@@ -1,0 +1,81 @@
+//! The options of `flespi-gitops apply`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::apply::OnError;
+use crate::cli::gate::GateArgs;
+use crate::cli::manifests::Manifests;
+
+/// Make the platform what the manifests say.
+///
+/// Shows the plan, asks, and applies it: limits, subaccounts, their assignment, tokens, then
+/// credentials; deletions in reverse.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  flespi-gitops apply examples/fleet --platform sandbox --yes
+  flespi-gitops apply accounts/ --prune
+  flespi-gitops apply --plan reviewed.plan --yes
+  flespi-gitops apply accounts/ --yes --format json > report.json")]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    pub(super) manifests: Manifests,
+
+    /// Carry out a plan that `plan --out FILE` saved: what was reviewed, or nothing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "prune", "exclude"])]
+    pub(super) plan: Option<PathBuf>,
+
+    /// Delete what carries this stack's mark and no manifest names.
+    #[arg(long)]
+    pub(super) prune: bool,
+
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(super) yes: bool,
+
+    /// What a failed step means for those that do not need it.
+    #[arg(long, value_enum, default_value = "finish", value_name = "WHAT")]
+    pub(super) on_error: OnErrorArg,
+
+    /// Approve what a guard refuses, for the plan of this digest and no other.
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) approve: Option<String>,
+
+    #[command(flatten)]
+    pub(super) gate: GateArgs,
+}
+
+/// What a failed step means for the rest.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum OnErrorArg {
+    /// Independent branches go on.
+    Finish,
+    /// Nothing new begins.
+    Stop,
+}
+
+impl From<OnErrorArg> for OnError {
+    fn from(argument: OnErrorArg) -> Self {
+        match argument {
+            OnErrorArg::Finish => Self::Finish,
+            OnErrorArg::Stop => Self::Stop,
+        }
+    }
+}
+
+impl Args {
+    /// The options of a run that takes what it does from somewhere else.
+    pub(in crate::cli) fn consent(yes: bool, approve: Option<String>, gate: GateArgs) -> Self {
+        Self {
+            manifests: Manifests::default(),
+            plan: None,
+            prune: false,
+            yes,
+            on_error: OnErrorArg::Finish,
+            approve,
+            gate,
+        }
+    }
+}
