@@ -4,118 +4,31 @@
 //! the whole. Reading takes one list call per kind and thousand objects, whatever the number of
 //! accounts.
 
+mod actual;
 mod bins;
 mod changes;
 mod consistency;
+mod object;
 mod questions;
 mod secrets;
 mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
+pub use actual::{Actual, Seen};
 pub use bins::Buried;
 pub use changes::{LastWriter, Moved};
-pub use questions::{Answers, Counters, Missed, PasswordQuestion, Questions, SinkQuestion};
-pub use secrets::{KeyAt, Password, SinkState};
-pub use traces::{Fate, KeyState};
+pub use object::Object;
+pub use questions::{Answers, Counters, Questions};
+pub use secrets::{KeyAt, Password, PasswordQuestion, SinkQuestion, SinkState};
+pub use traces::{Fate, KeyState, Missed};
 
-use crate::api::{ApiError, Identity, ListError, PlatformTime, Reader};
-use crate::resource::{Kind, Lifetime, Mark, MarkProblem, Signer};
+use crate::api::{ApiError, Identity, Reader};
+use crate::resource::{Kind, Signer};
 use crate::rights::AccessType;
 use crate::secret::{Spool, Trust};
-
-/// What our calls begin to call themselves with: our own doing is told by it from that of others.
-const OWN_APP: &str = "flespi-gitops/";
-
-/// What the platform reports.
-#[derive(Debug, Clone)]
-pub struct Actual {
-    /// Who we are there.
-    pub identity: Identity,
-    /// Every object that could be read, by kind and id.
-    pub objects: BTreeMap<(Kind, i64), Object>,
-    by_owner: BTreeMap<i64, Vec<(Kind, i64)>>,
-    /// The kinds that could not be read, and why. Nothing is known of their objects.
-    pub unknown: BTreeMap<Kind, String>,
-    /// What time it is on the platform.
-    pub time: PlatformTime,
-    /// What a person should know about the reading itself.
-    pub notes: Vec<String>,
-}
-
-/// How many objects of the stack there were when somebody looked last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// The account that they were below of.
-    pub account: i64,
-    /// How many of each kind.
-    pub objects: BTreeMap<Kind, usize>,
-    /// The run that saw them.
-    pub run: String,
-}
-
-/// One object on the platform.
-#[derive(Debug, Clone)]
-pub struct Object {
-    /// What it is.
-    pub kind: Kind,
-    /// Its id.
-    pub id: i64,
-    /// The account that holds it.
-    pub owner: i64,
-    /// Its fields as the platform spells them, `metadata` aside.
-    pub fields: Map<String, Value>,
-    /// Its `metadata`, foreign keys included.
-    pub metadata: Map<String, Value>,
-    /// What its metadata says of who manages it.
-    pub mark: Result<Option<Mark>, MarkProblem>,
-    /// Its mark is good, and should be written again to be signed.
-    pub wants_signature: bool,
-}
-
-impl Object {
-    /// The name that people see.
-    pub fn label(&self) -> &str {
-        self.fields.get(self.kind.label_field()).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// What it refers to: the platform's name of each field with an id in it, and the object that this is the id of.
-    pub fn refs(&self) -> impl Iterator<Item = (&'static str, (Kind, i64))> {
-        self.kind.row().refs().filter_map(|(field, to)| {
-            let id = self.fields.get(field)?.as_i64().filter(|id| *id > 0)?;
-            Some((field, (to, id)))
-        })
-    }
-
-    /// How long a token lives; none for anything else.
-    pub fn lifetime(&self) -> Option<Lifetime> {
-        Lifetime::of(&self.fields)
-    }
-
-    /// The object's mark, if it has a whole one of `stack`.
-    pub fn mark_of(&self, stack: &str) -> Option<&Mark> {
-        self.mark.as_ref().ok().and_then(Option::as_ref).filter(|mark| mark.stack == stack)
-    }
-
-    fn new(kind: Kind, id: i64, mut item: Map<String, Value>, signer: &Signer) -> Option<Self> {
-        let owner = item.get("cid").and_then(Value::as_i64)?;
-        let metadata = match item.remove("metadata") {
-            Some(Value::Object(metadata)) => metadata,
-            _ => Map::new(),
-        };
-        let mark = match Mark::read(&metadata) {
-            Ok(Some(mark)) => {
-                signer.verify(owner, &metadata).and_then(|()| mark.fits(kind)).map(|()| Some(mark))
-            }
-            other => other,
-        };
-        let wants_signature = matches!(mark, Ok(Some(_))) && signer.wants_signature(&metadata);
-        Some(Self { kind, id, owner, fields: item, metadata, mark, wants_signature })
-    }
-}
 
 /// Why the platform could not be observed at all.
 #[derive(Debug, thiserror::Error)]
@@ -172,14 +85,7 @@ pub async fn platform(
 
 /// Lists every collection once.
 async fn read(reader: &Reader, signer: &Signer, identity: Identity) -> Actual {
-    let mut actual = Actual {
-        identity,
-        objects: BTreeMap::new(),
-        by_owner: BTreeMap::new(),
-        unknown: BTreeMap::new(),
-        time: reader.time(),
-        notes: Vec::new(),
-    };
+    let mut actual = Actual::new(identity, reader.time());
     let mut readings = JoinSet::new();
     for kind in Kind::ALL {
         let reader = reader.clone();
@@ -198,79 +104,6 @@ async fn read(reader: &Reader, signer: &Signer, identity: Identity) -> Actual {
         }
     }
     actual
-}
-
-impl Actual {
-    fn add(
-        &mut self,
-        kind: Kind,
-        outcome: Result<BTreeMap<i64, Map<String, Value>>, ListError>,
-        signer: &Signer,
-    ) {
-        let items = match outcome {
-            Ok(items) => items,
-            Err(error) => return self.add_unknown(kind, error.to_string()),
-        };
-        // A list of tokens without the one that asks for it is not the list.
-        if kind.is_key() && !items.contains_key(&self.identity.token) {
-            return self.add_unknown(kind, "our own token is missing from the list".to_owned());
-        }
-        let mut objects = Vec::with_capacity(items.len());
-        for (id, item) in items {
-            match Object::new(kind, id, item, signer) {
-                Some(object) => objects.push(((kind, id), object)),
-                None => return self.add_unknown(kind, format!("{kind} {id} has no owner")),
-            }
-        }
-        for (key, object) in objects {
-            self.by_owner.entry(object.owner).or_default().push(key);
-            self.objects.insert(key, object);
-        }
-    }
-
-    /// Nothing is known of `kind`, whatever was read of it.
-    fn add_unknown(&mut self, kind: Kind, reason: String) {
-        tracing::warn!(collection = kind.collection(), "could not be read: {reason}");
-        self.objects.retain(|(known, _), _| *known != kind);
-        self.by_owner.values_mut().for_each(|held| held.retain(|(known, _)| *known != kind));
-        self.unknown.insert(kind, reason);
-    }
-
-    /// The objects of `kind`, by id.
-    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Object> {
-        self.objects.range((kind, i64::MIN)..=(kind, i64::MAX)).map(|(_, object)| object)
-    }
-
-    /// The accounts below ours, by id.
-    pub fn accounts(&self) -> impl Iterator<Item = &Object> {
-        self.of_kind(Kind::ACCOUNT)
-    }
-
-    /// The tokens, by id.
-    pub fn tokens(&self) -> impl Iterator<Item = &Object> {
-        self.of_kind(Kind::KEY)
-    }
-
-    /// The account with this id, if it is below ours.
-    pub fn account(&self, id: i64) -> Option<&Object> {
-        self.get(Kind::ACCOUNT, id)
-    }
-
-    /// The token with this id.
-    pub fn token(&self, id: i64) -> Option<&Object> {
-        self.get(Kind::KEY, id)
-    }
-
-    /// What the account `owner` holds itself.
-    pub fn owned_by(&self, owner: i64) -> impl Iterator<Item = &Object> {
-        let held = self.by_owner.get(&owner).map(Vec::as_slice).unwrap_or_default();
-        held.iter().filter_map(|key| self.objects.get(key))
-    }
-
-    /// The object of `kind` with this id.
-    pub fn get(&self, kind: Kind, id: i64) -> Option<&Object> {
-        self.objects.get(&(kind, id))
-    }
 }
 
 /// What questions are answered with.
@@ -321,32 +154,4 @@ async fn counters(reader: &Reader, accounts: Vec<i64>) -> BTreeMap<i64, Option<C
         Err(error) => tracing::warn!("what accounts hold could not be read: {error}"),
     }
     known
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_that_does_not_fit_its_object_is_a_problem_and_no_mark() {
-        let object = |kind: Kind, address: &str, role: &str| {
-            let item = serde_json::json!({"cid": 1, "metadata": {
-                "flespi-gitops/stack": "default",
-                "flespi-gitops/address": address,
-                "flespi-gitops/role": role,
-            }});
-            let item = item.as_object().unwrap().clone();
-            Object::new(kind, 7, item, &Signer::default()).unwrap()
-        };
-        assert!(object(Kind::Subaccount, "subaccount/a", "").mark_of("default").is_some());
-        for (address, role) in [
-            ("token/a", ""),
-            ("limit/a", ""),
-            ("subaccount/a", "bootstrap"),
-            ("subaccount/a", "retired"),
-        ] {
-            let odd = object(Kind::Subaccount, address, role);
-            assert!(odd.mark.is_err() && odd.mark_of("default").is_none(), "{address} {role}");
-        }
-    }
 }

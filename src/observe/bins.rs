@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use super::Object;
+use super::object::Object;
 use crate::api::Reader;
 use crate::resource::{Address, Kind, Signer};
 

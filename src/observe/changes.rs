@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
-use super::OWN_APP;
 use crate::api::Reader;
 use crate::assumptions::LOG_AFTER;
 use crate::resource::Kind;
 use crate::resource::canonical::canonical;
+
+/// What our calls begin to call themselves with: our own doing is told by it from that of others.
+pub(super) const OWN_APP: &str = "flespi-gitops/";
 
 /// Objects whose logs are read for one plan.
 const MOST_OBJECTS: usize = 20;

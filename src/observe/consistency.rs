@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Actual, Object, Seen};
+use super::actual::{Actual, Seen};
+use super::object::Object;
 use crate::api::Reader;
 use crate::resource::{Kind, Signer};
 
@@ -101,8 +102,7 @@ async fn look_again(
 ) {
     let collection = kind.collection();
     let first: BTreeSet<i64> = actual.of_kind(kind).map(|object| object.id).collect();
-    let mut again =
-        Actual { objects: BTreeMap::new(), by_owner: BTreeMap::new(), ..actual.clone() };
+    let mut again = actual.emptied();
     again.add(kind, reader.list(kind).await, signer);
     let second: BTreeSet<i64> = again.of_kind(kind).map(|object| object.id).collect();
     if let Some(reason) = again.unknown.get(&kind) {

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bins::Buried;
 use super::changes::LastWriter;
-use super::secrets::{Password, SinkState};
-use super::traces::{Fate, KeyState};
-use crate::resource::{Address, KeyNote, Kind};
-use crate::secret::{PasswordForm, Sink, Source};
+use super::secrets::{Password, PasswordQuestion, SinkQuestion, SinkState};
+use super::traces::{Fate, KeyState, Missed};
+use crate::resource::{Address, Kind};
+use crate::secret::Sink;
 
 /// What a plan has to know before it can be made.
 #[derive(Debug, Clone, Default)]
@@ -32,39 +32,6 @@ pub struct Questions {
     pub contents: BTreeSet<i64>,
     /// Who wrote objects last.
     pub writers: BTreeSet<(Kind, i64)>,
-}
-
-/// A declared object that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missed {
-    /// The account that would hold it.
-    pub owner: i64,
-    /// Whether the answer decides if anything is made at all.
-    pub matters: bool,
-}
-
-/// A declared password.
-#[derive(Debug, Clone)]
-pub struct PasswordQuestion {
-    /// Where it comes from.
-    pub source: Source,
-    /// In what form it is sent.
-    pub form: PasswordForm,
-    /// The fewest characters that it may have.
-    pub least: Option<u16>,
-    /// The slow hash of the one that was last set; none: none was.
-    pub known: Option<String>,
-}
-
-/// The sinks of a declared token.
-#[derive(Debug, Clone)]
-pub struct SinkQuestion {
-    /// The token, if it is there.
-    pub id: Option<i64>,
-    /// What its mark says of its key.
-    pub note: Option<KeyNote>,
-    /// All its sinks.
-    pub sinks: Vec<Sink>,
 }
 
 impl Questions {

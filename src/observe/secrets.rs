@@ -6,11 +6,36 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use super::questions::{PasswordQuestion, SinkQuestion};
+pub use sinks::{KeyAt, SinkState};
+
 use crate::api::Reader;
 use crate::causes::error_chain;
 use crate::resource::{Address, KeyNote};
-use crate::secret::{SecretString, Sink, Spool, Trust, fingerprint};
+use crate::secret::{PasswordForm, SecretString, Sink, Source, Spool, Trust, fingerprint};
+
+/// A declared password.
+#[derive(Debug, Clone)]
+pub struct PasswordQuestion {
+    /// Where it comes from.
+    pub source: Source,
+    /// In what form it is sent.
+    pub form: PasswordForm,
+    /// The fewest characters that it may have.
+    pub least: Option<u16>,
+    /// The slow hash of the one that was last set; none: none was.
+    pub known: Option<String>,
+}
+
+/// The sinks of a declared token.
+#[derive(Debug, Clone)]
+pub struct SinkQuestion {
+    /// The token, if it is there.
+    pub id: Option<i64>,
+    /// What its mark says of its key.
+    pub note: Option<KeyNote>,
+    /// All its sinks.
+    pub sinks: Vec<Sink>,
+}
 
 /// How a declared password compares with the one that was last set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,50 +55,6 @@ pub enum Password {
     Unknown(String),
     /// The source was not asked, since only a manifest chose it.
     Hidden(String),
-}
-
-/// How the sinks of a token are filled.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SinkState {
-    /// Those that lack the key.
-    pub lacking: Vec<Sink>,
-    /// Where the key is to be had for them.
-    pub from: KeyAt,
-    /// Whether nobody ever got the key: the token was made by a run that ended before it was delivered.
-    pub is_new: bool,
-    /// Whether one of them was seen to hold a key.
-    pub holds_key: bool,
-    /// What the mark should say of them: all hold the key, and it does not say so of all.
-    pub unnoted: Option<KeyNote>,
-    /// Why some could not tell what they hold.
-    pub trouble: Option<String>,
-    /// Those that were not looked at, each with the reason.
-    pub hidden: Vec<(Sink, String)>,
-}
-
-/// Where the key of an existing token is to be had.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum KeyAt {
-    /// A run that could not deliver it left it in the spool.
-    Spool,
-    /// Another sink of the token holds it.
-    Sink(Box<Sink>),
-    /// The platform gives it again.
-    #[default]
-    Platform,
-    /// Nobody gives it again.
-    Nowhere,
-}
-
-impl std::fmt::Display for KeyAt {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Spool => formatter.write_str("the spool"),
-            Self::Sink(sink) => sink.fmt(formatter),
-            Self::Platform => formatter.write_str("the platform"),
-            Self::Nowhere => formatter.write_str("nowhere"),
-        }
-    }
 }
 
 /// Compares declared passwords with what marks remember of the last ones.

@@ -6,14 +6,22 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::OWN_APP;
-use super::questions::Missed;
+use super::changes::OWN_APP;
 use crate::api::{Deletion, Reader};
 use crate::resource::{Address, Kind, Lifetime, Mark, Signer};
 use crate::secret::{Sink, Spool, Trust};
 
 /// The most accounts whose logs are read only to tell why something is not there.
 const MOST_ACCOUNTS: usize = 20;
+
+/// A declared object that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// The account that would hold it.
+    pub owner: i64,
+    /// Whether the answer decides if anything is made at all.
+    pub matters: bool,
+}
 
 /// What became of a token, or of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,7 +34,6 @@ mod generations;
 mod guard;
 mod hold;
 mod id;
-mod index;
 mod lifetime;
 mod order;
 mod policy;

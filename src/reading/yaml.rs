@@ -6,6 +6,8 @@
 //! sound, otherwise with the next document.
 
 mod build;
+mod complaints;
+mod document;
 mod expand;
 mod indent;
 mod mapping;
@@ -17,83 +19,15 @@ pub(crate) mod write;
 use granit_parser::{Event, Parser};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::source::value::{Meaning, Spanned};
+use crate::source::value::Spanned;
 use crate::source::{Limits, SourceId, Span};
 
 use build::{Builder, Halt};
+use complaints::Sink;
 
+pub use document::{Document, Node, NodeId, NodeKind};
 pub use expand::Budget;
 pub use scalar::core_schema;
-
-/// A node of one document, as an index into its arena.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct NodeId(u32);
-
-/// A node and where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Node {
-    /// From its first to its last character, without tag and anchor.
-    pub span: Span,
-    /// What it is.
-    pub kind: NodeKind,
-}
-
-/// What a node is, aliases not followed.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NodeKind {
-    /// A single text, number, boolean or null.
-    Scalar {
-        /// The text after escapes and folding.
-        text: String,
-        /// Whether it stood bare.
-        plain: bool,
-        /// What it means, its tag considered.
-        meaning: Meaning,
-    },
-    /// A list.
-    Sequence(Vec<NodeId>),
-    /// Pairs in the order they were written. Keys are text, or an alias of text, and unique.
-    Mapping(Vec<(NodeId, NodeId)>),
-    /// A link to a node that precedes this one and does not hold it.
-    Alias(NodeId),
-    /// Something that has been complained about and has no content.
-    Broken,
-}
-
-/// One document of a file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Document {
-    nodes: Vec<Node>,
-    root: NodeId,
-    /// Whether any node is linked to, and so may be needed more than once.
-    linked: bool,
-}
-
-impl Document {
-    /// The outermost node.
-    #[must_use]
-    pub fn root(&self) -> NodeId {
-        self.root
-    }
-
-    /// A node of this document, or nothing if the id is of another one.
-    #[must_use]
-    pub fn node(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id.0 as usize)
-    }
-
-    /// How many nodes the document holds, aliases not followed.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Never: a document without content is no document.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-}
 
 /// Reads all documents of a text, aliases still being links. Documents without content are left out, and so are those
 /// whose structure is broken.
@@ -172,44 +106,6 @@ fn each_document(
         if !more {
             return;
         }
-    }
-}
-
-/// Collects the complaints about one file, up to the limit.
-#[derive(Debug)]
-struct Sink {
-    source: SourceId,
-    limit: usize,
-    kept: Vec<Diagnostic>,
-    dropped: usize,
-}
-
-impl Sink {
-    fn new(source: SourceId, limits: &Limits) -> Self {
-        Self { source, limit: limits.diagnostics, kept: Vec::new(), dropped: 0 }
-    }
-
-    fn push(&mut self, diagnostic: Diagnostic) {
-        if self.kept.len() < self.limit {
-            self.kept.push(diagnostic);
-        } else {
-            self.dropped += 1;
-        }
-    }
-
-    /// Whether one more would be kept, for callers to whom building one is dear.
-    fn is_full(&self) -> bool {
-        self.kept.len() >= self.limit
-    }
-
-    fn finish(mut self) -> Vec<Diagnostic> {
-        if self.dropped > 0 {
-            let message = format!("{} more problems in this file are not listed", self.dropped);
-            let diagnostic = Diagnostic::error(Code::TooManyProblems, message)
-                .at(Span::new(self.source, 0, 0), "");
-            self.kept.push(diagnostic);
-        }
-        self.kept
     }
 }
 

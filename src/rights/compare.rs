@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rights;
 use super::grant::{Ids, Submodules, has_items};
+use super::method::Method;
 use super::pattern::Pattern;
 use super::reach::Reach;
-use super::request::Method;
 use super::topic;
 use super::words::{and, ids_words, methods_words};
 

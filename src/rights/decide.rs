@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Rights;
 use super::grant::{Grant, Ids, TopicGrant, has_items};
+use super::method::Method;
 use super::reach::Reach;
-use super::request::{Method, Request, Selector, Target};
+use super::request::{Request, Selector, Target};
 use super::topic;
 use super::words::{ids_words, methods_words, ordinal};
 

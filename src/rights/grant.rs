@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::request::Method;
+use super::method::Method;
 use super::topic::{self, Filter};
 
 /// Modules that no access list can grant, and words that people write for them (token article).

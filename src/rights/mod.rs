@@ -25,6 +25,7 @@ mod bounds;
 mod compare;
 mod decide;
 mod grant;
+mod method;
 mod pattern;
 mod reach;
 mod request;
@@ -37,8 +38,9 @@ pub(crate) use bounds::duration as duration_words;
 pub use compare::{Comparison, Relation, compare};
 pub use decide::{Decision, Verdict, decide};
 pub use grant::{Grant, Ids, NEVER_GRANTED, Submodules, TopicGrant};
+pub use method::Method;
 pub use reach::Reach;
-pub use request::{Circumstances, InvalidRequest, Method, Request, Selector, Target};
+pub use request::{Circumstances, InvalidRequest, Request, Selector, Target};
 
 use serde_json::Value;
 

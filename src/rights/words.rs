@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::request::Method;
+use super::method::Method;
 
 /// Longer lists of ids are cut: what matters is that it is some and not all.
 const MOST_IDS: usize = 5;

@@ -17,8 +17,9 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::exchange::{Ask, Reply};
 use super::guard::WAKE_HEADER;
-use super::routes::{Ask, Known, Reply, answer};
+use super::routes::{Known, answer};
 use crate::watch::{Receiver, Trigger, Wake};
 
 /// Connections at a time; a page keeps one, a collector of metrics another. For a further one the one that was silent for

@@ -1,6 +1,6 @@
 //! Who may ask: what keeps web pages from reading, or waking, the daemon through a browser.
 
-use super::routes::Ask;
+use super::exchange::Ask;
 
 /// The header that a request for a pass carries; no page of another origin can send it unasked.
 pub(super) const WAKE_HEADER: &str = "x-flespi-gitops";

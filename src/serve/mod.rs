@@ -15,6 +15,7 @@
 //! Invariant: names of anything never become HTML: the page puts in text, the metrics escape labels.
 
 mod door;
+mod exchange;
 mod guard;
 mod health;
 mod metrics;

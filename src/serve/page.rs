@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::routes::Reply;
+use super::exchange::Reply;
 use crate::report::csp_hash;
 
 const FRAME: &str = include_str!("page.html");

@@ -1,30 +1,15 @@
 //! Which request gets which reply: no socket, no clock and nothing asynchronous.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::exchange::{Ask, Reply};
 use super::guard::refusal_to_wake;
 use super::{health, metrics, page, view};
 use crate::diagnostic::render::printable_json;
 use crate::host::is_ours;
 use crate::watch::Status;
-
-/// What is asked.
-#[derive(Debug, Clone)]
-pub(super) struct Ask {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) host: Option<String>,
-    pub(super) origin: Option<String>,
-    /// `sec-fetch-site`, which browsers send.
-    pub(super) fetch_site: Option<String>,
-    pub(super) has_wake_header: bool,
-    /// `if-none-match`.
-    pub(super) known: Option<String>,
-    pub(super) peer: IpAddr,
-}
 
 /// What is known when it is asked.
 #[derive(Debug)]
@@ -39,34 +24,7 @@ pub(super) struct Known<'a> {
     pub(super) names: &'a [String],
 }
 
-/// What is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: &'static str,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
-    /// A pass is to begin.
-    pub(super) wakes: bool,
-}
-
-const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
-
-impl Reply {
-    fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, content_type, headers: Vec::new(), body: body.into(), wakes: false }
-    }
-
-    fn text(status: u16, text: impl Into<String>) -> Self {
-        Self::new(status, TEXT, text.into())
-    }
-
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-}
 
 /// Every path, and the one method that it takes.
 const PATHS: &[(&str, &str)] = &[
@@ -153,12 +111,5 @@ fn json(document: &impl serde::Serialize) -> Reply {
     match serde_json::to_string(document) {
         Ok(body) => Reply::new(200, JSON, printable_json(&body)),
         Err(error) => Reply::text(500, format!("{error}\n")),
-    }
-}
-
-impl Reply {
-    /// A page that may load nothing, and run nothing but what `policy` names.
-    pub(super) fn page(body: String, policy: String) -> Self {
-        Self::new(200, "text/html; charset=utf-8", body).with("content-security-policy", policy)
     }
 }

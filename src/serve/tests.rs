@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::routes::{Ask, Known, Reply, answer};
+use super::exchange::{Ask, Reply};
+use super::routes::{Known, answer};
 use super::*;
 use crate::resource::{Address, Drift};
 use crate::watch::status::{Condition, FieldStatus, ObjectStatus};

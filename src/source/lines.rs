@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Position, floor};
+use super::position::{Position, floor};
 
 /// How far apart the character counts are: the most that one look-up has to count by itself.
 const STRIDE: usize = 1024;

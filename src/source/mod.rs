@@ -10,6 +10,7 @@ pub mod hidden;
 pub mod limits;
 mod lines;
 pub mod pointer;
+mod position;
 pub mod shown;
 pub mod strange;
 pub mod value;
@@ -24,6 +25,8 @@ use sha2::{Digest, Sha256};
 
 pub use limits::Limits;
 pub use pointer::{Target, locate};
+pub use position::Position;
+pub(crate) use position::floor;
 pub use value::{Meaning, Spanned, Value};
 
 use lines::LineIndex;
@@ -78,22 +81,6 @@ impl Span {
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.start == self.end
-    }
-}
-
-/// A place as an editor shows it: both counted from one, the column in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
-    /// Line, from one.
-    pub line: u32,
-    /// Column in characters, from one; a byte order mark does not count.
-    pub column: u32,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, column } = self;
-        write!(f, "{line}:{column}")
     }
 }
 
@@ -281,15 +268,6 @@ impl TryFrom<String> for Origin {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
     }
-}
-
-/// The last place at or before `offset` where a character begins or the text ends.
-pub(crate) fn floor(text: &str, offset: usize) -> usize {
-    let mut at = offset.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 #[cfg(test)]

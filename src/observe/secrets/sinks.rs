@@ -2,11 +2,54 @@
 
 use std::collections::BTreeSet;
 
-use super::{KeyAt, SinkState};
 use crate::api::Reader;
 use crate::causes::error_chain;
 use crate::resource::{Address, KeyNote};
 use crate::secret::{Held, SecretString, Sink, Spool, Trust};
+
+/// How the sinks of a token are filled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SinkState {
+    /// Those that lack the key.
+    pub lacking: Vec<Sink>,
+    /// Where the key is to be had for them.
+    pub from: KeyAt,
+    /// Whether nobody ever got the key: the token was made by a run that ended before it was delivered.
+    pub is_new: bool,
+    /// Whether one of them was seen to hold a key.
+    pub holds_key: bool,
+    /// What the mark should say of them: all hold the key, and it does not say so of all.
+    pub unnoted: Option<KeyNote>,
+    /// Why some could not tell what they hold.
+    pub trouble: Option<String>,
+    /// Those that were not looked at, each with the reason.
+    pub hidden: Vec<(Sink, String)>,
+}
+
+/// Where the key of an existing token is to be had.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum KeyAt {
+    /// A run that could not deliver it left it in the spool.
+    Spool,
+    /// Another sink of the token holds it.
+    Sink(Box<Sink>),
+    /// The platform gives it again.
+    #[default]
+    Platform,
+    /// Nobody gives it again.
+    Nowhere,
+}
+
+impl std::fmt::Display for KeyAt {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Spool => formatter.write_str("the spool"),
+            Self::Sink(sink) => sink.fmt(formatter),
+            Self::Platform => formatter.write_str("the platform"),
+            Self::Nowhere => formatter.write_str("nowhere"),
+        }
+    }
+}
 
 /// What a look at the sinks of one token gave.
 pub(super) struct Look {

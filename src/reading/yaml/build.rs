@@ -8,9 +8,10 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, ScalarStyle, Tag};
 
+use super::complaints::Sink;
+use super::document::{Document, Node, NodeId, NodeKind};
 use super::mapping;
 use super::scalar::{self, Unfit};
-use super::{Document, Node, NodeId, NodeKind, Sink};
 use crate::diagnostic::{Code, Diagnostic, quote};
 use crate::source::hidden::is_secret_key;
 use crate::source::{Limits, Meaning, SourceId, Span};

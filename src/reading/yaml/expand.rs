@@ -4,7 +4,7 @@
 //! repeated ten thousand times runs out of the second, and neither gets further than the budget.
 
 use super::build::too_deep;
-use super::{Document, NodeId, NodeKind};
+use super::document::{Document, NodeId, NodeKind};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::value::{Entry, Key, Meaning, Scalar, Spanned, Value};
 use crate::source::{Limits, Span};

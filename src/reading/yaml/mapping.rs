@@ -4,7 +4,8 @@
 
 use std::collections::HashMap;
 
-use super::{Node, NodeId, NodeKind, Sink};
+use super::complaints::Sink;
+use super::document::{Node, NodeId, NodeKind};
 use crate::diagnostic::{Code, Diagnostic, quote};
 use crate::source::{Meaning, Span};
 
@@ -19,7 +20,7 @@ pub(super) fn pairs(nodes: &[Node], children: &[NodeId], sink: &mut Sink) -> Vec
         };
         match first.seen(text, span) {
             None => pairs.push((key, value)),
-            Some(_) if sink.is_full() => sink.dropped += 1,
+            Some(_) if sink.is_full() => sink.drop_one(),
             Some(before) => sink.push(
                 Diagnostic::error(
                     Code::DuplicateKey,

@@ -3,7 +3,8 @@
 use granit_parser::{ErrorKind, ScanError};
 
 use super::build::too_deep;
-use super::{Sink, indent};
+use super::complaints::Sink;
+use super::indent;
 use crate::diagnostic::{Code, Diagnostic, Edit};
 use crate::source::{Limits, SourceId, Span, floor};
 

@@ -10,7 +10,7 @@ pub struct SinkError {
 }
 
 impl SinkError {
-    pub(super) fn new(sink: &super::Sink, verb: &'static str, source: Trouble) -> Self {
+    pub(super) fn new(sink: &impl std::fmt::Display, verb: &'static str, source: Trouble) -> Self {
         Self { sink: sink.to_string(), verb, source }
     }
 }

@@ -15,6 +15,12 @@ pub enum Held {
     Untold,
 }
 
+impl From<Option<SecretString>> for Held {
+    fn from(secret: Option<SecretString>) -> Self {
+        secret.map_or(Self::Nothing, Self::Secret)
+    }
+}
+
 impl Held {
     /// Whether it is the secret of this [keyed print](crate::secret::print); `None` if that cannot be told.
     pub fn is(&self, wanted: &str) -> Option<bool> {

@@ -10,7 +10,8 @@ use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 
 use super::http::{self, Answer, ROUNDS};
-use super::{Trouble, held};
+use super::named::{granted, is_missing};
+use super::{Held, Trouble};
 use crate::secret::{ExposeSecret, KubernetesStore, SecretString, Store, Trust, disk, reading};
 use crate::transport::Transport;
 
@@ -76,17 +77,17 @@ fn no_token(file: &Path) -> Trouble {
 }
 
 impl KubernetesSink {
-    pub(super) async fn read(&self) -> Result<super::Held, Trouble> {
+    pub(super) async fn read(&self) -> Result<Held, Trouble> {
         let cluster = self.cluster()?;
-        let Some(there) = self.there(&cluster).await? else { return Ok(super::Held::Nothing) };
+        let Some(there) = self.there(&cluster).await? else { return Ok(Held::Nothing) };
         let text = there.get("data").and_then(|data| data.get(&self.key)).and_then(Value::as_str);
         let Some(text) = text.filter(|text| !text.is_empty()) else {
-            return Ok(super::Held::Nothing);
+            return Ok(Held::Nothing);
         };
         let bytes =
             BASE64.decode(text.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let text = bytes.ok_or_else(|| Trouble::Refused("what it holds is no text".to_owned()))?;
-        Ok(held((!text.is_empty()).then(|| SecretString::from(text))))
+        Ok(Held::from((!text.is_empty()).then(|| SecretString::from(text))))
     }
 
     /// A dry run: the server checks everything, rights and admission included, and stores nothing.
@@ -188,7 +189,7 @@ impl KubernetesSink {
             Some(namespace) => format!("{namespace}/{}", self.secret),
             None => self.secret.clone(),
         };
-        let named = super::named(name, self.named.as_ref(), &path)?;
+        let named = granted(name, self.named.as_ref(), &path)?;
         let refused = || Trouble::Refused(format!("store `{name}` is not a Kubernetes cluster"));
         named.kubernetes.as_ref().ok_or_else(refused)
     }
@@ -204,7 +205,7 @@ impl KubernetesSink {
         let file = token_file(store);
         // Where the cluster puts it is not chosen by the manifest.
         let is_chosen = self.store.is_some() || store.token_file.is_none();
-        if super::is_missing(&file, is_chosen, trust) { Err(no_token(&file)) } else { Ok(()) }
+        if is_missing(&file, is_chosen, trust) { Err(no_token(&file)) } else { Ok(()) }
     }
 
     fn cluster(&self) -> Result<Cluster, Trouble> {

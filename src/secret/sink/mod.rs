@@ -13,6 +13,7 @@ mod held;
 mod http;
 mod json;
 mod kubernetes;
+mod named;
 mod vault;
 
 use std::path::Path;
@@ -31,9 +32,8 @@ pub use vault::VaultSink;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::{Link, SecretString, Store, Stores, Trust};
+use super::{Link, SecretString, Stores, Trust};
 use crate::causes::error_chain;
-use crate::glob::Glob;
 use error::Trouble;
 
 /// No sink may take longer for one thing, unless it says so itself.
@@ -263,9 +263,9 @@ impl Sink {
 impl Place {
     async fn read(&self) -> Result<Held, Trouble> {
         match self {
-            Self::File(place) => on_disk(place, FileSink::read).await.map(held),
-            Self::Dotenv(place) => on_disk(place, DotenvSink::read).await.map(held),
-            Self::Json(place) => on_disk(place, JsonSink::read).await.map(held),
+            Self::File(place) => on_disk(place, FileSink::read).await.map(Held::from),
+            Self::Dotenv(place) => on_disk(place, DotenvSink::read).await.map(Held::from),
+            Self::Json(place) => on_disk(place, JsonSink::read).await.map(Held::from),
             Self::Age(place) => on_disk(place, AgeSink::read).await,
             Self::Exec(place) => place.read().await,
             Self::Vault(place) => place.read().await,
@@ -303,33 +303,6 @@ impl Place {
             Self::Kubernetes(place) => place.write(text).await,
         }
     }
-}
-
-/// Whether a file with the credential of a store is missing. Of one that only a manifest chose, nothing is told that
-/// `trust` does not let be read.
-fn is_missing(file: &Path, is_of_operator: bool, trust: &Trust) -> bool {
-    let may_ask = is_of_operator || trust.hides_file(file).is_none();
-    may_ask && matches!(file.try_exists(), Ok(false))
-}
-
-/// The store that a manifest calls `name`, if this run knows it and it lets manifests use `path`.
-fn named<'a>(name: &str, store: Option<&'a Store>, path: &str) -> Result<&'a Store, Trouble> {
-    let store = store.ok_or_else(|| {
-        Trouble::Refused(format!(
-            "no store `{name}` is known here; describe it in a file and name that with --stores"
-        ))
-    })?;
-    match store.allows(path) {
-        true => Ok(store),
-        false => Err(Trouble::Refused(format!(
-            "store `{name}` does not let manifests use `{path}`, only {}",
-            store.paths.iter().map(Glob::as_str).collect::<Vec<_>>().join(", ")
-        ))),
-    }
-}
-
-fn held(secret: Option<SecretString>) -> Held {
-    secret.map_or(Held::Nothing, Held::Secret)
 }
 
 /// Disks are asked where waiting for them holds up nobody.

@@ -6,7 +6,8 @@ use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Map, Value, json};
 
 use super::http::{self, Answer, ROUNDS};
-use super::{Trouble, held};
+use super::named::{granted, is_missing};
+use super::{Held, Trouble};
 use crate::secret::{ExposeSecret, SecretString, Store, Trust, VaultStore, disk, reading};
 use crate::transport::Transport;
 
@@ -89,11 +90,11 @@ fn no_token() -> Trouble {
 }
 
 impl VaultSink {
-    pub(super) async fn read(&self) -> Result<super::Held, Trouble> {
+    pub(super) async fn read(&self) -> Result<Held, Trouble> {
         let stored = self.stored(&self.store()?).await?;
         let value =
             stored.data.get(&self.key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        Ok(held(value.map(SecretString::from)))
+        Ok(Held::from(value.map(SecretString::from)))
     }
 
     /// The store says what our token may do; nothing is written.
@@ -166,7 +167,7 @@ impl VaultSink {
     /// The description that counts.
     fn described(&self) -> Result<&VaultStore, Trouble> {
         let Some(name) = &self.store else { return Ok(&self.own) };
-        let named = super::named(name, self.named.as_ref(), &self.path)?;
+        let named = granted(name, self.named.as_ref(), &self.path)?;
         named
             .vault
             .as_ref()
@@ -182,7 +183,7 @@ impl VaultSink {
         let store = self.described()?;
         http::address(&address(store)?)?;
         let is_missing = match &store.token_file {
-            Some(file) => super::is_missing(file, self.store.is_some(), trust),
+            Some(file) => is_missing(file, self.store.is_some(), trust),
             None => named(TOKEN).is_none(),
         };
         if is_missing { Err(no_token()) } else { Ok(()) }

@@ -1,0 +1,127 @@
+//! Everything that was read of the platform.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::object::Object;
+use crate::api::{Identity, ListError, PlatformTime};
+use crate::resource::{Kind, Signer};
+
+/// What the platform reports.
+#[derive(Debug, Clone)]
+pub struct Actual {
+    /// Who we are there.
+    pub identity: Identity,
+    /// Every object that could be read, by kind and id.
+    pub objects: BTreeMap<(Kind, i64), Object>,
+    by_owner: BTreeMap<i64, Vec<(Kind, i64)>>,
+    /// The kinds that could not be read, and why. Nothing is known of their objects.
+    pub unknown: BTreeMap<Kind, String>,
+    /// What time it is on the platform.
+    pub time: PlatformTime,
+    /// What a person should know about the reading itself.
+    pub notes: Vec<String>,
+}
+
+/// How many objects of the stack there were when somebody looked last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The account that they were below of.
+    pub account: i64,
+    /// How many of each kind.
+    pub objects: BTreeMap<Kind, usize>,
+    /// The run that saw them.
+    pub run: String,
+}
+
+impl Actual {
+    /// Nothing was read yet.
+    pub(super) fn new(identity: Identity, time: PlatformTime) -> Self {
+        Self {
+            identity,
+            objects: BTreeMap::new(),
+            by_owner: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            time,
+            notes: Vec::new(),
+        }
+    }
+
+    /// The same without any object.
+    pub(super) fn emptied(&self) -> Self {
+        Self { objects: BTreeMap::new(), by_owner: BTreeMap::new(), ..self.clone() }
+    }
+
+    /// Takes in what was read of `kind`.
+    pub(super) fn add(
+        &mut self,
+        kind: Kind,
+        outcome: Result<BTreeMap<i64, Map<String, Value>>, ListError>,
+        signer: &Signer,
+    ) {
+        let items = match outcome {
+            Ok(items) => items,
+            Err(error) => return self.add_unknown(kind, error.to_string()),
+        };
+        // A list of tokens without the one that asks for it is not the list.
+        if kind.is_key() && !items.contains_key(&self.identity.token) {
+            return self.add_unknown(kind, "our own token is missing from the list".to_owned());
+        }
+        let mut objects = Vec::with_capacity(items.len());
+        for (id, item) in items {
+            match Object::new(kind, id, item, signer) {
+                Some(object) => objects.push(((kind, id), object)),
+                None => return self.add_unknown(kind, format!("{kind} {id} has no owner")),
+            }
+        }
+        for (key, object) in objects {
+            self.by_owner.entry(object.owner).or_default().push(key);
+            self.objects.insert(key, object);
+        }
+    }
+
+    /// Nothing is known of `kind`, whatever was read of it.
+    pub(super) fn add_unknown(&mut self, kind: Kind, reason: String) {
+        tracing::warn!(collection = kind.collection(), "could not be read: {reason}");
+        self.objects.retain(|(known, _), _| *known != kind);
+        self.by_owner.values_mut().for_each(|held| held.retain(|(known, _)| *known != kind));
+        self.unknown.insert(kind, reason);
+    }
+
+    /// The objects of `kind`, by id.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Object> {
+        self.objects.range((kind, i64::MIN)..=(kind, i64::MAX)).map(|(_, object)| object)
+    }
+
+    /// The accounts below ours, by id.
+    pub fn accounts(&self) -> impl Iterator<Item = &Object> {
+        self.of_kind(Kind::ACCOUNT)
+    }
+
+    /// The tokens, by id.
+    pub fn tokens(&self) -> impl Iterator<Item = &Object> {
+        self.of_kind(Kind::KEY)
+    }
+
+    /// The account with this id, if it is below ours.
+    pub fn account(&self, id: i64) -> Option<&Object> {
+        self.get(Kind::ACCOUNT, id)
+    }
+
+    /// The token with this id.
+    pub fn token(&self, id: i64) -> Option<&Object> {
+        self.get(Kind::KEY, id)
+    }
+
+    /// What the account `owner` holds itself.
+    pub fn owned_by(&self, owner: i64) -> impl Iterator<Item = &Object> {
+        let held = self.by_owner.get(&owner).map(Vec::as_slice).unwrap_or_default();
+        held.iter().filter_map(|key| self.objects.get(key))
+    }
+
+    /// The object of `kind` with this id.
+    pub fn get(&self, kind: Kind, id: i64) -> Option<&Object> {
+        self.objects.get(&(kind, id))
+    }
+}

@@ -1,0 +1,72 @@
+//! Finding a declared object that is missed in the recycle bin.
+
+use std::collections::BTreeSet;
+
+use super::bindings::{Binding, words};
+use super::known::Known;
+use crate::observe::{Buried, Object};
+use crate::plan::generations;
+use crate::resource::{AccountPath, Address, Declared};
+
+/// What the account's recycle bin has to say of an object that is missed: `None` if nothing of
+/// it lies there.
+pub(super) fn in_bin<'a>(
+    known: &Known<'a>,
+    declared: &Declared,
+    owner: i64,
+    is_it: impl Fn(&Buried) -> bool,
+) -> Option<Binding<'a>> {
+    if !declared.may_be_restored() {
+        return None;
+    }
+    let kind = declared.address.kind;
+    if !kind.row().is_restorable {
+        return None;
+    }
+    let records = match known.answers.bins.get(&(owner, kind)) {
+        None => return Some(Binding::Open),
+        Some(Ok(records)) => records,
+        Some(Err(reason)) => {
+            return Some(Binding::Blocked(format!(
+                "it is not there, and whether it lies in the recycle bin could not be read: \
+                 {reason}"
+            )));
+        }
+    };
+    let found = records.iter().filter(|record| !record.is_retired() && is_it(record));
+    let mut found: Vec<&'a Buried> = found.collect();
+    // Of several generations the newest was in use.
+    let objects: Vec<&'a Object> = found.iter().map(|buried| &buried.object).collect();
+    if let Some((newest, _)) = generations::line(&objects, &known.desired.stack) {
+        found.retain(|buried| buried.object.id == newest.id);
+    }
+    match found.as_slice() {
+        [] => None,
+        [buried] => Some(Binding::Restorable(buried)),
+        several => {
+            let records: Vec<i64> = several.iter().map(|buried| buried.record).collect();
+            Some(Binding::Disputed(
+                format!(
+                    "it is not there, and records {} of the recycle bin carry its mark; \
+                     restore the one that is meant by hand, or set `lifecycle: {{restore: \
+                     false}}` to have it made anew",
+                    words(&records)
+                ),
+                several.iter().map(|buried| buried.object.id).collect(),
+            ))
+        }
+    }
+}
+
+/// Whether the deleted object is what the manifest declares, by any name that it had.
+pub(super) fn was<'a>(
+    known: &Known<'a>,
+    buried: &Buried,
+    declared: &Declared,
+    paths: &BTreeSet<AccountPath>,
+) -> bool {
+    let Address { kind, account: _, name } = &declared.address;
+    let stack = &known.desired.stack;
+    paths.iter().any(|path| buried.was(stack, &Address::new(*kind, path.clone(), name)))
+        || known.old_addresses(declared, paths).iter().any(|old| buried.was(stack, old))
+}

@@ -1,0 +1,117 @@
+//! Recognising what is in the way of a declared object that nothing carries the mark of.
+
+use serde_json::Value;
+
+use super::bindings::{Binding, How, words};
+use super::known::Known;
+use crate::observe::Object;
+use crate::resource::Declared;
+
+/// Nothing is marked: is something of that name in the way?
+pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -> Binding<'a> {
+    let kind = declared.address.kind;
+    // Our own would have been found by its mark.
+    if let [object, ..] = known.index.marked(kind, owner, &declared.address) {
+        if declared.lifecycle.observe_only() {
+            return Binding::Found(object, How::Observed);
+        }
+        let stack = object.mark.as_ref().ok().and_then(Option::as_ref).map(|m| &*m.stack);
+        return Binding::Blocked(format!(
+            "{kind} {} has this address in the stack `{}`; refer to it with \
+             `lifecycle: {{manage: [observe]}}` or choose another name",
+            object.id,
+            stack.unwrap_or_default()
+        ));
+    }
+    let label = declared.fields.get(kind.label_field()).and_then(Value::as_str);
+    let label = label.unwrap_or(&declared.address.name);
+    let called = known.index.labelled(kind, owner, label).iter();
+    let called: Vec<&'a Object> =
+        called.filter(|object| known.is_unclaimed(object)).copied().collect();
+    match called.as_slice() {
+        [] => absent(known, declared, owner),
+        [object] if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),
+        [object] => match &object.mark {
+            Ok(None) if declared.lifecycle.adopt => Binding::Found(object, How::Adopted),
+            Ok(None) => Binding::Blocked(format!(
+                "{kind} {id} is called `{label}` and carries no mark; take it over with \
+                 `lifecycle: {{adopt: true}}` or `metadata: {{id: {id}}}`, or choose another name",
+                id = object.id
+            )),
+            _ => in_disguise(known, object, label),
+        },
+        several => {
+            let ids: Vec<i64> = several.iter().map(|object| object.id).collect();
+            let reason = format!(
+                "{} {} are all called `{label}`; say with `metadata.id` which one is meant",
+                kind.collection(),
+                words(&ids)
+            );
+            match several.iter().all(|object| matches!(object.mark, Ok(None))) {
+                true => Binding::Blocked(reason),
+                false => Binding::Disputed(reason, ids),
+            }
+        }
+    }
+}
+
+/// An object with the declared name and a mark that is not the declared one.
+fn in_disguise<'a>(known: &Known<'a>, object: &'a Object, label: &str) -> Binding<'a> {
+    let Object { kind, id, .. } = object;
+    let what = match &object.mark {
+        Ok(Some(mark)) if mark.stack != known.desired.stack => {
+            format!("carries the mark of {} in the stack `{}`", mark.address, mark.stack)
+        }
+        Ok(Some(mark)) if !known.desired.objects.contains_key(&mark.address) => format!(
+            "carries the mark of {old}, which is not declared; if it was renamed, declare \
+             `metadata: {{moved_from: {old}}}`",
+            old = mark.address
+        ),
+        Ok(Some(mark)) => format!("carries the mark of {}", mark.address),
+        Ok(None) => "carries no mark".to_owned(),
+        Err(problem) => format!("{problem}; correct the mark or remove it"),
+    };
+    let reason = format!(
+        "{kind} {id} is called `{label}`, and {what}; if it is the one, bind it with \
+         `metadata: {{id: {id}}}`"
+    );
+    Binding::Disputed(reason, vec![*id])
+}
+
+/// Nothing has the mark or the name. Whoever has a master token of a subaccount can take mark
+/// and name away from it, or give it those of another one; it must not be created a second
+/// time because of that.
+fn absent<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -> Binding<'a> {
+    if !declared.address.kind.is_account() {
+        return Binding::Absent;
+    }
+    let path = declared.own_path();
+    let residences = known.index.residences(&path);
+    let claimed = residences
+        .filter_map(|account| known.actual.account(account))
+        .find(|account| account.owner == owner && known.is_unclaimed(account));
+    if let Some(object) = claimed {
+        return Binding::Disputed(
+            format!(
+                "subaccount {id} `{label}` carries neither its mark nor its name, and holds \
+                 objects whose marks say that they are in `{path}`; if it is the one, bind it \
+                 with `metadata: {{id: {id}}}`",
+                id = object.id,
+                label = object.label()
+            ),
+            vec![object.id],
+        );
+    }
+    // Two accounts that claim to be the same one: either may be the one that is missed here.
+    match known.index.doubles(owner) {
+        Some((address, ids)) => Binding::Disputed(
+            format!(
+                "it is not there, and subaccounts {} both carry the mark of {address}: one of \
+                 them may be it; bind each with `metadata.id`",
+                words(ids)
+            ),
+            ids.clone(),
+        ),
+        None => Binding::Absent,
+    }
+}

@@ -1,0 +1,116 @@
+//! Recognising a declared object by its id and by its mark.
+
+use std::collections::BTreeSet;
+
+use super::bindings::{Binding, How, words};
+use super::known::Known;
+use super::lineage::successor;
+use crate::observe::Object;
+use crate::plan::generations;
+use crate::resource::{AccountPath, Address, Declared};
+
+/// What the object is whose id the manifest names.
+pub(super) fn by_id<'a>(
+    known: &Known<'a>,
+    declared: &Declared,
+    owner: i64,
+    id: i64,
+) -> Binding<'a> {
+    let kind = declared.address.kind;
+    if let Some(newest) = successor(known, declared, owner) {
+        return Binding::Found(newest, How::Mark);
+    }
+    let Some(object) = known.actual.get(kind, id) else { return Binding::Absent };
+    if object.owner != owner {
+        return Binding::Blocked(format!(
+            "{kind} {id} belongs to account {}, and the platform cannot move it",
+            object.owner
+        ));
+    }
+    // Whatever a mark claims, looking at an object changes nothing.
+    if declared.lifecycle.observe_only() {
+        return Binding::Found(object, How::Observed);
+    }
+    match &object.mark {
+        Err(problem) => Binding::Blocked(format!("{kind} {id}: {problem}")),
+        Ok(Some(mark)) if mark.stack != known.desired.stack => {
+            Binding::Blocked(format!("{kind} {id} belongs to the stack `{}`", mark.stack))
+        }
+        Ok(Some(mark)) if mark.address == declared.address => Binding::Found(object, How::Mark),
+        Ok(Some(_)) => Binding::Found(object, How::OldMark),
+        Ok(None) => Binding::Found(object, How::Id),
+    }
+}
+
+/// What carries the mark of the declared object in the account `owner`, where marks may use `paths`.
+pub(super) fn by_mark<'a>(
+    known: &Known<'a>,
+    declared: &Declared,
+    owner: i64,
+    paths: &BTreeSet<AccountPath>,
+) -> Binding<'a> {
+    let kind = declared.address.kind;
+    let ours = |address: &Address| -> Vec<&'a Object> {
+        let marked = known.index.marked(kind, owner, address).iter();
+        marked.filter(|object| object.mark_of(&known.desired.stack).is_some()).copied().collect()
+    };
+    let mut own = ours(&declared.address);
+    let elsewhere = paths.iter().filter(|path| **path != declared.address.account);
+    let below_renamed: Vec<&'a Object> = elsewhere
+        .flat_map(|path| ours(&Address::new(kind, path.clone(), &declared.address.name)))
+        .collect();
+    let arrived = |object: &&'a Object| known.has_arrived(object);
+    if own.is_empty() || (!own.iter().any(arrived) && below_renamed.iter().any(arrived)) {
+        own = below_renamed;
+    }
+    if own.iter().any(arrived) {
+        own.retain(arrived);
+    }
+    let mut moved: Vec<&'a Object> =
+        known.old_addresses(declared, paths).iter().flat_map(&ours).collect();
+    moved.retain(|object| !known.has_arrived(object));
+    for several in [&mut own, &mut moved] {
+        if let Some((newest, _)) = generations::line(several, &known.desired.stack) {
+            *several = vec![newest];
+        }
+    }
+    let is_left = known.is_left(&declared.address, paths);
+    let own_leaves = own.iter().all(|object| !known.has_arrived(object) && is_left);
+    let how = |object: &Object| {
+        let mark = object.mark_of(&known.desired.stack);
+        let is_exact = mark.is_some_and(|mark| mark.address == declared.address);
+        if is_exact { How::Mark } else { How::OldMark }
+    };
+    match (own.as_slice(), moved.as_slice()) {
+        ([], []) => Binding::Absent,
+        ([object], []) => Binding::Found(object, how(object)),
+        // In an exchange of names what carries the new one is about to leave it.
+        (_, [object]) if own_leaves => Binding::Found(object, How::OldMark),
+        // Of one token that is renamed in the middle of its rotation, one generation has arrived.
+        ([here], [there]) if is_line(known, here, there) => {
+            let number = |object| generations::number(object, &known.desired.stack);
+            match number(here) > number(there) {
+                true => Binding::Found(here, how(here)),
+                false => Binding::Found(there, How::OldMark),
+            }
+        }
+        (own, moved) => {
+            let ids: BTreeSet<i64> = own.iter().chain(moved).map(|object| object.id).collect();
+            let ids: Vec<i64> = ids.into_iter().collect();
+            Binding::Disputed(
+                format!(
+                    "{} {} carry the mark of {}; say with `metadata.id` which one is meant",
+                    kind.collection(),
+                    words(&ids),
+                    declared.address
+                ),
+                ids,
+            )
+        }
+    }
+}
+
+/// Whether of two objects the one follows the other.
+fn is_line<'a>(known: &Known<'a>, a: &'a Object, b: &'a Object) -> bool {
+    generations::line(&[a, b], &known.desired.stack).is_some()
+}
