@@ -35,14 +35,15 @@
 //! | what is read as a secret | [`secret::reading`] |
 //! | what becomes of an access that no manifest can say | [`resource::access`] |
 //! | what a kind is, and adding one | [`resource::kinds`] |
-//! | how an object is recognised | `plan/bind.rs` |
+//! | how an object is recognised | `plan/bind` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
-//! | how one key follows the other | [`resource::Rotation`], `plan/rotate.rs`, `apply/rotate.rs` |
+//! | how one key follows the other | [`resource::Rotation`], `plan/schedule.rs`, `plan/rotate.rs`, `apply/rotate.rs` |
 //! | what is done about a token that is gone | `observe/traces.rs`, `plan/vanished.rs` |
 //! | what a plan says an apply could not do here | `plan/foretell.rs`, [`secret::Sink::foresees`] |
 //! | what a token can do | [`rights`] |
 //! | what counts as different | [`resource::canonical`], `plan/diff.rs` |
+//! | what an object needs that is there, or is not | `plan/found.rs`, `plan/create.rs` |
 //! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |
 //! | what is never deleted | `plan/prune.rs` |
 //! | a request on the wire | [`api::request`] |
