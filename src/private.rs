@@ -208,8 +208,7 @@ pub(crate) fn follow(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-#[cfg(test)]
-#[cfg(unix)]
+#[cfg(all(test, unix))]
 #[allow(clippy::print_stdout, reason = "a test that is skipped says why")]
 mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};

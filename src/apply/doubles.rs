@@ -124,7 +124,7 @@ async fn read(
                 let is_good = signer.verify(owner, metadata).is_ok() && mark.fits(kind).is_ok();
                 is_good.then_some(mark)
             });
-            let refs = kind.row().refs();
+            let refs = kind.refs();
             let refs = refs.filter_map(|(field, to)| Some((field, (to, number(field)?))));
             Some(((kind, id), Object { owner, mark, refs: refs.collect() }))
         }));

@@ -17,7 +17,7 @@ impl NewItem {
     /// What the item has to have once it is made. What it refers to is a step of its own.
     pub(super) fn verified(&self) -> Map<String, Value> {
         let mut body = self.body.clone();
-        for (field, _) in self.address.kind.row().refs() {
+        for (field, _) in self.address.kind.refs() {
             body.remove(field);
         }
         body

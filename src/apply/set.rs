@@ -175,7 +175,7 @@ fn differing(kind: Kind, item: &Map<String, Value>, body: &Map<String, Value>) -
 
 /// What is known of an object after a write.
 pub(super) fn done(kind: Kind, id: i64, item: &Map<String, Value>) -> Done {
-    let refs = kind.row().refs();
+    let refs = kind.refs();
     let refs = refs.filter_map(|(field, _)| Some((field.to_owned(), item.get(field)?.as_i64()?)));
     Done {
         refs: refs.collect(),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Addresses, Key, Options, Others, Unsayable};
+use super::options::{Options, Others};
+use super::terms::{Addresses, Key, Unsayable};
 use crate::observe::{Actual, Object};
 use crate::resource::{Address, Kind, MAX_ACCOUNT_LEVELS, Mark};
 use crate::rights::AccessType;

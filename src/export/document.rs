@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::choose::Treatment;
-use super::kinds::{self, Nameable, Written};
+use super::kinds;
+use super::kinds::written::{Nameable, Written};
+use super::options::Options;
 use super::spec::Spec;
-use super::{Addresses, Options, Unsayable};
+use super::terms::{Addresses, Unsayable};
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Object;
 use crate::reading::yaml::write::Block;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::choose::{Treatment, Treatments};
 use super::document::Scribe;
-use super::{Addresses, File, Key, Options, Unsayable};
+use super::options::Options;
+use super::terms::{Addresses, File, Key, Unsayable};
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Actual;
 use crate::reading::yaml::write::Block;

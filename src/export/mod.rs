@@ -19,72 +19,30 @@
 
 mod choose;
 mod document;
+mod error;
 mod files;
 mod kinds;
 mod names;
+mod options;
 mod slug;
 mod spec;
+mod terms;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use choose::Treatment;
+pub use error::ExportError;
+pub use options::{Options, Others};
+pub use terms::File;
 
 use crate::manifest::DEFAULT_STACK;
 use crate::observe::Actual;
-use crate::resource::{Address, AddressPattern, Kind};
+use crate::resource::Kind;
 
 /// How often an export is read back before it is given up: fields fail first, then objects, then
 /// what depended on them.
 const ROUNDS: usize = 8;
-
-/// What to do with objects that are not this stack's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Others {
-    /// A manifest.
-    Include,
-    /// A manifest in a comment.
-    Comment,
-    /// Nothing.
-    Skip,
-}
-
-/// What is to be exported, and how.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The stack that the manifests are for.
-    pub stack: String,
-    /// What is not looked at.
-    pub exclude: Vec<AddressPattern>,
-    /// Objects of other stacks; included, they are only referred to.
-    pub foreign: Others,
-    /// Objects that nobody marked; included, they are bound by id.
-    pub unmanaged: Others,
-    /// Write keys of `metadata` that no manifest declared, too.
-    pub metadata: bool,
-    /// Write tokens that look like sessions of the panel, too.
-    pub include_sessions: bool,
-    /// Where the schema of manifests is, as an address or as a path from the folder of the export: then each document names
-    /// it for editors.
-    pub schema: Option<String>,
-    /// The present in unix seconds: a manifest may not name an expiry in the past.
-    pub now: i64,
-}
-
-/// Kind and id: who an object is on the platform.
-type Key = (Kind, i64);
-
-/// The address that every object got.
-type Addresses = BTreeMap<Key, Address>;
-
-/// One file of an export.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// Path below the folder of the export, with `/` between its parts.
-    pub path: String,
-    /// What it holds.
-    pub text: String,
-}
 
 /// How many objects of a kind became what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,34 +64,6 @@ pub struct Export {
     pub files: Vec<File>,
     /// How many objects became what.
     pub counts: BTreeMap<Kind, Count>,
-}
-
-/// Why there is no export.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// Something could not be read, and a part must not pass for the whole.
-    #[error("{collection} could not be read: {reason}")]
-    Unknown {
-        /// The platform's collection.
-        collection: &'static str,
-        /// Why not.
-        reason: String,
-    },
-    /// Several stacks have objects here, and nobody said which is meant.
-    #[error("several stacks have objects here: {}; say with --stack which one is meant", .0.join(", "))]
-    SeveralStacks(Vec<String>),
-    /// What was written cannot be read back.
-    #[error("what was written does not read back as what was found, which is a defect: {0}")]
-    Unreadable(String),
-}
-
-/// What a manifest cannot say of an object.
-#[derive(Debug, Clone, Default)]
-struct Unsayable {
-    /// Fields that stay unmanaged, and why.
-    fields: BTreeMap<String, String>,
-    /// Why there can be no manifest at all.
-    whole: Option<String>,
 }
 
 /// The stack that an export is for when nobody says: the only one that has objects in our own

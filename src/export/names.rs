@@ -8,8 +8,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Addresses;
 use super::slug::slug;
+use super::terms::Addresses;
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Kind, Mark};
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Unsayable;
+use super::terms::Unsayable;
 use crate::reading::yaml::write::Block;
 
 /// The part of a manifest that says how the object shall be.

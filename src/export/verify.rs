@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::error::ExportError;
 use super::files::Layout;
-use super::{Addresses, ExportError, Key, Options, Unsayable};
+use super::options::Options;
+use super::terms::{Addresses, Key, Unsayable};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest;
 use crate::observe::{Actual, Answers};

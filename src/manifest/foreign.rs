@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::compose::File;
+use super::compose::file::File;
 use super::kinds::KINDS;
 use super::schema::API_VERSION;
 use crate::diagnostic::suggest::nearest;

@@ -148,7 +148,7 @@ fn finish(
     let mut files = Vec::with_capacity(found.len());
     for Found { source, folder, identity } in found {
         let (documents, problems) = yaml::load(source, sources.text(source), &limits);
-        files.push(compose::File { source, identity, folder, documents, problems });
+        files.push(compose::file::File { source, identity, folder, documents, problems });
     }
     let documents = compose::compose(files, options.overlay, scope, &limits, sources, diagnostics);
     load.manifests = documents.len();

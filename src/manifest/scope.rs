@@ -265,8 +265,7 @@ fn open_below(_: &Path, real: &Path) -> io::Result<File> {
     }
 }
 
-#[cfg(test)]
-#[cfg(unix)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::symlink;
     use std::sync::atomic::{AtomicBool, Ordering};

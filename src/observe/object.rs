@@ -31,7 +31,7 @@ impl Object {
 
     /// What it refers to: the platform's name of each field with an id in it, and the object that this is the id of.
     pub fn refs(&self) -> impl Iterator<Item = (&'static str, (Kind, i64))> {
-        self.kind.row().refs().filter_map(|(field, to)| {
+        self.kind.refs().filter_map(|(field, to)| {
             let id = self.fields.get(field)?.as_i64().filter(|id| *id > 0)?;
             Some((field, (to, id)))
         })

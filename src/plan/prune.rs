@@ -72,7 +72,7 @@ fn repointings(draft: &Draft) -> Repointings {
     let mut repointings = Repointings::new();
     for step in &draft.steps {
         let Effect::Assign { kind, id, refs, .. } = &step.effect else { continue };
-        for (field, _) in kind.row().refs().filter(|(field, _)| refs.contains_key(*field)) {
+        for (field, _) in kind.refs().filter(|(field, _)| refs.contains_key(*field)) {
             repointings.insert(((*kind, *id), field), step.id.clone());
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use imports::{Module, Path as Words, written};
 
 /// Rooms in which files still need each other.
-const STILL_ROUND: &[&str] = &["export", "manifest", "resource", "watch"];
+const STILL_ROUND: &[&str] = &[];
 
 /// The files of one room, by their modules, and what each of them says.
 struct Room<'a> {

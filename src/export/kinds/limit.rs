@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Written;
+use super::written::Written;
 use crate::export::spec::Spec;
 use crate::resource::quota;
 

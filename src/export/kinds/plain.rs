@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Written;
+use super::written::Written;
 use crate::export::spec::Spec;
 use crate::resource::canonical::{canonical, sayable};
 use crate::resource::kinds::Role;
@@ -12,7 +12,7 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
     let object = written.object;
     let row = object.kind.row();
     let elsewhere = [row.label, "metadata"];
-    let own = row.fields().filter(|field| field.role == Role::Own);
+    let own = row.fields().filter(|field| matches!(field.role, Role::Own));
     for field in own.filter(|field| !elsewhere.contains(&field.name)) {
         let found = object.fields.get(field.name).unwrap_or(&Value::Null);
         let value = sayable(object.kind, field.name, found);
@@ -27,7 +27,7 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::export::kinds::Nameable;
+    use crate::export::kinds::written::Nameable;
     use crate::observe::Object;
     use crate::resource::{Address, Kind};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Written;
+use super::written::Written;
 use crate::export::spec::Spec;
 use crate::resource::kinds::LIMIT_FIELD;
 use crate::resource::{Address, Kind};

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{STAYS, Written, said};
+use super::written::Written;
+use crate::diagnostic::quote;
 use crate::export::spec::Spec;
 use crate::resource::canonical::{beyond, canonical, sayable};
 use crate::rights::AccessType;
@@ -42,6 +43,14 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
         Value::Array(origins) => spec.field("origins", self::origins(origins)),
         odd => spec.block.comment(&format!("origins: is {}, {STAYS}", said(&odd))),
     }
+}
+
+/// What is said of a value that has no place in a manifest.
+const STAYS: &str = "which no manifest can say; it stays as it is, also when the rest is edited";
+
+/// A value in one short line.
+fn said(value: &Value) -> String {
+    quote(&value.to_string())
 }
 
 /// `30d` where that is exact.

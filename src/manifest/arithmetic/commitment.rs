@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Account, Tree, bound_of};
+use super::tree::{Account, Tree, bound_of};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::manifest::view::View;
 use crate::resource::{Address, Declared, quota};

@@ -1,6 +1,6 @@
 //! What is declared against what there is room for: objects that could not all be created.
 
-use super::{PLAN, Tree};
+use super::tree::{PLAN, Tree};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::manifest::view::View;
 use crate::resource::Kind;

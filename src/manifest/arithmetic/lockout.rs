@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Tree, bound_of};
+use super::tree::{Tree, bound_of};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::manifest::view::View;
 use crate::resource::{AccountPath, Declared};

@@ -6,10 +6,12 @@
 //! the defaults. The order is fixed: an overlay may change what a template made, and defaults give way to both.
 
 mod csv;
+pub(super) mod file;
 pub(super) mod instance;
 mod interpolate;
 mod merge;
 mod overlay;
+mod parameter;
 mod row;
 mod table;
 mod template;
@@ -21,23 +23,12 @@ use super::foreign;
 use super::model::Rows;
 use super::parse::{self, address_of};
 use super::scope::Scope;
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::source::{Limits, SourceId, SourceMap, Spanned, Target, Value, pointer};
+use crate::diagnostic::Diagnostics;
+use crate::source::{Limits, SourceMap, Spanned, Target, Value, pointer};
 
+use file::File;
 use instance::Instance;
 use template::{Budget, Template};
-
-/// The documents of one file.
-pub(super) struct File {
-    pub(super) source: SourceId,
-    /// What the path of the file comes to, whichever way it is written.
-    pub(super) identity: PathBuf,
-    /// Where relative paths start from.
-    pub(super) folder: PathBuf,
-    pub(super) documents: Vec<Spanned>,
-    /// What is wrong with the text.
-    pub(super) problems: Vec<Diagnostic>,
-}
 
 /// A document on its way.
 struct Draft {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::{File, csv};
+use super::csv;
+use super::file::File;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::discover;
 use crate::manifest::scope::Scope;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::instance::{Filled, Instance};
 use super::interpolate::{Piece, is_literal, is_parameter_name, pieces};
+use super::parameter::Declared;
 use super::row::resolve;
 use super::table::Table;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::kinds::WORDS_OF_OBJECTS;
-use crate::manifest::model::{Parameter, ParameterType, TemplateManifest};
+use crate::manifest::model::{ParameterType, TemplateManifest};
 use crate::source::value::{Entry, Scalar};
 use crate::source::{Limits, Meaning, SourceMap, Span, Spanned, Value, pointer};
 
@@ -44,12 +45,6 @@ pub(super) struct Template<'a> {
     pub(super) value: &'a Spanned,
     pub(super) manifest: &'a TemplateManifest,
     pub(super) sources: &'a SourceMap,
-}
-
-/// One parameter and where its default stands.
-pub(super) struct Declared<'a> {
-    pub(super) parameter: &'a Parameter,
-    pub(super) default: Option<&'a Spanned>,
 }
 
 impl<'a> Template<'a> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Spec;
+use super::spec::Spec;
 use crate::manifest::model::LimitSpec;
 use crate::manifest::scribe::{Scribe, set};
 use crate::resource::{Declared, Kind};

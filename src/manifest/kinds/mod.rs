@@ -5,55 +5,18 @@
 
 mod limit;
 mod object;
+mod spec;
 mod subaccount;
 mod token;
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-use serde_yaml::Mapping;
 
-pub(super) use object::{AnyObject, ObjectKind};
-
+pub(super) use self::object::{AnyObject, ObjectKind};
+pub(super) use self::spec::Check;
+use self::spec::Spec;
 use super::model::{HasDefaults, Level, LimitSpec, SubaccountSpec, TokenSpec};
-use super::place::Place;
-use super::register::Register;
-use super::scribe::Scribe;
-use crate::diagnostic::Diagnostics;
-use crate::resource::{Declared, Kind};
-
-/// What stands below `spec:` of the objects of one kind.
-pub(super) trait Spec:
-    HasDefaults + fmt::Debug + DeserializeOwned + JsonSchema + Send + Sync + 'static
-{
-    /// The kind.
-    const KIND: Kind;
-
-    /// What is asked for, in the form that is planned with.
-    fn declare(&self, scribe: &Scribe<'_>) -> Declared;
-
-    /// Finds fault with what a schema cannot say.
-    fn check(&self, _check: &Check<'_>, _diagnostics: &mut Diagnostics) {}
-
-    /// Gives the sound fields of a broken manifest what they cannot be without.
-    fn complete(_spec: &mut Mapping) {}
-
-    /// The fields that come out as something else than what was written.
-    fn expanded(&self) -> Vec<(&'static str, Value)> {
-        Vec::new()
-    }
-}
-
-/// What checks of one manifest may look at.
-pub(super) struct Check<'a> {
-    pub(super) place: Place<'a>,
-    pub(super) register: &'a Register<'a>,
-    /// The time, in unix seconds.
-    pub(super) now: i64,
-}
+use crate::resource::Kind;
 
 /// Makes all that is to be had by kind of the list of kinds.
 macro_rules! kinds {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use serde_yaml::Mapping;
 
-use super::{Check, Spec};
+use super::spec::{Check, Spec};
 use crate::diagnostic::Diagnostics;
 use crate::manifest::model::{ApiVersion, ObjectMeta};
 use crate::manifest::scribe::Scribe;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use serde_yaml::Mapping;
 
-use super::{Check, Spec};
+use super::spec::{Check, Spec};
 use crate::diagnostic::Diagnostics;
 use crate::manifest::model::{Access, NamedAccess, Origin as WebOrigin, Origins, TokenSpec};
 use crate::manifest::scribe::{Scribe, set};

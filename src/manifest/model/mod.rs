@@ -3,6 +3,7 @@
 //! The schemas in `schemas/` are made from these types, so an editor, `validate` and the decoder
 //! cannot disagree. Doc comments here are what an editor shows.
 
+mod acl;
 mod composition;
 mod defaults;
 mod expect;
@@ -18,6 +19,7 @@ mod template;
 mod time;
 mod token;
 
+pub use acl::{AclIds, Method, NamedIds};
 pub use composition::{Overlay, Patch};
 pub use defaults::HasDefaults;
 pub use expect::{Expect, Expectation, ExpectedRequest};
@@ -37,6 +39,6 @@ pub use template::{
 };
 pub use time::{Expire, LAST_SECOND, NotATime, Ttl};
 pub use token::{
-    Access, AclAccess, AclEntry, AclIds, Action, Method, NamedAccess, NamedIds, Origin, Origins,
-    Submodule, TokenDefaults, TokenSpec,
+    Access, AclAccess, AclEntry, Action, NamedAccess, Origin, Origins, Submodule, TokenDefaults,
+    TokenSpec,
 };

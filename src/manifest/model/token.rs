@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::acl::{AclIds, Method};
 use super::defaults::HasDefaults;
 use super::expect::Expect;
 use super::parts::{Lifecycle, free_names};
@@ -137,27 +138,6 @@ pub struct AclEntry {
     pub actions: Option<BTreeSet<Action>>,
 }
 
-/// Which items an entry is about.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum AclIds {
-    /// All, or those in groups.
-    Named(NamedIds),
-    /// These.
-    List(BTreeSet<i64>),
-}
-
-/// Items that an entry can mean without numbers.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-pub enum NamedIds {
-    /// Every item.
-    #[serde(rename = "all")]
-    All,
-    /// Items that were put into groups.
-    #[serde(rename = "in-groups")]
-    InGroups,
-}
-
 /// A part of an item's API, with its own methods.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -167,37 +147,6 @@ pub struct Submodule {
     pub name: String,
     /// The allowed methods.
     pub methods: BTreeSet<Method>,
-}
-
-/// An HTTP method.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// Read.
-    Get,
-    /// Create.
-    Post,
-    /// Set.
-    Put,
-    /// Merge.
-    Patch,
-    /// Delete.
-    Delete,
-}
-
-impl Method {
-    /// The word on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
 }
 
 /// What may be done on an MQTT topic.

@@ -4,50 +4,18 @@
 //! that matters, and for whom it does not hold, is decided here, once for all of them. Exceptions stand in the Stack and not
 //! on the object, so that whoever may write a token may not excuse it as well.
 
+mod rule;
 mod rules;
 
 use std::collections::BTreeSet;
 
+use self::rule::{Broken, Rule};
 use super::document::Document;
-use super::model::{Exception, Level, Policies, RuleName, StackManifest};
+use super::model::{Exception, Level, RuleName, StackManifest};
 use super::view::View;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use crate::resource::Address;
 use crate::source::Target;
-
-/// A rule.
-struct Rule {
-    name: RuleName,
-    /// The key below `spec.policies`.
-    key: &'static str,
-    code: Code,
-    /// How much it matters; none if the Stack does not set it.
-    level: fn(&Policies) -> Option<Level>,
-    /// What breaks it.
-    broken: fn(&View<'_>, &Policies) -> Vec<Broken>,
-}
-
-/// Something that breaks a rule.
-struct Broken {
-    object: Address,
-    message: String,
-    /// Where in the manifest of the object, and which half of the pair.
-    at: (String, Target),
-    help: String,
-}
-
-impl Broken {
-    fn new(
-        object: &Address,
-        message: impl Into<String>,
-        at: impl Into<String>,
-        target: Target,
-        help: impl Into<String>,
-    ) -> Self {
-        let (message, help) = (message.into(), help.into());
-        Self { object: object.clone(), message, at: (at.into(), target), help }
-    }
-}
 
 /// Checks every rule that the Stack sets.
 pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {

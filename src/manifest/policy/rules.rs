@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Broken, Rule};
+use super::rule::{Broken, Rule};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::document::Document;

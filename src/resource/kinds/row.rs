@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::Kind;
 use crate::resource::Phase;
 
 /// What there is to know about a kind.
@@ -69,14 +68,14 @@ pub struct Field {
 }
 
 /// What a field is to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Role {
     /// Manifests declare it, and the platform keeps what was written.
     Own,
     /// The platform sets it, so that it is no sign of a write.
     Server,
     /// The id of an object of another kind.
-    Ref(Kind),
+    Ref(&'static KindRow),
 }
 
 /// How the values of a field are compared.
@@ -129,7 +128,7 @@ impl Field {
     }
 
     /// A field that names an object of another kind.
-    pub(super) const fn reference(name: &'static str, to: Kind) -> Self {
+    pub(super) const fn reference(name: &'static str, to: &'static KindRow) -> Self {
         field(name, Role::Ref(to))
     }
 
@@ -150,16 +149,8 @@ impl KindRow {
         self.fields().find(|known| known.name == field).map_or(Form::Plain, |known| known.form)
     }
 
-    /// The fields that hold the id of another object, each with the kind of that.
-    pub fn refs(&self) -> impl Iterator<Item = (&'static str, Kind)> + use<> {
-        self.fields().filter_map(|field| match field.role {
-            Role::Ref(to) => Some((field.name, to)),
-            Role::Own | Role::Server => None,
-        })
-    }
-
     /// Whether `field` has the value that somebody wrote there last.
     pub fn is_ours(&self, field: &str) -> bool {
-        self.fields().any(|known| known.name == field && known.role != Role::Server)
+        self.fields().any(|known| known.name == field && !matches!(known.role, Role::Server))
     }
 }

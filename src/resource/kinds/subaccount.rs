@@ -1,6 +1,6 @@
 //! Subaccounts: accounts below another one, which hold everything else.
 
-use super::Kind;
+use super::limit;
 use super::row::{Field, KindRow, Loss, Recovery};
 use crate::assumptions::{ITEMS_PER_POST, SUBACCOUNT_TYPE, SUBACCOUNTS_RETURN};
 use crate::resource::Phase;
@@ -22,7 +22,7 @@ pub(super) const ROW: KindRow = KindRow {
         Field::server("id"),
         Field::server("cid"),
         Field::own("name"),
-        Field::reference(LIMIT_FIELD, Kind::Limit),
+        Field::reference(LIMIT_FIELD, &limit::ROW),
         Field::own("enabled"),
         // Set by a call of its own, and not before somebody has followed a link.
         Field::server("email"),

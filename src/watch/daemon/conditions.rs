@@ -1,6 +1,6 @@
 //! Conditions that a pass raises and clears, and what waits for a person.
 
-use super::pass::Came;
+use super::came::Came;
 use super::{Daemon, Narrator};
 use crate::plan::Plan;
 use crate::watch::status::ObjectState::{Blocked, Contested, Failing};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::came::Came;
 use super::objects::Standing;
-use super::pass::Came;
 use super::{Daemon, Narrator};
 use crate::api::{Client, Reader};
 use crate::apply::{Report, StepOutcome};

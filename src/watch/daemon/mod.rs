@@ -4,6 +4,7 @@
 //! goes by a clock that nobody can set, so a wall clock that jumps moves what people read and nothing else.
 
 mod board;
+mod came;
 mod conditions;
 mod held_back;
 mod look_back;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::board::Board;
+use super::came::Came;
 use super::held_back::{contest, hold_back};
 use super::narrator::{Ended, Narrator};
 use super::record::Begun;
@@ -29,30 +30,6 @@ use crate::watch::trigger::Trigger;
 
 /// The status is published at most so often while steps are carried out.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
-
-/// What a pass came to.
-pub(super) struct Came {
-    pub(super) run: String,
-    pub(super) outcome: PassOutcome,
-    pub(super) error: Option<String>,
-    /// The plan before anything was held back.
-    pub(super) whole: Option<Plan>,
-    pub(super) prepared: Option<Prepared>,
-    pub(super) report: Option<Report>,
-}
-
-impl Came {
-    fn to_nothing(outcome: PassOutcome, error: String) -> Self {
-        Self {
-            run: String::new(),
-            outcome,
-            error: Some(error),
-            whole: None,
-            prepared: None,
-            report: None,
-        }
-    }
-}
 
 impl<N: Narrator> Daemon<'_, N> {
     /// Makes one pass.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::board::count_step;
-use super::pass::Came;
+use super::came::Came;
 use crate::api::Client;
 use crate::apply::Report;
 use crate::plan::{self, Plan};

@@ -318,8 +318,7 @@ fn identity(found: &Metadata) -> (u64, u64, Option<SystemTime>) {
     (0, 0, found.created().ok())
 }
 
-#[cfg(test)]
-#[cfg(unix)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
