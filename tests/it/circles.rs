@@ -7,9 +7,6 @@ use std::path::Path;
 
 use imports::{Module, Path as Words, written};
 
-/// Rooms in which files still need each other.
-const STILL_ROUND: &[&str] = &[];
-
 /// The files of one room, by their modules, and what each of them says.
 struct Room<'a> {
     modules: BTreeMap<Words, Module<'a>>,
@@ -170,16 +167,10 @@ fn no_two_files_of_a_room_need_each_other() {
     let mut faults = Vec::new();
     for (name, room) in &rooms {
         let circles = room.circles();
-        let is_excepted = STILL_ROUND.contains(&&**name);
-        if is_excepted && circles.is_empty() {
-            faults.push(format!("{name} has no circles and is no exception any more"));
-        }
-        for circle in circles.iter().filter(|_| !is_excepted) {
+        for circle in &circles {
             faults.push(format!("in {name} these need each other:\n{}", room.words(circle)));
         }
     }
-    let unknown = STILL_ROUND.iter().filter(|name| !rooms.contains_key(**name));
-    faults.extend(unknown.map(|name| format!("there is no room {name}")));
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
