@@ -208,7 +208,8 @@ pub(crate) fn follow(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[allow(clippy::print_stdout, reason = "a test that is skipped says why")]
 mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};

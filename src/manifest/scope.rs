@@ -265,7 +265,8 @@ fn open_below(_: &Path, real: &Path) -> io::Result<File> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::symlink;
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -246,6 +246,10 @@ fn what_is_no_circle_is_none() {
         ("mod a;\nmod b;", "//! [`super::b`]\n/// use super::b::B;\n// use super::b::B;"),
         ("mod a;\nmod b;", "#[cfg(test)]\nmod tests {\n    use super::super::b::B;\n}"),
         ("mod a;\nmod b;", "#[cfg(all(test, unix))]\nmod tests {\n    use crate::room::b::B;\n}"),
+        (
+            "mod a;\nmod b;",
+            "#[cfg(test)]\n#[cfg(unix)]\nmod tests {\n    use super::super::b::B;\n}",
+        ),
         ("mod a;\nmod b;", "use super::b;"),
         ("mod a;\nmod b;", "use other::b::B;\nuse crate::other::b::B;\nfn f() { b::b() }"),
         ("#[cfg(test)]\nmod a;\nmod b;", "use super::b::B;"),

@@ -318,7 +318,8 @@ fn identity(found: &Metadata) -> (u64, u64, Option<SystemTime>) {
     (0, 0, found.created().ok())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

@@ -76,7 +76,8 @@ fn code(text: &str) -> (String, Vec<String>) {
             code.push('\n');
             continue;
         }
-        let Some(next) = lines.next() else { break };
+        // Further attributes may stand between.
+        let Some(next) = lines.find(|line| !line.starts_with("#[")) else { break };
         let name = next.split_whitespace().last().unwrap_or_default();
         match (next.contains("mod "), name.strip_suffix(';')) {
             (true, Some(name)) => tests.push(name.to_owned()),
