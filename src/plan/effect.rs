@@ -54,6 +54,25 @@ pub enum Effect {
     Retire(Box<Retirement>),
 }
 
+impl Effect {
+    /// The account that is deleted, if one is.
+    pub fn deleted_account(&self) -> Option<i64> {
+        self.deleted().filter(|(kind, _)| kind.is_account()).map(|(_, id)| id)
+    }
+
+    /// The token that is deleted and not followed by another one, if one is.
+    pub fn deleted_token(&self) -> Option<i64> {
+        self.deleted().filter(|(kind, _)| kind.is_key()).map(|(_, id)| id)
+    }
+
+    fn deleted(&self) -> Option<(Kind, i64)> {
+        match self {
+            Self::Delete { kind, id } => Some((*kind, *id)),
+            _ => None,
+        }
+    }
+}
+
 /// What an object refers to, by the platform's name of the field that holds the id.
 pub type References = BTreeMap<String, Reference>;
 

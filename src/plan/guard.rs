@@ -15,6 +15,7 @@ use super::step::{Action, Holding, Step};
 use crate::observe::{Actual, Answers, Object};
 use crate::resource::guards::{DEFAULT_PERCENT, LEAST_OF_PERCENT};
 use crate::resource::{AccountPath, Desired, Kind};
+use crate::rights::AccessType;
 
 /// Adds every refusal to `draft`.
 pub(super) fn refuse(
@@ -80,15 +81,15 @@ pub(super) fn refuse(
 /// An account in which somebody has devices, keys or customers is never deleted because a number allows it: the approval
 /// names what is inside.
 fn live_accounts(actual: &Actual, answers: &Answers, draft: &mut Draft) {
-    let deleted = |step: &Step| match step.effect {
-        Effect::Delete { kind: Kind::ACCOUNT, id } => Some(id),
-        _ => None,
-    };
-    let going: BTreeSet<i64> = draft.steps.iter().filter_map(deleted).collect();
+    let going: BTreeSet<i64> =
+        draft.steps.iter().filter_map(|step| step.effect.deleted_account()).collect();
     for step in &mut draft.steps {
-        let Some(id) = deleted(step) else { continue };
+        let Some(id) = step.effect.deleted_account() else { continue };
         step.holds = holding(actual, answers, id);
-        let is_live = step.holds.0.keys().any(|name| name != Kind::Limit.collection());
+        // Whatever we do not manage is somebody's.
+        let makes_live =
+            |name: &String| Kind::of_collection(name).is_none_or(|kind| kind.row().makes_live);
+        let is_live = step.holds.0.keys().any(makes_live);
         let owner = actual.account(id).map(|account| account.owner);
         // What goes with an account above is counted there.
         if is_live && !owner.is_some_and(|owner| going.contains(&owner)) {
@@ -225,14 +226,14 @@ fn is_bootstrap(step: &Step) -> bool {
 /// The account that a step deletes or makes unusable, and its path.
 pub(super) fn account_at_risk(step: &Step) -> Option<(i64, AccountPath)> {
     let path = step.address.as_account()?;
-    match &step.effect {
-        Effect::Delete { kind: Kind::ACCOUNT, id } => Some((*id, path)),
+    let disabled = || match &step.effect {
         Effect::Update(effect) if effect.kind.is_account() => {
             let is_disabled = effect.fields.get("enabled") == Some(&Value::Bool(false));
-            is_disabled.then_some((effect.id, path))
+            is_disabled.then_some(effect.id)
         }
         _ => None,
-    }
+    };
+    step.effect.deleted_account().or_else(disabled).map(|id| (id, path))
 }
 
 /// Everything that the account holds, and what that holds.
@@ -253,33 +254,31 @@ fn below(actual: &Actual, account: i64) -> Vec<(Kind, i64)> {
 /// Whoever works in a subaccount with a master token is locked out when the last one goes.
 fn last_master_tokens(actual: &Actual, bindings: &Bindings<'_>, draft: &mut Draft) {
     let is_master = |token: &Object| {
-        let access = token.fields.get("access").and_then(|access| access.get("type"));
+        let is_master = AccessType::of_fields(&token.fields) == Some(AccessType::Master);
         let is_enabled = token.fields.get("enabled") != Some(&Value::Bool(false));
         let is_bootstrap = matches!(&token.mark, Ok(Some(mark)) if mark.bootstrap);
-        access.and_then(Value::as_i64) == Some(1) && is_enabled && !is_bootstrap
+        is_master && is_enabled && !is_bootstrap
     };
     let mut losing: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     let mut gone: BTreeSet<i64> = BTreeSet::new();
     let mut gaining: BTreeSet<AccountPath> = BTreeSet::new();
     for step in &draft.steps {
+        gone.extend(step.effect.deleted_account());
+        if let Some(id) = step.effect.deleted_token().filter(|_| !is_bootstrap(step)) {
+            note_loss(actual, id, is_master, &mut losing);
+        }
         match &step.effect {
-            Effect::Delete { kind: Kind::KEY, id } if !is_bootstrap(step) => {
-                note_loss(actual, *id, is_master, &mut losing);
-            }
-            Effect::Delete { kind: Kind::ACCOUNT, id } => {
-                gone.insert(*id);
-            }
             Effect::Update(effect) if effect.kind.is_key() => {
                 let is_disabled = effect.fields.get("enabled") == Some(&Value::Bool(false));
-                let access = effect.fields.get("access").and_then(|access| access.get("type"));
-                let is_narrowed = access.is_some_and(|kind| kind != &Value::from(1));
+                let access = effect.fields.get("access");
+                let is_narrowed =
+                    access.is_some_and(|access| AccessType::of(access) != Some(AccessType::Master));
                 if is_disabled || is_narrowed {
                     note_loss(actual, effect.id, is_master, &mut losing);
                 }
             }
             Effect::Create(effect) if effect.kind.is_key() => {
-                let access = effect.body.get("access").and_then(|access| access.get("type"));
-                if access == Some(&Value::from(1)) {
+                if AccessType::of_fields(&effect.body) == Some(AccessType::Master) {
                     gaining.insert(step.address.account.clone());
                 }
             }

@@ -2,10 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value;
-
 use super::bind::{Binding, Bindings, How};
 use super::draft::Draft;
 use super::effect::Effect;
@@ -15,6 +11,9 @@ use super::step::Step;
 use super::token_time::{Role, TokenTime};
 use crate::observe::{Actual, Object};
 use crate::resource::{Address, At, Bound, Desired, Lifetime, Span};
+use crate::rights::AccessType;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Something that comes up by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -160,9 +159,7 @@ impl Watch<'_> {
 
 /// Whether a token may do everything, the platform API included.
 fn is_master(token: &Object) -> bool {
-    const MASTER: i64 = 1;
-    let access = token.fields.get("access").and_then(|access| access.get("type"));
-    access.and_then(Value::as_i64) == Some(MASTER)
+    AccessType::of_fields(&token.fields) == Some(AccessType::Master)
 }
 
 /// What a step of the plan deletes comes up no more.

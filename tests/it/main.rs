@@ -39,6 +39,7 @@ mod history;
 mod injection;
 mod interrupted;
 mod killed;
+mod kinds;
 mod ledger;
 mod left_out;
 mod lifetimes;

@@ -13,6 +13,7 @@ pub(super) const ROW: KindRow = KindRow {
     quota: "limits_count",
     phase: Phase::Limit,
     is_restorable: LIMITS_RETURN,
+    makes_live: false,
     per_post: ITEMS_PER_POST,
     fields: &[
         &[

@@ -110,6 +110,11 @@ impl Kind {
         self.row().phase
     }
 
+    /// The kind of the platform's collection of this name.
+    pub fn of_collection(collection: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.collection() == collection)
+    }
+
     /// The kind that manifests write as `title`.
     pub fn of_title(title: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.row().title == title)

@@ -23,6 +23,8 @@ pub struct KindRow {
     pub phase: Phase,
     /// Whether the recycle bin takes it.
     pub is_restorable: bool,
+    /// Whether somebody has or does something in an account that holds one: such an account is not deleted unasked.
+    pub makes_live: bool,
     /// How many one call creates at most.
     pub per_post: usize,
     /// Its fields, in the order in which they are asked for.

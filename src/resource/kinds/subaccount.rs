@@ -17,6 +17,7 @@ pub(super) const ROW: KindRow = KindRow {
     quota: "subaccounts_count",
     phase: Phase::Subaccount,
     is_restorable: SUBACCOUNTS_RETURN,
+    makes_live: true,
     per_post: ITEMS_PER_POST,
     fields: &[&[
         Field::server("id"),

@@ -22,6 +22,7 @@ pub(super) const ROW: KindRow = KindRow {
     quota: "tokens_count",
     phase: Phase::Token,
     is_restorable: TOKENS_RETURN,
+    makes_live: true,
     per_post: TOKENS_PER_POST,
     fields: &[&[
         Field::server("id"),
