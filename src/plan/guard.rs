@@ -277,10 +277,11 @@ fn last_master_tokens(actual: &Actual, bindings: &Bindings<'_>, draft: &mut Draf
                     note_loss(actual, effect.id, is_master, &mut losing);
                 }
             }
-            Effect::Create(effect) if effect.kind.is_key() => {
-                if AccessType::of_fields(&effect.body) == Some(AccessType::Master) {
-                    gaining.insert(step.address.account.clone());
-                }
+            Effect::Create(effect)
+                if effect.kind.is_key()
+                    && AccessType::of_fields(&effect.body) == Some(AccessType::Master) =>
+            {
+                gaining.insert(step.address.account.clone());
             }
             _ => {}
         }
