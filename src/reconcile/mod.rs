@@ -2,7 +2,7 @@
 //!
 //! Every command that touches the platform goes through here; there is no second path.
 //!
-//! * [`prepare`] reads the platform and plans, [`observe`] only reads, and [`carry_out`] writes.
+//! * [`prepare`] reads the platform and plans, [`observe`] only reads, and [`carry_out()`] writes.
 //! * `pass` is all of it in its order, with the lock around what is written. Whoever makes passes is its `Caller`: it says
 //!   what of a plan may be done, consents to it, and hears what happens.
 //! * `Compared` says whether one pass leaves something for a further one.
