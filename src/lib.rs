@@ -25,7 +25,7 @@
 //!
 //! | To change... | look into |
 //! | --- | --- |
-//! | what a manifest may say | [`manifest::model`], and `check.rs` beside it |
+//! | what a manifest may say | [`manifest::model`], `manifest/kinds` for what holds for one kind, and `manifest/check.rs` for what documents get wrong together |
 //! | what a preset opens, and its link | [`manifest::preset`] |
 //! | templates, defaults, overlays | `manifest/compose` |
 //! | the page on a code | `diagnostic/pages` |
@@ -34,7 +34,7 @@
 //! | which characters are not what they seem, and how foreign words are shown | [`source::strange`], [`source::shown`] |
 //! | what is read as a secret | [`secret::reading`] |
 //! | what becomes of an access that no manifest can say | [`resource::access`] |
-//! | what a kind is, and adding one | [`resource::kinds`] |
+//! | what a kind is, and adding one | [`resource::kinds`], `manifest/kinds`; `export/kinds` if it has words of its own |
 //! | how an object is recognised | `plan/bind` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |

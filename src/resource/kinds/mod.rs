@@ -1,6 +1,6 @@
 //! What each kind is, as data: one row for each. Whatever holds for every kind is written once, against rows.
 //!
-//! To add a kind, add a variant and a module with its row.
+//! To add a kind, add a variant and a module with its row here, and its `spec` to `manifest/kinds`.
 
 mod limit;
 mod row;
