@@ -424,6 +424,8 @@ fn at_the_question_a_signal_is_an_answer_and_only_yes_is_consent() {
         ("ctrl-c,yes", 5, 0),
         ("term,yes", 5, 0),
         ("no", 5, 0),
+        ("y", 5, 0),
+        ("yesterday", 5, 0),
         ("yes", 0, 1),
     ] {
         let world = World::new();
