@@ -279,8 +279,7 @@ mod tests {
             -> Vec<Step>
         {
             let accounts = ["", "a", "a/b", "c"];
-            let phases =
-                [Phase::Limit, Phase::Subaccount, Phase::Assign, Phase::Token, Phase::Credentials];
+            let phases = Phase::ALL;
             let mut steps: Vec<Step> = Vec::new();
             for (number, (phase, account, is_deletion, pick)) in seeds.into_iter().enumerate() {
                 let action = if is_deletion { Action::Delete } else { Action::Create };

@@ -218,9 +218,9 @@ async fn follow(
         renew: Box::new(|| session.client_again(common, output)),
     };
     let paths = args.manifests.paths();
-    let teller = Teller { paths: &paths, session, common, output };
+    let reporter = Reporter { paths: &paths, session, common, output };
     let run = &session.run;
-    let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, teller);
+    let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, reporter);
     daemon.run(shutdown::flag()).await;
     hangups.abort();
     outside.close().await;
@@ -244,14 +244,14 @@ async fn hangups(wake: watch::Wake) {
 }
 
 /// Tells what the daemon does: lines for people, or one JSON object for each in the log.
-struct Teller<'a> {
+struct Reporter<'a> {
     paths: &'a [PathBuf],
     session: &'a Session,
     common: &'a Common,
     output: &'a Output,
 }
 
-impl Narrator for Teller<'_> {
+impl Narrator for Reporter<'_> {
     fn say(&mut self, line: &str) {
         match self.output.is_log() {
             true => self.output.say(line),

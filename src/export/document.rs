@@ -1,7 +1,5 @@
 //! One object as a manifest: what can be set and differs from what the platform takes by itself.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 use super::choose::Treatment;
@@ -9,11 +7,11 @@ use super::kinds;
 use super::kinds::written::{Nameable, Written};
 use super::options::Options;
 use super::spec::Spec;
-use super::terms::{Addresses, Unsayable};
+use super::terms::Unsayable;
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Object;
 use crate::reading::yaml::write::Block;
-use crate::resource::{Address, Kind, MARK_PREFIX};
+use crate::resource::{Address, MARK_PREFIX};
 
 /// Keys of `metadata` under which the platform's panel keeps its own things (fact sheet, 4.1).
 const PANEL_PREFIX: &str = "sys_";
@@ -24,23 +22,7 @@ const DEEPEST: usize = 100;
 /// All that is needed to write manifests.
 pub(super) struct Scribe<'a> {
     pub(super) options: &'a Options,
-    pub(super) addresses: &'a Addresses,
-    /// What is declared, and can so be referred to.
-    pub(super) declared: BTreeSet<&'a Address>,
-}
-
-impl Nameable for Scribe<'_> {
-    fn address(&self, kind: Kind, id: i64) -> Option<&Address> {
-        self.addresses.get(&(kind, id))
-    }
-
-    fn is_declared(&self, address: &Address) -> bool {
-        self.declared.contains(address)
-    }
-
-    fn stack(&self) -> &str {
-        &self.options.stack
-    }
+    pub(super) nameable: Nameable<'a>,
 }
 
 impl Scribe<'_> {
@@ -86,7 +68,7 @@ impl Scribe<'_> {
         if object.label() != address.name {
             spec.field(object.kind.label_field(), object.label());
         }
-        kinds::write(&Written { object, address, nameable: self }, spec);
+        kinds::write(&Written { object, address, nameable: &self.nameable }, spec);
         self.metadata(object, spec);
         if object.mark_of(&self.options.stack).is_some_and(|mark| mark.protect) {
             spec.field("lifecycle", json!({"protect": true}));

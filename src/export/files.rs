@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::choose::{Treatment, Treatments};
 use super::document::Scribe;
+use super::kinds::written::Nameable;
 use super::options::Options;
 use super::terms::{Addresses, File, Key, Unsayable};
 use crate::manifest::schema::API_VERSION;
@@ -41,8 +42,9 @@ pub(super) fn lay_out(
 ) -> Layout {
     let is_written = |key: &Key| treatments.get(key).is_some_and(Treatment::is_written);
     let declared = addresses.iter().filter(|(key, _)| is_written(key));
+    let declared = declared.map(|(_, address)| address).collect();
     let scribe =
-        Scribe { options, addresses, declared: declared.map(|(_, address)| address).collect() };
+        Scribe { options, nameable: Nameable { stack: &options.stack, addresses, declared } };
 
     let mut sorted: BTreeMap<(&AccountPath, Kind), BTreeMap<&str, Key>> = BTreeMap::new();
     for (key, address) in addresses {

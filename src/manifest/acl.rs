@@ -2,11 +2,11 @@
 //!
 //! The platform may know more than we do, so what is not known is a warning.
 
-use super::model::Method::{self, Delete, Get, Post, Put};
 use super::model::{AclEntry, Submodule};
 use super::place::Place;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
+use crate::rights::Method::{self, Delete, Get, Post, Put};
 use crate::rights::{NEVER_GRANTED, filter_problem};
 use crate::source::{Spanned, Target, pointer};
 
@@ -213,16 +213,16 @@ fn methods(
     known: &[Method],
     diagnostics: &mut Diagnostics,
 ) {
-    let words = |methods: &[Method]| -> Vec<&str> { methods.iter().map(|m| m.word()).collect() };
+    let words = |methods: &[Method]| -> Vec<&str> { methods.iter().map(|m| m.as_str()).collect() };
     let list = format!("{at}/methods");
     let written = pointer::find(place.value, &list).map(Spanned::as_sequence).unwrap_or_default();
     for (index, item) in written.iter().enumerate() {
-        let method = submodule.methods.iter().find(|method| Some(method.word()) == item.as_str());
+        let method = submodule.methods.iter().find(|method| Some(method.as_str()) == item.as_str());
         let Some(method) = method.filter(|method| !known.is_empty() && !known.contains(method))
         else {
             continue;
         };
-        let (word, name) = (method.word(), &submodule.name);
+        let (word, name) = (method.as_str(), &submodule.name);
         diagnostics.push(
             Diagnostic::warning(
                 Code::AclUnknown,

@@ -63,7 +63,7 @@ pub(super) fn register<'a>(
                     .help(format!("take one of them out; the other stands at {origin}"))
                     .pointer("/metadata/name"),
             );
-            document.lead_home(before, sources, diagnostics);
+            document.attach_origin(before, sources, diagnostics);
             continue;
         }
         by_address.insert(address, document);
@@ -114,7 +114,7 @@ pub(super) fn documents(
             }
             (Some(AnyManifest::Stack(_) | AnyManifest::Template(_)) | None, _) => {}
         }
-        document.lead_home(before, sources, diagnostics);
+        document.attach_origin(before, sources, diagnostics);
     }
 }
 

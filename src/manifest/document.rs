@@ -53,14 +53,14 @@ impl Document {
     }
 
     /// Leads all findings since there were `from` of them on to the row that the document was expanded for.
-    pub(super) fn lead_home(
+    pub(super) fn attach_origin(
         &self,
         from: usize,
         sources: &SourceMap,
         diagnostics: &mut Diagnostics,
     ) {
         if let Some(instance) = &self.instance {
-            diagnostics.amend_from(from, |finding| instance.lead_home(finding, sources));
+            diagnostics.amend_from(from, |finding| instance.attach_origin(finding, sources));
         }
     }
 }

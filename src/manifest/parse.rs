@@ -39,7 +39,7 @@ pub(super) fn document(
         placeholder::check(&value, before, diagnostics);
     }
     let document = Document { value, folder, manifest, partial, address, instance };
-    document.lead_home(before, sources, diagnostics);
+    document.attach_origin(before, sources, diagnostics);
     document
 }
 

@@ -17,11 +17,12 @@
 use std::collections::BTreeSet;
 
 use super::model::{
-    Access, AclAccess, AclEntry, AclIds, DeviceData, Method, NamedAccess, NamedIds, PanelLevel,
+    Access, AclAccess, AclEntry, AclIds, DeviceData, NamedAccess, NamedIds, PanelLevel,
     PresetAccess, PresetName, Submodule,
 };
 use super::place::Place;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::rights::Method;
 use crate::secret::Link;
 use crate::source::Target;
 

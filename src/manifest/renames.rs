@@ -51,7 +51,7 @@ pub(super) fn check(documents: &[Document], sources: &SourceMap, diagnostics: &m
                 .pointer(POINTER),
             );
         }
-        document.lead_home(before, sources, diagnostics);
+        document.attach_origin(before, sources, diagnostics);
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::model::{Access, KeyForm, SecretSink, SecretSource};
 use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
-use super::place::Place as Manifest;
+use super::place;
 use super::preset;
 use super::register::Register;
 use crate::resource::{Address, Declared, Drift, Lifecycle, Renew, Right};
@@ -30,7 +30,7 @@ pub(super) struct Settings {
 pub(super) struct Scribe<'a> {
     pub(super) address: &'a Address,
     pub(super) meta: &'a ObjectMeta,
-    pub(super) place: Manifest<'a>,
+    pub(super) place: place::Place<'a>,
     pub(super) settings: Settings,
     pub(super) register: &'a Register<'a>,
     pub(super) sources: &'a SourceMap,

@@ -71,7 +71,7 @@ pub(super) fn check(
                 None => there.push(Tenant { address, span, part: slot.part }),
             }
         }
-        document.lead_home(from, sources, diagnostics);
+        document.attach_origin(from, sources, diagnostics);
     }
 }
 

@@ -80,7 +80,7 @@ impl<'a> View<'a> {
         let Some(document) = self.documents.get(address) else { return finding };
         let mut finding = finding.at(document.span(pointer, target), "").pointer(pointer);
         if let Some(instance) = &document.instance {
-            instance.lead_home(&mut finding, self.sources);
+            instance.attach_origin(&mut finding, self.sources);
         }
         finding
     }

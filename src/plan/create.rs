@@ -65,7 +65,7 @@ fn reason(declared: &Declared, lost: Option<i64>, reissue: &Reissue) -> String {
     let reason = match lost {
         None => format!(
             "{} declares it, and nothing in {account} has its mark or its name",
-            declared.whence()
+            declared.declared_at()
         ),
         Some(id) => format!(
             "the run that made token {id} ended before its key was delivered, and the platform does not give it \

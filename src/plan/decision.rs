@@ -27,12 +27,12 @@ impl Decision {
 
     /// Adds what was decided about a part of the object.
     pub(super) fn add(&mut self, part: Verdict) {
-        let step = self.hear(part);
+        let step = self.step_of(part);
         self.steps.extend(step);
     }
 
     /// The step that was decided on, to be added later; what is in its way is noted.
-    pub(super) fn hear(&mut self, part: Verdict) -> Option<Step> {
+    pub(super) fn step_of(&mut self, part: Verdict) -> Option<Step> {
         part.unwrap_or_else(|obstacle| {
             self.obstacles.push(obstacle);
             None

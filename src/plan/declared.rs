@@ -79,7 +79,7 @@ fn restore(context: &Context<'_>, buried: &Buried, draft: &mut Draft) -> Verdict
     step.reason = format!(
         "{} declares it, and it was deleted: it lies in the recycle bin, where things are \
          kept for {DAYS_IN_BIN} days, and comes back {comes_along}{fate}",
-        context.declared.whence()
+        context.declared.declared_at()
     );
     step.relies_on = diff::found_fields(object);
     Ok(Some(step))

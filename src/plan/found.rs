@@ -36,17 +36,17 @@ pub(super) fn decide(
         Ok(delivery) => delivery,
         Err(Undeliverable::Fresh) => return create::decide(context, Some(object.id), draft),
         Err(Undeliverable::Overwritten(why)) => {
-            return rotate::instead_of_overwritten(context, object, why).told(draft);
+            return rotate::instead_of_overwritten(context, object, why).into_decision(draft);
         }
         Err(Undeliverable::Lost(reason)) => return Decision::blocked(reason),
     };
-    if let Some(danger) = update::saws_own_branch(context, object, &difference) {
+    if let Some(danger) = update::would_lock_out_this_run(context, object, &difference) {
         return Decision::blocked(danger);
     }
     let mut decision = Decision::default();
     // E-mail and password are remembered in the mark.
     let credentials = credentials::decide(context, Some(object), Vec::new(), draft);
-    let mut credentials = decision.hear(credentials);
+    let mut credentials = decision.step_of(credentials);
     let update = Update { context, object, how, difference, deliver };
     let update = update.step(credentials.is_some(), draft);
     if let Some(update) = &update {
@@ -59,7 +59,7 @@ pub(super) fn decide(
     decision.steps.extend(update);
     decision.add(refs::assign(context, object, &applied, draft));
     let retired = rotation.retired.clone();
-    decision.append(rotation.told(draft));
+    decision.append(rotation.into_decision(draft));
     for old in context.older().iter().filter(|old| !retired.contains(&old.id)) {
         decision.add(update::of_older(context, old, draft));
     }

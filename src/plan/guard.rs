@@ -25,7 +25,7 @@ pub(super) fn refuse(
     bindings: &Bindings<'_>,
     draft: &mut Draft,
 ) {
-    let toll = Toll::of(desired, actual, answers, draft);
+    let losses = Losses::of(desired, actual, answers, draft);
     let guards = &desired.guards;
     let mut refuse = |guard: &str, count: u64, allowed: u64, what: String| {
         draft.refusals.push(Refusal {
@@ -35,9 +35,9 @@ pub(super) fn refuse(
             reason: format!("{what}, and {allowed} are allowed without approval"),
         });
     };
-    let total = toll.total();
+    let total = losses.total();
     if total > guards.deletes {
-        let what = format!("{total} objects would be deleted or cut off{}", toll.words());
+        let what = format!("{total} objects would be deleted or cut off{}", losses.words());
         refuse("deletes", total, guards.deletes, what);
     }
     let percent = guards.deletes_percent.unwrap_or(DEFAULT_PERCENT);
@@ -45,20 +45,20 @@ pub(super) fn refuse(
     let owned = owned.count() as u64;
     let least = if guards.deletes_percent.is_some() { 0 } else { LEAST_OF_PERCENT };
     let allowed = (owned * u64::from(percent) / 100).max(least);
-    if toll.ours > allowed {
-        let what = format!("{} of {owned} owned objects would be deleted or cut off", toll.ours);
+    if losses.ours > allowed {
+        let what = format!("{} of {owned} owned objects would be deleted or cut off", losses.ours);
         let what = format!("{what} (guard: {percent} %)");
-        refuse("deletes_percent", toll.ours, allowed, what);
+        refuse("deletes_percent", losses.ours, allowed, what);
     }
     for (kind, allowed) in &guards.deletes_of {
-        let count = toll.by_kind.get(kind).copied().unwrap_or(0);
+        let count = losses.by_kind.get(kind).copied().unwrap_or(0);
         if count > *allowed {
             let what = format!("{count} {} would be deleted or cut off", kind.collection());
             refuse(&format!("deletes_of.{kind}"), count, *allowed, what);
         }
     }
     if let Some(allowed) = guards.deletes_per_subtree {
-        for (account, count) in &toll.by_subtree {
+        for (account, count) in &losses.by_subtree {
             if *count > allowed {
                 let what =
                     format!("{count} objects below account {account} would be deleted or cut off");
@@ -66,7 +66,7 @@ pub(super) fn refuse(
             }
         }
     }
-    for account in &toll.unread {
+    for account in &losses.unread {
         draft.refusals.push(Refusal {
             guard: "contents".to_owned(),
             count: 1,
@@ -128,7 +128,7 @@ fn holding(actual: &Actual, answers: &Answers, account: i64) -> Holding {
 
 /// What would be lost.
 #[derive(Debug, Default)]
-struct Toll {
+struct Losses {
     by_kind: BTreeMap<Kind, u64>,
     by_subtree: BTreeMap<AccountPath, u64>,
     /// Objects that carry this stack's mark.
@@ -139,9 +139,9 @@ struct Toll {
     unread: BTreeSet<i64>,
 }
 
-impl Toll {
+impl Losses {
     fn of(desired: &Desired, actual: &Actual, answers: &Answers, draft: &mut Draft) -> Self {
-        let mut toll = Self::default();
+        let mut losses = Self::default();
         let mut lost: BTreeSet<(Kind, i64)> = BTreeSet::new();
         for step in &draft.steps {
             let Some((id, path)) = account_at_risk(step) else {
@@ -149,17 +149,17 @@ impl Toll {
                     && !is_bootstrap(step)
                     && lost.insert((kind, id))
                 {
-                    toll.count(desired, actual, kind, id, &step.address.account);
+                    losses.count(desired, actual, kind, id, &step.address.account);
                 }
                 continue;
             };
             for (kind, inner) in below(actual, id) {
                 if lost.insert((kind, inner)) {
-                    toll.count(desired, actual, kind, inner, &path);
+                    losses.count(desired, actual, kind, inner, &path);
                 }
             }
             if step.action == Action::Delete && lost.insert((Kind::ACCOUNT, id)) {
-                toll.count(desired, actual, Kind::ACCOUNT, id, &path);
+                losses.count(desired, actual, Kind::ACCOUNT, id, &path);
             }
         }
         // Accounts count once, however many steps reach them.
@@ -173,15 +173,15 @@ impl Toll {
                 }
                 Some(Some(counters)) => {
                     for (name, count) in counters {
-                        *toll.others.entry(name.clone()).or_default() += count;
+                        *losses.others.entry(name.clone()).or_default() += count;
                     }
                 }
                 Some(None) => {
-                    toll.unread.insert(account);
+                    losses.unread.insert(account);
                 }
             }
         }
-        toll
+        losses
     }
 
     fn count(

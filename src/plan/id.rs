@@ -131,16 +131,13 @@ impl FromStr for StepId {
         let parsed = || {
             let (phase, rest) = text.split_once(':')?;
             let (address, part) = rest.split_at(rest.find(':').unwrap_or(rest.len()));
-            let phase = PHASES.into_iter().find(|known| known.as_str() == phase)?;
+            let phase = Phase::ALL.into_iter().find(|known| known.as_str() == phase)?;
             Some(Self { phase, address: address.parse().ok()?, part: Part::read(part)? })
         };
         let id = parsed().filter(|id| id.to_string() == text);
         id.ok_or_else(|| InvalidStepId(text.to_owned()))
     }
 }
-
-const PHASES: [Phase; 5] =
-    [Phase::Limit, Phase::Subaccount, Phase::Assign, Phase::Token, Phase::Credentials];
 
 impl Part {
     /// Reads what follows the address, with the colon before it.
@@ -206,7 +203,7 @@ mod tests {
                 ":generation-4294967295:delete",
             ),
         ];
-        ids.extend(PHASES.map(|phase| (StepId::of(phase, &token), "")));
+        ids.extend(Phase::ALL.map(|phase| (StepId::of(phase, &token), "")));
         for (id, end) in ids {
             let text = format!("{}:token/fleet/trackit-2.old{end}", id.phase);
             assert_eq!(id.to_string(), text);

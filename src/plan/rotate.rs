@@ -59,7 +59,7 @@ impl Rotation {
     }
 
     /// What was decided; whatever else there is to say is said in `draft`.
-    pub(super) fn told(self, draft: &mut Draft) -> Decision {
+    pub(super) fn into_decision(self, draft: &mut Draft) -> Decision {
         draft.notes.extend(self.notes);
         draft.questions.keys.extend(self.asks);
         self.decision
@@ -70,7 +70,7 @@ impl Rotation {
 pub(super) fn decide(context: &Context<'_>, current: &Object) -> Rotation {
     let mut rotation = Rotation::default();
     if context.declared.address.kind.is_key() {
-        Turn::new(context, current).take(&mut rotation);
+        RotationState::new(context, current).take(&mut rotation);
     }
     rotation
 }
@@ -83,12 +83,12 @@ pub(super) fn instead_of_overwritten(
 ) -> Rotation {
     let overlap = context.declared.rotation.map_or(DEFAULT_OVERLAP, |rotation| rotation.overlap);
     let mut rotation = Rotation::default();
-    Turn::new(context, current).issue(Issued::Undelivered, overlap, why, &mut rotation);
+    RotationState::new(context, current).issue(Issued::Undelivered, overlap, why, &mut rotation);
     rotation
 }
 
 /// One look at the generations of a token.
-struct Turn<'a> {
+struct RotationState<'a> {
     context: &'a Context<'a>,
     current: &'a Object,
     /// Those before it, oldest first.
@@ -96,7 +96,7 @@ struct Turn<'a> {
     stack: &'a str,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> RotationState<'a> {
     fn new(context: &'a Context<'a>, current: &'a Object) -> Self {
         Self { context, current, older: context.older(), stack: &context.desired.stack }
     }
@@ -370,7 +370,7 @@ impl<'a> Turn<'a> {
         step.id = self.id(generation.number, Deed::Issue);
         step.changes = all_fields(declared);
         step.changes.push(change_of_generation(Some(before), generation.number));
-        step.reason = format!("{why} ({})", declared.whence());
+        step.reason = format!("{why} ({})", declared.declared_at());
         step.relies_on = diff::found_fields(self.current);
         if self.current.id == context.actual.identity.token {
             let sinks: Vec<String> = declared.deliver.iter().map(ToString::to_string).collect();

@@ -153,7 +153,7 @@ pub(super) fn of_older(context: &Context<'_>, old: &Object, draft: &mut Draft) -
     if difference.changes.is_empty() && !is_elsewhere && !old.wants_signature {
         return Ok(None);
     }
-    if let Some(danger) = saws_own_branch(context, old, &difference) {
+    if let Some(danger) = would_lock_out_this_run(context, old, &difference) {
         return Err(danger);
     }
     let number = generations::number(old, stack);
@@ -185,7 +185,7 @@ pub(super) fn of_older(context: &Context<'_>, old: &Object, draft: &mut Draft) -
 }
 
 /// Our own token must stay what it is, or the run that narrows it is the last one.
-pub(super) fn saws_own_branch(
+pub(super) fn would_lock_out_this_run(
     context: &Context<'_>,
     object: &Object,
     difference: &Difference,

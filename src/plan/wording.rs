@@ -19,7 +19,9 @@ pub(super) fn of_update(
     let declared = context.declared;
     let mut reasons = Vec::new();
     match how {
-        How::Id => reasons.push(format!("`metadata.id` at {} takes it over", declared.whence())),
+        How::Id => {
+            reasons.push(format!("`metadata.id` at {} takes it over", declared.declared_at()))
+        }
         How::Adopted => reasons.push(format!(
             "nobody marked {} {}, and `adopt: true` at {} takes it over",
             object.kind, object.id, declared.origin

@@ -27,7 +27,7 @@ pub(crate) trait Caller {
     async fn consent(&mut self, plan: &Plan) -> Result<Consent, Vec<String>>;
 
     /// Something happened.
-    fn hear(&mut self, news: News<'_>);
+    fn on_event(&mut self, event: PassEvent<'_>);
 }
 
 /// How far a consent goes.
@@ -50,7 +50,7 @@ impl Consent {
 }
 
 /// What happens in a pass, in this order.
-pub(crate) enum News<'a> {
+pub(crate) enum PassEvent<'a> {
     /// There is a plan.
     Planned(&'a Prepared),
     /// Another run holds the lock, and is waited for.
@@ -58,7 +58,7 @@ pub(crate) enum News<'a> {
     /// There is the right to write, and the plan is old; the platform is about to be looked at again.
     Outdated,
     /// What became of the plan is another one.
-    PlannedAnew(&'a Prepared),
+    PlannedAgain(&'a Prepared),
     /// The plan is about to be carried out.
     Begins(&'a Plan),
     /// Something became of a step, and how people are told of it if they are.

@@ -14,7 +14,7 @@ mod context;
 mod look;
 mod pass;
 
-pub(crate) use self::caller::{Caller, Consent, News};
+pub(crate) use self::caller::{Caller, Consent, PassEvent};
 pub use self::carry_out::carry_out;
 pub(crate) use self::compared::{Compared, Further};
 pub use self::context::Context;

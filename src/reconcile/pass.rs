@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Caller, Consent, Context, News, Prepared, carry_out, prepare};
+use super::{Caller, Consent, Context, PassEvent, Prepared, carry_out, prepare};
 use crate::apply::{OnError, Report};
 use crate::lock::{self, Holder, LeaseKey, Leases, LockError};
 use crate::observe::ObserveError;
@@ -76,7 +76,7 @@ pub(crate) async fn pass<C: Caller>(
 ) -> Result<Passed, Hindrance<C::Unfit>> {
     let fences = work.gate.leases.fences().await;
     let prepared = look(work, caller, stop).await?;
-    caller.hear(News::Planned(&prepared));
+    caller.on_event(PassEvent::Planned(&prepared));
     let mut prepared = approved(prepared, caller)?;
     if prepared.plan.steps.is_empty() {
         return Ok(Passed { prepared, report: None });
@@ -86,7 +86,7 @@ pub(crate) async fn pass<C: Caller>(
         Err(why) => return Err(Hindrance::Declined(Box::new(prepared), why)),
     };
     let (key, holder) = (work.lease_key(&prepared), Holder::this_process(work.command, work.run));
-    let waiting = |held: &lock::LockInfo| caller.hear(News::Waiting(held));
+    let waiting = |held: &lock::LockInfo| caller.on_event(PassEvent::Waiting(held));
     let lease = tokio::select! {
         biased;
         () = shutdown::raised(stop.clone()) => {
@@ -102,7 +102,7 @@ pub(crate) async fn pass<C: Caller>(
     }
     let stop = lock::either(stop.clone(), lease.lost());
     let report = write(&prepared, work, caller, stop).await;
-    caller.hear(News::CarriedOut(&prepared, &report));
+    caller.on_event(PassEvent::CarriedOut(&prepared, &report));
     Ok(Passed { prepared, report: Some(report) })
 }
 
@@ -144,14 +144,14 @@ async fn look_again<C: Caller>(
     caller: &mut C,
     stop: &watch::Receiver<bool>,
 ) -> Result<Prepared, Hindrance<C::Unfit>> {
-    caller.hear(News::Outdated);
+    caller.on_event(PassEvent::Outdated);
     let again = look(work, caller, stop).await?;
     if again.plan.digest != before.plan.digest {
         if let Consent::ToWhatWasShown(_) = consent {
             let why = "the platform changed meanwhile; look at the new plan".to_owned();
             return Err(Hindrance::Declined(Box::new(again), vec![why]));
         }
-        caller.hear(News::PlannedAnew(&again));
+        caller.on_event(PassEvent::PlannedAgain(&again));
     }
     approved(again, caller)
 }
@@ -173,13 +173,13 @@ async fn write<C: Caller>(
     caller: &mut C,
     stop: watch::Receiver<bool>,
 ) -> Report {
-    caller.hear(News::Begins(&prepared.plan));
+    caller.on_event(PassEvent::Begins(&prepared.plan));
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut progress = Progress::new(&prepared.plan);
     let telling = async {
         while let Some(event) = events.recv().await {
             let line = progress.line(&event);
-            caller.hear(News::Step(&event, line));
+            caller.on_event(PassEvent::Step(&event, line));
         }
     };
     let doing = carry_out(prepared, work.context, work.on_error, stop, sender);

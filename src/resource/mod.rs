@@ -152,7 +152,7 @@ pub fn acl_entry(index: usize) -> String {
 
 impl Declared {
     /// Where the object is declared, in words: the manifest, and the row if it comes from a template.
-    pub fn whence(&self) -> String {
+    pub fn declared_at(&self) -> String {
         match &self.row {
             Some(row) => format!("{} with the row at {row}", self.origin),
             None => self.origin.to_string(),

@@ -37,6 +37,10 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Limit, Self::Subaccount, Self::Assign, Self::Token, Self::Credentials];
+
     /// The word in plans and reports.
     pub fn as_str(self) -> &'static str {
         match self {

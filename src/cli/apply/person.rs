@@ -17,7 +17,9 @@ use crate::cli::session::{self, Session};
 use crate::cli::settings::{Common, Format};
 use crate::observe::Seen;
 use crate::plan::Plan;
-use crate::reconcile::{self, Caller, Consent, Context, Hindrance, News, Passed, Prepared, Work};
+use crate::reconcile::{
+    self, Caller, Consent, Context, Hindrance, PassEvent, Passed, Prepared, Work,
+};
 use crate::report::plan_text;
 use crate::resource::Address;
 use crate::run::RunId;
@@ -133,21 +135,21 @@ impl Caller for Person<'_> {
         }
     }
 
-    fn hear(&mut self, news: News<'_>) {
-        match news {
-            News::Planned(prepared) => {
+    fn on_event(&mut self, event: PassEvent<'_>) {
+        match event {
+            PassEvent::Planned(prepared) => {
                 if self.number == 1 || !prepared.plan.is_converged() {
                     self.show(prepared);
                 }
             }
-            News::Waiting(held) => self.output.say(&gate::waiting(held)),
-            News::PlannedAnew(prepared) => {
+            PassEvent::Waiting(held) => self.output.say(&gate::waiting(held)),
+            PassEvent::PlannedAgain(prepared) => {
                 self.output.say("another run wrote meanwhile, so this is planned anew:");
                 self.show(prepared);
             }
-            News::Step(_, Some(line)) => self.output.say(&line),
-            News::CarriedOut(prepared, report) => self.remember(prepared, report),
-            News::Outdated | News::Begins(_) | News::Step(_, None) => {}
+            PassEvent::Step(_, Some(line)) => self.output.say(&line),
+            PassEvent::CarriedOut(prepared, report) => self.remember(prepared, report),
+            PassEvent::Outdated | PassEvent::Begins(_) | PassEvent::Step(_, None) => {}
         }
     }
 }

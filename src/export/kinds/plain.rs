@@ -24,28 +24,15 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Map, json};
 
     use super::*;
     use crate::export::kinds::written::Nameable;
+    use crate::export::terms::Addresses;
     use crate::observe::Object;
-    use crate::resource::{Address, Kind};
-
-    struct Nobody;
-
-    impl Nameable for Nobody {
-        fn address(&self, _: Kind, _: i64) -> Option<&Address> {
-            None
-        }
-
-        fn is_declared(&self, _: &Address) -> bool {
-            false
-        }
-
-        fn stack(&self) -> &'static str {
-            "default"
-        }
-    }
+    use crate::resource::Kind;
 
     #[test]
     fn what_can_be_set_is_written_and_what_the_platform_sets_is_not() {
@@ -62,7 +49,10 @@ mod tests {
         };
         let address = "limit/a".parse().unwrap();
         let mut spec = Spec::new(None);
-        let written = Written { object: &object, address: &address, nameable: &Nobody };
+        let addresses = Addresses::new();
+        let nameable =
+            Nameable { stack: "default", addresses: &addresses, declared: BTreeSet::new() };
+        let written = Written { object: &object, address: &address, nameable: &nameable };
         write(&written, &mut spec);
         assert_eq!(spec.block.text(), "description: x\ndevices_count: 5\n");
     }

@@ -15,7 +15,7 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
     if object.fields.get("enabled") == Some(&Value::Bool(false)) {
         spec.field("enabled", false);
     }
-    let mark = object.mark_of(written.nameable.stack());
+    let mark = object.mark_of(written.nameable.stack);
     let text = object.fields.get("email").and_then(Value::as_str).filter(|email| !email.is_empty());
     let request = mark.and_then(|mark| mark.email_requested.as_ref());
     let request = request.filter(|it| it.before.eq_ignore_ascii_case(text.unwrap_or_default()));
@@ -35,15 +35,15 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
 /// Which limit it is: by its name where that is enough, and else with its account.
 fn limit(written: &Written<'_>, kind: Kind, id: i64, spec: &mut Spec<'_>) {
     let Written { address, nameable, .. } = written;
-    match nameable.address(kind, id) {
+    match nameable.addresses.get(&(kind, id)) {
         Some(limit)
-            if nameable.is_declared(limit) && limit.account.contains(&address.account) =>
+            if nameable.declared.contains(limit) && limit.account.contains(&address.account) =>
         {
             let nearest = address
                 .account
                 .self_and_ancestors()
                 .map(|account| Address::new(kind, account, &limit.name))
-                .find(|candidate| nameable.is_declared(candidate));
+                .find(|candidate| nameable.declared.contains(candidate));
             match nearest.as_ref() == Some(limit) {
                 true => spec.field("limit", limit.name.as_str()),
                 false => spec.field(

@@ -25,7 +25,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// Leads a finding, which points into the template, on to the row as well.
-    pub(crate) fn lead_home(&self, finding: &mut Diagnostic, sources: &SourceMap) {
+    pub(crate) fn attach_origin(&self, finding: &mut Diagnostic, sources: &SourceMap) {
         if finding.secondary.iter().any(|label| label.span == self.row) {
             return;
         }

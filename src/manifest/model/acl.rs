@@ -1,4 +1,4 @@
-//! Words of access lists: which items, and which methods.
+//! Words of access lists: which items.
 
 use std::collections::BTreeSet;
 
@@ -24,35 +24,4 @@ pub enum NamedIds {
     /// Items that were put into groups.
     #[serde(rename = "in-groups")]
     InGroups,
-}
-
-/// An HTTP method.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// Read.
-    Get,
-    /// Create.
-    Post,
-    /// Set.
-    Put,
-    /// Merge.
-    Patch,
-    /// Delete.
-    Delete,
-}
-
-impl Method {
-    /// The word on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
 }

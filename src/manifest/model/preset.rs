@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::acl::{AclIds, Method};
+use super::acl::AclIds;
+use crate::rights::Method;
 
 /// Access by a ready recipe: `validate --show-expanded` shows what it comes out as.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::acl::{AclIds, Method};
+use super::acl::AclIds;
 use super::defaults::HasDefaults;
 use super::expect::Expect;
 use super::parts::{Lifecycle, free_names};
@@ -14,6 +14,7 @@ use super::preset::PresetAccess;
 use super::sink::SecretSink;
 use super::time::{Expire, Ttl};
 use crate::resource::{Renew, Retire};
+use crate::rights::Method;
 
 /// An access key: what it allows, from where and how long. What is left out is not managed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

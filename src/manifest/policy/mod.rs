@@ -39,7 +39,7 @@ pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
         };
         for broken in (rule.broken)(view, &stack.spec.policies) {
             if !is_excepted(&broken.object, &mut used) {
-                diagnostics.push(told(view, document, rule, level, broken));
+                diagnostics.push(finding(view, document, rule, level, broken));
             }
         }
         if rule.name == RuleName::PasswordsAtLeast {
@@ -68,7 +68,7 @@ fn severity(level: Level) -> Severity {
     }
 }
 
-fn told(
+fn finding(
     view: &View<'_>,
     document: &Document,
     rule: &Rule,

@@ -1,15 +1,15 @@
 //! Conditions that a pass raises and clears, and what waits for a person.
 
-use super::came::Came;
+use super::pass_result::PassResult;
 use super::{Daemon, Narrator};
 use crate::plan::Plan;
 use crate::watch::status::ObjectState::{Blocked, Contested, Failing};
 use crate::watch::status::{Approval, PassOutcome, State};
 
 impl<N: Narrator> Daemon<'_, N> {
-    pub(super) fn raise_conditions(&mut self, came: &Came) {
-        let is_unread = came.outcome == PassOutcome::Unreadable;
-        match (&came.error, &came.whole) {
+    pub(super) fn raise_conditions(&mut self, result: &PassResult) {
+        let is_unread = result.outcome == PassOutcome::Unreadable;
+        match (&result.error, &result.whole) {
             (Some(error), _) if is_unread => {
                 self.board.raise(State::PlatformAway, format!("nothing can be planned: {error}"));
             }
@@ -26,9 +26,9 @@ impl<N: Narrator> Daemon<'_, N> {
             }
             _ => {}
         }
-        match came.outcome {
+        match result.outcome {
             PassOutcome::Standby => {
-                let says = came.error.clone().unwrap_or_default();
+                let says = result.error.clone().unwrap_or_default();
                 self.board.raise(State::Standby, says);
             }
             PassOutcome::Unreadable => {}
@@ -36,7 +36,7 @@ impl<N: Narrator> Daemon<'_, N> {
                 self.board.clear(State::Standby);
             }
         }
-        if let Some(whole) = &came.whole {
+        if let Some(whole) = &result.whole {
             self.await_approval(whole);
             let troubled = self
                 .board
@@ -54,7 +54,7 @@ impl<N: Narrator> Daemon<'_, N> {
                 }
             }
         }
-        let is_good = matches!(came.outcome, PassOutcome::Unchanged | PassOutcome::Applied);
+        let is_good = matches!(result.outcome, PassOutcome::Unchanged | PassOutcome::Applied);
         if is_good {
             self.board.status.last_success = Some(self.board.now());
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::came::Came;
 use super::objects::Standing;
+use super::pass_result::PassResult;
 use super::{Daemon, Narrator};
 use crate::api::{Client, Reader};
 use crate::apply::{Report, StepOutcome};
@@ -22,15 +22,15 @@ impl<N: Narrator> Daemon<'_, N> {
     pub(super) async fn look_back(
         &mut self,
         client: &Client,
-        came: &Came,
+        result: &PassResult,
         stop: &watch::Receiver<bool>,
     ) {
-        let (Some(whole), Some(prepared)) = (&came.whole, &came.prepared) else { return };
+        let (Some(whole), Some(prepared)) = (&result.whole, &result.prepared) else { return };
         let now = Instant::now();
         if whole.unknown.is_empty() {
-            self.platform.seen = Some(prepared.seen(came.report.as_ref(), &came.run));
+            self.platform.seen = Some(prepared.seen(result.report.as_ref(), &result.run));
         }
-        if let Some(report) = &came.report {
+        if let Some(report) = &result.report {
             self.overwritten = report.overwritten();
             self.learn(&prepared.plan, report, now);
         }
@@ -57,7 +57,7 @@ impl<N: Narrator> Daemon<'_, N> {
         let standing = Standing {
             desired: &self.in_force.desired,
             whole,
-            report: came.report.as_ref(),
+            report: result.report.as_ref(),
             found: &prepared.found,
             backoff: &self.backoff,
             contests: &self.contests,

@@ -4,13 +4,13 @@
 //! goes by a clock that nobody can set, so a wall clock that jumps moves what people read and nothing else.
 
 mod board;
-mod came;
 mod conditions;
 mod held_back;
 mod look_back;
 mod narrator;
 mod objects;
 mod pass;
+mod pass_result;
 mod record;
 
 use std::collections::BTreeSet;

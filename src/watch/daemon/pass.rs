@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::board::Board;
-use super::came::Came;
 use super::held_back::{contest, hold_back};
 use super::narrator::{Ended, Narrator};
+use super::pass_result::PassResult;
 use super::record::Begun;
 use super::{Daemon, FirstPass, LONGEST_ABSENCE, Platform};
 use crate::api::{ApiError, Class, Client};
@@ -19,7 +19,7 @@ use crate::causes::error_chain;
 use crate::observe::{ObserveError, Seen};
 use crate::plan::{Plan, Policy};
 use crate::reconcile::{
-    self, Caller, Consent, Context, Further, Hindrance, News, Passed, Prepared, Work,
+    self, Caller, Consent, Context, Further, Hindrance, PassEvent, Passed, Prepared, Work,
 };
 use crate::run::RunId;
 use crate::secret::Trust;
@@ -59,10 +59,10 @@ impl<N: Narrator> Daemon<'_, N> {
         self.narrator.say(&format!("pass ({trigger})"));
         let reports_only =
             trigger == Trigger::Start && self.options.first_pass == FirstPass::Report;
-        let came = self.work(&client, &run, reports_only, stop).await;
-        self.look_back(&client, &came, stop).await;
-        self.raise_conditions(&came);
-        let record = begun.record(&came);
+        let result = self.work(&client, &run, reports_only, stop).await;
+        self.look_back(&client, &result, stop).await;
+        self.raise_conditions(&result);
+        let record = begun.record(&result);
         for (collection, count) in begun.retries() {
             *self.board.status.totals.retries.entry(collection).or_default() += count;
         }
@@ -74,10 +74,10 @@ impl<N: Narrator> Daemon<'_, N> {
         );
         self.narrator.ended(&Ended {
             record: &record,
-            prepared: came.prepared.as_ref(),
-            report: came.report.as_ref(),
+            prepared: result.prepared.as_ref(),
+            report: result.report.as_ref(),
         });
-        self.schedule(&came);
+        self.schedule(&result);
         self.board.end(record);
         self.board.publish();
     }
@@ -88,7 +88,7 @@ impl<N: Narrator> Daemon<'_, N> {
         run: &RunId,
         reports_only: bool,
         stop: &watch::Receiver<bool>,
-    ) -> Came {
+    ) -> PassResult {
         let Platform { signer, spool, gate, seen, .. } = &self.platform;
         let work = Work {
             desired: &self.in_force.desired,
@@ -107,7 +107,7 @@ impl<N: Narrator> Daemon<'_, N> {
             command: "watch",
             run,
         };
-        let mut hands = Hands {
+        let mut caller = DaemonCaller {
             seen: seen.as_ref(),
             board: &mut self.board,
             narrator: &mut self.narrator,
@@ -117,8 +117,8 @@ impl<N: Narrator> Daemon<'_, N> {
             whole: None,
             published: Instant::now(),
         };
-        let passed = reconcile::pass(&work, &mut hands, stop).await;
-        let whole = hands.whole;
+        let passed = reconcile::pass(&work, &mut caller, stop).await;
+        let whole = caller.whole;
         let (prepared, report) = match passed {
             Ok(Passed { prepared, report }) => (prepared, report),
             Err(Hindrance::Declined(prepared, _)) => (*prepared, None),
@@ -130,23 +130,23 @@ impl<N: Narrator> Daemon<'_, N> {
         let whole = whole.unwrap_or_else(|| prepared.plan.clone());
         let outcome = outcome(&whole, &prepared.plan, report.as_ref(), reports_only);
         let (whole, prepared) = (Some(whole), Some(prepared));
-        Came { run: run.to_string(), outcome, error: None, whole, prepared, report }
+        PassResult { run: run.to_string(), outcome, error: None, whole, prepared, report }
     }
 
     /// Nothing was planned, or it could not be written.
-    fn hindered(&mut self, hindrance: Hindrance<Infallible>) -> Came {
+    fn hindered(&mut self, hindrance: Hindrance<Infallible>) -> PassResult {
         match hindrance {
             Hindrance::Away(error) => {
                 self.narrator.away(&error);
                 self.renew(&error);
-                Came::to_nothing(PassOutcome::Unreadable, error_chain(&error))
+                PassResult::to_nothing(PassOutcome::Unreadable, error_chain(&error))
             }
             Hindrance::Locked(error) => {
                 self.narrator.complain(&error.to_string(), None);
-                Came::to_nothing(PassOutcome::Standby, error.to_string())
+                PassResult::to_nothing(PassOutcome::Standby, error.to_string())
             }
             Hindrance::StoppedLooking | Hindrance::StoppedWaiting(_) | Hindrance::Declined(..) => {
-                Came::to_nothing(PassOutcome::Failed, "stopped while reading".to_owned())
+                PassResult::to_nothing(PassOutcome::Failed, "stopped while reading".to_owned())
             }
             Hindrance::Unfit(never) => match never {},
         }
@@ -162,14 +162,14 @@ impl<N: Narrator> Daemon<'_, N> {
     }
 
     /// When the next pass begins unless something happens before.
-    fn schedule(&mut self, came: &Came) {
+    fn schedule(&mut self, result: &PassResult) {
         let now = Instant::now();
         self.interval_due = now + self.backoff.jittered(self.options.interval);
         // What comes up again in vain waits like everything else.
-        if self.compared.after(came.report.as_ref()) == Further::Needed {
+        if self.compared.after(result.report.as_ref()) == Further::Needed {
             self.interval_due = now;
         }
-        let is_absent = matches!(came.outcome, PassOutcome::Unreadable | PassOutcome::Standby);
+        let is_absent = matches!(result.outcome, PassOutcome::Unreadable | PassOutcome::Standby);
         if is_absent {
             self.absences += 1;
             let wait = self.backoff.wait(self.absences, LONGEST_ABSENCE);
@@ -202,7 +202,7 @@ fn outcome(whole: &Plan, plan: &Plan, report: Option<&Report>, reports_only: boo
 }
 
 /// The daemon as the one who makes a pass: it consents to everything but what has to wait.
-struct Hands<'d, N> {
+struct DaemonCaller<'d, N> {
     seen: Option<&'d Seen>,
     board: &'d mut Board,
     narrator: &'d mut N,
@@ -215,7 +215,7 @@ struct Hands<'d, N> {
     published: Instant,
 }
 
-impl<N: Narrator> Caller for Hands<'_, N> {
+impl<N: Narrator> Caller for DaemonCaller<'_, N> {
     type Unfit = Infallible;
 
     fn seen(&self) -> Option<Seen> {
@@ -242,28 +242,28 @@ impl<N: Narrator> Caller for Hands<'_, N> {
         }
     }
 
-    fn hear(&mut self, news: News<'_>) {
-        match news {
-            News::Planned(prepared) => self.show(&prepared.plan),
-            News::Waiting(_) => tracing::info!("waiting for another run"),
-            News::Outdated => {
+    fn on_event(&mut self, event: PassEvent<'_>) {
+        match event {
+            PassEvent::Planned(prepared) => self.show(&prepared.plan),
+            PassEvent::Waiting(_) => tracing::info!("waiting for another run"),
+            PassEvent::Outdated => {
                 self.narrator.say("another run wrote meanwhile, so this is planned anew");
             }
-            News::Begins(plan) => {
+            PassEvent::Begins(plan) => {
                 if let Some(pass) = &mut self.board.status.pass {
                     pass.planned = Some(plan.steps.len());
                 }
                 self.board.publish();
                 self.published = Instant::now();
             }
-            News::Step(event, line) => self.step(event, line),
+            PassEvent::Step(event, line) => self.step(event, line),
             // History is written when it is known how everything stands.
-            News::PlannedAnew(_) | News::CarriedOut(..) => {}
+            PassEvent::PlannedAgain(_) | PassEvent::CarriedOut(..) => {}
         }
     }
 }
 
-impl<N: Narrator> Hands<'_, N> {
+impl<N: Narrator> DaemonCaller<'_, N> {
     /// Shows what is about to be done, and in full what a guard refuses, once.
     fn show(&mut self, plan: &Plan) {
         let whole = self.whole.as_ref().unwrap_or(plan);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::board::count_step;
-use super::came::Came;
+use super::pass_result::PassResult;
 use crate::api::Client;
 use crate::apply::Report;
 use crate::plan::{self, Plan};
@@ -37,24 +37,24 @@ pub(super) struct Begun<'a> {
 
 impl Begun<'_> {
     /// The record of the pass, which came to this.
-    pub(super) fn record(&self, came: &Came) -> PassRecord {
-        let prepared = came.prepared.as_ref();
+    pub(super) fn record(&self, result: &PassResult) -> PassRecord {
+        let prepared = result.prepared.as_ref();
         PassRecord {
             run: self.run.to_string(),
             trigger: self.trigger,
             began: self.began,
             duration_ms: u64::try_from(self.moment.elapsed().as_millis()).unwrap_or(u64::MAX),
-            outcome: came.outcome,
-            error: came.error.clone(),
+            outcome: result.outcome,
+            error: result.error.clone(),
             fingerprint: HEXLOWER.encode(&self.fingerprint),
             digest: prepared.map(|prepared| prepared.plan.digest.clone()),
             summary: prepared.map(|prepared| prepared.plan.summary()).unwrap_or_default(),
             plan: prepared.and_then(|prepared| {
                 // What is refused is shown in full, also when healing went on beside it.
-                let whole = came.whole.as_ref().filter(|whole| !whole.refusals.is_empty());
+                let whole = result.whole.as_ref().filter(|whole| !whole.refusals.is_empty());
                 kept(whole.unwrap_or(&prepared.plan), prepared.calls)
             }),
-            steps: came.report.as_ref().map(step_counts).unwrap_or_default(),
+            steps: result.report.as_ref().map(step_counts).unwrap_or_default(),
             calls: calls(self.client),
             retries: self.retries().values().sum(),
         }

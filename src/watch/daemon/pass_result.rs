@@ -6,7 +6,7 @@ use crate::reconcile::Prepared;
 use crate::watch::status::PassOutcome;
 
 /// What a pass came to.
-pub(super) struct Came {
+pub(super) struct PassResult {
     pub(super) run: String,
     pub(super) outcome: PassOutcome,
     pub(super) error: Option<String>,
@@ -16,7 +16,7 @@ pub(super) struct Came {
     pub(super) report: Option<Report>,
 }
 
-impl Came {
+impl PassResult {
     pub(super) fn to_nothing(outcome: PassOutcome, error: String) -> Self {
         Self {
             run: String::new(),
