@@ -82,7 +82,7 @@ async fn missing_referent(reader: &Reader, actual: &Actual, kind: Kind) -> Optio
             Some(format!("{user} {user_id} uses {kind} {id}, which is missing from the list"))
         }
         Err(error) => {
-            Some(format!("{} that others use are missing from it: {error}", kind.collection()))
+            Some(format!("cannot look up {} that other objects use: {error}", kind.collection()))
         }
     }
 }

@@ -119,9 +119,9 @@ impl fmt::Display for Part {
     }
 }
 
-/// A text that names no step.
+/// A text that is not the id of a step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no step")]
+#[error("`{0}` is not a step id")]
 pub struct InvalidStepId(String);
 
 impl FromStr for StepId {

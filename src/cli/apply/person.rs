@@ -144,7 +144,7 @@ impl Caller for Person<'_> {
             }
             PassEvent::Waiting(held) => self.output.say(&gate::waiting(held)),
             PassEvent::PlannedAgain(prepared) => {
-                self.output.say("another run wrote meanwhile, so this is planned anew:");
+                self.output.say("another run wrote meanwhile; planning again:");
                 self.show(prepared);
             }
             PassEvent::Step(_, Some(line)) => self.output.say(&line),

@@ -39,7 +39,7 @@ macro_rules! kinds {
         #[serde(deny_unknown_fields, default)]
         pub struct Defaults {
             $(
-                #[doc = concat!("For every ", $title, ".")]
+                #[doc = concat!("Defaults for objects of kind ", $title, ".")]
                 #[serde(rename = $title)]
                 pub $field: Option<<$spec as HasDefaults>::Defaults>,
             )*
@@ -50,7 +50,7 @@ macro_rules! kinds {
         #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
         pub struct DeletesOf {
             $(
-                #[doc = concat!("Objects of kind ", $title, ".")]
+                #[doc = concat!("The most objects of kind ", $title, " that may be deleted without approval.")]
                 pub $field: Option<u64>,
             )*
         }
@@ -68,7 +68,7 @@ macro_rules! kinds {
         #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
         pub struct Names {
             $(
-                #[doc = concat!("For every ", $title, "; empty: any name.")]
+                #[doc = concat!("Patterns for objects of kind ", $title, "; empty: any name.")]
                 #[schemars(example = ["*-ro", "*-rw"])]
                 pub $field: Vec<String>,
             )*

@@ -35,12 +35,12 @@ struct Written<S> {
     /// The version of the manifest language.
     #[serde(rename = "apiVersion")]
     _api_version: ApiVersion,
-    /// What it is.
+    /// The kind of the object.
     #[serde(rename = "kind")]
     _kind: Word<S>,
-    /// Which object it is.
+    /// Identifies the object.
     metadata: ObjectMeta,
-    /// What it is to be.
+    /// The desired state of the object.
     #[serde(default)]
     spec: Option<S>,
 }
