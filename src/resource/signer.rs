@@ -160,8 +160,12 @@ mod tests {
         let mut metadata = marked();
         signer('a', false).sign(7, &mut metadata);
         metadata.insert(GENERATION.to_owned(), Value::from("2"));
-        let verdict = signer('a', false).verify(7, &metadata);
-        assert_eq!(verdict, Err(MarkProblem::BadSignature));
+        let bad = Err(MarkProblem::BadSignature);
+        assert_eq!(signer('a', false).verify(7, &metadata), bad, "of the first");
+        signer('a', false).sign(7, &mut metadata);
+        assert_eq!(signer('a', false).verify(7, &metadata), Ok(()));
+        metadata.insert(GENERATION.to_owned(), Value::from("3"));
+        assert_eq!(signer('a', false).verify(7, &metadata), bad, "of a later one");
     }
 
     #[test]

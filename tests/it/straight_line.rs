@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use flespi_gitops::resource::Phase;
+
 use crate::support::{Request, World, run};
 
 #[test]
@@ -95,6 +97,28 @@ fn phase(request: &Request) -> Option<&'static str> {
         "PUT /auth/password" | "PUT /auth/email/update" => Some("5 credentials"),
         _ => None,
     }
+}
+
+#[test]
+fn a_plan_lists_accounts_from_the_top_down_and_in_each_the_five_phases() {
+    let world = World::new();
+    world.copy_example("fleet");
+    let plan = world.plan(&["fleet"]);
+    let ranks: Vec<(usize, usize)> = plan["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            let word = step["phase"].as_str().unwrap();
+            let phase = Phase::ALL.into_iter().position(|known| known.as_str() == word).unwrap();
+            // A log-in is set inside of the account, after its tokens.
+            let is_inside = Phase::ALL[phase] == Phase::Credentials;
+            let levels = step["address"].as_str().unwrap().split('/').count() - 2;
+            (levels + usize::from(is_inside), phase)
+        })
+        .collect();
+    assert!(ranks.len() > 20, "{ranks:?}");
+    assert!(ranks.is_sorted(), "{ranks:?}");
 }
 
 #[test]
