@@ -26,19 +26,20 @@ pub const PAGE_SIZE: usize = 1_000;
 /// delivery is missing, and its absence is an ordinary answer.
 pub const KEY_FIELD: &str = "key";
 
-/// 9.3: the numbers of kinds in the recycle bin, as clients of the platform use them.
-pub const LIMIT_TYPE: u8 = 4;
-/// See [`LIMIT_TYPE`].
-pub const SUBACCOUNT_TYPE: u8 = 5;
-/// See [`LIMIT_TYPE`].
-pub const TOKEN_TYPE: u8 = 33;
+/// 9.3: the numbers of items in logs and in the recycle bin, by collection below `/platform`, as clients of the platform
+/// use them.
+pub const ITEM_TYPES: [(&str, u8); 7] = [
+    ("limits", 4),
+    ("subaccounts", 5),
+    ("realms", 29),
+    ("tokens", 33),
+    ("webhooks", 36),
+    ("grants", 37),
+    ("identity-providers", 38),
+];
 
-/// 43: whether the recycle bin takes limits. They are not on the platform's list.
-pub const LIMITS_RETURN: bool = false;
-/// 43: whether the recycle bin takes subaccounts.
-pub const SUBACCOUNTS_RETURN: bool = true;
-/// 43: whether the recycle bin takes tokens.
-pub const TOKENS_RETURN: bool = true;
+/// 43: the collections below `/platform` whose items the recycle bin takes. Limits are not on the platform's list.
+pub const RESTORABLE: [&str; 3] = ["subaccounts", "tokens", "webhooks"];
 
 /// Section 7: how long the recycle bin keeps what was deleted, in days (documented).
 pub const DAYS_IN_BIN: u32 = 30;

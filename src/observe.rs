@@ -22,7 +22,7 @@ pub use bins::Buried;
 pub use changes::{LastWriter, Moved};
 pub use object::Object;
 pub use questions::{Answers, Counters, Questions};
-pub use secrets::{KeyAt, Password, PasswordQuestion, SinkQuestion, SinkState};
+pub use secrets::{KeyAt, SecretAt, SecretQuestion, SecretState, SinkQuestion, SinkState};
 pub use traces::{Fate, KeyState, Missed};
 
 use crate::api::{ApiError, Identity, Reader};
@@ -47,28 +47,36 @@ pub enum ObserveError {
     Unsettled(usize),
 }
 
-/// Reads everything below our account.
+/// What is read, and how marks are read.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    /// Verifies marks.
+    pub signer: &'a Signer,
+    /// The stack that reads.
+    pub stack: &'a str,
+    /// What was there before: a collection that lost all of it is read twice.
+    pub seen: Option<&'a Seen>,
+    /// The kinds that are read. Nothing is known of objects of others.
+    pub kinds: BTreeSet<Kind>,
+}
+
+/// Reads what `scope` says of everything below the root account.
 ///
 /// # Errors
 /// [`ObserveError`] when not even our own identity is known. What can be read in part is no error
-/// but an [`Actual`] that says what is unknown. `seen` is what was there before: a collection that
-/// lost all of it is read twice.
-pub async fn platform(
-    reader: &Reader,
-    signer: &Signer,
-    stack: &str,
-    seen: Option<&Seen>,
-) -> Result<Actual, ObserveError> {
+/// but an [`Actual`] that says what is unknown.
+pub async fn platform(reader: &Reader, scope: Scope<'_>) -> Result<Actual, ObserveError> {
+    let Scope { signer, stack, seen, kinds } = scope;
     reader.begin();
     let identity = reader.identity().await.map_err(ObserveError::Identity)?;
     let identity = identity.ok_or(ObserveError::Unidentified)?;
     if AccessType::of_number(identity.access_type) != Some(AccessType::Master) {
         return Err(ObserveError::NotMaster(identity.access_type));
     }
-    let mut actual = read(reader, signer, identity.clone()).await;
+    let mut actual = read(reader, signer, &kinds, identity.clone()).await;
     if !consistency::doubts(reader, &actual).await.is_empty() {
         // The lists are taken one beside the other, and somebody may have written meanwhile.
-        actual = read(reader, signer, identity).await;
+        actual = read(reader, signer, &kinds, identity).await;
         for (kind, reason) in consistency::doubts(reader, &actual).await {
             actual.add_unknown(kind, reason);
         }
@@ -83,11 +91,16 @@ pub async fn platform(
     Ok(actual)
 }
 
-/// Lists every collection once.
-async fn read(reader: &Reader, signer: &Signer, identity: Identity) -> Actual {
+/// Lists the collections of `kinds` once.
+async fn read(
+    reader: &Reader,
+    signer: &Signer,
+    kinds: &BTreeSet<Kind>,
+    identity: Identity,
+) -> Actual {
     let mut actual = Actual::new(identity, reader.time());
     let mut readings = JoinSet::new();
-    for kind in Kind::ALL {
+    for kind in kinds.iter().copied() {
         let reader = reader.clone();
         readings.spawn(async move { (kind, reader.list(kind).await) });
     }
@@ -97,7 +110,7 @@ async fn read(reader: &Reader, signer: &Signer, identity: Identity) -> Actual {
             lists.insert(kind, outcome);
         }
     }
-    for kind in Kind::ALL {
+    for kind in kinds.iter().copied() {
         match lists.remove(&kind) {
             Some(outcome) => actual.add(kind, outcome, signer),
             None => actual.add_unknown(kind, "reading was interrupted".to_owned()),
@@ -126,11 +139,11 @@ pub struct Sources<'a> {
 /// Answers everything that a plan has to know. What cannot be found out is an answer too.
 pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
     let Sources { reader, signer, stack, own_account, spool, trust } = sources;
-    let Questions { bins, fates, passwords, sinks, places, keys, contents, writers } = questions;
-    let (bins, fates, passwords, sinks, places, keys, contents, writers) = tokio::join!(
+    let Questions { bins, fates, secrets, sinks, places, keys, contents, writers } = questions;
+    let (bins, fates, secrets, sinks, places, keys, contents, writers) = tokio::join!(
         bins::bins(reader, &bins, own_account, signer),
         traces::fates(reader, signer, stack, own_account, &fates),
-        secrets::passwords(passwords, trust),
+        secrets::states(secrets, trust),
         secrets::sink_states(sinks, trust, reader, spool),
         secrets::places(places, trust),
         traces::keys(reader, &keys, trust, spool),
@@ -138,7 +151,7 @@ pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
         changes::writers(reader, &writers),
     );
     let overwritten = BTreeSet::new();
-    Answers { bins, fates, passwords, sinks, places, keys, contents, writers, overwritten }
+    Answers { bins, fates, secrets, sinks, places, keys, contents, writers, overwritten }
 }
 
 /// Asks the platform what `accounts` hold. An account of which it does not say so stays unknown.

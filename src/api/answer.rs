@@ -72,6 +72,9 @@ impl fmt::Display for Complaint {
     }
 }
 
+/// What stands for words of the platform that could repeat a secret of the request.
+const HIDDEN: &str = "(the platform's message is hidden because it may contain the secret)";
+
 /// What stands for words of the platform that repeat a key.
 const UNSHOWN: &str = "(the platform's message is hidden because it contains a key)";
 
@@ -106,7 +109,7 @@ pub(super) fn decode(
     let Some(result) = envelope.result else { return Err(lost("the answer has no `result`")) };
     let (items, oddity) = rows(result);
     let complaints = match request.is_secret() {
-        true => Vec::new(),
+        true => envelope.errors.iter().map(|_| HIDDEN.to_owned()).collect(),
         false => words(&envelope.errors),
     };
     let total = envelope.pagination.and_then(|pagination| pagination.count);
@@ -145,9 +148,7 @@ pub(super) fn refusal(request: &Request, status: StatusCode, body: &[u8]) -> Api
             format!("{number}: the token may not be used from this address (its `ips`)")
         }
         Class::Unauthorized => format!("{number}: the token is not valid or has expired"),
-        _ if request.is_secret() => format!(
-            "{number}: refused (the platform's message is hidden because it may contain the secret)"
-        ),
+        _ if request.is_secret() => format!("{number}: refused {HIDDEN}"),
         _ if words.is_empty() => format!("{number}"),
         _ => format!("{number}: {words}"),
     };

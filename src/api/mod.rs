@@ -21,5 +21,6 @@ pub use clock::PlatformTime;
 pub use error::{ApiError, Class};
 pub use log::Deletion;
 pub use read::{Identity, Items, ListError, Reader};
+pub use request::{Item, Secrets};
 pub use stats::{CallCount, Stats};
 pub use write::{Created, Writer};

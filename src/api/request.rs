@@ -1,13 +1,13 @@
 //! Requests as plain values: building one has no effect and needs no network.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use crate::assumptions::{DELETIONS_IN_LOG, KEY_FIELD, LOG_KIND_FIELD, LOG_RECORDS};
-use crate::resource::Kind;
+use crate::resource::{Kind, stand_in};
 use crate::secret::{ExposeSecret, SecretString};
 
 /// An HTTP method that the platform's API has.
@@ -46,8 +46,43 @@ pub enum Body {
     Empty,
     /// Plain data.
     Json(Value),
+    /// One item for all that are selected.
+    Item(Item),
+    /// Items, one for each that is made.
+    Items(Vec<Item>),
     /// `PUT /auth/password`: the platform wants it twice.
     Password(SecretString),
+}
+
+/// The secrets of an item, by the places of their [stand-ins](stand_in).
+pub type Secrets = BTreeMap<String, SecretString>;
+
+/// What is written of one item: data with stand-ins, and the secrets that take their places on the wire alone.
+#[derive(Debug, Clone, Default)]
+pub struct Item {
+    /// The fields.
+    pub body: Map<String, Value>,
+    /// What the stand-ins in them stand for.
+    pub secrets: Secrets,
+}
+
+impl From<Map<String, Value>> for Item {
+    fn from(body: Map<String, Value>) -> Self {
+        Self { body, secrets: Secrets::new() }
+    }
+}
+
+impl Item {
+    /// The fields with every secret in its place. A stand-in whose secret is missing stays, and the platform refuses it.
+    fn filled(&self) -> Value {
+        let instead = |place: &str| match self.secrets.get(place) {
+            Some(secret) => Value::from(secret.expose_secret()),
+            None => stand_in::stand_in(place),
+        };
+        let fields = self.body.iter();
+        let filled = |value| stand_in::replaced(value, &instead);
+        Value::Object(fields.map(|(name, value)| (name.clone(), filled(value))).collect())
+    }
 }
 
 /// A call to the platform, not yet sent.
@@ -86,7 +121,12 @@ impl Request {
 
     /// Whether the request, or what a server may echo of it, holds a secret.
     pub fn is_secret(&self) -> bool {
-        matches!(self.body, Body::Password(_))
+        match &self.body {
+            Body::Empty | Body::Json(_) => false,
+            Body::Item(item) => !item.secrets.is_empty(),
+            Body::Items(items) => items.iter().any(|item| !item.secrets.is_empty()),
+            Body::Password(_) => true,
+        }
     }
 
     /// The body as text, or `None` for no body.
@@ -94,6 +134,11 @@ impl Request {
         match &self.body {
             Body::Empty => None,
             Body::Json(value) => Some(SecretString::from(value.to_string())),
+            Body::Item(item) => Some(SecretString::from(item.filled().to_string())),
+            Body::Items(items) => {
+                let items: Vec<Value> = items.iter().map(Item::filled).collect();
+                Some(SecretString::from(Value::Array(items).to_string()))
+            }
             Body::Password(password) => {
                 let password = password.expose_secret();
                 let body = json!({"password": password, "confirmation": password});
@@ -149,7 +194,7 @@ pub fn by_id(kind: Kind, ids: &[i64]) -> Request {
 
 /// One page of what was deleted from an account (`None`: our own) and can still come back.
 pub fn list_deleted(kind: Kind, account: Option<i64>, limit: usize, offset: usize) -> Request {
-    let number = kind.row().number;
+    let number = kind.number();
     let path = format!(
         "/platform/deleted/type={number}?fields=id,item_id,data&limit={limit}&offset={offset}"
     );
@@ -184,7 +229,7 @@ pub fn logs(kind: Kind, id: i64) -> Request {
 
 /// What happened to the objects of `kind` of the account `owner`, newest first; `None` is our own.
 pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
-    let filter = format!("{LOG_KIND_FIELD}={}", kind.row().number);
+    let filter = format!("{LOG_KIND_FIELD}={}", kind.number());
     let query = json!({"count": DELETIONS_IN_LOG, "reverse": true, "filter": filter});
     let query = query.to_string();
     let path = format!("/platform/customer/logs?data={}", utf8_percent_encode(&query, NOT_PLAIN));
@@ -192,25 +237,21 @@ pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
 }
 
 /// Creates items in the account `owner`; `None` is our own.
-pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Value>) -> Request {
-    let written = items.iter().filter_map(Value::as_object).flat_map(Map::keys);
+pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Item>) -> Request {
+    let written = items.iter().flat_map(|item| item.body.keys());
     let mut fields = answered_fields(kind, written.map(String::as_str));
     if kind.is_key() {
         fields = format!("{fields},{KEY_FIELD}");
     }
     let path = format!("/platform/{}?fields={fields}", kind.collection());
-    Request {
-        cid: owner,
-        body: Body::Json(Value::Array(items)),
-        ..Request::new(Method::Post, path)
-    }
+    Request { cid: owner, body: Body::Items(items), ..Request::new(Method::Post, path) }
 }
 
 /// Sets fields on every item of `ids`.
-pub fn update(kind: Kind, ids: &[i64], body: &Map<String, Value>) -> Request {
-    let fields = answered_fields(kind, body.keys().map(String::as_str));
+pub fn update(kind: Kind, ids: &[i64], item: &Item) -> Request {
+    let fields = answered_fields(kind, item.body.keys().map(String::as_str));
     let path = format!("/platform/{}/{}?fields={fields}", kind.collection(), join(ids));
-    Request { body: Body::Json(Value::Object(body.clone())), ..Request::new(Method::Put, path) }
+    Request { body: Body::Item(item.clone()), ..Request::new(Method::Put, path) }
 }
 
 /// Deletes every item of `ids`.
@@ -256,6 +297,27 @@ fn join(ids: &[i64]) -> String {
 mod tests {
     use super::*;
 
+    fn item(body: Value) -> Item {
+        body.as_object().unwrap().clone().into()
+    }
+
+    #[test]
+    fn a_secret_of_an_item_is_in_the_body_and_in_nothing_that_can_be_printed() {
+        let headers = json!([{"name": "Authorization", "value": stand_in::stand_in("a.0")}]);
+        let mut item = item(json!({"name": "hook", "a": headers}));
+        item.secrets.insert("a.0".to_owned(), SecretString::from("canary"));
+        for request in
+            [update(Kind::Limit, &[3], &item), create(Kind::Limit, None, vec![item.clone()])]
+        {
+            let body = request.body_text().unwrap();
+            assert!(body.expose_secret().contains(r#"{"name":"Authorization","value":"canary"}"#));
+            assert!(request.is_secret());
+            assert!(!format!("{request:?} {item:?}").contains("canary"));
+        }
+        item.secrets.clear();
+        assert!(!update(Kind::Limit, &[3], &item).is_secret());
+    }
+
     fn line(request: &Request) -> String {
         format!("{} {}", request.method.as_str(), request.path)
     }
@@ -271,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_creation_names_its_owner_in_the_header_and_asks_for_the_mark_back() {
-        let request = create(Kind::Subaccount, Some(7), vec![json!({"name": "a"})]);
+        let request = create(Kind::Subaccount, Some(7), vec![item(json!({"name": "a"}))]);
         assert_eq!(
             line(&request),
             "POST /platform/subaccounts?fields=id,cid,limit_id,email,metadata,name"
@@ -294,7 +356,7 @@ mod tests {
                 line(&delete(kind, &[3, 5])),
                 format!("DELETE /platform/{}/3,5", kind.collection())
             );
-            assert!(!update(kind, &[3], &Map::new()).path.contains("all"));
+            assert!(!update(kind, &[3], &Item::default()).path.contains("all"));
         }
     }
 

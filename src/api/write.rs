@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::client::Client;
 use super::error::{ApiError, Class};
 use super::read::Reader;
-use super::request;
+use super::request::{self, Item};
 use crate::resource::Kind;
 use crate::secret::SecretString;
 
@@ -45,23 +45,18 @@ impl Writer {
         &self,
         kind: Kind,
         owner: Option<i64>,
-        items: Vec<Value>,
+        items: Vec<Item>,
     ) -> Result<(Vec<Created>, Vec<String>), ApiError> {
         let answer = self.client.send(&request::create(kind, owner, items)).await?;
         Ok((answer.items.into_iter().map(created).collect(), answer.complaints))
     }
 
-    /// Sets the fields in `body` on all of `ids`.
+    /// Sets the fields of `item` on all of `ids`.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn update(
-        &self,
-        kind: Kind,
-        ids: &[i64],
-        body: &Map<String, Value>,
-    ) -> Result<Answer, ApiError> {
-        self.client.send(&request::update(kind, ids, body)).await
+    pub async fn update(&self, kind: Kind, ids: &[i64], item: &Item) -> Result<Answer, ApiError> {
+        self.client.send(&request::update(kind, ids, item)).await
     }
 
     /// Deletes `ids`. What is gone already counts as deleted. Gives what the platform complains of: then some may still

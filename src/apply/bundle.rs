@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::job::{Ids, Job, Work};
 use super::ledger::{Learnt, marked};
-use super::payload::{CredentialsJob, NewItem, Parcel, Record};
+use super::payload::{Change, CredentialsJob, NewItem, Parcel, Record, Sources};
 use crate::assumptions::{IDS_PER_CALL, PASSWORD_FORM};
 use crate::plan::{
     CreateEffect, CredentialsEffect, Effect, HandOver, MarkEdit, Plan, Retirement, UpdateEffect,
@@ -174,7 +174,7 @@ impl<'a> Bundler<'a, '_> {
             Cargo::Restore { kind, owner, buried } => Work::Restore { kind, owner, buried },
             Cargo::Update(effect) => self.update(effect),
             Cargo::UpdateAll(effect) => {
-                Work::Update { kind: effect.kind, ids, body: effect.fields.clone() }
+                Work::Update { kind: effect.kind, ids, change: plain(effect.fields.clone()) }
             }
             Cargo::Assign { kind, refs, refresh } => self.assignment(kind, refs, ids, refresh),
             Cargo::Credentials { owner, id, effect, address } => {
@@ -228,7 +228,8 @@ impl<'a> Bundler<'a, '_> {
             self.signer.sign(owner, metadata);
         }
         let address = self.plan.steps[*at].address.clone();
-        NewItem { address, stack: self.plan.stack.clone(), body }
+        let sources = effect.secrets.clone();
+        NewItem { address, stack: self.plan.stack.clone(), item: body.into(), sources }
     }
 
     /// One object alone, whose mark goes along.
@@ -238,6 +239,7 @@ impl<'a> Bundler<'a, '_> {
             id,
             owner,
             fields,
+            secrets,
             metadata,
             metadata_set,
             mark,
@@ -253,7 +255,11 @@ impl<'a> Bundler<'a, '_> {
             body.insert("metadata".to_owned(), Value::Object(metadata));
         }
         match deliver {
-            None => Work::Update { kind: *kind, ids: vec![*id], body },
+            None => {
+                let sources = secrets.clone();
+                let change = Change { item: body.into(), sources, owner: *owner };
+                Work::Update { kind: *kind, ids: vec![*id], change }
+            }
             Some(delivery) => {
                 let parcel = Parcel { id: *id, owner: *owner, metadata };
                 Work::Deliver { parcel, body, delivery: delivery.clone() }
@@ -268,7 +274,7 @@ impl<'a> Bundler<'a, '_> {
             let metadata = marked(known, refresh, self.signer);
             body.insert("metadata".to_owned(), Value::Object(metadata));
         }
-        Work::Update { kind, ids, body }
+        Work::Update { kind, ids, change: plain(body) }
     }
 }
 
@@ -323,6 +329,11 @@ impl<'a> Groups<'a> {
 /// References as a call has them.
 fn fields(refs: &Ids) -> Map<String, Value> {
     refs.iter().map(|(field, id)| (field.clone(), Value::from(*id))).collect()
+}
+
+/// A change without secrets.
+fn plain(body: Map<String, Value>) -> Change {
+    Change { item: body.into(), sources: Sources::new(), owner: 0 }
 }
 
 /// Whether an update may share its call: its body is the same for all.

@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::job::Failure;
-use super::payload::Parcel;
-use super::set;
-use crate::api::{PlatformTime, Writer};
+use super::payload::{Change, NewItem, Parcel};
+use super::{secrets, set};
+use crate::api::{Item, PlatformTime, Writer};
 use crate::causes::error_chain;
 use crate::observe::KeyAt;
 use crate::plan::{Delivery, Effect, Plan};
@@ -70,6 +70,21 @@ impl Courier {
             }
         }
         Self { writer, spool, signer, refused: Arc::new((refused, trouble)) }
+    }
+
+    /// What is sent for `change`, with its secrets.
+    pub(super) async fn enclosed(&self, change: &Change) -> Result<Item, Failure> {
+        let Change { item, sources, owner } = change;
+        let mut item = item.clone();
+        secrets::enclose(&mut item, sources, *owner, &self.signer).await?;
+        Ok(item)
+    }
+
+    /// The same of something new in the account `owner`.
+    pub(super) async fn enclosed_new(&self, new: &NewItem, owner: i64) -> Result<NewItem, Failure> {
+        let mut new = new.clone();
+        secrets::enclose(&mut new.item, &new.sources, owner, &self.signer).await?;
+        Ok(new)
     }
 
     /// Whether all of `sinks` would take a key. One that cannot be stored is better not made.

@@ -30,14 +30,41 @@ struct Found {
     key: Option<SecretString>,
 }
 
-/// Makes `items`, all of one kind and in one account.
+/// Makes `items`, all of one kind and in one account. One whose secrets are not to be had is not made; the others are.
 pub(super) async fn create(
+    courier: &Courier,
+    kind: Kind,
+    own_account: i64,
+    owner: i64,
+    items: &[NewItem],
+) -> Results {
+    let mut ready = Vec::with_capacity(items.len());
+    let mut results = Vec::with_capacity(items.len());
+    for item in items {
+        match courier.enclosed_new(item, owner).await {
+            Ok(item) => {
+                ready.push(item);
+                results.push(None);
+            }
+            Err(failure) => results.push(Some(Err(failure))),
+        }
+    }
+    let made = create_all(&courier.writer, kind, own_account, owner, &ready).await;
+    let mut made = made.into_iter();
+    let results = results.into_iter().map(|result| result.or_else(|| made.next()));
+    results.map(|result| result.unwrap_or_else(|| Err(Failure::new("it was not tried")))).collect()
+}
+
+async fn create_all(
     writer: &Writer,
     kind: Kind,
     own_account: i64,
     owner: i64,
     items: &[NewItem],
 ) -> Results {
+    if items.is_empty() {
+        return Results::new();
+    }
     let (found, failures, attempts) = make(writer, kind, own_account, owner, items).await;
     let mut made: BTreeMap<i64, usize> = BTreeMap::new();
     let mut given = BTreeMap::new();
@@ -89,7 +116,7 @@ pub(super) async fn create_token(
     let Some(id) = made.get("id").and_then(Value::as_i64) else {
         return Err(Failure::new("the new token has no id"));
     };
-    let metadata = made.get("metadata").or_else(|| item.body.get("metadata"));
+    let metadata = made.get("metadata").or_else(|| item.item.body.get("metadata"));
     let metadata = metadata.and_then(Value::as_object).cloned().unwrap_or_default();
     let mut done = Done { metadata: Some(metadata.clone()), attempts, ..Done::with_id(id) };
     // The key comes first: whatever else is wrong with the token can be told of one that nobody has lost.
@@ -128,8 +155,7 @@ async fn make(
 
     while !missing.is_empty() && attempts < ROUNDS {
         attempts += 1;
-        let bodies =
-            missing.iter().map(|index| Value::Object(items[*index].body.clone())).collect();
+        let bodies = missing.iter().map(|index| items[*index].item.clone()).collect();
         let (is_final, words) = match writer.create(kind, header, bodies).await {
             Ok((created, complaints)) => {
                 take(created, items, &mut missing, &mut found);

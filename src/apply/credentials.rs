@@ -11,12 +11,11 @@ use serde_json::{Map, Value, json};
 
 use super::job::{Done, Failure};
 use super::payload::CredentialsJob;
-use super::set;
-use crate::api::{ApiError, Class, Writer};
-use crate::causes::error_chain;
+use super::{secrets, set};
+use crate::api::{ApiError, Class, Item, Writer};
 use crate::plan::{EMAIL_FIELD, canonical_email};
 use crate::resource::{Address, EmailRequest, Kind, Mark};
-use crate::secret::{PasswordForm, SecretString, Source, fingerprint, generate, print};
+use crate::secret::{PasswordForm, SecretString};
 
 /// How long the bootstrap token outlives its last use, in seconds, should nobody delete it.
 const BOOTSTRAP_TTL_SECONDS: i64 = 300;
@@ -31,7 +30,7 @@ const SETTLING: Duration = Duration::from_millis(500);
 pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, Failure> {
     // Asked before anything is changed: a password that cannot be had needs no token.
     let password = match &job.password {
-        Some(source) => Some(job.form.of(&password(source, job.least).await?)),
+        Some(source) => Some(job.form.of(&secrets::obtain(source, job.least).await?)),
         None => None,
     };
     let (token, key) = bootstrap(writer, job).await?;
@@ -57,9 +56,7 @@ async fn set_with(
     let known = Mark::read(&job.metadata).ok().flatten().filter(|mark| mark.stack == job.stack);
     let mut mark = known.unwrap_or_else(|| Mark::new(&job.stack, job.address.clone()));
     if let Some(password) = password {
-        let copy = password.clone();
-        let hash = tokio::task::spawn_blocking(move || fingerprint::of(&copy)).await;
-        let hash = hash.ok().flatten();
+        let hash = secrets::hash(&password).await;
         writer.set_password(key, password).await.map_err(|error| refused(error, job.form))?;
         mark.password = hash;
     }
@@ -128,26 +125,6 @@ async fn note(
     })
 }
 
-/// The password to set. A generated one is stored before it is set, so that a run that ends in
-/// between finds it again.
-async fn password(source: &Source, least: Option<u16>) -> Result<SecretString, Failure> {
-    let failed = |error: &dyn std::error::Error| Failure::new(error_chain(error));
-    let known = source.password(least).await.map_err(|error| failed(&error))?;
-    let Source::Generate { length, deliver } = source else {
-        return known.ok_or_else(|| Failure::new(format!("{source} gives nothing")));
-    };
-    // Either made now, or by a run that could not bring it everywhere.
-    let secret = known.unwrap_or_else(|| generate(*length));
-    let print = print::of(&secret);
-    for sink in deliver {
-        let is_there = sink.read().await.is_ok_and(|held| held.is(&print) == Some(true));
-        if !is_there {
-            sink.deliver(&secret).await.map_err(|error| failed(&error))?;
-        }
-    }
-    Ok(secret)
-}
-
 async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, SecretString), Failure> {
     let account = job.address.as_account().unwrap_or_default();
     let mut mark = Mark::new(&job.stack, Address::new(Kind::KEY, account, "bootstrap"));
@@ -161,9 +138,10 @@ async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, Secret
         "access": {"type": 1},
         "metadata": metadata,
     });
+    let item = Item::from(body.as_object().cloned().unwrap_or_default());
     let mut last = Failure::new("the bootstrap token was not created");
     for attempts in 1..=ROUNDS {
-        match writer.create(Kind::KEY, Some(job.id), vec![body.clone()]).await {
+        match writer.create(Kind::KEY, Some(job.id), vec![item.clone()]).await {
             Ok((created, complaints)) => {
                 let made = created
                     .into_iter()

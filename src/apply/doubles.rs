@@ -291,7 +291,7 @@ async fn hand_on(
     }
     for ((kind, field), users) in users {
         let body = Map::from_iter([(field.to_owned(), Value::from(stays))]);
-        let results = set::set(writer, kind, &users, &body).await;
+        let results = set::set(writer, kind, &users, &body.into()).await;
         if let Some(failure) = results.into_iter().find_map(Result::err) {
             return Err(failure.what);
         }

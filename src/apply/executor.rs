@@ -309,7 +309,7 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
     let Job { steps, objects: _, work } = job;
     let results = match &work {
         Work::Create { kind, owner, items } => {
-            create::create(writer, *kind, own_account, *owner, items).await
+            create::create(courier, *kind, own_account, *owner, items).await
         }
         Work::Restore { kind, owner, buried } => {
             restore::restore(writer, *kind, own_account, *owner, buried).await
@@ -321,7 +321,10 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
             vec![rotate::hand_over(courier, parcel.clone(), sinks).await]
         }
         Work::Retire { token, signer } => vec![rotate::retire(writer, token, signer).await],
-        Work::Update { kind, ids, body } => set::set(writer, *kind, ids, body).await,
+        Work::Update { kind, ids, change } => match courier.enclosed(change).await {
+            Ok(item) => set::set(writer, *kind, ids, &item).await,
+            Err(failure) => ids.iter().map(|_| Err(failure.clone())).collect(),
+        },
         Work::Deliver { parcel, body, delivery } => {
             vec![set_and_deliver(courier, parcel.clone(), body, delivery).await]
         }

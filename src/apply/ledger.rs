@@ -89,8 +89,18 @@ pub(super) fn marked(
     edit: &MarkEdit,
     signer: &Signer,
 ) -> Map<String, Value> {
-    let MarkEdit { owner, stack, address, moved_from, protect, applied, email, key, base: _ } =
-        edit;
+    let MarkEdit {
+        owner,
+        stack,
+        address,
+        moved_from,
+        protect,
+        applied,
+        email,
+        key,
+        secrets,
+        base: _,
+    } = edit;
     let known = Mark::read(&metadata).ok().flatten().filter(|mark| mark.stack == *stack);
     let mut mark = known.unwrap_or_else(|| Mark::new(stack, address.clone()));
     mark.address = address.clone();
@@ -104,6 +114,7 @@ pub(super) fn marked(
         Some(email) => mark.applied.note(EMAIL_FIELD, email),
         None => mark.applied.keep(&before, EMAIL_FIELD),
     }
+    mark.secrets.retain(|place, _| secrets.contains(place));
     if let Some(key) = key {
         mark.key = Some(key.clone());
     }

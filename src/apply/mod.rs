@@ -24,6 +24,7 @@ mod report;
 mod restore;
 mod rotate;
 mod scheduler;
+mod secrets;
 mod set;
 
 pub use doubles::TakenBack;

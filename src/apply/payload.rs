@@ -1,7 +1,10 @@
 //! What the calls of a job are about, with every id known.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
+use crate::api::Item;
 use crate::resource::{Address, Mark, Signer};
 use crate::secret::{PasswordForm, Source};
 
@@ -10,13 +13,28 @@ use crate::secret::{PasswordForm, Source};
 pub(super) struct NewItem {
     pub(super) address: Address,
     pub(super) stack: String,
-    pub(super) body: Map<String, Value>,
+    /// Its fields, with stand-ins for secrets.
+    pub(super) item: Item,
+    /// Where these secrets come from.
+    pub(super) sources: Sources,
+}
+
+/// Where secrets come from, by the places of their stand-ins.
+pub(super) type Sources = BTreeMap<String, Source>;
+
+/// What is set on existing objects.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) item: Item,
+    /// Where its secrets come from, and the account that holds the object: only a change of one object has any.
+    pub(super) sources: Sources,
+    pub(super) owner: i64,
 }
 
 impl NewItem {
     /// What the item has to have once it is made. What it refers to is a step of its own.
     pub(super) fn verified(&self) -> Map<String, Value> {
-        let mut body = self.body.clone();
+        let mut body = self.item.body.clone();
         for (field, _) in self.address.kind.refs() {
             body.remove(field);
         }
@@ -28,7 +46,7 @@ impl NewItem {
         let mark_of = |metadata: Option<&Value>| {
             Mark::read(metadata.and_then(Value::as_object)?).ok().flatten()
         };
-        let number = mark_of(self.body.get("metadata")).map_or(1, |mark| mark.number());
+        let number = mark_of(self.item.body.get("metadata")).map_or(1, |mark| mark.number());
         let mark = mark_of(item.get("metadata"));
         mark.is_some_and(|mark| {
             mark.stack == self.stack && mark.address == self.address && mark.number() == number

@@ -63,7 +63,7 @@ pub(super) async fn retire(
     mark.write(&mut metadata);
     signer.sign(*owner, &mut metadata);
     let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
-    match writer.update(Kind::KEY, &[*id], &body).await {
+    match writer.update(Kind::KEY, &[*id], &body.into()).await {
         Ok(_) => {}
         // Gone is what it is to be.
         Err(error) if error.class == Class::NotFound => return Ok(Done::with_id(*id)),

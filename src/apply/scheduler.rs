@@ -91,9 +91,9 @@ impl Scheduler {
     /// Whether everything that comes before the group is settled.
     fn is_open(&self, group: &Group) -> bool {
         let first = match group {
-            Group::Phase(scope, _) => Group::Phase(scope.clone(), Phase::Limit),
+            Group::Phase(scope, _) => Group::Phase(scope.clone(), Phase::FIRST),
             // Phases sort before deletions, so this takes in all of them.
-            Group::Deletion(_) => Group::Phase(AccountPath::root(), Phase::Limit),
+            Group::Deletion(_) => Group::Phase(AccountPath::root(), Phase::FIRST),
         };
         self.open.range(first..group.clone()).next().is_none()
     }
@@ -173,9 +173,8 @@ mod tests {
 
     fn address(name: &str, account: &str, phase: Phase) -> Address {
         let kind = match phase {
-            Phase::Limit => Kind::Limit,
-            Phase::Token => Kind::Token,
-            Phase::Subaccount | Phase::Assign | Phase::Credentials => Kind::Subaccount,
+            Phase::Of(kind) => kind,
+            Phase::Assign | Phase::Credentials => Kind::Subaccount,
         };
         Address::new(kind, AccountPath::parse(account).unwrap(), name)
     }
@@ -228,9 +227,9 @@ mod tests {
     #[test]
     fn phases_of_an_account_follow_each_other_and_accounts_do_not_wait_for_each_other() {
         let plan = plan(vec![
-            step("limit", "", Phase::Limit, Action::Create, &[]),
-            step("token", "", Phase::Token, Action::Create, &[]),
-            step("elsewhere", "other", Phase::Token, Action::Create, &[]),
+            step("limit", "", Phase::Of(Kind::Limit), Action::Create, &[]),
+            step("token", "", Phase::Of(Kind::Token), Action::Create, &[]),
+            step("elsewhere", "other", Phase::Of(Kind::Token), Action::Create, &[]),
         ]);
         let mut scheduler = Scheduler::new(&plan);
         let ready = scheduler.take_ready();
@@ -243,10 +242,10 @@ mod tests {
 
     #[test]
     fn what_needs_a_failed_step_is_blocked_because_of_the_nearest_one() {
-        let (a, b) = (id("a", Phase::Limit), id("b", Phase::Subaccount));
+        let (a, b) = (id("a", Phase::Of(Kind::Limit)), id("b", Phase::Of(Kind::Subaccount)));
         let plan = plan(vec![
-            step("a", "", Phase::Limit, Action::Create, &[]),
-            step("b", "", Phase::Subaccount, Action::Create, std::slice::from_ref(&a)),
+            step("a", "", Phase::Of(Kind::Limit), Action::Create, &[]),
+            step("b", "", Phase::Of(Kind::Subaccount), Action::Create, std::slice::from_ref(&a)),
             step("c", "", Phase::Assign, Action::Assign, std::slice::from_ref(&b)),
         ]);
         let mut scheduler = Scheduler::new(&plan);
@@ -258,9 +257,9 @@ mod tests {
     #[test]
     fn deletions_wait_for_everything_else_and_go_deepest_first() {
         let plan = plan(vec![
-            step("update", "", Phase::Limit, Action::Update, &[]),
-            step("deep", "a/b", Phase::Token, Action::Delete, &[]),
-            step("shallow", "a", Phase::Token, Action::Delete, &[]),
+            step("update", "", Phase::Of(Kind::Limit), Action::Update, &[]),
+            step("deep", "a/b", Phase::Of(Kind::Token), Action::Delete, &[]),
+            step("shallow", "a", Phase::Of(Kind::Token), Action::Delete, &[]),
         ]);
         let mut scheduler = Scheduler::new(&plan);
         let ready = scheduler.take_ready();
@@ -279,7 +278,7 @@ mod tests {
             -> Vec<Step>
         {
             let accounts = ["", "a", "a/b", "c"];
-            let phases = Phase::ALL;
+            let phases = Phase::all();
             let mut steps: Vec<Step> = Vec::new();
             for (number, (phase, account, is_deletion, pick)) in seeds.into_iter().enumerate() {
                 let action = if is_deletion { Action::Delete } else { Action::Create };

@@ -12,7 +12,7 @@ use super::settings::{Common, Format};
 use crate::api::Reader;
 use crate::diagnostic::suggest::nearest;
 use crate::manifest::{self, Load};
-use crate::observe::{self, Actual, Object};
+use crate::observe::{self, Actual, Object, Scope};
 use crate::plan::line;
 use crate::report::{Basis, ExplainFormat, Explanation, explain_text, listing_markdown};
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind, acl_entry};
@@ -195,7 +195,9 @@ async fn live(
 ) -> Result<Explanation, Exit> {
     let session = Session::open(common, output).await?;
     let reader = Reader::new(session.client.clone());
-    let actual = observe::platform(&reader, &session.signer, "", None).await;
+    let kinds = Kind::read_for(|_| false);
+    let scope = Scope { signer: &session.signer, stack: "", seen: None, kinds };
+    let actual = observe::platform(&reader, scope).await;
     session.close(output).await;
     let actual = actual.map_err(|error| {
         session::explain(&error, common, output);

@@ -140,7 +140,7 @@ mod tests {
 
     fn record(run: &str, steps: usize, text: &str) -> Record {
         let step = RecordedStep {
-            phase: Phase::Limit,
+            phase: Phase::FIRST,
             action: Action::Update,
             address: "limit/starter".parse().unwrap(),
             id_on_platform: Some(1),

@@ -72,6 +72,7 @@ impl Scribe<'_> {
             fields,
             metadata,
             refs: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             credentials: None,
             deliver: Vec::new(),
             rotation: None,

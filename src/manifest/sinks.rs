@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::document::Document;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::resource::{Address, Desired};
+use crate::resource::{Address, Declared, Desired};
 use crate::secret::{AgeSink, KubernetesStore, Place, Sink, Source, Stores, VaultStore};
 use crate::source::{SourceMap, Span, Target};
 
@@ -45,18 +45,17 @@ pub(super) fn check(
             continue;
         };
         let from = diagnostics.len();
-        let password =
-            declared.credentials.as_ref().and_then(|credentials| credentials.password.as_ref());
-        let (sinks, list) = match password {
-            Some(Source::Generate { deliver, .. }) => {
-                let list = "/spec/credentials/password/deliver";
-                password_sinks(document, deliver, list, diagnostics);
-                (deliver, list)
-            }
-            _ => (&declared.deliver, "/spec/deliver"),
-        };
-        for (index, sink) in sinks.iter().enumerate() {
-            let at = format!("{list}/{index}");
+        let made = made(declared);
+        for (list, source) in &made {
+            made_sinks(document, source.sinks(), list, diagnostics);
+        }
+        let own = declared.deliver.iter().enumerate();
+        let own = own.map(|(index, sink)| (format!("/spec/deliver/{index}"), sink));
+        let made = made.iter().flat_map(|(list, source)| {
+            let sinks = source.sinks().iter().enumerate();
+            sinks.map(move |(index, sink)| (format!("{list}/{index}"), sink))
+        });
+        for (at, sink) in own.chain(made) {
             recipients(document, sink, &at, diagnostics);
             store(document, sink, &at, stores, diagnostics);
             let Some(slot) = slot(sink) else { continue };
@@ -75,8 +74,20 @@ pub(super) fn check(
     }
 }
 
-/// A generated password is read again from where it was delivered, and has no link.
-fn password_sinks(document: &Document, sinks: &[Sink], list: &str, diagnostics: &mut Diagnostics) {
+/// The secrets that are generated, each with the place of the list of its sinks.
+fn made(declared: &Declared) -> Vec<(String, &Source)> {
+    let password = declared.credentials.as_ref().and_then(|it| it.password.as_ref());
+    let password = password.map(|source| ("/spec/credentials/password/deliver".to_owned(), source));
+    let inside = declared
+        .secrets
+        .iter()
+        .map(|(place, source)| (format!("/spec/{}/deliver", place.replace('.', "/")), source));
+    let all = password.into_iter().chain(inside);
+    all.filter(|(_, source)| matches!(source, Source::Generate { .. })).collect()
+}
+
+/// What is generated is read again from where it was delivered, and has no link.
+fn made_sinks(document: &Document, sinks: &[Sink], list: &str, diagnostics: &mut Diagnostics) {
     if !sinks.is_empty() && !sinks.iter().any(Sink::gives_back) {
         diagnostics.push(
             Diagnostic::error(

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bins::Buried;
 use super::changes::LastWriter;
-use super::secrets::{Password, PasswordQuestion, SinkQuestion, SinkState};
+use super::secrets::{SecretAt, SecretQuestion, SecretState, SinkQuestion, SinkState};
 use super::traces::{Fate, KeyState, Missed};
 use crate::resource::{Address, Kind};
 use crate::secret::Sink;
@@ -20,8 +20,8 @@ pub struct Questions {
     pub bins: BTreeSet<(i64, Kind)>,
     /// What became of declared objects that are not there.
     pub fates: BTreeMap<Address, Missed>,
-    /// How declared passwords compare with those that were last set.
-    pub passwords: BTreeMap<Address, PasswordQuestion>,
+    /// How declared secrets compare with those that were last set.
+    pub secrets: BTreeMap<SecretAt, SecretQuestion>,
     /// How the sinks of declared tokens are filled.
     pub sinks: BTreeMap<Address, SinkQuestion>,
     /// Sinks that the plan fills: which of them would refuse here.
@@ -37,10 +37,10 @@ pub struct Questions {
 impl Questions {
     /// Whether there is nothing to ask.
     pub fn is_empty(&self) -> bool {
-        let Self { bins, fates, passwords, sinks, places, keys, contents, writers } = self;
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers } = self;
         bins.is_empty()
             && fates.is_empty()
-            && passwords.is_empty()
+            && secrets.is_empty()
             && sinks.is_empty()
             && places.is_empty()
             && keys.is_empty()
@@ -50,11 +50,11 @@ impl Questions {
 
     /// Answers that change nothing: bins are empty, secrets are where they belong, nobody did anything.
     pub fn without_news(&self) -> Answers {
-        let Self { bins, fates, passwords, sinks, places, keys, contents, writers } = self;
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers } = self;
         Answers {
             bins: bins.iter().map(|place| (*place, Ok(Vec::new()))).collect(),
             fates: fates.keys().map(|address| (address.clone(), None)).collect(),
-            passwords: passwords.keys().map(|it| (it.clone(), Password::Unchanged)).collect(),
+            secrets: secrets.keys().map(|at| (at.clone(), SecretState::Unchanged)).collect(),
             sinks: sinks.keys().map(|it| (it.clone(), SinkState::default())).collect(),
             places: places.keys().map(|it| (it.clone(), Vec::new())).collect(),
             keys: keys.keys().map(|id| (*id, KeyState::There)).collect(),
@@ -75,8 +75,8 @@ pub struct Answers {
     pub bins: BTreeMap<(i64, Kind), Result<Vec<Buried>, String>>,
     /// What became of objects; none if nobody says it.
     pub fates: BTreeMap<Address, Option<Fate>>,
-    /// How passwords compare.
-    pub passwords: BTreeMap<Address, Password>,
+    /// How secrets compare.
+    pub secrets: BTreeMap<SecretAt, SecretState>,
     /// How sinks are filled.
     pub sinks: BTreeMap<Address, SinkState>,
     /// Sinks that would refuse here, each with the reason.
@@ -94,11 +94,11 @@ pub struct Answers {
 impl Answers {
     /// Takes in more answers.
     pub fn extend(&mut self, more: Self) {
-        let Self { bins, fates, passwords, sinks, places, keys, contents, writers, overwritten } =
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, overwritten } =
             more;
         self.bins.extend(bins);
         self.fates.extend(fates);
-        self.passwords.extend(passwords);
+        self.secrets.extend(secrets);
         self.sinks.extend(sinks);
         self.places.extend(places);
         self.keys.extend(keys);

@@ -13,9 +13,12 @@ use crate::causes::error_chain;
 use crate::resource::{Address, KeyNote};
 use crate::secret::{PasswordForm, SecretString, Sink, Source, Spool, Trust, fingerprint};
 
-/// A declared password.
+/// A secret of an object: the password of a subaccount, or what has a stand-in, by the name of the field.
+pub type SecretAt = (Address, String);
+
+/// A declared secret.
 #[derive(Debug, Clone)]
-pub struct PasswordQuestion {
+pub struct SecretQuestion {
     /// Where it comes from.
     pub source: Source,
     /// In what form it is sent.
@@ -37,9 +40,9 @@ pub struct SinkQuestion {
     pub sinks: Vec<Sink>,
 }
 
-/// How a declared password compares with the one that was last set.
+/// How a declared secret compares with the one that was last set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Password {
+pub enum SecretState {
     /// None was set by us yet.
     NeverSet {
         /// Why the source gives nothing here, as far as a plan can see.
@@ -57,25 +60,25 @@ pub enum Password {
     Hidden(String),
 }
 
-/// Compares declared passwords with what marks remember of the last ones.
-pub(super) async fn passwords(
-    questions: BTreeMap<Address, PasswordQuestion>,
+/// Compares declared secrets with what marks remember of the last ones.
+pub(super) async fn states(
+    questions: BTreeMap<SecretAt, SecretQuestion>,
     trust: &Trust,
-) -> BTreeMap<Address, Password> {
-    let interrupted = || Password::Unknown("the comparison was interrupted".to_owned());
-    let mut passwords: BTreeMap<_, _> =
-        questions.keys().map(|address| (address.clone(), interrupted())).collect();
+) -> BTreeMap<SecretAt, SecretState> {
+    let interrupted = || SecretState::Unknown("the comparison was interrupted".to_owned());
+    let mut states: BTreeMap<_, _> =
+        questions.keys().map(|at| (at.clone(), interrupted())).collect();
     let mut comparisons = JoinSet::new();
-    for (address, question) in questions {
+    for (at, question) in questions {
         let trust = trust.clone();
-        comparisons.spawn(async move { (address, compare(question, &trust).await) });
+        comparisons.spawn(async move { (at, compare(question, &trust).await) });
     }
     while let Some(joined) = comparisons.join_next().await {
-        if let Ok((address, password)) = joined {
-            passwords.insert(address, password);
+        if let Ok((at, state)) = joined {
+            states.insert(at, state);
         }
     }
-    passwords
+    states
 }
 
 /// Finds out how sinks are filled, and where keys are that are not where they belong.
@@ -132,39 +135,39 @@ pub(super) async fn places(
     tokio::task::spawn_blocking(look).await.unwrap_or(nothing)
 }
 
-async fn compare(question: PasswordQuestion, trust: &Trust) -> Password {
-    let PasswordQuestion { source, form, least, known } = question;
+async fn compare(question: SecretQuestion, trust: &Trust) -> SecretState {
+    let SecretQuestion { source, form, least, known } = question;
     if let Some(reason) = source.hidden_from(trust) {
         return match known {
-            Some(_) => Password::Hidden(format!("{source} was not read: {reason}")),
-            None => Password::NeverSet { trouble: None },
+            Some(_) => SecretState::Hidden(format!("{source} was not read: {reason}")),
+            None => SecretState::NeverSet { trouble: None },
         };
     }
     let Some(known) = known else {
         // A program is run once, when its answer is needed.
         if !source.is_passive() {
-            return Password::NeverSet { trouble: None };
+            return SecretState::NeverSet { trouble: None };
         }
         return match (source.password(least).await, trust) {
-            // What is at hand and can be no password is told before anything is sent.
-            (Err(error), _) if error.is_unfit() => Password::Unavailable(error_chain(&error)),
-            (Ok(_), _) => Password::NeverSet { trouble: None },
-            (Err(error), Trust::Reviewed) => Password::Unavailable(error_chain(&error)),
+            // What is at hand and can be no secret is told before anything is sent.
+            (Err(error), _) if error.is_unfit() => SecretState::Unavailable(error_chain(&error)),
+            (Ok(_), _) => SecretState::NeverSet { trouble: None },
+            (Err(error), Trust::Reviewed) => SecretState::Unavailable(error_chain(&error)),
             // A plan is often made where the secrets are not.
             (Err(error), Trust::Unreviewed(_)) => {
-                Password::NeverSet { trouble: Some(error_chain(&error)) }
+                SecretState::NeverSet { trouble: Some(error_chain(&error)) }
             }
         };
     };
     match source.password(least).await {
-        Err(error) if error.is_unfit() => Password::Unavailable(error_chain(&error)),
-        Err(error) => Password::Unknown(error.to_string()),
-        Ok(None) => Password::Unknown(format!(
-            "{source}: what was made is gone from its sink, and a lost file makes no new password"
+        Err(error) if error.is_unfit() => SecretState::Unavailable(error_chain(&error)),
+        Err(error) => SecretState::Unknown(error.to_string()),
+        Ok(None) => SecretState::Unknown(format!(
+            "{source}: what was made is gone from its sink, and a lost file makes no new secret"
         )),
         Ok(Some(secret)) => match hash_matches(known, form.of(&secret)).await {
-            true => Password::Unchanged,
-            false => Password::Changed,
+            true => SecretState::Unchanged,
+            false => SecretState::Changed,
         },
     }
 }

@@ -77,6 +77,7 @@ impl<'a> Context<'a> {
             protect: self.declared.lifecycle.keeps_forever(),
             applied: diff::applied_fields(self.declared),
             key: self.unnoted_key(object),
+            secrets: self.declared.secrets.keys().cloned().collect(),
             base: object.metadata.clone(),
         }
     }

@@ -10,6 +10,7 @@ use super::effect::Effect;
 use super::entry::Refusal;
 use super::id::StepId;
 use super::refs;
+use super::secrets;
 use super::step::Action;
 use super::vanished::{self, Reissue};
 use crate::resource::{AccountPath, Address, Declared, Phase};
@@ -35,16 +36,21 @@ pub(super) fn decide(context: &Context<'_>, lost: Option<i64>, draft: &mut Draft
         Ok(None) => return Decision::default(),
         Err(reason) => return Decision::blocked(reason),
     };
+    let secrets = match secrets::of_new(context, draft) {
+        Ok(changes) => changes,
+        Err(reason) => return Decision::blocked(reason),
+    };
     refuse_move(context, draft);
     let mut effect = creation(context, context.owner_id(), reissue.generation);
     effect.refs.clone_from(&refs);
     effect.instead_of = lost;
     effect.follows_lapsed = reissue.has_lapsed;
-    let phase = declared.address.kind.phase();
+    let phase = Phase::Of(declared.address.kind);
     let mut step = context.step(phase, Action::Create, Effect::Create(Box::new(effect)));
     step.needs = account_needs(context, &declared.address.account);
     step.needs.extend(made_by);
     step.changes = all_fields(declared);
+    step.changes.extend(secrets);
     let number = reissue.generation.map(|generation| generation.number);
     step.changes.extend(number.map(|number| change_of_generation(None, number)));
     step.reason = reason(declared, lost, &reissue);
@@ -109,7 +115,7 @@ fn account_needs(context: &Context<'_>, account: &AccountPath) -> Vec<StepId> {
         return Vec::new();
     }
     let refers = context.desired.objects.get(&address).is_some_and(|a| !a.refs.is_empty());
-    let mut needs = vec![StepId::of(address.kind.phase(), &address)];
+    let mut needs = vec![StepId::of(Phase::Of(address.kind), &address)];
     needs.extend(refers.then(|| StepId::of(Phase::Assign, &address)));
     needs
 }

@@ -7,6 +7,7 @@ use super::diff::{self, ref_value};
 use super::effect::{CreateEffect, References};
 use super::step::{Cause, Change};
 use crate::resource::canonical::canonical;
+use crate::resource::stand_in;
 use crate::resource::{Applied, Declared, Generation, KeyNote, Mark};
 
 /// That a token is of another generation than the one before.
@@ -43,6 +44,7 @@ pub(super) fn creation(
         owner,
         body,
         refs: References::new(),
+        secrets: declared.secrets.clone(),
         deliver: declared.deliver.clone(),
         instead_of: None,
         follows_lapsed: false,
@@ -53,7 +55,8 @@ pub(super) fn creation(
 pub(super) fn all_fields(declared: &Declared) -> Vec<Change> {
     let kind = declared.address.kind;
     let fields = declared.fields.iter();
-    let fields = fields.map(|(field, value)| (field.clone(), canonical(kind, field, value)));
+    let fields = fields
+        .map(|(field, value)| (field.clone(), stand_in::shown(&canonical(kind, field, value))));
     let metadata = declared.metadata.iter();
     let metadata = metadata.map(|(key, value)| (diff::metadata_field(key), value.clone()));
     let refs = declared.refs.iter();

@@ -10,11 +10,15 @@ use super::effect::{CredentialsEffect, Effect};
 use super::email::{self, EMAIL_FIELD, canonical_email, is_same};
 use super::entry::Pending;
 use super::id::StepId;
+use super::secrets;
 use super::step::{Action, Cause, Change};
 use crate::assumptions::{EMAIL_LINK_SECONDS, PASSWORD_FORM};
-use crate::observe::{Object, Password, PasswordQuestion};
+use crate::observe::Object;
 use crate::resource::{At, EmailRequest, Kind, Phase, Right};
 use crate::secret::Source;
+
+/// The field that the password of a subaccount is shown as.
+const PASSWORD_FIELD: &str = "credentials.password";
 
 /// A change of credentials, and why it is made.
 struct Wanted<T> {
@@ -39,14 +43,21 @@ pub(super) fn decide(
         return Ok(None);
     }
     // An account without a password that can be set gets no mail either.
-    let password_of = |address| context.answers.passwords.get(address);
-    if let Some(Password::Unavailable(reason)) = password_of(&declared.address) {
+    let mark = object.and_then(|object| object.mark_of(&context.desired.stack));
+    let password = wanted.password.as_ref().map(|source| secrets::Wanted {
+        field: PASSWORD_FIELD,
+        source,
+        form: wanted.form.unwrap_or(PASSWORD_FORM),
+        least: wanted.least,
+        known: mark.and_then(|mark| mark.password.clone()),
+        is_new: object.is_none(),
+    });
+    if let Some(reason) = password.as_ref().and_then(|it| it.obstacle(context)) {
         return Err(format!("its password cannot be set: {reason}"));
     }
     let email = wanted.email.as_deref();
     let email = email.and_then(|wanted| wanted_email(context, object, wanted, draft));
-    let source = wanted.password.as_ref();
-    let password = source.and_then(|source| wanted_password(context, object, source, draft));
+    let password = password.and_then(|password| wanted_password(context, &password, draft));
     if email.is_none() && password.is_none() {
         return Ok(None);
     }
@@ -146,52 +157,9 @@ fn wanted_email(
 /// The password to set, if it is another one than was set last.
 fn wanted_password(
     context: &Context<'_>,
-    object: Option<&Object>,
-    source: &Source,
+    password: &secrets::Wanted<'_>,
     draft: &mut Draft,
 ) -> Option<Wanted<Source>> {
-    let declared = context.declared;
-    let Some(state) = context.answers.passwords.get(&declared.address) else {
-        let mark = object.and_then(|object| object.mark_of(&context.desired.stack));
-        let form = declared.credentials.as_ref().and_then(|it| it.form).unwrap_or(PASSWORD_FORM);
-        let known = mark.and_then(|mark| mark.password.clone());
-        let least = declared.credentials.as_ref().and_then(|it| it.least);
-        let question = PasswordQuestion { source: source.clone(), form, least, known };
-        draft.questions.passwords.insert(declared.address.clone(), question);
-        return None;
-    };
-    let note = |reason: &str| format!("{}: password not compared: {reason}", declared.address);
-    let (before, reason) = match state {
-        Password::Unchanged => return None,
-        Password::Unknown(reason) => {
-            draft.notes.push(note(reason));
-            return None;
-        }
-        Password::Hidden(reason) => {
-            draft.notes.push(note(reason));
-            return None;
-        }
-        // That was told before anything was planned.
-        Password::Unavailable(_) => return None,
-        Password::NeverSet { trouble } => {
-            // What is generated goes to sinks, which say for themselves what is wrong with them.
-            let places = context.answers.places.get(&declared.address);
-            let is_told = places.is_some_and(|refusing| !refusing.is_empty());
-            if let Some(trouble) = trouble.as_ref().filter(|_| !is_told) {
-                draft.foretell(&declared.address, source.to_string(), trouble.clone());
-            }
-            (Value::Null, "no password was set by this stack yet".to_owned())
-        }
-        Password::Changed => (
-            Value::from("(another password)"),
-            format!("{source} gives another password than was last set"),
-        ),
-    };
-    let change = Change {
-        field: "credentials.password".to_owned(),
-        before,
-        after: Value::from(format!("(from {source})")),
-        cause: if object.is_some() { Cause::Edited } else { Cause::New },
-    };
-    Some(Wanted { value: source.clone(), change, reason })
+    let (change, reason) = password.change(context, draft)?;
+    Some(Wanted { value: password.source.clone(), change, reason })
 }

@@ -15,7 +15,7 @@ use super::step::{Action, Cause, Change};
 use super::vanished;
 use crate::assumptions::DAYS_IN_BIN;
 use crate::observe::{Actual, Answers, Buried};
-use crate::resource::{Declared, Desired, Right};
+use crate::resource::{Declared, Desired, Phase, Right};
 
 /// Adds what `declared` needs to `draft`.
 pub(super) fn add(
@@ -68,7 +68,7 @@ fn restore(context: &Context<'_>, buried: &Buried, draft: &mut Draft) -> Verdict
     let Buried { record, object } = buried;
     let effect =
         Effect::Restore { kind: object.kind, record: *record, id: object.id, owner: object.owner };
-    let mut step = context.step(object.kind.phase(), Action::Restore, effect);
+    let mut step = context.step(Phase::Of(object.kind), Action::Restore, effect);
     step.changes = vec![Change {
         field: "id".to_owned(),
         before: Value::Null,

@@ -8,6 +8,7 @@ use super::entry::Drifted;
 use super::step::{Cause, Change};
 use crate::observe::{LastWriter, Moved, Object};
 use crate::resource::canonical::{self, canonical};
+use crate::resource::stand_in;
 use crate::resource::{Address, Applied, Declared, Drift, Kind, digest_of};
 
 /// How a found object differs from its manifest.
@@ -39,16 +40,16 @@ pub(super) fn compare(declared: &Declared, object: &Object, evidence: Evidence<'
     let kind = declared.address.kind;
     let mut difference = Difference::default();
     for (field, wanted) in &declared.fields {
-        let found = object.fields.get(field).unwrap_or(&Value::Null);
+        let found = &found(declared, object, field, wanted);
         let whole = canonical::merged(kind, field, wanted, found);
-        let (after, before) = (canonical(kind, field, &whole), canonical(kind, field, found));
-        if after == before {
+        if canonical(kind, field, &whole) == canonical(kind, field, found) {
             continue;
         }
         // The mark remembers what was declared, and nothing beyond it.
         let known = canonical(kind, field, &canonical::sayable(kind, field, found));
         let said = canonical(kind, field, wanted);
         let cause = difference.cause(kind, evidence, field, (&known, &said));
+        let (before, after) = shown(kind, field, wanted, found);
         let change = Change { field: field.clone(), before, after, cause };
         if difference.keep(declared, object, change) {
             difference.fields.insert(field.clone(), whole);
@@ -67,6 +68,31 @@ pub(super) fn compare(declared: &Declared, object: &Object, evidence: Evidence<'
         }
     }
     difference
+}
+
+/// What the platform has for `field`, with the stand-ins of the manifest for what is secret there.
+fn found(declared: &Declared, object: &Object, field: &str, wanted: &Value) -> Value {
+    let found = object.fields.get(field).unwrap_or(&Value::Null);
+    if declared.secrets.is_empty() {
+        return found.clone();
+    }
+    let kind = declared.address.kind;
+    stand_in::veiled(&canonical(kind, field, found), &canonical(kind, field, wanted))
+}
+
+/// Both sides of a change as people may see them.
+fn shown(kind: Kind, field: &str, wanted: &Value, found: &Value) -> (Value, Value) {
+    let found = canonical::masked(kind, field, found);
+    let whole = canonical::merged(kind, field, wanted, &found);
+    let shown = |value| stand_in::shown(&canonical(kind, field, value));
+    (shown(&found), shown(&whole))
+}
+
+/// What is sent to set `field` as it is declared, if it is.
+pub(super) fn whole(declared: &Declared, object: &Object, field: &str) -> Option<Value> {
+    let wanted = declared.fields.get(field)?;
+    let found = found(declared, object, field, wanted);
+    Some(canonical::merged(declared.address.kind, field, wanted, &found))
 }
 
 impl Difference {
@@ -193,7 +219,10 @@ pub(super) fn found_fields(object: &Object) -> BTreeMap<String, String> {
     let row = object.kind.row();
     let fields = object.fields.iter().filter(|(name, _)| row.is_ours(name));
     let mut digests: BTreeMap<String, String> = fields
-        .map(|(name, value)| (name.clone(), digest_of(&canonical(object.kind, name, value))))
+        .map(|(name, value)| {
+            let masked = canonical::masked(object.kind, name, value);
+            (name.clone(), digest_of(&canonical(object.kind, name, &masked)))
+        })
         .collect();
     for (key, value) in &object.metadata {
         digests.insert(metadata_field(key), digest_of(value));

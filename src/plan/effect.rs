@@ -1,6 +1,6 @@
 //! What steps do on the platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -96,6 +96,8 @@ pub struct CreateEffect {
     pub body: Map<String, Value>,
     /// What it refers to, which goes into the same call.
     pub refs: References,
+    /// Where the secrets inside of the fields come from, by the places of their stand-ins.
+    pub secrets: BTreeMap<String, Source>,
     /// Where the key of a token goes.
     pub deliver: Vec<Sink>,
     /// A token that is deleted first: the new one takes its place, since nobody ever got its key.
@@ -115,6 +117,8 @@ pub struct UpdateEffect {
     pub owner: i64,
     /// The fields to set, `metadata` aside.
     pub fields: Map<String, Value>,
+    /// Where the secrets inside of declared fields come from, by the places of their stand-ins.
+    pub secrets: BTreeMap<String, Source>,
     /// The metadata as it was observed, foreign keys included.
     pub metadata: Map<String, Value>,
     /// Keys to set in the metadata.
@@ -147,6 +151,8 @@ pub struct MarkEdit {
     pub email: Option<Value>,
     /// What became of the key of a token; none: what the mark says of it stays.
     pub key: Option<KeyNote>,
+    /// The places of declared secrets: what the mark remembers of others is forgotten.
+    pub secrets: BTreeSet<String>,
     /// The metadata as it was observed.
     pub base: Map<String, Value>,
 }

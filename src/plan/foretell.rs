@@ -13,8 +13,7 @@ use crate::secret::{Sink, Source};
 pub(super) fn sinks(answers: &Answers, draft: &mut Draft) {
     let mut filled: BTreeMap<Address, BTreeSet<Sink>> = BTreeMap::new();
     for step in &draft.steps {
-        let sinks = filled_by(&step.effect).iter().cloned();
-        filled.entry(step.address.clone()).or_default().extend(sinks);
+        filled.entry(step.address.clone()).or_default().extend(filled_by(&step.effect));
     }
     for (address, sinks) in filled.into_iter().filter(|(_, sinks)| !sinks.is_empty()) {
         let Some(refusing) = answers.places.get(&address) else {
@@ -28,15 +27,20 @@ pub(super) fn sinks(answers: &Answers, draft: &mut Draft) {
 }
 
 /// The sinks that get a secret.
-fn filled_by(effect: &Effect) -> &[Sink] {
+fn filled_by(effect: &Effect) -> Vec<Sink> {
+    let made = |sources: &BTreeMap<String, Source>| -> Vec<Sink> {
+        sources.values().flat_map(|source| source.sinks().to_vec()).collect()
+    };
     match effect {
-        Effect::Create(create) => &create.deliver,
-        Effect::HandOver(token) => &token.deliver,
-        Effect::Update(update) => update.deliver.as_ref().map_or(&[], |it| &it.lacking),
-        Effect::Credentials(credentials) => match &credentials.password {
-            Some(Source::Generate { deliver, .. }) => deliver,
-            _ => &[],
-        },
-        _ => &[],
+        Effect::Create(create) => [create.deliver.clone(), made(&create.secrets)].concat(),
+        Effect::HandOver(token) => token.deliver.clone(),
+        Effect::Update(update) => {
+            let lacking = update.deliver.as_ref().map_or(&[][..], |it| &it.lacking);
+            [lacking.to_vec(), made(&update.secrets)].concat()
+        }
+        Effect::Credentials(credentials) => {
+            credentials.password.iter().flat_map(|source| source.sinks().to_vec()).collect()
+        }
+        _ => Vec::new(),
     }
 }

@@ -10,6 +10,7 @@ use super::draft::Draft;
 use super::refs;
 use super::rotate;
 use super::schedule;
+use super::secrets;
 use super::update::{self, Update};
 use crate::observe::Object;
 
@@ -25,6 +26,9 @@ pub(super) fn decide(
     }
     let applied = context.applied(object);
     let mut difference = update::compare(context, object, &applied, draft);
+    if let Err(reason) = secrets::compare(context, object, &mut difference, draft) {
+        return Decision::blocked(reason);
+    }
     difference.left.drain(..).for_each(|drifted| draft.leave(drifted));
     let mut rotation = rotate::decide(context, object);
     // The key of a later generation that was never delivered goes to every sink, whatever it holds. So does that of the

@@ -113,8 +113,8 @@ mod tests {
         let set: Map<String, Value> =
             fields.iter().map(|(field, _)| ((*field).to_owned(), json!(1))).collect();
         Step {
-            id: StepId::of(Phase::Limit, &address),
-            phase: Phase::Limit,
+            id: StepId::of(Phase::Of(Kind::Limit), &address),
+            phase: Phase::Of(Kind::Limit),
             action: Action::Update,
             address,
             reason: String::new(),
@@ -124,6 +124,7 @@ mod tests {
             holds: Holding::default(),
             relies_on: BTreeMap::new(),
             effect: Effect::Update(Box::new(UpdateEffect {
+                secrets: std::collections::BTreeMap::new(),
                 owner: 1,
                 kind: Kind::Limit,
                 id: 1,
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn a_held_object_and_what_needs_it_are_blocked_and_the_rest_goes_on() {
         let mut second = update("limit/b", &[("x", Cause::Edited)]);
-        second.needs = vec![StepId::of(Phase::Limit, &"limit/a".parse().unwrap())];
+        second.needs = vec![StepId::of(Phase::Of(Kind::Limit), &"limit/a".parse().unwrap())];
         let steps = vec![
             update("limit/a", &[("x", Cause::Edited)]),
             second,

@@ -73,7 +73,7 @@ impl StepId {
     /// A step about one generation of a token.
     pub(super) fn of_generation(address: &Address, number: u32, deed: Deed) -> Self {
         let part = Part::Generation(number, deed);
-        Self { phase: address.kind.phase(), address: address.clone(), part }
+        Self { phase: Phase::Of(address.kind), address: address.clone(), part }
     }
 
     /// The deletion of a token that only served to set credentials.
@@ -131,7 +131,7 @@ impl FromStr for StepId {
         let parsed = || {
             let (phase, rest) = text.split_once(':')?;
             let (address, part) = rest.split_at(rest.find(':').unwrap_or(rest.len()));
-            let phase = Phase::ALL.into_iter().find(|known| known.as_str() == phase)?;
+            let phase = Phase::of_word(phase)?;
             Some(Self { phase, address: address.parse().ok()?, part: Part::read(part)? })
         };
         let id = parsed().filter(|id| id.to_string() == text);
@@ -203,7 +203,7 @@ mod tests {
                 ":generation-4294967295:delete",
             ),
         ];
-        ids.extend(Phase::ALL.map(|phase| (StepId::of(phase, &token), "")));
+        ids.extend(Phase::all().into_iter().map(|phase| (StepId::of(phase, &token), "")));
         for (id, end) in ids {
             let text = format!("{}:token/fleet/trackit-2.old{end}", id.phase);
             assert_eq!(id.to_string(), text);
@@ -246,7 +246,7 @@ mod tests {
             issue(2),
             StepId::of_generation(&token, 2, Deed::Deliver),
             issue(10),
-            StepId::of(Phase::Token, &token),
+            StepId::of(Phase::Of(token.kind), &token),
             StepId::of_generation(&token, 1, Deed::Retire),
         ];
         let mut texts: Vec<String> = ids.iter().map(ToString::to_string).collect();

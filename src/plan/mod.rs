@@ -43,6 +43,7 @@ mod rights;
 mod rotate;
 mod schedule;
 mod seal;
+mod secrets;
 mod step;
 mod token_time;
 mod update;

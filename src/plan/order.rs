@@ -1,14 +1,14 @@
 //! The order of application.
 //!
 //! ```text
-//! account        limit ─► subaccount ─► assign ─► token ─► credentials
+//! account        limit ─► subaccount ─► assign ─► token ─► credentials ─► further kinds
 //!                                         │
 //! account below                           └► limit ─► subaccount ─► ...
 //!
 //! deletions      the same drawing, walked backwards, after everything else
 //! ```
 //!
-//! Accounts come before what is below them, and within an account the five phases follow each
+//! Accounts come before what is below them, and within an account the phases follow each
 //! other; equal ranks are ordered by address, so that equal input gives equal plans.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ use crate::resource::{Desired, Phase};
 
 /// Where a step stands: lower ranks come first.
 pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
-    let phase = step.phase as isize;
+    let phase = step.phase.position();
     let depth = isize::try_from(step.scope().depth()).unwrap_or(isize::MAX);
     match step.action {
         // Left-over bootstrap tokens are in nobody's way and no deeper than anything.

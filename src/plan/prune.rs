@@ -308,7 +308,7 @@ impl<'a> Pruner<'a> {
             }
         }
         for Condemned { object, mark, address } in doomed.values() {
-            let mut step = deletion(object.kind.phase(), object, address.clone());
+            let mut step = deletion(Phase::Of(object.kind), object, address.clone());
             step.id = id_of(mark, address);
             step.reason =
                 format!("it carries the mark of stack `{}`, and no manifest names it", mark.stack);
@@ -328,7 +328,7 @@ impl<'a> Pruner<'a> {
 fn id_of(mark: &Mark, address: &Address) -> StepId {
     match mark.generation {
         Some(generation) => StepId::of_generation(address, generation.number, Deed::Delete),
-        None => StepId::of(address.kind.phase(), address),
+        None => StepId::of(Phase::Of(address.kind), address),
     }
 }
 

@@ -39,7 +39,7 @@ fn reference(context: &Context<'_>, to: &Address) -> Result<(Reference, Option<S
     match context.bindings.get(to) {
         Some(Binding::Found(object, _)) => Ok((refer(Some(object.id)), None)),
         Some(Binding::Absent) if may_be_made() => {
-            Ok((refer(None), Some(StepId::of(what.phase(), to))))
+            Ok((refer(None), Some(StepId::of(Phase::Of(what), to))))
         }
         Some(Binding::Blocked(reason) | Binding::Disputed(reason, _)) => {
             Err(format!("its {what} {to} is blocked: {reason}"))

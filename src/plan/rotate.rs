@@ -171,7 +171,7 @@ impl<'a> RotationState<'a> {
             metadata: self.current.metadata.clone(),
             deliver: declared.deliver.clone(),
         }));
-        let mut step = self.context.step(Phase::Token, Action::Update, effect);
+        let mut step = self.context.step(Phase::Of(Kind::KEY), Action::Update, effect);
         step.id = self.id(generation.number, Deed::Deliver);
         let sinks: Vec<String> = declared.deliver.iter().map(ToString::to_string).collect();
         step.changes = vec![Change {
@@ -366,7 +366,7 @@ impl<'a> RotationState<'a> {
             *value = canonical::merged(Kind::KEY, field, value, found);
         }
         let effect = Effect::Create(Box::new(effect));
-        let mut step = context.step(Phase::Token, Action::Create, effect);
+        let mut step = context.step(Phase::Of(Kind::KEY), Action::Create, effect);
         step.id = self.id(generation.number, Deed::Issue);
         step.changes = all_fields(declared);
         step.changes.push(change_of_generation(Some(before), generation.number));
@@ -421,7 +421,7 @@ impl<'a> RotationState<'a> {
             generation: number,
             danger,
         }));
-        let mut step = context.step(Phase::Token, Action::Delete, effect);
+        let mut step = context.step(Phase::Of(Kind::KEY), Action::Delete, effect);
         step.id = self.id(number, Deed::Retire);
         step.reason = format!("generation {number} ends: {why}");
         step.relies_on = diff::found_fields(old);

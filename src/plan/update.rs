@@ -1,5 +1,7 @@
 //! Setting fields and the mark of an object that is there.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::bind::How;
@@ -12,10 +14,11 @@ use super::effect::{Delivery, Effect, MarkEdit, UpdateEffect};
 use super::generations;
 use super::id::{Deed, StepId};
 use super::schedule;
+use super::secrets;
 use super::step::{Action, Cause, Change, Step};
 use super::wording;
 use crate::observe::{LastWriter, Object};
-use crate::resource::{Applied, Drift, Kind, MARK_PREFIX, Phase, Right};
+use crate::resource::{Applied, Drift, Kind, MARK_PREFIX, Phase, Right, stand_in};
 
 /// How the object differs. Where its mark does not tell which side moved, its log is asked; of what nobody of us wrote
 /// before, no log tells it either.
@@ -75,7 +78,10 @@ impl Update<'_> {
         let (mark, refresh) = self.marking(must_mark);
         let reason = self.reason();
         let Self { difference, deliver, .. } = self;
+        let is_set = |place: &str| difference.fields.contains_key(stand_in::field_of(place));
+        let secrets = declared.secrets.iter().filter(|(place, _)| is_set(place));
         let effect = UpdateEffect {
+            secrets: secrets.map(|(place, source)| (place.clone(), source.clone())).collect(),
             kind: object.kind,
             id: object.id,
             owner: object.owner,
@@ -87,7 +93,7 @@ impl Update<'_> {
             deliver,
         };
         let effect = Effect::Update(Box::new(effect));
-        let mut step = context.step(object.kind.phase(), Action::Update, effect);
+        let mut step = context.step(Phase::Of(object.kind), Action::Update, effect);
         step.changes = difference.changes;
         if how != How::Mark {
             step.changes.push(change_of_mark(context, object));
@@ -122,8 +128,11 @@ impl Update<'_> {
             .iter()
             .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
         let edit = context.mark_edit(object);
-        let always =
-            must_mark || *how == How::Id || !difference.metadata.is_empty() || (precise && edited);
+        let always = must_mark
+            || *how == How::Id
+            || !difference.metadata.is_empty()
+            || (precise && edited)
+            || secrets::are_touched(context.declared, object, difference);
         match always {
             true => (Some(edit), None),
             false => (None, edited.then_some(edit)),
@@ -159,12 +168,13 @@ pub(super) fn of_older(context: &Context<'_>, old: &Object, draft: &mut Draft) -
     let number = generations::number(old, stack);
     let how = if is_elsewhere { How::OldMark } else { How::Mark };
     let mut step = context.step(
-        Phase::Token,
+        Phase::Of(Kind::KEY),
         Action::Update,
         Effect::Update(Box::new(UpdateEffect {
             kind: Kind::KEY,
             id: old.id,
             owner: old.owner,
+            secrets: BTreeMap::new(),
             fields: difference.fields,
             metadata: old.metadata.clone(),
             metadata_set: difference.metadata,

@@ -145,7 +145,7 @@ use Knowledge::{Asked, Known};
 /// What became of the declared object. In an account that is still to be made, nothing can have been.
 fn fate<'a>(context: &Context<'a>, draft: &mut Draft) -> Knowledge<'a> {
     let declared = context.declared;
-    let is_logged = declared.address.kind.row().is_restorable;
+    let is_logged = declared.address.kind.is_restorable();
     let Some(owner) = context.owner_id().filter(|_| is_logged) else { return Known(None) };
     match context.answers.fates.get(&declared.address) {
         Some(fate) => Known(fate.as_ref()),

@@ -49,8 +49,8 @@ mod tests {
         let steps = addresses.iter().map(|address| {
             let address: Address = address.parse().unwrap();
             StepReport {
-                id: StepId::of(Phase::Subaccount, &address),
-                phase: Phase::Subaccount,
+                id: StepId::of(Phase::Of(address.kind), &address),
+                phase: Phase::Of(address.kind),
                 action: Action::Restore,
                 address,
                 outcome: StepOutcome::Applied,

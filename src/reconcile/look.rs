@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::context::Context;
 use crate::api::{Client, Reader};
 use crate::apply::{Report, StepOutcome};
-use crate::observe::{self, Actual, Answers, ObserveError, Seen, Sources};
+use crate::observe::{self, Actual, Answers, ObserveError, Scope, Seen, Sources};
 use crate::plan::{Action, Plan, Policy, plan};
 use crate::resource::{Address, Bound, Desired, KeyNote, Kind, Signer};
 use crate::secret::{Spool, Trust};
@@ -71,7 +71,9 @@ pub async fn prepare(
     let Context { client, signer, spool, trust, seen, overwritten } = context;
     let reader = Reader::new(client.clone());
     let before = calls(&reader);
-    let actual = observe::platform(&reader, signer, &desired.stack, seen).await?;
+    let kinds = Kind::read_for(|kind| is_about(kind, desired, seen, policy));
+    let scope = Scope { signer, stack: &desired.stack, seen, kinds };
+    let actual = observe::platform(&reader, scope).await?;
     let own_account = actual.identity.account;
     let sources =
         Sources { reader: &reader, signer, stack: &desired.stack, own_account, spool, trust };
@@ -92,6 +94,14 @@ pub async fn prepare(
     });
     let found = marked.collect();
     Ok(Prepared { plan, own_account, found, calls })
+}
+
+/// Whether a pass has to do with objects of `kind`: they are declared, were there when somebody looked last, or go when
+/// they are not declared.
+fn is_about(kind: Kind, desired: &Desired, seen: Option<&Seen>, policy: Policy) -> bool {
+    let is_declared = desired.objects.keys().any(|address| address.kind == kind);
+    let was_there = seen.and_then(|seen| seen.objects.get(&kind)).is_some_and(|count| *count > 0);
+    is_declared || was_there || policy.prune
 }
 
 /// Plans, finds out what the plan has to know, and plans again, until there is no question left.
@@ -136,7 +146,9 @@ async fn sweep(actual: &Actual, answers: &Answers, spool: &Spool) {
 pub async fn observe(client: &Client, signer: &Signer) -> Result<(Actual, u64), ObserveError> {
     let reader = Reader::new(client.clone());
     let before = calls(&reader);
-    let mut actual = observe::platform(&reader, signer, "", None).await?;
+    let kinds = Kind::read_for(|_| true);
+    let mut actual =
+        observe::platform(&reader, Scope { signer, stack: "", seen: None, kinds }).await?;
     // Whoever only looks signs nothing.
     actual.objects.values_mut().for_each(|object| object.wants_signature = false);
     Ok((actual, calls(&reader) - before))

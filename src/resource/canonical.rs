@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::kinds::{Form, Kind};
+use super::kinds::{Form, Hides, Kind};
 
 /// `value` of `field` in the one form in which it is compared.
 pub fn canonical(kind: Kind, field: &str, value: &Value) -> Value {
@@ -51,6 +51,31 @@ pub fn beyond(kind: Kind, field: &str, value: &Value) -> Vec<(String, Value)> {
     match kind.row().form(field) {
         Form::Special(form) => (form.beyond)(value),
         Form::Plain => Vec::new(),
+    }
+}
+
+/// A value of the platform with nothing in it that may be secret.
+#[must_use]
+pub fn masked(kind: Kind, field: &str, value: &Value) -> Value {
+    match hides(kind, field) {
+        Some(hides) => (hides.masked)(value),
+        None => value.clone(),
+    }
+}
+
+/// A value of the platform without the parts that may be secret, and the places of these.
+#[must_use]
+pub fn without_secrets(kind: Kind, field: &str, value: &Value) -> (Value, Vec<String>) {
+    match hides(kind, field) {
+        Some(hides) => (hides.without)(value),
+        None => (value.clone(), Vec::new()),
+    }
+}
+
+fn hides(kind: Kind, field: &str) -> Option<&'static Hides> {
+    match kind.row().form(field) {
+        Form::Special(form) => form.hides,
+        Form::Plain => None,
     }
 }
 

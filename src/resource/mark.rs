@@ -25,6 +25,7 @@ pub(super) const SIGNATURE: &str = "flespi-gitops/signature";
 pub(super) const ROLE: &str = "flespi-gitops/role";
 const MOVED_FROM: &str = "flespi-gitops/moved-from";
 const PASSWORD: &str = "flespi-gitops/password";
+const SECRETS: &str = "flespi-gitops/secrets";
 const KEY: &str = "flespi-gitops/key";
 const EMAIL_REQUESTED: &str = "flespi-gitops/email-requested";
 const EMAIL_REQUESTED_AT: &str = "flespi-gitops/email-requested-at";
@@ -57,6 +58,8 @@ pub struct Mark {
     pub moved_from: Option<Address>,
     /// Salted slow hash (PHC text) of the password that was last set.
     pub password: Option<String>,
+    /// The same of the secrets inside of fields, by their places.
+    pub secrets: BTreeMap<String, String>,
     /// The e-mail address that was last asked for, confirmed or not.
     pub email_requested: Option<EmailRequest>,
     /// Which generation a token is; none for the first.
@@ -150,6 +153,7 @@ impl Mark {
             retired: false,
             moved_from: None,
             password: None,
+            secrets: BTreeMap::new(),
             email_requested: None,
             generation: None,
             key: None,
@@ -183,6 +187,7 @@ impl Mark {
             retired: text(ROLE).as_deref() == Some(ROLE_RETIRED),
             moved_from: text(MOVED_FROM).and_then(|address| address.parse().ok()),
             password: text(PASSWORD),
+            secrets: text(SECRETS).map(|text| secrets(&text)).unwrap_or_default(),
             email_requested: text(EMAIL_REQUESTED).map(|address| EmailRequest {
                 address,
                 at: text(EMAIL_REQUESTED_AT).and_then(|at| at.parse().ok()).unwrap_or(0),
@@ -223,6 +228,7 @@ impl Mark {
             retired,
             moved_from,
             password,
+            secrets,
             email_requested,
             generation,
             key,
@@ -245,6 +251,9 @@ impl Mark {
         set(ROLE, role.map(str::to_owned));
         set(MOVED_FROM, moved_from.as_ref().map(Address::to_string));
         set(PASSWORD, password.clone());
+        let of_places: Vec<String> =
+            secrets.iter().map(|(place, hash)| format!("{place}={hash}")).collect();
+        set(SECRETS, (!of_places.is_empty()).then(|| of_places.join(" ")));
         if let Some(EmailRequest { address, at, before }) = email_requested {
             set(EMAIL_REQUESTED, Some(address.clone()));
             set(EMAIL_REQUESTED_AT, Some(at.to_string()));
@@ -257,6 +266,12 @@ impl Mark {
         set(OVERLAP, Some(overlap.to_string()));
         set(DELIVERED, delivered.map(|at| at.to_string()));
     }
+}
+
+/// Hashes by place. Neither has a space, and no place has an equals sign.
+fn secrets(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split(' ').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(place, hash)| (place.to_owned(), hash.to_owned())).collect()
 }
 
 /// What the mark says of the generation. What is no number is as good as not there.
@@ -345,6 +360,9 @@ mod tests {
         let mut mark = Mark::new("default", "subaccount/emea/acme".parse().unwrap());
         mark.applied = Applied::of([("name", &json!("ACME")), ("enabled", &json!(true))]);
         mark.protect = true;
+        mark.secrets = ["a.0", "b"]
+            .map(|place| (place.to_owned(), "$argon2id$v=19$m=1,t=2,p=1$c2FsdA$aGFzaA".to_owned()))
+            .into();
         mark.email_requested = Some(EmailRequest {
             address: "ops@acme.example".to_owned(),
             at: 1_767_225_600,

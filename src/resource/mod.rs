@@ -19,6 +19,7 @@ mod phase;
 pub mod quota;
 mod rotation;
 mod signer;
+pub mod stand_in;
 mod tariff;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
@@ -85,10 +86,7 @@ impl Desired {
     pub fn name_stores(&mut self, stores: &Stores) {
         for declared in self.objects.values_mut() {
             let password = declared.credentials.as_mut().and_then(|it| it.password.as_mut());
-            let made = match password {
-                Some(Source::Generate { deliver, .. }) => deliver.as_mut_slice(),
-                _ => &mut [],
-            };
+            let made = declared.secrets.values_mut().chain(password).flat_map(|it| it.sinks_mut());
             declared.deliver.iter_mut().chain(made).for_each(|sink| sink.name_store(stores));
         }
     }
@@ -131,6 +129,9 @@ pub struct Declared {
     pub metadata: Map<String, Value>,
     /// The objects that it refers to, by the platform's name of the field that holds their id.
     pub refs: BTreeMap<String, Address>,
+    /// Where the secrets inside of fields come from, by the places of their stand-ins.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Source>,
     /// The log-in of a subaccount.
     pub credentials: Option<Credentials>,
     /// Where the key of a token goes.

@@ -107,6 +107,22 @@ impl std::fmt::Display for Source {
 }
 
 impl Source {
+    /// Where a generated secret goes; nowhere for any other.
+    pub fn sinks(&self) -> &[Sink] {
+        match self {
+            Self::Generate { deliver, .. } => deliver,
+            Self::Env(_) | Self::File(_) | Self::Exec { .. } => &[],
+        }
+    }
+
+    /// See [`Source::sinks`].
+    pub fn sinks_mut(&mut self) -> &mut [Sink] {
+        match self {
+            Self::Generate { deliver, .. } => deliver,
+            Self::Env(_) | Self::File(_) | Self::Exec { .. } => &mut [],
+        }
+    }
+
     /// Whether asking the source has no effect of its own, so that planning may ask it. Programs
     /// are only run by an apply: a plan executes nothing that comes from a repository.
     pub fn is_passive(&self) -> bool {

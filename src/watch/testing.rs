@@ -17,8 +17,8 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
         cause: *cause,
     });
     let step = Step {
-        id: StepId::of(Phase::Limit, &address),
-        phase: Phase::Limit,
+        id: StepId::of(Phase::Of(address.kind), &address),
+        phase: Phase::Of(address.kind),
         action: Action::Update,
         reason: String::new(),
         source: None,
@@ -27,6 +27,7 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
         holds: Holding::default(),
         relies_on: BTreeMap::new(),
         effect: Effect::Update(Box::new(UpdateEffect {
+            secrets: std::collections::BTreeMap::new(),
             owner: 1,
             kind: address.kind,
             id: 1,

@@ -104,15 +104,15 @@ fn a_plan_lists_accounts_from_the_top_down_and_in_each_the_five_phases() {
     let world = World::new();
     world.copy_example("fleet");
     let plan = world.plan(&["fleet"]);
-    let ranks: Vec<(usize, usize)> = plan["steps"]
+    let ranks: Vec<(usize, Phase)> = plan["steps"]
         .as_array()
         .unwrap()
         .iter()
         .map(|step| {
             let word = step["phase"].as_str().unwrap();
-            let phase = Phase::ALL.into_iter().position(|known| known.as_str() == word).unwrap();
+            let phase = Phase::of_word(word).unwrap();
             // A log-in is set inside of the account, after its tokens.
-            let is_inside = Phase::ALL[phase] == Phase::Credentials;
+            let is_inside = phase == Phase::Credentials;
             let levels = step["address"].as_str().unwrap().split('/').count() - 2;
             (levels + usize::from(is_inside), phase)
         })

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::written::Written;
 use crate::export::spec::Spec;
-use crate::resource::canonical::{canonical, sayable};
+use crate::resource::canonical::{canonical, sayable, without_secrets};
 use crate::resource::kinds::Role;
 
 /// The fields that the kind's row has, without those that every manifest has in another place.
@@ -15,9 +15,15 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
     let own = row.fields().filter(|field| matches!(field.role, Role::Own));
     for field in own.filter(|field| !elsewhere.contains(&field.name)) {
         let found = object.fields.get(field.name).unwrap_or(&Value::Null);
-        let value = sayable(object.kind, field.name, found);
+        let (found, left_out) = without_secrets(object.kind, field.name, found);
+        let value = sayable(object.kind, field.name, &found);
         if !value.is_null() {
             spec.field(field.name, canonical(object.kind, field.name, &value));
+        }
+        for place in left_out {
+            spec.block.comment(&format!(
+                "{place}: may hold secrets, which are not exported; as long as it is left out, it stays as it is"
+            ));
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn in_bin<'a>(
         return None;
     }
     let kind = declared.address.kind;
-    if !kind.row().is_restorable {
+    if !kind.is_restorable() {
         return None;
     }
     let records = match known.answers.bins.get(&(owner, kind)) {

@@ -85,13 +85,6 @@ fn end(plan: &Plan, left_out: LeftOut, limit: usize) -> String {
 
 /// How many of what: a row for each kind, a column for each action that there is.
 fn sums(plan: &Plan) -> String {
-    const ROWS: [(Phase, &str); 5] = [
-        (Phase::Limit, "limits"),
-        (Phase::Subaccount, "subaccounts"),
-        (Phase::Assign, "limits of subaccounts"),
-        (Phase::Token, "tokens"),
-        (Phase::Credentials, "credentials"),
-    ];
     let mut columns: Vec<Action> = plan.steps.iter().map(|step| step.action).collect();
     columns.sort_unstable();
     columns.dedup();
@@ -105,7 +98,12 @@ fn sums(plan: &Plan) -> String {
             .collect(),
     );
     table.push_str(&format!("| --- |{}\n", " ---: |".repeat(columns.len())));
-    for (phase, name) in ROWS {
+    for phase in Phase::all() {
+        let name = match phase {
+            Phase::Of(kind) => kind.collection(),
+            Phase::Assign => "limits of subaccounts",
+            Phase::Credentials => "credentials",
+        };
         let counts: Vec<usize> = columns
             .iter()
             .map(|action| {

@@ -36,7 +36,7 @@ pub(super) fn step(action: Action, address: &str, changes: Vec<Change>) -> Step 
     let address: Address = address.parse().unwrap();
     let phase = match action {
         Action::Assign => Phase::Assign,
-        _ => address.kind.phase(),
+        _ => Phase::Of(address.kind),
     };
     Step {
         id: StepId::of(phase, &address),

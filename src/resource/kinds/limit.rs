@@ -1,18 +1,16 @@
 //! Limits: sets of quotas that a parent assigns to its subaccounts.
 
-use super::row::{Field, KindRow, Loss, Recovery};
-use crate::assumptions::{ITEMS_PER_POST, LIMIT_TYPE, LIMITS_RETURN};
-use crate::resource::{Phase, quota};
+use super::row::{Field, KindRow, Loss, Read, Recovery};
+use crate::assumptions::ITEMS_PER_POST;
+use crate::resource::quota;
 
 pub(super) const ROW: KindRow = KindRow {
     word: "limit",
     title: "Limit",
     collection: "limits",
-    number: LIMIT_TYPE,
     label: "name",
     quota: "limits_count",
-    phase: Phase::Limit,
-    is_restorable: LIMITS_RETURN,
+    read: Read::Always,
     makes_live: false,
     per_post: ITEMS_PER_POST,
     fields: &[

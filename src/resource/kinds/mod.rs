@@ -7,13 +7,16 @@ mod row;
 mod subaccount;
 mod token;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use row::{Field, Form, KindRow, Role};
+pub use row::{Field, Form, Hides, KindRow, Read, Role};
 pub use subaccount::LIMIT_FIELD;
+
+use crate::assumptions::{ITEM_TYPES, RESTORABLE};
 
 /// Makes [`Kind`] of its rows, so that no kind is without one.
 macro_rules! kinds {
@@ -90,6 +93,20 @@ impl Kind {
         })
     }
 
+    /// The kinds whose lists a pass reads that has to do with objects of `these` kinds, or of others that cannot be left
+    /// out.
+    pub fn read_for(these: impl Fn(Self) -> bool) -> BTreeSet<Self> {
+        let mut read = BTreeSet::new();
+        // Whatever is referred to comes before whoever refers to it.
+        for kind in Self::ALL.into_iter().rev() {
+            if kind.row().read == Read::Always || these(kind) || read.contains(&kind) {
+                read.insert(kind);
+                read.extend(kind.refs().map(|(_, to)| to));
+            }
+        }
+        read
+    }
+
     /// The word in addresses, plans and reports.
     pub fn as_str(self) -> &'static str {
         self.row().word
@@ -105,9 +122,15 @@ impl Kind {
         self.row().label
     }
 
-    /// The phase in which an object of this kind is created or updated.
-    pub fn phase(self) -> super::Phase {
-        self.row().phase
+    /// The number that the platform has for it in logs and in the recycle bin.
+    pub fn number(self) -> u8 {
+        let known = ITEM_TYPES.iter().find(|(collection, _)| *collection == self.collection());
+        known.map_or(0, |(_, number)| *number)
+    }
+
+    /// Whether the recycle bin takes it.
+    pub fn is_restorable(self) -> bool {
+        RESTORABLE.contains(&self.collection())
     }
 
     /// The kind of the platform's collection of this name.
@@ -137,8 +160,6 @@ impl FromStr for Kind {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -159,6 +180,7 @@ mod tests {
             for name in ["id", "cid", "metadata", row.label] {
                 assert!(names.contains(name), "{kind}: {name}");
             }
+            assert_ne!(kind.number(), 0, "{kind}: no number is known");
             let quotas: Vec<&str> = Kind::Limit.row().fields().map(|field| field.name).collect();
             assert!(quotas.contains(&row.quota), "{kind}: no limit has {}", row.quota);
         }

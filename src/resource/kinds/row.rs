@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use crate::resource::Phase;
-
 /// What there is to know about a kind.
 #[derive(Debug)]
 pub struct KindRow {
@@ -13,16 +11,12 @@ pub struct KindRow {
     pub title: &'static str,
     /// The platform's collection below `/platform`.
     pub collection: &'static str,
-    /// The number that the platform has for it in logs and in the recycle bin.
-    pub number: u8,
     /// The field that holds the name that people see.
     pub label: &'static str,
     /// The quota that counts how many there are.
     pub quota: &'static str,
-    /// The phase in which one is created or updated.
-    pub phase: Phase,
-    /// Whether the recycle bin takes it.
-    pub is_restorable: bool,
+    /// When its list is read.
+    pub read: Read,
     /// Whether somebody has or does something in an account that holds one: such an account is not deleted unasked.
     pub makes_live: bool,
     /// How many one call creates at most.
@@ -38,6 +32,15 @@ pub struct KindRow {
     pub recovery: Recovery,
     /// What of it is secret and handed out, if anything is.
     pub secret: Option<&'static str>,
+}
+
+/// When the list of a kind is read: every list costs a call for each pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// By every pass: nothing can be planned without it.
+    Always,
+    /// By a pass that may have to do with objects of the kind, so that whoever has none pays nothing for them.
+    WhenDeclared,
 }
 
 /// What a deletion costs, in words.
@@ -100,6 +103,18 @@ pub struct Special {
     pub sayable: fn(&Value) -> Value,
     /// What no manifest can say of a value: places and values.
     pub beyond: fn(&Value) -> Vec<(String, Value)>,
+    /// What of it may be secret, if anything may.
+    pub hides: Option<&'static Hides>,
+}
+
+/// What of a field may be secret on the platform's side, where nobody knows what a person put there.
+#[derive(Debug)]
+pub struct Hides {
+    /// The value with nothing in it that may be secret.
+    pub masked: fn(&Value) -> Value,
+    /// The value without the parts that hold what may be secret, and the places of these: what a manifest that leaves
+    /// them alone says.
+    pub without: fn(&Value) -> (Value, Vec<String>),
 }
 
 impl Special {
@@ -110,6 +125,7 @@ impl Special {
             merged: |wanted, _| wanted.clone(),
             sayable: Value::clone,
             beyond: |_| Vec::new(),
+            hides: None,
         }
     }
 }

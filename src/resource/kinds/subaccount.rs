@@ -1,9 +1,8 @@
 //! Subaccounts: accounts below another one, which hold everything else.
 
 use super::limit;
-use super::row::{Field, KindRow, Loss, Recovery};
-use crate::assumptions::{ITEMS_PER_POST, SUBACCOUNT_TYPE, SUBACCOUNTS_RETURN};
-use crate::resource::Phase;
+use super::row::{Field, KindRow, Loss, Read, Recovery};
+use crate::assumptions::ITEMS_PER_POST;
 
 /// The field that holds the id of a subaccount's limit.
 pub const LIMIT_FIELD: &str = "limit_id";
@@ -12,11 +11,9 @@ pub(super) const ROW: KindRow = KindRow {
     word: "subaccount",
     title: "Subaccount",
     collection: "subaccounts",
-    number: SUBACCOUNT_TYPE,
     label: "name",
     quota: "subaccounts_count",
-    phase: Phase::Subaccount,
-    is_restorable: SUBACCOUNTS_RETURN,
+    read: Read::Always,
     makes_live: true,
     per_post: ITEMS_PER_POST,
     fields: &[&[

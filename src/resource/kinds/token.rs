@@ -1,8 +1,8 @@
 //! Tokens: keys, each with what it opens and until when.
 
-use super::row::{Field, KindRow, Loss, Recovery, Special};
-use crate::assumptions::{TOKEN_TYPE, TOKENS_PER_POST, TOKENS_RETURN};
-use crate::resource::{Phase, access, bounds};
+use super::row::{Field, KindRow, Loss, Read, Recovery, Special};
+use crate::assumptions::TOKENS_PER_POST;
+use crate::resource::{access, bounds};
 
 static IPS: Special = Special::plain(bounds::ips);
 static ORIGINS: Special = Special::plain(bounds::origins);
@@ -11,17 +11,16 @@ static ACCESS: Special = Special {
     merged: access::merged,
     sayable: access::sayable,
     beyond: access::beyond,
+    hides: None,
 };
 
 pub(super) const ROW: KindRow = KindRow {
     word: "token",
     title: "Token",
     collection: "tokens",
-    number: TOKEN_TYPE,
     label: "info",
     quota: "tokens_count",
-    phase: Phase::Token,
-    is_restorable: TOKENS_RETURN,
+    read: Read::Always,
     makes_live: true,
     per_post: TOKENS_PER_POST,
     fields: &[&[

@@ -1,0 +1,121 @@
+//! Secrets inside of fields, such as the value of a header that a webhook sends.
+//!
+//! In everything but the call itself a *stand-in* has the place of such a secret: in what is declared, compared, noted in
+//! marks, shown and remembered. A field that the platform answers is compared as if it held the stand-ins of the
+//! manifest, so that no secret of the platform's side is looked at; whether the secret is still the one that was set, the
+//! mark remembers.
+
+use serde_json::{Map, Value, json};
+
+/// The member by which a stand-in is known; no field of the platform has one of this name.
+const MEMBER: &str = "flespi-gitops/secret";
+
+/// What is shown for a stand-in.
+const SHOWN: &str = "(secret)";
+
+/// What has the place of the secret at `place`, such as `configuration.headers.0.value`.
+pub fn stand_in(place: &str) -> Value {
+    json!({ MEMBER: place })
+}
+
+/// The field that the secret at `place` is a part of.
+pub fn field_of(place: &str) -> &str {
+    place.split_once('.').map_or(place, |(field, _)| field)
+}
+
+/// The place whose secret `value` stands for, if it stands for one.
+pub fn place_of(value: &Value) -> Option<&str> {
+    value.as_object().filter(|object| object.len() == 1)?.get(MEMBER)?.as_str()
+}
+
+/// Whether there is a stand-in anywhere in `value`.
+pub fn holds_one(value: &Value) -> bool {
+    match value {
+        _ if place_of(value).is_some() => true,
+        Value::Array(items) => items.iter().any(holds_one),
+        Value::Object(fields) => fields.values().any(holds_one),
+        _ => false,
+    }
+}
+
+/// `found` with the stand-ins of `wanted` at the places where both have something.
+#[must_use]
+pub fn veiled(found: &Value, wanted: &Value) -> Value {
+    match (found, wanted) {
+        (Value::String(_), wanted) if place_of(wanted).is_some() => wanted.clone(),
+        (Value::Array(found), Value::Array(wanted)) => {
+            let known = found.iter().zip(wanted).map(|(found, wanted)| veiled(found, wanted));
+            known.chain(found.iter().skip(wanted.len()).cloned()).collect()
+        }
+        (Value::Object(found), Value::Object(wanted)) => {
+            let known = found.iter().map(|(name, found)| match wanted.get(name) {
+                Some(wanted) => (name.clone(), veiled(found, wanted)),
+                None => (name.clone(), found.clone()),
+            });
+            Value::Object(known.collect())
+        }
+        _ => found.clone(),
+    }
+}
+
+/// `value` as people see it: every stand-in is a word.
+#[must_use]
+pub fn shown(value: &Value) -> Value {
+    replaced(value, &|_| Value::from(SHOWN))
+}
+
+/// `value` with every stand-in replaced by what `instead` gives for its place.
+#[must_use]
+pub fn replaced(value: &Value, instead: &dyn Fn(&str) -> Value) -> Value {
+    match value {
+        value if let Some(place) = place_of(value) => instead(place),
+        Value::Array(items) => items.iter().map(|item| replaced(item, instead)).collect(),
+        Value::Object(fields) => {
+            let fields =
+                fields.iter().map(|(name, value)| (name.clone(), replaced(value, instead)));
+            Value::Object(Map::from_iter(fields))
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[Value]) -> Value {
+        let headers = values.iter().map(|value| json!({"name": "x", "value": value}));
+        json!({"uri": "https://a.example", "headers": headers.collect::<Vec<_>>()})
+    }
+
+    #[test]
+    fn what_the_platform_has_at_the_place_of_a_secret_is_not_compared() {
+        let wanted = headers(&[stand_in("a"), json!("plain")]);
+        let same = headers(&[json!("canary"), json!("plain")]);
+        assert_eq!(veiled(&same, &wanted), wanted);
+        let edited = headers(&[json!("canary"), json!("other")]);
+        assert_ne!(veiled(&edited, &wanted), wanted);
+        assert!(!veiled(&edited, &wanted).to_string().contains("canary"));
+        let longer = headers(&[json!("canary"), json!("plain"), json!("more")]);
+        assert_ne!(veiled(&longer, &wanted), wanted);
+        let without = json!({"uri": "https://a.example"});
+        assert_ne!(veiled(&without, &wanted), wanted, "a header that is gone is missed");
+    }
+
+    #[test]
+    fn a_stand_in_is_shown_as_a_word_and_can_be_replaced() {
+        let value = headers(&[stand_in("a.0")]);
+        assert!(holds_one(&value));
+        assert!(!holds_one(&shown(&value)));
+        assert_eq!(shown(&value), headers(&[json!("(secret)")]));
+        let filled = replaced(&value, &|place| Value::from(place.to_owned() + "!"));
+        assert_eq!(filled, headers(&[json!("a.0!")]));
+    }
+
+    #[test]
+    fn what_only_looks_like_a_stand_in_is_none() {
+        for value in [json!({MEMBER: "a", "more": 1}), json!({MEMBER: 7}), json!({}), json!("a")] {
+            assert_eq!(place_of(&value), None);
+        }
+    }
+}
