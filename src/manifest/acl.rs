@@ -266,6 +266,20 @@ pub(super) fn is_imei(digits: &str) -> bool {
     matches!(digits.len(), 14..=16) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Finds fault with the topic filter at `at`.
+pub(super) fn topic(place: &Place<'_>, at: &str, topic: &str, diagnostics: &mut Diagnostics) {
+    let Some(why) = filter_problem(topic) else { return };
+    diagnostics.push(
+        Diagnostic::error(
+            Code::InvalidValue,
+            format!("{} is not a topic filter: it {why}", quote(topic)),
+        )
+        .at(place.span(at, Target::Value), "")
+        .help("`+` is one whole level, `#` any number of them at the end: `site/+/state`, `site/#`")
+        .pointer(at),
+    );
+}
+
 fn mqtt(place: &Place<'_>, pointer: &str, entry: &AclEntry, diagnostics: &mut Diagnostics) {
     let topic = entry.topic.as_deref().unwrap_or_default();
     if topic == "flespi" || topic.starts_with("flespi/") {
@@ -283,19 +297,8 @@ fn mqtt(place: &Place<'_>, pointer: &str, entry: &AclEntry, diagnostics: &mut Di
             .pointer(&*at),
         );
     }
-    if let Some((topic, why)) =
-        entry.topic.as_deref().and_then(|topic| Some((topic, filter_problem(topic)?)))
-    {
-        let at = format!("{pointer}/topic");
-        diagnostics.push(
-            Diagnostic::error(
-                Code::InvalidValue,
-                format!("{} is not a topic filter: it {why}", quote(topic)),
-            )
-            .at(place.span(&at, Target::Value), "")
-            .help("`+` is one whole level, `#` any number of them at the end: `site/+/state`, `site/#`")
-            .pointer(&*at),
-        );
+    if let Some(topic) = &entry.topic {
+        self::topic(place, &format!("{pointer}/topic"), topic, diagnostics);
     }
     let has_actions = entry.actions.iter().any(|actions| !actions.is_empty());
     let lacks = match (entry.topic.is_some(), has_actions) {

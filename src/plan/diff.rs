@@ -82,10 +82,12 @@ fn found(declared: &Declared, object: &Object, field: &str, wanted: &Value) -> V
 
 /// Both sides of a change as people may see them.
 fn shown(kind: Kind, field: &str, wanted: &Value, found: &Value) -> (Value, Value) {
-    let found = canonical::masked(kind, field, found);
+    let masked = canonical::masked(kind, field, found);
+    let of = |value| canonical(kind, field, value);
+    // What the manifest says itself is no secret.
+    let found = stand_in::agreed(&of(&masked), &of(found), &of(wanted));
     let whole = canonical::merged(kind, field, wanted, &found);
-    let shown = |value| stand_in::shown(&canonical(kind, field, value));
-    (shown(&found), shown(&whole))
+    (stand_in::shown(&found), stand_in::shown(&of(&whole)))
 }
 
 /// What is sent to set `field` as it is declared, if it is.

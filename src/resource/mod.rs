@@ -165,6 +165,14 @@ impl Declared {
         self.lifecycle.restore && self.lifecycle.allows(Right::Create)
     }
 
+    /// Notes a secret inside of a field, and gives what has its place there. The place is that of the manifest below
+    /// `spec:`, with dots: `configuration.headers.0.value`.
+    pub fn enclose(&mut self, place: &str, source: Source, origin: Origin) -> Value {
+        self.secrets.insert(place.to_owned(), source);
+        self.field_origins.insert(place.to_owned(), origin);
+        stand_in::stand_in(place)
+    }
+
     /// The limit of a declared subaccount.
     pub fn limit(&self) -> Option<&Address> {
         self.refs.get(kinds::LIMIT_FIELD)

@@ -58,6 +58,31 @@ pub fn veiled(found: &Value, wanted: &Value) -> Value {
     }
 }
 
+/// `masked`, which is `found` without what may be secret, with what `found` and `wanted` have in common at its place.
+#[must_use]
+pub fn agreed(masked: &Value, found: &Value, wanted: &Value) -> Value {
+    match (masked, found, wanted) {
+        _ if found == wanted => found.clone(),
+        (Value::Array(masked), Value::Array(found), Value::Array(wanted))
+            if masked.len() == found.len() =>
+        {
+            let items = masked.iter().zip(found).enumerate().map(|(at, (masked, found))| {
+                agreed(masked, found, wanted.get(at).unwrap_or(&Value::Null))
+            });
+            items.collect()
+        }
+        (Value::Object(masked), Value::Object(found), Value::Object(wanted)) => {
+            let of =
+                |fields: &Map<String, Value>, name| fields.get(name).cloned().unwrap_or_default();
+            let fields = masked.iter().map(|(name, masked)| {
+                (name.clone(), agreed(masked, &of(found, name), &of(wanted, name)))
+            });
+            Value::Object(fields.collect())
+        }
+        _ => masked.clone(),
+    }
+}
+
 /// `value` as people see it: every stand-in is a word.
 #[must_use]
 pub fn shown(value: &Value) -> Value {
@@ -100,6 +125,16 @@ mod tests {
         assert_ne!(veiled(&longer, &wanted), wanted);
         let without = json!({"uri": "https://a.example"});
         assert_ne!(veiled(&without, &wanted), wanted, "a header that is gone is missed");
+    }
+
+    #[test]
+    fn what_the_manifest_says_as_well_is_shown_and_nothing_else_that_is_hidden() {
+        let found = headers(&[json!("application/json"), json!("canary")]);
+        let masked = headers(&[json!("(hidden)"), json!("(hidden)")]);
+        let wanted = headers(&[json!("application/json"), json!("other"), json!("more")]);
+        let shown = agreed(&masked, &found, &wanted);
+        assert_eq!(shown, headers(&[json!("application/json"), json!("(hidden)")]));
+        assert_eq!(agreed(&masked, &found, &json!({"uri": "x"})), masked);
     }
 
     #[test]

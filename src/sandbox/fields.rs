@@ -237,8 +237,8 @@ pub(super) static WEBHOOK: [Field; 10] = [
     // In seconds.
     field("queue_ttl", COUNT, Client, Asked, Number(86_400)),
     field("delay", COUNT, Client, Asked, Number(0)),
-    field("triggers", Special("array", forms::check_triggers), Client, Asked, EmptyList),
-    field("configuration", Special("object", forms::check_call), Client, Asked, EmptyObject),
+    field("triggers", Special("array", forms::check_triggers), Client, Always, EmptyList),
+    field("configuration", Special("object", forms::check_call), Client, Always, EmptyObject),
     field("cid", COUNT, Owner, Asked, Absent),
     field("blocked", COUNT, Server, Asked, Number(0)),
 ];

@@ -25,7 +25,7 @@ pub use defaults::HasDefaults;
 pub use expect::{Expect, Expectation, ExpectedRequest};
 pub use level::Level;
 pub use limit::LimitSpec;
-pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource};
+pub use parts::{ApiVersion, Lifecycle, ObjectMeta, SecretSource, free_names};
 pub use policies::{
     Exception, NeverAllowed, NoUnlimited, PasswordsAtLeast, Policies, RuleName, TtlAtMost,
 };

@@ -11,7 +11,7 @@ use super::sink::{SecretSink, default_timeout};
 use crate::resource::{Address, Drift, MARK_PREFIX, Right};
 
 /// The schema of what free keys are called: anything but the keys of our own marks, which would be written over each time.
-pub(super) fn free_names() -> Value {
+pub fn free_names() -> Value {
     json!({"not": {"pattern": format!("^{MARK_PREFIX}")}})
 }
 

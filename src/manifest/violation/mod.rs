@@ -153,6 +153,9 @@ impl<'a> Reporter<'a> {
             ValidationErrorKind::MaxLength { limit } => {
                 finding(format!("{place} has more than {limit} characters"))
             }
+            ValidationErrorKind::MaxItems { limit } => {
+                finding(format!("{place} has more than {limit} items"))
+            }
             ValidationErrorKind::UniqueItems => finding(format!("{place} names something twice")),
             _ => self.finding(Code::Schema, path, Target::Value, error.to_string()),
         };
