@@ -78,5 +78,6 @@ mod two_at_once;
 mod unwatched;
 mod validate_cases;
 mod watch;
+mod webhooks;
 mod written_files;
 mod yaml_traps;

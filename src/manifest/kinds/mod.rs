@@ -8,6 +8,7 @@ mod object;
 mod spec;
 mod subaccount;
 mod token;
+mod webhook;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 pub(super) use self::object::{AnyObject, ObjectKind};
 pub(super) use self::spec::Check;
 use self::spec::Spec;
+use self::webhook::WebhookSpec;
 use super::model::{HasDefaults, Level, LimitSpec, SubaccountSpec, TokenSpec};
 use crate::resource::Kind;
 
@@ -91,6 +93,7 @@ kinds! {
     limit "Limit": LimitSpec,
     subaccount "Subaccount": SubaccountSpec,
     token "Token": TokenSpec,
+    webhook "Webhook": WebhookSpec,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod limit;
 mod row;
 mod subaccount;
 mod token;
+mod webhook;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -61,6 +62,8 @@ kinds! {
     Subaccount: subaccount,
     /// An access key.
     Token: token,
+    /// A call that the platform makes when a message comes.
+    Webhook: webhook,
 }
 
 impl Kind {
