@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::job::{Ids, Job, Work};
 use super::ledger::{Learnt, marked};
-use super::payload::{Change, CredentialsJob, NewItem, Parcel, Record, Sources};
+use super::payload::{Change, CredentialsJob, NewItem, NewToken, Parcel, Record, Sources};
 use crate::assumptions::{IDS_PER_CALL, PASSWORD_FORM};
 use crate::plan::{
     CreateEffect, CredentialsEffect, Effect, HandOver, MarkEdit, Plan, Retirement, UpdateEffect,
@@ -209,14 +209,20 @@ impl<'a> Bundler<'a, '_> {
 
     fn creation(self, kind: Kind, owner: i64, creations: &[Creation<'_>]) -> Work {
         let item = |creation: &Creation<'_>| self.new_item(creation, owner);
-        match creations {
-            [alone] if kind.is_key() => Work::CreateToken {
+        match kind.is_key() {
+            true => Work::CreateTokens {
                 owner,
-                sinks: alone.effect.deliver.clone(),
-                instead_of: alone.effect.instead_of,
-                item: Box::new(item(alone)),
+                tokens: creations.iter().map(|creation| self.new_token(creation, owner)).collect(),
             },
-            _ => Work::Create { kind, owner, items: creations.iter().map(item).collect() },
+            false => Work::Create { kind, owner, items: creations.iter().map(item).collect() },
+        }
+    }
+
+    fn new_token(self, creation: &Creation<'_>, owner: i64) -> NewToken {
+        NewToken {
+            item: self.new_item(creation, owner),
+            sinks: creation.effect.deliver.clone(),
+            instead_of: creation.effect.instead_of,
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -32,6 +33,8 @@ pub(super) struct Courier {
     signer: Signer,
     /// What would keep new keys from where they belong: by sink, and the spool's own trouble.
     refused: Arc<(BTreeMap<Sink, String>, Option<String>)>,
+    /// Whether the platform was seen to make several tokens of a call only one by one.
+    one_by_one: Arc<AtomicBool>,
 }
 
 impl Courier {
@@ -69,7 +72,13 @@ impl Courier {
                 refused.insert(sink, error_chain(&error));
             }
         }
-        Self { writer, spool, signer, refused: Arc::new((refused, trouble)) }
+        Self {
+            writer,
+            spool,
+            signer,
+            refused: Arc::new((refused, trouble)),
+            one_by_one: Arc::default(),
+        }
     }
 
     /// What is sent for `change`, with its secrets.
@@ -96,7 +105,25 @@ impl Courier {
         if words.is_empty() { Ok(()) } else { Err(Failure::new(words.join("; "))) }
     }
 
-    /// Brings the key of a new token to all of `sinks`. Gives the metadata that the token has then.
+    /// Keeps the key of a new token until it is delivered.
+    pub(super) async fn keep(&self, id: i64, key: &SecretString) {
+        // If this fails after all, the sinks are all there is, and they are tried in any case.
+        if let Err(error) = self.spool.put(id, key).await {
+            tracing::warn!(token = id, "{}", error_chain(&error));
+        }
+    }
+
+    /// Whether tokens are made one by one on this platform.
+    pub(super) fn makes_one_by_one(&self) -> bool {
+        self.one_by_one.load(Ordering::Relaxed)
+    }
+
+    /// Remembers for the rest of the run that several tokens of a call were only made one by one.
+    pub(super) fn note_one_by_one(&self) {
+        self.one_by_one.store(true, Ordering::Relaxed);
+    }
+
+    /// Brings the key of a new token, which is [kept](Self::keep), to all of `sinks`. Gives the metadata that the token has then.
     pub(super) async fn bring_new(
         &self,
         parcel: Parcel,
@@ -105,12 +132,6 @@ impl Courier {
     ) -> Result<Map<String, Value>, Failure> {
         let from = if key.is_some() { KeyAt::Spool } else { KeyAt::Platform };
         let delivery = Delivery { all: sinks.to_vec(), lacking: sinks.to_vec(), from };
-        if let Some(key) = &key {
-            // If this fails after all, the sinks are all there is, and they are tried in any case.
-            if let Err(error) = self.spool.put(parcel.id, key).await {
-                tracing::warn!(token = parcel.id, "{}", error_chain(&error));
-            }
-        }
         self.bring(parcel, key, &delivery).await
     }
 

@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 
 use super::courier::Courier;
 use super::job::{Done, Failure, Results};
-use super::payload::{NewItem, Parcel};
+use super::payload::NewItem;
 use super::set;
 use crate::api::{Class, Created, Writer};
 use crate::resource::Kind;
-use crate::secret::{SecretString, Sink};
+use crate::secret::SecretString;
 
 /// How often a creation is tried whose answers get lost.
 const ROUNDS: u32 = 3;
@@ -25,9 +25,9 @@ const ROUNDS: u32 = 3;
 const SETTLING: Duration = Duration::from_millis(500);
 
 /// An item that is there now.
-struct Found {
-    item: Map<String, Value>,
-    key: Option<SecretString>,
+pub(super) struct Found {
+    pub(super) item: Map<String, Value>,
+    pub(super) key: Option<SecretString>,
 }
 
 /// Makes `items`, all of one kind and in one account. One whose secrets are not to be had is not made; the others are.
@@ -65,7 +65,8 @@ async fn create_all(
     if items.is_empty() {
         return Results::new();
     }
-    let (found, failures, attempts) = make(writer, kind, own_account, owner, items).await;
+    let Made { found, failures, attempts, .. } =
+        make(writer, kind, own_account, owner, items).await;
     let mut made: BTreeMap<i64, usize> = BTreeMap::new();
     let mut given = BTreeMap::new();
     for (index, Found { item, .. }) in found {
@@ -92,52 +93,52 @@ async fn create_all(
     (0..items.len()).map(|index| results.remove(&index).unwrap_or_else(|| Err(silent()))).collect()
 }
 
-/// Makes one token and delivers its key. The token `instead_of`, whose key nobody ever got, is deleted first.
-pub(super) async fn create_token(
+/// Makes tokens; one by one where the platform does not take several together.
+pub(super) async fn make_keys(
     courier: &Courier,
     own_account: i64,
     owner: i64,
-    item: &NewItem,
-    sinks: &[Sink],
-    instead_of: Option<i64>,
-) -> Result<Done, Failure> {
-    courier.expect(sinks)?;
+    items: &[NewItem],
+) -> Made {
     let writer = &courier.writer;
-    if let Some(lost) = instead_of {
-        writer.delete(Kind::KEY, &[lost]).await?;
+    if !courier.makes_one_by_one() {
+        let made = make(writer, Kind::KEY, own_account, owner, items).await;
+        if made.only_alone {
+            courier.note_one_by_one();
+        }
+        return made;
     }
-    let items = std::slice::from_ref(item);
-    let (mut found, failures, attempts) = make(writer, Kind::KEY, own_account, owner, items).await;
-    let Some(Found { item: made, key }) = found.remove(&0) else {
-        return Err(failures.get(&0).cloned().unwrap_or_else(|| {
-            Failure::new("the platform did not create it and did not say why")
-        }));
-    };
-    let Some(id) = made.get("id").and_then(Value::as_i64) else {
-        return Err(Failure::new("the new token has no id"));
-    };
-    let metadata = made.get("metadata").or_else(|| item.item.body.get("metadata"));
-    let metadata = metadata.and_then(Value::as_object).cloned().unwrap_or_default();
-    let mut done = Done { metadata: Some(metadata.clone()), attempts, ..Done::with_id(id) };
-    // The key comes first: whatever else is wrong with the token can be told of one that nobody has lost.
-    if !sinks.is_empty() {
-        let parcel = Parcel { id, owner, metadata };
-        done.metadata = Some(courier.bring_new(parcel, key, sinks).await?);
+    let mut all = Made::default();
+    for (index, item) in items.iter().enumerate() {
+        let alone = std::slice::from_ref(item);
+        all.add(index, make(writer, Kind::KEY, own_account, owner, alone).await);
     }
-    // What its metadata say was read back by whoever wrote them last.
-    let mut body = item.verified();
-    if !sinks.is_empty() {
-        body.remove("metadata");
-    }
-    let given = BTreeMap::from([(id, made)]);
-    let mut verified = set::verify(&writer.reader(), Kind::KEY, &[(id, &body)], given).await;
-    match verified.remove(&id) {
-        Some(Err(failure)) => Err(failure),
-        Some(Ok(_)) | None => Ok(done),
-    }
+    all
 }
 
-type Made = (BTreeMap<usize, Found>, BTreeMap<usize, Failure>, u32);
+/// What came of an attempt to make items, by their index.
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) found: BTreeMap<usize, Found>,
+    pub(super) failures: BTreeMap<usize, Failure>,
+    pub(super) attempts: u32,
+    /// What was refused in company was made alone, without exception: the company was what was wrong.
+    only_alone: bool,
+}
+
+impl Made {
+    /// Adds what came of the item at `index`, which was made alone.
+    fn add(&mut self, index: usize, mut alone: Self) {
+        self.attempts = self.attempts.max(alone.attempts);
+        match alone.found.remove(&0) {
+            Some(found) => {
+                self.failures.remove(&index);
+                self.found.insert(index, found);
+            }
+            None => self.failures.extend(alone.failures.remove(&0).map(|why| (index, why))),
+        }
+    }
+}
 
 async fn make(
     writer: &Writer,
@@ -146,20 +147,24 @@ async fn make(
     owner: i64,
     items: &[NewItem],
 ) -> Made {
-    let mut found = BTreeMap::new();
-    let mut failures: BTreeMap<usize, Failure> = BTreeMap::new();
+    let mut made = Made::default();
     let mut missing: Vec<usize> = (0..items.len()).collect();
-    let mut attempts = 0;
-    // Creation in our own account is what a call without the header does.
+    // Creation in the root account is what a call without the header does.
     let header = (owner != own_account).then_some(owner);
+    let in_company = items.len() > 1;
 
-    while !missing.is_empty() && attempts < ROUNDS {
-        attempts += 1;
+    while !missing.is_empty() && made.attempts < ROUNDS {
+        made.attempts += 1;
+        let before = missing.len();
         let bodies = missing.iter().map(|index| items[*index].item.clone()).collect();
         let (is_final, words) = match writer.create(kind, header, bodies).await {
             Ok((created, complaints)) => {
-                take(created, items, &mut missing, &mut found);
-                (!complaints.is_empty(), complaints.join("; "))
+                take(created, items, &mut missing, &mut made.found);
+                // A part without a word is what a platform gives that takes one at a time.
+                let is_part = in_company && missing.len() < before;
+                let silent = || "the platform did not create it and did not say why".to_owned();
+                let words = if complaints.is_empty() { silent() } else { complaints.join("; ") };
+                (!complaints.is_empty() || is_part, words)
             }
             Err(error) => (
                 !error.may_have_committed() && error.class != Class::RateLimited,
@@ -170,10 +175,10 @@ async fn make(
             break;
         }
         for index in &missing {
-            failures.insert(*index, Failure { attempts, ..Failure::new(words.clone()) });
+            let attempts = made.attempts;
+            made.failures.insert(*index, Failure { attempts, ..Failure::new(words.clone()) });
         }
         // A refused element may have taken its neighbours down with it: each is told its own fate.
-        let in_company = items.len() > 1;
         if is_final && !in_company {
             break;
         }
@@ -181,7 +186,7 @@ async fn make(
         match writer.reader().list_account(kind, owner).await {
             Ok(there) => {
                 let there = there.into_values().map(|item| Created { item, key: None });
-                take(there.collect(), items, &mut missing, &mut found);
+                take(there.collect(), items, &mut missing, &mut made.found);
             }
             Err(error) => {
                 for index in &missing {
@@ -189,7 +194,8 @@ async fn make(
                         "{words}; and whether it came about cannot be told: {error}; the next run \
                          finds it by its mark"
                     );
-                    failures.insert(*index, Failure { attempts, ..Failure::new(what) });
+                    let attempts = made.attempts;
+                    made.failures.insert(*index, Failure { attempts, ..Failure::new(what) });
                 }
                 break;
             }
@@ -197,19 +203,13 @@ async fn make(
         if is_final {
             for index in std::mem::take(&mut missing) {
                 let alone = std::slice::from_ref(&items[index]);
-                let (mut one, why, more) =
-                    Box::pin(make(writer, kind, own_account, owner, alone)).await;
-                attempts = attempts.max(more);
-                match one.remove(&0) {
-                    Some(item) => {
-                        found.insert(index, item);
-                    }
-                    None => failures.extend(why.get(&0).map(|failure| (index, failure.clone()))),
-                }
+                made.add(index, Box::pin(make(writer, kind, own_account, owner, alone)).await);
             }
+            made.only_alone = made.found.len() == items.len();
         }
     }
-    (found, failures, attempts)
+    made.failures.retain(|index, _| !made.found.contains_key(index));
+    made
 }
 
 fn take(

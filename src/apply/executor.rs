@@ -16,7 +16,7 @@ use super::ledger::{Learnt, Ledger, Made};
 use super::payload::Parcel;
 use super::report::{Report, StepOutcome};
 use super::scheduler::Scheduler;
-use super::{create, credentials, restore, rotate, set};
+use super::{create, credentials, restore, rotate, set, tokens};
 use crate::api::Writer;
 use crate::plan::{CreateEffect, Delivery, Effect, Pending, Plan, Step};
 use crate::resource::{Address, Kind, Signer};
@@ -314,8 +314,8 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
         Work::Restore { kind, owner, buried } => {
             restore::restore(writer, *kind, own_account, *owner, buried).await
         }
-        Work::CreateToken { owner, item, sinks, instead_of } => {
-            vec![create::create_token(courier, own_account, *owner, item, sinks, *instead_of).await]
+        Work::CreateTokens { owner, tokens } => {
+            tokens::create(courier, own_account, *owner, tokens).await
         }
         Work::HandOver { parcel, sinks } => {
             vec![rotate::hand_over(courier, parcel.clone(), sinks).await]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::payload::{Change, CredentialsJob, NewItem, Parcel, Record};
+use super::payload::{Change, CredentialsJob, NewItem, NewToken, Parcel, Record};
 use crate::plan::{Delivery, Retirement};
 use crate::resource::{Kind, Signer};
 use crate::secret::Sink;
@@ -25,8 +25,8 @@ pub(super) enum Work {
     Create { kind: Kind, owner: i64, items: Vec<NewItem> },
     /// Bring items of one kind back into one account.
     Restore { kind: Kind, owner: i64, buried: Vec<Record> },
-    /// Make one token, in the place of another one if there is one, and deliver its key.
-    CreateToken { owner: i64, item: Box<NewItem>, sinks: Vec<Sink>, instead_of: Option<i64> },
+    /// Make tokens in one account, and deliver their keys.
+    CreateTokens { owner: i64, tokens: Vec<NewToken> },
     /// Deliver the key of a token that was issued before, and note that.
     HandOver { parcel: Parcel, sinks: Vec<Sink> },
     /// Say in the mark of a token that its successor has taken its place, and delete it.

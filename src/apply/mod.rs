@@ -26,6 +26,7 @@ mod rotate;
 mod scheduler;
 mod secrets;
 mod set;
+mod tokens;
 
 pub use doubles::TakenBack;
 pub use event::Event;

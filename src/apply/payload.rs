@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::api::Item;
 use crate::resource::{Address, Mark, Signer};
-use crate::secret::{PasswordForm, Source};
+use crate::secret::{PasswordForm, Sink, Source};
 
 /// Something to be made.
 #[derive(Debug, Clone)]
@@ -17,6 +17,16 @@ pub(super) struct NewItem {
     pub(super) item: Item,
     /// Where these secrets come from.
     pub(super) sources: Sources,
+}
+
+/// A token to be made.
+#[derive(Debug, Clone)]
+pub(super) struct NewToken {
+    pub(super) item: NewItem,
+    /// Where its key goes.
+    pub(super) sinks: Vec<Sink>,
+    /// A token that goes first, since nobody ever got its key.
+    pub(super) instead_of: Option<i64>,
 }
 
 /// Where secrets come from, by the places of their stand-ins.

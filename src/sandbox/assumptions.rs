@@ -174,6 +174,8 @@ assumptions! {
         "Do the logs of an account hold what happened in the accounts below it?";
     REALM_PASSWORD = 121 "realm-password" ["1", "16"]
         "How many characters does the password of a realm user need?";
+    TOKEN_BATCH = 122 "token-batch" ["all", "refuse", "first"]
+        "Does a POST of several tokens make all of them, none, or the first without a word about the others?";
 }
 
 /// The answers in force for one sandbox; the defaults of [`ASSUMPTIONS`] unless set otherwise.

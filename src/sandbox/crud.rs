@@ -9,12 +9,12 @@ use super::{
     answer::{Answer, Refusal},
     assumptions::{
         Assumptions, BATCH, DELETE_RESULT, DUPLICATE_NAMES, PATCH_NULL, READ_ONLY_FIELD,
-        SCHEMA_HINT, SINGLE_OBJECT_POST, UNDECLARED_FIELD, nearest,
+        SCHEMA_HINT, SINGLE_OBJECT_POST, TOKEN_BATCH, UNDECLARED_FIELD, nearest,
     },
     bin,
     books::Books,
     call::Call,
-    catalog::{Collection, Field, Shape, Shown, Source},
+    catalog::{Collection, Field, Kind, Shape, Shown, Source},
     item::{Draft, Fields, Item},
     quota, rules,
     select::{Reach, Selection},
@@ -52,7 +52,13 @@ pub(super) fn create(
             ));
         }
     };
-    create_from(books, call, row, reach, &elements)
+    let several = row.kind == Kind::Tokens && elements.len() > 1;
+    if several && books.assumptions.is(&TOKEN_BATCH, "refuse") {
+        return Err(Refusal::bad("tokens are created one at a time"));
+    }
+    let first = several && books.assumptions.is(&TOKEN_BATCH, "first");
+    let taken = if first { &elements[..1] } else { &elements };
+    create_from(books, call, row, reach, taken)
 }
 
 /// The same for elements that are known already.

@@ -401,11 +401,25 @@ fn many_keys_for_one_file_at_once_are_all_in_it() {
 }
 
 #[test]
-fn a_token_whose_key_nobody_ever_got_is_made_anew() {
+fn a_token_whose_key_got_lost_is_made_again_by_the_same_run() {
     let world = forgetful();
     world.write("app.yaml", &token("app", "{file: out/app}"));
     // The answer that holds the key is lost, and the platform shows it but once.
     world.faults(&json!({"rules": [{"method": "POST", "count": 1, "effect": "cut_after"}]}));
+    world.apply(&["."]);
+    assert_key_of(&world, "app", world.read("out/app").trim());
+    assert_eq!(world.count("tokens"), FRESH + 1);
+    assert_eq!(world.plan(&["."])["steps"], json!([]));
+}
+
+#[test]
+fn a_token_whose_key_nobody_ever_got_is_made_anew_by_the_next_run() {
+    let world = forgetful();
+    world.write("app.yaml", &token("app", "{file: out/app}"));
+    // The run that lost the key may not take the token away either.
+    world.faults(&json!({"rules": [
+        {"method": "POST", "count": 1, "effect": "cut_after"},
+        {"method": "DELETE", "count": 1, "effect": {"answer": {"status": 403, "reason": "no"}}}]}));
     world.run(&["apply", ".", "--yes"]).expect(6);
     let lost = world.item("tokens", "info", "app")["id"].as_i64().unwrap();
     let plan = world.plan(&["."]);

@@ -73,6 +73,7 @@ mod streams;
 mod support;
 mod tidy;
 mod token_article;
+mod token_batches;
 mod trust;
 mod two_at_once;
 mod unwatched;
