@@ -8,11 +8,13 @@ use std::time::Duration;
 use rand::RngExt;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::answer::{self, Answer};
 use super::clock::{Clock, PlatformTime};
 use super::error::{ApiError, Class};
+use super::governor::{Gate, Governor, Heard, Refused, Waiting};
 use super::request::{Method, Request};
 use super::retry::{self, Next};
 use super::stats::Stats;
@@ -20,10 +22,6 @@ use crate::assumptions::SANDBOX_CLOCK;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::shutdown;
 use crate::transport::{Transport, TransportError, Trouble};
-
-/// Requests under way at once. The platform counts calls per minute, not connections; eight keep
-/// a pass short without looking like an attack.
-const CONCURRENCY: usize = 8;
 
 /// The largest answer that is read, in bytes. A full page of limits with all quotas is about 2 MB; decoded, an answer
 /// takes up to ten times its size, and eight may be under way. Pages that are larger for their `metadata` are asked for
@@ -39,6 +37,10 @@ pub struct Settings {
     pub timeout: Duration,
     /// Id of the run, sent as `x-flespi-trace` (at most 31 characters).
     pub trace: Option<String>,
+    /// How many calls may be made in any 60 seconds; none: as many as the platform takes.
+    pub calls_per_minute: Option<u32>,
+    /// When all has to be done; what would have to wait for longer fails at once.
+    pub deadline: Option<Instant>,
 }
 
 /// Talks to the platform with one token.
@@ -48,7 +50,9 @@ pub struct Client {
     platform: reqwest::Url,
     authorization: HeaderValue,
     trace: Option<HeaderValue>,
-    permits: Arc<Semaphore>,
+    governor: Arc<Governor>,
+    /// Pauses of the token.
+    gate: Arc<Gate>,
     stats: Arc<Stats>,
     clock: Arc<Clock>,
 }
@@ -82,7 +86,8 @@ impl Client {
             platform: settings.platform.clone(),
             authorization: authorization(token)?,
             trace: settings.trace.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()),
-            permits: Arc::new(Semaphore::new(CONCURRENCY)),
+            governor: Arc::new(Governor::new(settings.calls_per_minute, settings.deadline)),
+            gate: Arc::default(),
             stats: Arc::default(),
             clock: Arc::default(),
         })
@@ -93,7 +98,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::BadToken`].
     pub fn signed_with(&self, token: &SecretString) -> Result<Self, ClientError> {
-        Ok(Self { authorization: authorization(token)?, ..self.clone() })
+        Ok(Self { authorization: authorization(token)?, gate: Arc::default(), ..self.clone() })
     }
 
     /// The same client, whose calls carry the id of another run.
@@ -107,6 +112,11 @@ impl Client {
     pub fn for_run(&self, trace: &str) -> Self {
         let trace = HeaderValue::from_str(trace).ok();
         Self { trace, stats: Arc::default(), ..self.clone() }
+    }
+
+    /// Why calls wait at the moment, if they do.
+    pub fn waiting(&self) -> watch::Receiver<Option<Waiting>> {
+        self.governor.waiting()
     }
 
     /// The counts of all calls made by this client and those that were made from it.
@@ -132,9 +142,10 @@ impl Client {
         let mut attempt = 1;
         loop {
             let outcome = {
-                // The semaphore is never closed, so acquiring fails only if it were.
-                let _permit = self.permits.acquire().await.ok();
+                let permit = self.governor.permit(&self.gate, request.cleans_up).await;
+                let _permit = permit.map_err(|refused| held_back(request, refused, attempt))?;
                 self.stats.count(request, attempt > 1);
+                let began = Instant::now();
                 let outcome = tokio::select! {
                     outcome = self.send_once(request) => outcome,
                     () = shutdown::grace_is_over() => {
@@ -142,6 +153,12 @@ impl Client {
                     }
                 };
                 self.stats.answered(request, outcome.as_ref().map_or_else(|e| e.status, |_| 200));
+                self.governor.heard(match outcome.as_ref().map_err(|error| error.class) {
+                    Err(Class::RateLimited | Class::Server | Class::Unreachable | Class::Lost) => {
+                        Heard::Trouble
+                    }
+                    Ok(_) | Err(_) => Heard::Answer(began.elapsed()),
+                });
                 outcome
             };
             let mut error = match outcome {
@@ -153,6 +170,13 @@ impl Client {
             let idempotent = request.method.is_idempotent();
             match retry::next(attempt, error.class, idempotent, error.retry_after, jitter) {
                 Next::GiveUp => return Err(error),
+                // What the platform says of this call holds for all that the token signs.
+                Next::Wait(wait) if error.class == Class::RateLimited => {
+                    tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
+                    self.gate
+                        .close(wait, &format!("the platform takes no more calls: {}", error.what));
+                    attempt += 1;
+                }
                 Next::Wait(wait) => {
                     tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
                     tokio::select! {
@@ -247,6 +271,18 @@ impl Client {
         }
         Ok(body)
     }
+}
+
+/// The failure of a call that was not sent.
+fn held_back(request: &Request, refused: Refused, attempt: u32) -> ApiError {
+    let what = match refused {
+        Refused::TooLate(Waiting { why, wait, .. }) => format!(
+            "it would have to wait for {} s, which is beyond the deadline: {why}",
+            wait.as_secs()
+        ),
+        Refused::Ending => "not sent: the run ends".to_owned(),
+    };
+    ApiError { attempts: attempt, ..ApiError::new(request, Class::RateLimited, what) }
 }
 
 fn authorization(token: &SecretString) -> Result<HeaderValue, ClientError> {

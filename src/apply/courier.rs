@@ -22,8 +22,8 @@ use crate::plan::{Delivery, Effect, Plan};
 use crate::resource::{KeyNote, Kind, Mark, Signer};
 use crate::secret::{SecretString, Sink, Spool, print};
 
-/// Sinks that are asked at once.
-const PROBES_AT_ONCE: usize = 8;
+/// Sinks that are asked or filled at once: some of them are programs.
+const SINKS_AT_ONCE: usize = 8;
 
 /// Brings keys to sinks.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub(super) struct Courier {
     signer: Signer,
     /// What would keep new keys from where they belong: by sink, and the spool's own trouble.
     refused: Arc<(BTreeMap<Sink, String>, Option<String>)>,
+    /// How many sinks are filled at once.
+    permits: Arc<Semaphore>,
     /// Whether the platform was seen to make several tokens of a call only one by one.
     one_by_one: Arc<AtomicBool>,
 }
@@ -55,7 +57,7 @@ impl Courier {
                 error_chain(&error)
             ));
         }
-        let permits = Arc::new(Semaphore::new(PROBES_AT_ONCE));
+        let permits = Arc::new(Semaphore::new(SINKS_AT_ONCE));
         let mut probes = JoinSet::new();
         for sink in sinks {
             let permits = Arc::clone(&permits);
@@ -77,6 +79,7 @@ impl Courier {
             spool,
             signer,
             refused: Arc::new((refused, trouble)),
+            permits,
             one_by_one: Arc::default(),
         }
     }
@@ -151,11 +154,14 @@ impl Courier {
             }
         };
         let mut troubles = Vec::new();
+        // Never closed, so acquiring fails only if it were.
+        let permit = self.permits.acquire().await.ok();
         for sink in &delivery.lacking {
             if let Err(error) = sink.deliver(&key).await {
                 troubles.push(error_chain(&error));
             }
         }
+        drop(permit);
         if !troubles.is_empty() {
             // Whatever the key was read from may be gone by the next run.
             let kept = match self.spool.put(id, &key).await {

@@ -22,8 +22,8 @@ use crate::plan::{CreateEffect, Delivery, Effect, Pending, Plan, Step};
 use crate::resource::{Address, Kind, Signer};
 use crate::secret::Spool;
 
-/// Jobs under way at once; each may make a few calls in a row.
-const JOBS_AT_ONCE: usize = 8;
+/// Jobs under way at once; each may make a few calls in a row. How many calls are, the governor of all calls says.
+const JOBS_AT_ONCE: usize = 64;
 
 /// What a failed step means for those that do not need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,10 +6,8 @@
 //! does not give the key again, another token takes its place.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::courier::Courier;
@@ -22,9 +20,6 @@ use crate::secret::SecretString;
 
 /// How often tokens are made whose keys get lost.
 const ROUNDS: u32 = 3;
-
-/// Tokens of one call whose keys are under way at once.
-const DELIVERIES_AT_ONCE: usize = 8;
 
 /// A token that is there, and what became of its key.
 struct Made {
@@ -153,7 +148,6 @@ async fn deliver(
     tokens: &[NewToken],
     made: &mut BTreeMap<usize, Made>,
 ) -> BTreeMap<usize, Result<Map<String, Value>, Failure>> {
-    let permits = Arc::new(Semaphore::new(DELIVERIES_AT_ONCE));
     let mut deliveries = JoinSet::new();
     let mut delivered = BTreeMap::new();
     for (at, token) in made.iter_mut() {
@@ -165,12 +159,8 @@ async fn deliver(
         delivered.insert(*at, Err(interrupted));
         let parcel = Parcel { id: token.id, owner, metadata: metadata_of(token) };
         let (at, key, sinks) = (*at, token.key.take(), sinks.clone());
-        let (courier, permits) = (courier.clone(), Arc::clone(&permits));
-        deliveries.spawn(async move {
-            // Never closed, so acquiring fails only if it were.
-            let _permit = permits.acquire().await.ok();
-            (at, courier.bring_new(parcel, key, &sinks).await)
-        });
+        let courier = courier.clone();
+        deliveries.spawn(async move { (at, courier.bring_new(parcel, key, &sinks).await) });
     }
     while let Some(joined) = deliveries.join_next().await {
         if let Ok((at, outcome)) = joined {

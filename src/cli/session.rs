@@ -1,7 +1,11 @@
 //! What plan, apply and watch have in common: a platform to talk to, and the words for when it is not to be had.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::exit::Exit;
 use super::gate::Gate;
@@ -10,7 +14,7 @@ use super::platform::Platform;
 use super::recorder::Recorder;
 use super::secrets::{signer, spool, token};
 use super::settings::Common;
-use crate::api::{ApiError, Class, Client, ClientError, Settings};
+use crate::api::{ApiError, Class, Client, ClientError, Settings, Waiting};
 use crate::observe::{ObserveError, Seen};
 use crate::reconcile::Context;
 use crate::resource::Signer;
@@ -55,9 +59,18 @@ impl Session {
         };
         let run = RunId::new();
         let trace = Some(run.as_str().to_owned());
-        let settings = Settings { platform, timeout: CALL_TIMEOUT, trace };
+        let settings = Settings {
+            platform,
+            timeout: CALL_TIMEOUT,
+            trace,
+            calls_per_minute: common.calls_per_minute.map(NonZeroU32::get),
+            deadline: common.deadline.map(|deadline| Instant::now() + deadline),
+        };
         match Client::new(&settings, &token) {
-            Ok(client) => Ok(Self { client, signer, spool, run, gate, recorder, sandbox }),
+            Ok(client) => {
+                tokio::spawn(say_waits(client.waiting(), output.clone()));
+                Ok(Self { client, signer, spool, run, gate, recorder, sandbox })
+            }
             Err(error) => {
                 let help = match &error {
                     ClientError::BadToken => "a token is 64 letters and digits",
@@ -89,6 +102,16 @@ impl Session {
             && let Err(error) = sandbox.stop().await
         {
             output.failure(&error, None);
+        }
+    }
+}
+
+/// Says at once when calls have to wait, why and for how long; until nobody makes calls any more.
+async fn say_waits(mut waits: watch::Receiver<Option<Waiting>>, output: Output) {
+    while waits.changed().await.is_ok() {
+        let waiting = waits.borrow_and_update().clone();
+        if let Some(Waiting { why, wait, .. }) = waiting {
+            output.say(&format!("waiting {} s: {why}", wait.as_secs_f64().ceil()));
         }
     }
 }

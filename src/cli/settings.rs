@@ -1,9 +1,12 @@
 //! Options that every command has; each variable of the environment is named here.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::duration::positive;
 use crate::diagnostic::Deny;
 use crate::report::{MARKDOWN_DEFAULT, MARKDOWN_LEAST};
 
@@ -59,6 +62,15 @@ pub(super) struct Common {
     /// given.
     #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
+
+    /// The most calls in any 60 seconds: for an account whose calls are limited, or shared with others.
+    #[arg(long, global = true, value_name = "N", env = "FLESPI_GITOPS_CALLS_PER_MINUTE")]
+    pub(super) calls_per_minute: Option<NonZeroU32>,
+
+    /// How long the command may take: a call that would have to wait for longer, as the platform asks for it, fails at
+    /// once.
+    #[arg(long, global = true, value_name = "DURATION", value_parser = positive)]
+    pub(super) deadline: Option<Duration>,
 
     /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]

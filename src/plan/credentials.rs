@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::calls;
 use super::context::Context;
 use super::decision::Verdict;
 use super::diff;
@@ -60,6 +61,9 @@ pub(super) fn decide(
     let password = password.and_then(|password| wanted_password(context, &password, draft));
     if email.is_none() && password.is_none() {
         return Ok(None);
+    }
+    if let Some(reason) = calls::forbidden(context) {
+        return Err(format!("its credentials cannot be set: {reason}"));
     }
     if let Some(reason) = context.actual.unknown.get(&Kind::KEY) {
         return Err(format!(

@@ -14,6 +14,7 @@
 //! made again from the beginning.
 
 mod bind;
+mod calls;
 mod context;
 mod create;
 mod creation;

@@ -88,6 +88,8 @@ impl<'w> Running<'w> {
             platform: world.sandbox().url().parse().unwrap(),
             timeout: Duration::from_secs(20),
             trace: None,
+            calls_per_minute: None,
+            deadline: None,
         };
         let client = Client::new(&settings, &world.token().into()).unwrap();
         let roots: Vec<PathBuf> = vec![world.path().join("manifests")];

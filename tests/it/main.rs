@@ -34,6 +34,7 @@ mod findings;
 mod floors;
 mod foretold;
 mod fuzz;
+mod governor;
 mod guards;
 mod history;
 mod injection;

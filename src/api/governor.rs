@@ -1,0 +1,336 @@
+//! One governor for all calls of a process: how many at once, how many a minute, and when to pause.
+//!
+//! ```text
+//! calls at once     8 at first; one more for each answer that came as fast as the fastest, at most 64;
+//!                   half as many when the platform is overloaded or does not answer
+//! calls a minute    at most so many in any 60 seconds, if somebody says how many
+//! pause             what a 429 asks for holds for every call of the same token
+//! ```
+//!
+//! Whoever waits for long is seen: [`Governor::waiting`] says why and until when. A wait that would end after the deadline
+//! of the process is none, but an error at once.
+//!
+//! Invariant: the governor never holds a call back for a reason that it does not report.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::shutdown;
+
+/// Calls at once in the beginning: enough to keep a short pass short.
+const FIRST_AT_ONCE: usize = 8;
+
+/// Calls at once at most: more than that looks like an attack, and no platform gets faster by it.
+const MOST_AT_ONCE: usize = 64;
+
+/// The window in which the platform counts calls.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// An answer that takes so many times as long as the fastest waited for others in a queue of the platform.
+const SLOW: u32 = 2;
+
+/// Differences that say nothing about the platform.
+const NOISE: Duration = Duration::from_millis(10);
+
+/// Waits that nobody needs to hear of.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// Why calls wait, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The reason, in words.
+    pub why: String,
+    /// How long it takes from the moment on when the wait began.
+    pub wait: Duration,
+    /// When it is over.
+    pub until: Instant,
+}
+
+/// Pauses of one token: what it is refused for says nothing about others.
+#[derive(Debug, Default)]
+pub(super) struct Gate(Mutex<Option<(Instant, String)>>);
+
+/// Governs calls.
+#[derive(Debug)]
+pub(super) struct Governor {
+    state: Mutex<State>,
+    /// Rings when a call has ended.
+    ended: Notify,
+    waiting: watch::Sender<Option<Waiting>>,
+    calls_per_minute: Option<u32>,
+    deadline: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct State {
+    at_once: usize,
+    in_flight: usize,
+    fastest: Option<Duration>,
+    /// When the calls of the last minute were sent, oldest first; only kept where they are bounded.
+    sent: VecDeque<Instant>,
+}
+
+/// Leave to send one call.
+#[derive(Debug)]
+pub(super) struct Permit<'a>(&'a Governor);
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.state().in_flight -= 1;
+        self.0.ended.notify_one();
+    }
+}
+
+/// Why a call is not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It would have to wait beyond the deadline.
+    TooLate(Waiting),
+    /// The process is asked to end.
+    Ending,
+}
+
+/// What an answer says about the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It answers, after so long.
+    Answer(Duration),
+    /// It is overloaded, or not there.
+    Trouble,
+}
+
+/// What keeps a call back.
+enum Hold {
+    /// Others that are under way.
+    Crowd,
+    /// The time.
+    Time(Waiting),
+}
+
+impl Governor {
+    pub(super) fn new(calls_per_minute: Option<u32>, deadline: Option<Instant>) -> Self {
+        let state =
+            State { at_once: FIRST_AT_ONCE, in_flight: 0, fastest: None, sent: VecDeque::new() };
+        Self {
+            state: Mutex::new(state),
+            ended: Notify::new(),
+            waiting: watch::channel(None).0,
+            calls_per_minute,
+            deadline,
+        }
+    }
+
+    /// Why calls wait at the moment, if they do.
+    pub(super) fn waiting(&self) -> watch::Receiver<Option<Waiting>> {
+        self.waiting.subscribe()
+    }
+
+    /// Waits until a call may be sent. One that `cleans_up` is waited for also while the process ends.
+    ///
+    /// # Errors
+    /// [`Refused`], without having waited for the deadline.
+    pub(super) async fn permit(&self, gate: &Gate, cleans_up: bool) -> Result<Permit<'_>, Refused> {
+        loop {
+            let ended = self.ended.notified();
+            let Some(hold) = self.hold(gate) else { return Ok(Permit(self)) };
+            let waiting = match hold {
+                Hold::Crowd => {
+                    ended.await;
+                    continue;
+                }
+                Hold::Time(waiting) => waiting,
+            };
+            if self.deadline.is_some_and(|deadline| waiting.until > deadline) {
+                return Err(Refused::TooLate(waiting));
+            }
+            let until = waiting.until;
+            if waiting.wait >= SHORT {
+                self.announce(waiting);
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = shutdown::begun(), if !cleans_up => return Err(Refused::Ending),
+            }
+            self.waiting.send_if_modified(|known| {
+                known.take_if(|known| known.until <= Instant::now()).is_some()
+            });
+        }
+    }
+
+    /// Takes leave for one call, or says what keeps it back.
+    fn hold(&self, gate: &Gate) -> Option<Hold> {
+        let now = Instant::now();
+        if let Some((until, why)) = gate.closed(now) {
+            return Some(Hold::Time(Waiting { why, wait: until - now, until }));
+        }
+        let mut state = self.state();
+        if state.in_flight >= state.at_once {
+            return Some(Hold::Crowd);
+        }
+        if let Some(most) = self.calls_per_minute {
+            while state.sent.front().is_some_and(|sent| *sent + MINUTE <= now) {
+                state.sent.pop_front();
+            }
+            if state.sent.len() >= most as usize
+                && let Some(oldest) = state.sent.front()
+            {
+                let until = *oldest + MINUTE;
+                let why =
+                    format!("{most} calls were made in the last minute, and no more are allowed");
+                return Some(Hold::Time(Waiting { why, wait: until - now, until }));
+            }
+            state.sent.push_back(now);
+        }
+        state.in_flight += 1;
+        if state.in_flight < state.at_once {
+            // Whoever waits behind may go as well.
+            self.ended.notify_one();
+        }
+        None
+    }
+
+    fn announce(&self, waiting: Waiting) {
+        self.waiting.send_if_modified(|known| {
+            let is_news = known.as_ref().is_none_or(|known| known.until < waiting.until);
+            if is_news {
+                tracing::info!(seconds = waiting.wait.as_secs(), "waiting: {}", waiting.why);
+                *known = Some(waiting);
+            }
+            is_news
+        });
+    }
+
+    /// Takes to heart what came back.
+    pub(super) fn heard(&self, heard: Heard) {
+        let mut state = self.state();
+        match heard {
+            Heard::Trouble => state.at_once = (state.at_once / 2).max(1),
+            Heard::Answer(took) => {
+                let fastest = state.fastest.map_or(took, |fastest| fastest.min(took));
+                state.fastest = Some(fastest);
+                match took <= fastest * SLOW + NOISE {
+                    true => state.at_once = (state.at_once + 1).min(MOST_AT_ONCE),
+                    false => state.at_once = state.at_once.saturating_sub(1).max(FIRST_AT_ONCE),
+                }
+            }
+        }
+        drop(state);
+        // There may be room for one more than has ended.
+        self.ended.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gate {
+    /// Closes it for `wait`, if it is not closed for longer.
+    pub(super) fn close(&self, wait: Duration, why: &str) {
+        let until = Instant::now() + wait;
+        let mut closed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if closed.as_ref().is_none_or(|(known, _)| *known < until) {
+            *closed = Some((until, why.to_owned()));
+        }
+    }
+
+    fn closed(&self, now: Instant) -> Option<(Instant, String)> {
+        let mut closed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        closed.take_if(|(until, _)| *until <= now);
+        closed.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const FAST: Heard = Heard::Answer(Duration::from_millis(20));
+
+    #[tokio::test(start_paused = true)]
+    async fn never_are_more_calls_sent_in_any_minute_than_are_allowed() {
+        let (governor, gate) = (Governor::new(Some(10), None), Gate::default());
+        let mut sent = Vec::new();
+        for number in 0_u64..35 {
+            drop(governor.permit(&gate, false).await.unwrap());
+            sent.push(Instant::now());
+            tokio::time::sleep(Duration::from_millis(number * 37 % 900)).await;
+        }
+        for window in sent.windows(11) {
+            assert!(window[10] - window[0] >= MINUTE, "{window:?}");
+        }
+        let took = *sent.last().unwrap() - sent[0];
+        assert!(took < Duration::from_secs(200), "no longer than it has to be: {took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_calls_are_under_way_while_answers_stay_fast_and_fewer_in_trouble() {
+        let governor = Governor::new(None, None);
+        (0..1_000).for_each(|_| governor.heard(FAST));
+        assert_eq!(governor.state().at_once, MOST_AT_ONCE);
+        governor.heard(Heard::Trouble);
+        assert_eq!(governor.state().at_once, MOST_AT_ONCE / 2);
+        (0..100).for_each(|_| governor.heard(Heard::Answer(Duration::from_secs(1))));
+        assert_eq!(governor.state().at_once, FIRST_AT_ONCE, "slow answers are no failure");
+        (0..100).for_each(|_| governor.heard(Heard::Trouble));
+        assert_eq!(governor.state().at_once, 1, "there is always one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_says_why_and_stops_saying_so() {
+        let (governor, gate) = (Arc::new(Governor::new(None, None)), Arc::new(Gate::default()));
+        let mut waiting = governor.waiting();
+        gate.close(Duration::from_secs(30), "the platform asks to wait");
+        let call = tokio::spawn({
+            let (governor, gate) = (Arc::clone(&governor), Arc::clone(&gate));
+            async move { governor.permit(&gate, false).await.map(drop) }
+        });
+        waiting.changed().await.unwrap();
+        let said = waiting.borrow_and_update().clone().unwrap();
+        assert_eq!((said.why.as_str(), said.wait.as_secs()), ("the platform asks to wait", 30));
+        assert_eq!(call.await.unwrap(), Ok(()));
+        assert_eq!(*waiting.borrow(), None);
+        // What one token is refused for keeps no other back.
+        gate.close(Duration::from_secs(30), "again");
+        let other = Gate::default();
+        let began = Instant::now();
+        drop(governor.permit(&other, false).await.unwrap());
+        assert_eq!(Instant::now(), began);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_beyond_the_deadline_is_an_error_at_once() {
+        let began = Instant::now();
+        let governor = Governor::new(None, Some(began + Duration::from_secs(10)));
+        let gate = Gate::default();
+        gate.close(Duration::from_secs(11), "the platform asks to wait");
+        let refused = governor.permit(&gate, false).await.unwrap_err();
+        assert!(matches!(refused, Refused::TooLate(waiting) if waiting.wait.as_secs() == 11));
+        assert_eq!(Instant::now(), began);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_in_the_crowd_goes_as_soon_as_there_is_room() {
+        let governor = Arc::new(Governor::new(None, None));
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..200 {
+            let governor = Arc::clone(&governor);
+            calls.spawn(async move {
+                let gate = Gate::default();
+                let permit = governor.permit(&gate, false).await.unwrap();
+                let under_way = governor.state().in_flight;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                drop(permit);
+                under_way
+            });
+        }
+        let most = calls.join_all().await.into_iter().max();
+        assert_eq!(most, Some(FIRST_AT_ONCE));
+    }
+}

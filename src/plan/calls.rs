@@ -1,0 +1,51 @@
+//! Whether an account may make the calls that it has to make itself.
+//!
+//! Most calls are those of the root account's token. E-mail and password are set with a token of the account itself, so
+//! these calls count for it and for every account above it: where one of them is allowed none, the platform refuses them
+//! for ever, and a run that waited for it would wait in vain.
+
+use serde_json::Value;
+
+use super::bind::Binding;
+use super::context::Context;
+use crate::observe::Object;
+use crate::resource::kinds::LIMIT_FIELD;
+use crate::resource::{AccountPath, Address};
+
+/// The quota of calls, per minute.
+const QUOTA: &str = "api_calls";
+
+/// Why the declared account cannot make a call of its own once its limits are assigned; none if it can.
+pub(super) fn forbidden(context: &Context<'_>) -> Option<String> {
+    let own = context.declared.address.as_account()?;
+    own.self_and_ancestors().filter(|path| !path.is_root()).find_map(|path| {
+        let (limit, calls) = quota(context, &path)?;
+        (calls == 0).then(|| {
+            format!(
+                "account {path} is allowed no API calls by {limit}, and this is done with calls of the account itself"
+            )
+        })
+    })
+}
+
+/// The limit that fences the account at `path`, and how many calls it allows; none where nothing says so.
+fn quota(context: &Context<'_>, path: &AccountPath) -> Option<(String, i64)> {
+    let address = Address::of_account(path)?;
+    let calls = |fields: Option<&Value>| fields.and_then(Value::as_i64);
+    let Some(limit) = context.desired.objects.get(&address).and_then(|it| it.limit()) else {
+        let account = found(context, &address)?;
+        let (_, (kind, id)) = account.refs().find(|(field, _)| *field == LIMIT_FIELD)?;
+        let limit = context.actual.get(kind, id)?;
+        return Some((format!("{kind} {id}"), calls(limit.fields.get(QUOTA))?));
+    };
+    let declared = context.desired.objects.get(limit).and_then(|it| it.fields.get(QUOTA));
+    let there = || found(context, limit).and_then(|limit| limit.fields.get(QUOTA));
+    Some((limit.to_string(), calls(declared.or_else(there))?))
+}
+
+fn found<'a>(context: &Context<'a>, address: &Address) -> Option<&'a Object> {
+    match context.bindings.get(address) {
+        Some(Binding::Found(object, _)) => Some(object),
+        _ => None,
+    }
+}
