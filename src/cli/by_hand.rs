@@ -124,6 +124,7 @@ mod tests {
         match name {
             "DURATION" => "7s",
             "BYTES" => "5000",
+            "N" => "600",
             "PATTERN" => "limit/**",
             "warnings|CODE" => "warnings",
             "ADDR" => "127.0.0.1:0",

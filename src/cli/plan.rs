@@ -1,7 +1,9 @@
 //! `flespi-gitops plan`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::duration::positive;
 use super::exit::Exit;
 use super::loading;
 use super::manifests::Manifests;
@@ -44,6 +46,10 @@ pub(super) struct Args {
     /// Exit with 2 if there are changes, and with 5 if an object is blocked or disputed.
     #[arg(long)]
     detailed_exitcode: bool,
+
+    /// How long the command may take: what the platform asks to wait for longer fails at once.
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    deadline: Option<Duration>,
 
     #[command(flatten)]
     expiring: Expiring,
@@ -96,7 +102,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(load) => load,
         Err(exit) => return exit,
     };
-    let session = match Session::open(common, output).await {
+    let session = match Session::open_until(args.deadline, common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
     };

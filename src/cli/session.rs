@@ -43,6 +43,15 @@ pub(super) struct Session {
 impl Session {
     /// Finds the platform and the token. Nothing is sent yet.
     pub(super) async fn open(common: &Common, output: &Output) -> Result<Self, Exit> {
+        Self::open_until(None, common, output).await
+    }
+
+    /// The same; what would have to wait for longer than `deadline` from now on fails at once.
+    pub(super) async fn open_until(
+        deadline: Option<Duration>,
+        common: &Common,
+        output: &Output,
+    ) -> Result<Self, Exit> {
         let platform = platform(common, output)?;
         let (state, name) = (state_folder(common, output)?, platform.name());
         let signer = signer(common, output)?;
@@ -64,7 +73,7 @@ impl Session {
             timeout: CALL_TIMEOUT,
             trace,
             calls_per_minute: common.calls_per_minute.map(NonZeroU32::get),
-            deadline: common.deadline.map(|deadline| Instant::now() + deadline),
+            deadline: deadline.map(|deadline| Instant::now() + deadline),
         };
         match Client::new(&settings, &token) {
             Ok(client) => {

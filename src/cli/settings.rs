@@ -2,11 +2,9 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::duration::positive;
 use crate::diagnostic::Deny;
 use crate::report::{MARKDOWN_DEFAULT, MARKDOWN_LEAST};
 
@@ -66,11 +64,6 @@ pub(super) struct Common {
     /// The most calls in any 60 seconds: for an account whose calls are limited, or shared with others.
     #[arg(long, global = true, value_name = "N", env = "FLESPI_GITOPS_CALLS_PER_MINUTE")]
     pub(super) calls_per_minute: Option<NonZeroU32>,
-
-    /// How long the command may take: a call that would have to wait for longer, as the platform asks for it, fails at
-    /// once.
-    #[arg(long, global = true, value_name = "DURATION", value_parser = positive)]
-    pub(super) deadline: Option<Duration>,
 
     /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
@@ -175,6 +168,7 @@ pub(super) const PIPE_VARIABLE: &str = crate::secret::PIPE_VARIABLE;
 #[cfg(unix)]
 pub(super) const UNSET_IF_EMPTY: &[&str] = &[
     "FLESPI_GITOPS_ALLOW_OUTSIDE",
+    "FLESPI_GITOPS_CALLS_PER_MINUTE",
     "FLESPI_GITOPS_LISTEN",
     LOG_VARIABLE,
     "FLESPI_GITOPS_MARK_KEY_FILE",

@@ -1,10 +1,12 @@
 //! The options of `flespi-gitops apply`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
 use crate::apply::OnError;
+use crate::cli::duration::positive;
 use crate::cli::gate::GateArgs;
 use crate::cli::manifests::Manifests;
 
@@ -43,6 +45,10 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "DIGEST")]
     pub(super) approve: Option<String>,
 
+    /// How long the command may take: what the platform asks to wait for longer fails at once.
+    #[arg(long, value_name = "DURATION", value_parser = positive)]
+    pub(super) deadline: Option<Duration>,
+
     #[command(flatten)]
     pub(super) gate: GateArgs,
 }
@@ -75,6 +81,7 @@ impl Args {
             yes,
             on_error: OnErrorArg::Finish,
             approve,
+            deadline: None,
             gate,
         }
     }
