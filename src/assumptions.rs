@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::secret::PasswordForm;
 
-/// 2.2: the longest selector is unknown. Ids have up to ten digits, so a list of this many stays
-/// below 2,200 characters, which every HTTP server on the way takes.
-pub const IDS_PER_CALL: usize = 200;
+/// 2.2: the longest selector is unknown. Ids have up to ten digits, so a list of this many stays below 4,400 characters;
+/// the shortest request line that a common server, proxy or load balancer takes by default has 8,190.
+pub const IDS_PER_CALL: usize = 400;
 
 /// 6: how many elements one POST may create is unknown. A hundred limits with all quotas are
 /// about 150 kB.

@@ -1,5 +1,7 @@
 //! Which steps travel in the same calls, and what those calls say.
 //!
+//! How few calls there could be at best is said in [`Plan::least_writes`].
+//!
 //! Steps are bundled when they may begin, and a bundle becomes a job only when it does begin: by then other jobs may
 //! have written to the same objects, and each write starts from what the one before left.
 

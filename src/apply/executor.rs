@@ -118,6 +118,7 @@ pub async fn apply(apply: Apply<'_>) -> Report {
         blocked: plan.blocked.clone(),
         pending: run.pending,
         unknown: plan.unknown.clone(),
+        least_writes: plan.least_writes(),
         calls: run.apply.writer.reader().stats().snapshot(),
         duration: began.elapsed(),
         compared: 0,

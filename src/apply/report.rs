@@ -116,6 +116,8 @@ pub struct Report {
     pub pending: Vec<Pending>,
     /// What could not be read.
     pub unknown: Vec<Unknown>,
+    /// The fewest writes that carry the plan out.
+    pub least_writes: u64,
     /// Calls of the whole run.
     pub calls: Vec<CallCount>,
     /// How long it took.
@@ -151,6 +153,7 @@ impl Report {
             blocked: plan.blocked.clone(),
             pending: plan.pending.clone(),
             unknown: plan.unknown.clone(),
+            least_writes: plan.least_writes(),
             calls,
             duration: Duration::ZERO,
             compared: 0,
@@ -227,9 +230,21 @@ impl Report {
         // What was in the way and what things cost is what the latest pass says of the whole.
         let Self { refused, blocked, pending, unknown, calls, taken_back, notes, .. } = next;
         let duration = self.duration + next.duration;
+        let least_writes = self.least_writes + next.least_writes;
         self.notes.extend(notes);
         self.notes.extend(self.taken_back.drain(..).map(|taken| taken.to_string()));
-        Self { refused, blocked, pending, unknown, calls, duration, compared, taken_back, ..self }
+        Self {
+            refused,
+            blocked,
+            pending,
+            unknown,
+            least_writes,
+            calls,
+            duration,
+            compared,
+            taken_back,
+            ..self
+        }
     }
 
     /// All that a person should know about the run as a whole.
@@ -259,6 +274,7 @@ impl Report {
             blocked,
             pending,
             unknown,
+            least_writes,
             calls,
             duration,
             compared: _,
@@ -276,6 +292,8 @@ impl Report {
             notes: self.all_notes().collect(),
             api: ApiUse {
                 calls: self.total_calls(),
+                writes: self.writes(),
+                least_writes: *least_writes,
                 retries: calls.iter().map(|count| count.retries).sum(),
                 by: calls,
             },
@@ -328,6 +346,10 @@ pub struct ApiUse<'a> {
     pub calls: u64,
     /// Those of them that repeated a failed one.
     pub retries: u64,
+    /// Those of them that changed something, or tried to.
+    pub writes: u64,
+    /// The fewest writes that carry out what was planned.
+    pub least_writes: u64,
     /// By method and collection.
     pub by: &'a [CallCount],
 }

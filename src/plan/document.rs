@@ -59,6 +59,8 @@ pub enum PlanFormat {
 pub struct PlanApi {
     /// API calls.
     pub calls: u64,
+    /// The fewest writes that carry the plan out.
+    pub least_writes: u64,
 }
 
 /// One step.
@@ -120,7 +122,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         notes,
         drifted,
         forecasts: forecasts(tokens),
-        api: PlanApi { calls },
+        api: PlanApi { calls, least_writes: plan.least_writes() },
     }
 }
 

@@ -14,6 +14,7 @@
 //! made again from the beginning.
 
 mod bind;
+mod bound;
 mod calls;
 mod context;
 mod create;

@@ -68,6 +68,7 @@ mod tests {
             blocked: Vec::new(),
             pending: Vec::new(),
             unknown: Vec::new(),
+            least_writes: 0,
             calls: Vec::new(),
             duration: std::time::Duration::ZERO,
             compared: 0,

@@ -88,8 +88,12 @@ fn sums(report: &Report) -> String {
 /// What the run cost.
 pub(super) fn cost(report: &Report) -> String {
     let retries: u64 = report.calls.iter().map(|count| count.retries).sum();
+    let least = match report.least_writes {
+        0 => String::new(),
+        least => format!(" (at least {least})"),
+    };
     format!(
-        "{} API calls, {} of them writes, {retries} retries, {:.1} s",
+        "{} API calls, {} of them writes{least}, {retries} retries, {:.1} s",
         report.total_calls(),
         report.writes(),
         report.duration.as_secs_f64()

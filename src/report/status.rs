@@ -149,7 +149,7 @@ pub fn status(plan: &Plan, calls: u64) -> StatusDocument<'_> {
         refusals: &plan.refusals,
         unknown: &plan.unknown,
         notes: &plan.notes,
-        api: PlanApi { calls },
+        api: PlanApi { calls, least_writes: plan.least_writes() },
     }
 }
 

@@ -11,6 +11,7 @@ mod addresses;
 mod apply;
 mod arguments;
 mod bad_input;
+mod bound;
 mod choreographies;
 mod ci_examples;
 mod circles;

@@ -175,6 +175,7 @@ fn report(plan: &Plan) -> Report {
         blocked: plan.blocked.clone(),
         pending: plan.pending.clone(),
         unknown: plan.unknown.clone(),
+        least_writes: 2,
         calls: Vec::new(),
         duration: std::time::Duration::from_millis(1_250),
         compared: 0,
