@@ -336,9 +336,10 @@ fn a_key_that_nobody_has_any_more_is_issued_again() {
     world.apply(&["."]);
     let old = key(&world);
     world.advance(30 * DAY);
-    // The answer that holds the key is lost, and the platform does not give it again.
+    // The answer that holds the key is lost, the platform does not give it again, and the run cannot take its token away.
     world.faults(&json!({"rules": [
-        {"method": "POST", "path": "/platform/tokens", "count": 1, "effect": "cut_after"}]}));
+        {"method": "POST", "path": "/platform/tokens", "count": 1, "effect": "cut_after"},
+        {"method": "DELETE", "count": 1, "effect": {"answer": {"status": 403, "reason": "no"}}}]}));
     world.run(&["apply", ".", "--yes"]).expect(6);
     assert_eq!(numbers(&world), [1, 2]);
     assert!(works(&world, &old) && key(&world) == old);
@@ -348,6 +349,23 @@ fn a_key_that_nobody_has_any_more_is_issued_again() {
     world.apply(&["."]);
     assert_eq!(numbers(&world), [1, 3], "the useless one is gone, the old one has its overlap");
     assert!(works(&world, &old) && works(&world, &key(&world)) && key(&world) != old);
+}
+
+#[test]
+fn a_generation_whose_key_got_lost_is_made_again_by_the_same_run() {
+    let mut assumptions = Assumptions::default();
+    assumptions.set("token-key-on-read=never").unwrap();
+    let world = World::with(Options { assumptions, ..Options::default() });
+    world.write("token.yaml", TOKEN);
+    world.apply(&["."]);
+    let old = key(&world);
+    world.advance(30 * DAY);
+    world.faults(&json!({"rules": [
+        {"method": "POST", "path": "/platform/tokens", "count": 1, "effect": "cut_after"}]}));
+    world.apply(&["."]);
+    assert_eq!(numbers(&world), [1, 2]);
+    assert!(works(&world, &old) && works(&world, &key(&world)) && key(&world) != old);
+    assert_eq!(world.plan(&["."])["steps"], json!([]));
 }
 
 #[test]
