@@ -63,7 +63,7 @@ impl fmt::Debug for Client {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A token is 64 characters of `[A-Za-z0-9]`; this one cannot even be sent.
-    #[error("the token has characters that no token has")]
+    #[error("the token has characters that are not valid in a token")]
     BadToken,
     /// There is no way to the platform.
     #[error(transparent)]
@@ -154,7 +154,7 @@ impl Client {
             match retry::next(attempt, error.class, idempotent, error.retry_after, jitter) {
                 Next::GiveUp => return Err(error),
                 Next::Wait(wait) => {
-                    tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
+                    tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; retrying");
                     tokio::select! {
                         () = tokio::time::sleep(wait) => attempt += 1,
                         () = shutdown::begun(), if !request.cleans_up => return Err(error),
@@ -189,7 +189,7 @@ impl Client {
 
     async fn dispatch(&self, request: &Request) -> Result<reqwest::Response, ApiError> {
         let url = self.platform.join(&request.path).map_err(|error| {
-            ApiError::new(request, Class::Rejected, format!("no address: {error}"))
+            ApiError::new(request, Class::Rejected, format!("not a valid address: {error}"))
         })?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -263,7 +263,7 @@ fn elsewhere(response: &reqwest::Response) -> String {
     let location = location.and_then(|location| response.url().join(location).ok());
     let origin = location.map(|location| location.origin().ascii_serialization());
     let origin = origin.filter(|origin| origin != "null").unwrap_or_else(|| "elsewhere".to_owned());
-    format!("{status}: a redirect to {origin}, which is not followed")
+    format!("{status}: redirect to {origin}, not followed")
 }
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {

@@ -41,8 +41,8 @@ pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, F
     removal.map_err(|error| Failure {
         id: Some(job.id),
         ..Failure::new(format!(
-            "the credentials are set, and the bootstrap token {token} could not be deleted \
-             ({error}); the next run deletes it, and it ends by itself"
+            "the credentials are set, but the bootstrap token {token} could not be deleted ({error}); the next \
+             run deletes it, and it expires on its own"
         ))
     })?;
     Ok(done)
@@ -100,10 +100,11 @@ fn refused(error: ApiError, form: PasswordForm) -> Failure {
     }
     let help = match form {
         PasswordForm::Clear => {
-            "the platform may want a longer password, or its hash: then write `password_form: sha512` beside it"
+            "the platform may require a longer password, or its hash; for the hash, write `password_form: \
+             sha512` beside it"
         }
         PasswordForm::Sha512 => {
-            "the platform may want the password itself: then leave `password_form` out"
+            "the platform may require the password itself; for that, leave out `password_form`"
         }
     };
     Failure { what: format!("{}; {help}", failure.what), ..failure }
@@ -121,7 +122,7 @@ async fn note(
     let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
     set::set_one(writer, Kind::ACCOUNT, job.id, &body).await.map_err(|failure| Failure {
         what: format!(
-            "the credentials are set, and that could not be noted in the mark: {}",
+            "the credentials are set, but the mark could not be updated: {}",
             failure.what
         ),
         ..failure
@@ -134,7 +135,7 @@ async fn password(source: &Source, least: Option<u16>) -> Result<SecretString, F
     let failed = |error: &dyn std::error::Error| Failure::new(error_chain(error));
     let known = source.password(least).await.map_err(|error| failed(&error))?;
     let Source::Generate { length, deliver } = source else {
-        return known.ok_or_else(|| Failure::new(format!("{source} gives nothing")));
+        return known.ok_or_else(|| Failure::new(format!("{source} is empty")));
     };
     // Either made now, or by a run that could not bring it everywhere.
     let secret = known.unwrap_or_else(|| generate(*length));

@@ -222,7 +222,7 @@ impl<'a> Run<'a> {
             Ok(taken_back) => (taken_back, Vec::new()),
             Err(error) => {
                 let note = format!(
-                    "whether another run created the same at the same time could not be read: {error}"
+                    "cannot check whether another run created the same object at the same time: {error}"
                 );
                 tracing::warn!("{note}");
                 (Vec::new(), vec![note])
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
                 }
                 self.enter(at, StepOutcome::Failed, attempts, Some(what), id);
                 for (blocked, because_of) in self.scheduler.failed(at) {
-                    let what = format!("blocked because of {because_of}");
+                    let what = format!("blocked because {} was not applied", because_of.address());
                     self.enter(blocked, StepOutcome::Blocked, 0, Some(what), None);
                 }
             }

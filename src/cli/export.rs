@@ -99,7 +99,7 @@ impl From<Wish> for Others {
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     if let Some(name) = common.stack.as_ref().filter(|name| !is_valid_name(name)) {
-        output.error(&format!("`{name}` is no name for a stack: use a-z, 0-9, `.`, `_` and `-`"));
+        output.error(&format!("`{name}` is not a stack name: use a-z, 0-9, `.`, `_` and `-`"));
         return Exit::Usage;
     }
     let session = match Session::open(common, output).await {
@@ -192,9 +192,8 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
     }
     if !different.is_empty() && !force {
         output.error(&format!(
-            "{} files are there with another content; nothing was written\n  {}\n  help: \
-             overwrite them with --force, or choose an empty folder",
-            different.len(),
+            "these files already exist with other content, so nothing was written:\n  {}\n  help: overwrite them \
+             with --force, or choose an empty folder",
             different.join("\n  ")
         ));
         return Err(Exit::Refused);
@@ -207,7 +206,7 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
             .map_err(|error| failed(&path, &error))?;
     }
     output.say(&format!(
-        "{count} files written to {}, {} were there already",
+        "{count} files written to {}, {} already up to date",
         folder.display(),
         files.len() - count
     ));

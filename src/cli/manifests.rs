@@ -55,7 +55,7 @@ fn or_here(paths: Vec<PathBuf>) -> Vec<PathBuf> {
 pub(super) fn absence(desired: &Desired, address: &Address) -> String {
     match desired.is_excluded(address) {
         true => format!("{address} is excluded"),
-        false => format!("no manifest declares {address}"),
+        false => format!("{address} is not declared"),
     }
 }
 

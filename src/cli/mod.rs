@@ -243,7 +243,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
     let Cli { common, command, by_hand } = cli;
     let is_of_findings = matches!(common.format, settings::Format::Short | settings::Format::Sarif);
     if is_of_findings && !matches!(command, Command::Validate(_)) {
-        output.error("the formats `short` and `sarif` are those of `validate`");
+        output.error("only `validate` has the formats `short` and `sarif`");
         return Exit::Usage;
     }
     match command {

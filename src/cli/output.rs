@@ -170,12 +170,12 @@ impl Output {
         let trouble = match self.writer.failure(Stream::Out) {
             Some(error) => Some(error),
             None if self.writer.has_unread_results(Stream::Out) => {
-                Some("its reader does not read".into())
+                Some("its reader has stopped reading".into())
             }
             None => None,
         };
         if let Some(trouble) = &trouble {
-            self.error(&format!("cannot write the result to the standard output: {trouble}"));
+            self.error(&format!("cannot write the result to stdout: {trouble}"));
         }
         tokio::select! {
             () = self.writer.drained_while_moving(Stream::Err, TALK_PATIENCE) => {}

@@ -50,8 +50,8 @@ impl Outside {
                 output.say(&format!("the page is at http://{}/", server.address()));
                 if !listen.ip().is_loopback() {
                     output.say(
-                        "warning: whoever reaches this address reads names and fields of all \
-                         accounts; there is no log-in",
+                        "warning: anyone who can reach this address can read the names and fields of all \
+                         accounts; there is no login",
                     );
                 }
                 Ok(Self { server: Some(server), telling })

@@ -66,7 +66,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     for address in &args.addresses {
         let known = || desired.objects.keys().filter(|known| known.kind.is_key());
         if !address.kind.is_key() {
-            output.error(&format!("{address} is no token, and only tokens have keys"));
+            output.error(&format!("{address} is not a token; only tokens have keys"));
             return Exit::Usage;
         }
         if !desired.objects.contains_key(address) {

@@ -63,7 +63,7 @@ pub(super) struct Args {
 
 fn assume_help() -> String {
     format!(
-        "Decide one of the platform's unknowns another way; may be given several times:\n\n{}",
+        "Change one of the assumptions about the platform; can be repeated:\n\n{}",
         describe_assumptions()
     )
 }

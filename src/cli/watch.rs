@@ -93,7 +93,7 @@ enum FirstPass {
 pub(super) async fn run(args: &Args, by_hand: &str, common: &Common, output: &Output) -> Exit {
     let paths = args.manifests.paths();
     if paths.iter().any(|path| path.as_os_str() == "-") {
-        output.error("watch needs files, and `-` is the standard input");
+        output.error("watch needs files; `-` is stdin");
         return Exit::Usage;
     }
     let patience = match args.poll {
@@ -154,7 +154,7 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
         () = shutdown::begun() => return Err(Exit::Done),
     };
     let Some(first) = first else {
-        output.error("the manifests could not be read");
+        output.error("cannot read the manifests");
         return Err(Exit::Failed);
     };
     let load = match first.reading {
@@ -169,7 +169,7 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
                     output.error(&format!("{}: {reason}", root.path.display()));
                 }
             }
-            output.say("  help: are all paths there?");
+            output.say("  help: check that all paths exist");
             return Err(Exit::Invalid);
         }
     };

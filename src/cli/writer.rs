@@ -252,7 +252,8 @@ fn note_loss(dropped: u64, bytes: &mut Vec<u8>) {
     // A line of JSON stays one: the note is JSON, too, if what follows is.
     let note = match bytes.first() {
         Some(b'{') => format!("{{\"level\":\"WARN\",\"dropped\":{dropped}}}\n"),
-        _ => format!("warning: {dropped} messages that nobody read were dropped\n"),
+        _ if dropped == 1 => "warning: dropped 1 message that nobody read\n".to_owned(),
+        _ => format!("warning: dropped {dropped} messages that nobody read\n"),
     };
     bytes.splice(0..0, note.into_bytes());
 }

@@ -153,17 +153,19 @@ impl LockInfo {
         let wait = "wait with --lock-timeout, such as --lock-timeout 5m";
         match (&self.holder, self.state) {
             (Some(Holder { pid, .. }), LockState::Silent) if self.is_local => format!(
-                "it is stopped or hangs: `kill -CONT {pid}` lets it go on, `kill -KILL {pid}` ends \
-                 it; its lock goes with it, and the next run finishes its work"
+                "it is suspended or hangs: resume it with `kill -CONT {pid}`, or end it with `kill -KILL \
+                 {pid}`, which releases its lock; the next run finishes its work"
             ),
             (Some(Holder { pid, .. }), _) if self.is_local => format!(
-                "{wait}; or end it with `kill {pid}`: a lock goes with its holder, and no file has \
-                 to be deleted"
+                "{wait}; or end it with `kill {pid}`, which releases its lock; do not delete any file"
             ),
             (Some(Holder { host, .. }), _) => {
-                format!("{wait}; or end it on {host}: a lock goes with its holder")
+                format!("{wait}; or end it on {host}, which releases its lock")
             }
-            (None, _) => format!("{wait}; `lock show` tells more as soon as its holder wrote it"),
+            (None, _) => format!(
+                "{wait}; `flespi-gitops lock show` names the holder once it has identified \
+                                  itself"
+            ),
         }
     }
 }
@@ -177,7 +179,7 @@ pub(super) fn refusal(info: &LockInfo, now: i64) -> String {
         None => format!("the lock {}", info.place),
     };
     let Some(Holder { command, run, pid, host, boot: _ }) = &info.holder else {
-        return format!("{what} is held by another run, which has not written yet who it is");
+        return format!("{what} is held by another run, which has not identified itself yet");
     };
     let age = info.acquired_at.map(|at| span(now - at)).unwrap_or_default();
     let life = info.heartbeat_at.map(|at| span(now - at)).unwrap_or_default();

@@ -39,7 +39,7 @@ pub enum LockError {
     #[error("{}", info::refusal(.0, jiff::Timestamp::now().as_second()))]
     Held(Box<LockInfo>),
     /// It cannot be told whether anybody holds it.
-    #[error("the lock {path} cannot be used: {reason}")]
+    #[error("cannot use the lock {path}: {reason}")]
     Unusable {
         /// Where the lock is.
         path: String,

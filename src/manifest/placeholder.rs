@@ -53,7 +53,7 @@ pub(super) fn check(document: &Spanned, from: usize, diagnostics: &mut Diagnosti
             // What stands where a password comes from may be the password.
             let is_secret = at.contains("/password") && !is_constant(&what);
             let said = if is_secret { "this text".to_owned() } else { quote(&what) };
-            let message = format!("{said} stands for itself: nothing fills it in");
+            let message = format!("{said} is taken literally: nothing fills it in");
             let finding = Diagnostic::warning(Code::NotFilledIn, message).at(span, "").help(help);
             diagnostics.push(finding.pointer(at));
         }
@@ -77,8 +77,8 @@ fn placeholder<'t>(text: &'t str, at: &str) -> Option<(&'t str, &'static str)> {
     if let Some(start) = text.find("{{") {
         let rest = text.get(start..)?;
         let end = rest.find("}}")?;
-        let help = "render the file with Helm, Jinja or whatever it was written for first; a Template of ours \
-                    writes `${name}`";
+        let help = "render the file with its own tool, such as Helm or Jinja, first; a Template here uses \
+                    `${name}`";
         return Some((rest.get(..end + 2)?, help));
     }
     let is_path = ["/file", "/dotenv", "/json", "/age", "/token_file", "/ca_file"];

@@ -86,7 +86,7 @@ pub(super) async fn sink_states(
     spool: &Spool,
 ) -> BTreeMap<Address, SinkState> {
     let unknown = || SinkState {
-        trouble: Some("looking at its sinks was interrupted".to_owned()),
+        trouble: Some("checking its sinks was interrupted".to_owned()),
         ..SinkState::default()
     };
     let mut states: BTreeMap<_, _> =
@@ -160,7 +160,8 @@ async fn compare(question: PasswordQuestion, trust: &Trust) -> Password {
         Err(error) if error.is_unfit() => Password::Unavailable(error_chain(&error)),
         Err(error) => Password::Unknown(error.to_string()),
         Ok(None) => Password::Unknown(format!(
-            "{source}: what was made is gone from its sink, and a lost file makes no new password"
+            "{source}: the generated value is gone from its sink; a lost file alone does not generate a new \
+             password"
         )),
         Ok(Some(secret)) => match hash_matches(known, form.of(&secret)).await {
             true => Password::Unchanged,

@@ -41,7 +41,7 @@ pub(super) fn decide(
     // An account without a password that can be set gets no mail either.
     let password_of = |address| context.answers.passwords.get(address);
     if let Some(Password::Unavailable(reason)) = password_of(&declared.address) {
-        return Err(format!("its password cannot be set: {reason}"));
+        return Err(format!("cannot set its password: {reason}"));
     }
     let email = wanted.email.as_deref();
     let email = email.and_then(|wanted| wanted_email(context, object, wanted, draft));
@@ -180,11 +180,11 @@ fn wanted_password(
             if let Some(trouble) = trouble.as_ref().filter(|_| !is_told) {
                 draft.foretell(&declared.address, source.to_string(), trouble.clone());
             }
-            (Value::Null, "no password was set by this stack yet".to_owned())
+            (Value::Null, "this stack has not set a password yet".to_owned())
         }
         Password::Changed => (
             Value::from("(another password)"),
-            format!("{source} gives another password than was last set"),
+            format!("{source} holds another password than the one that was last set"),
         ),
     };
     let change = Change {

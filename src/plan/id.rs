@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::step::Action;
 use crate::resource::{Address, Phase};
 
 /// Names a step within its plan.
@@ -68,6 +69,25 @@ impl StepId {
     /// The only step of a phase for an address.
     pub fn of(phase: Phase, address: &Address) -> Self {
         Self { phase, address: address.clone(), part: Part::Whole }
+    }
+
+    /// What the step does, for people: `limit/starter: create`, `token/app: delete generation 2`.
+    pub fn title(&self, action: Action) -> String {
+        let (action, phase) = (action.as_str(), self.phase.as_str());
+        let what = match self.part {
+            Part::Whole if action == phase || phase == self.address.kind.as_str() => {
+                action.to_owned()
+            }
+            Part::Whole => format!("{action} {phase}"),
+            Part::Generation(number, _) => format!("{action} generation {number}"),
+            Part::Leftover(token) => format!("{action} token {token}"),
+        };
+        format!("{}: {what}", self.address)
+    }
+
+    /// The object that the step is about.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// A step about one generation of a token.

@@ -95,7 +95,7 @@ impl Watch<'_> {
         let generation = generations::number(token, &self.desired.stack);
         let mut words: Vec<String> = Vec::new();
         if token.id == self.actual.identity.token {
-            words.push("signs this very run".to_owned());
+            words.push("is the token of this run".to_owned());
         }
         match role {
             Role::Undelivered => {
@@ -103,7 +103,7 @@ impl Watch<'_> {
             }
             Role::Retiring => {
                 let end = match retires {
-                    Some(at) if at <= now => "is to be deleted".to_owned(),
+                    Some(at) if at <= now => "is due for deletion".to_owned(),
                     Some(at) => format!("is deleted in {}", Span(at - now)),
                     None => "is deleted once it is no longer used".to_owned(),
                 };

@@ -92,11 +92,11 @@ pub fn record_text(record: &Record, width: Option<usize>) -> String {
         for change in &step.changes {
             show_change(change, column.unwrap_or(0), &mut screen);
         }
-        screen.line(6, 8, &[(DIM, &format!("because {}", printable(&step.reason)))]);
+        screen.line(6, 8, &[(DIM, &format!("reason: {}", printable(&step.reason)))]);
     }
     if record.is_abridged {
         screen.gap();
-        screen.line(0, 2, &[(CAUTION, "the run was too large to be remembered in full")]);
+        screen.line(0, 2, &[(CAUTION, "the run was too large to be recorded in full")]);
     }
     screen.finish()
 }

@@ -60,7 +60,7 @@ pub(super) struct Entry<'a> {
 impl Account<'_> {
     pub(super) fn name(&self) -> String {
         match self.path.is_root() {
-            true => "our own account".to_owned(),
+            true => "root account".to_owned(),
             false => format!("account {}", self.path),
         }
     }
@@ -150,11 +150,7 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         Notice { title: "disputed", tone: Tone::Bad, entries: disputed.collect() },
         Notice { title: "could not be read", tone: Tone::Bad, entries: unknown.collect() },
         Notice { title: "pending", tone: Tone::Caution, entries: pending.collect() },
-        Notice {
-            title: "named by no manifest any more",
-            tone: Tone::Caution,
-            entries: prunable.collect(),
-        },
+        Notice { title: "no longer declared", tone: Tone::Caution, entries: prunable.collect() },
         coming,
         Notice { title: "notes", tone: Tone::Quiet, entries: notes.collect() },
     ];
@@ -170,7 +166,7 @@ fn coming<'a>(tokens: &[TokenTime]) -> Notice<'a> {
     let shown = near.iter().take(MOST_COMING).map(|token| {
         let subject = match &token.address {
             Some(address) => address.to_string(),
-            None => format!("our own token {}", token.id_on_platform),
+            None => format!("this run's token {}", token.id_on_platform),
         };
         entry(subject, token.words.clone())
     });

@@ -14,11 +14,11 @@ pub fn run_text(report: &Report, width: Option<usize>) -> String {
         (StepOutcome::Blocked, CAUTION),
         (StepOutcome::NotStarted, CAUTION),
     ] {
-        // Of what was refused as a whole, the plan has told every step.
-        let is_told = outcome == StepOutcome::NotStarted && !report.refused.is_empty();
-        let steps = report.steps.iter().filter(|step| step.outcome == outcome && !is_told);
+        // Of what was refused as a whole, the plan lists every step.
+        let is_listed = outcome == StepOutcome::NotStarted && !report.refused.is_empty();
+        let steps = report.steps.iter().filter(|step| step.outcome == outcome && !is_listed);
         let steps: Vec<_> = steps.collect();
-        let lines = steps.iter().map(|step| (step.id.to_string(), step.error.as_deref()));
+        let lines = steps.iter().map(|step| (step.id.title(step.action), step.error.as_deref()));
         section(&mut screen, outcome.as_str(), style, lines);
     }
     let blocked = report.blocked.iter();

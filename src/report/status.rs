@@ -171,7 +171,7 @@ fn objects(plan: &Plan) -> Vec<ObjectStatus<'_>> {
     let of_prunable = plan.prunable.iter().map(|prunable| ObjectStatus {
         address: &prunable.address,
         state: ObjectState::Undeclared,
-        words: format!("id {}, and no manifest names it", prunable.id_on_platform),
+        words: format!("id {}, no longer declared", prunable.id_on_platform),
         source: None,
     });
     for object in of_steps.chain(of_blocked).chain(of_prunable) {
@@ -229,7 +229,7 @@ fn headline(summary: &StatusSummary) -> String {
 fn row(token: &TokenTime) -> [String; 5] {
     let name = match &token.address {
         Some(address) => address.to_string(),
-        None => format!("our own token {}", token.id_on_platform),
+        None => format!("this run's token {}", token.id_on_platform),
     };
     let ends = match token.seconds_left {
         Some(left) if left > 0 => format!("in {}", Span(left)),
@@ -252,7 +252,7 @@ fn row(token: &TokenTime) -> [String; 5] {
 fn remarks(token: &TokenTime) -> String {
     let mut remarks = Vec::new();
     if token.is_own {
-        remarks.push("signs this run".to_owned());
+        remarks.push("token of this run".to_owned());
     }
     if token.is_master {
         remarks.push("master".to_owned());
@@ -264,7 +264,7 @@ fn remarks(token: &TokenTime) -> String {
         Role::Undelivered => remarks.push("not delivered yet".to_owned()),
         Role::Retiring => remarks.push(match token.seconds_to_deletion {
             Some(left) if left > 0 => format!("deleted in {}", Span(left)),
-            Some(_) => "to be deleted".to_owned(),
+            Some(_) => "due for deletion".to_owned(),
             None => "deleted once unused".to_owned(),
         }),
         Role::Current | Role::Own => {}
@@ -339,7 +339,7 @@ fn asides(status: &StatusDocument<'_>) -> Vec<(&'static str, Vec<String>)> {
     let all = [
         ("refused without approval", refusals.collect()),
         ("pending", pending.collect()),
-        ("hand out the right to do everything", masters),
+        ("master tokens", masters),
         ("notes", status.notes.to_vec()),
     ];
     all.into_iter().filter(|(_, lines): &(_, Vec<String>)| !lines.is_empty()).collect()
@@ -376,7 +376,8 @@ pub fn status_markdown(status: &StatusDocument<'_>, limit: usize) -> String {
         format!("| {} | {ends} | {by} | {used} | {remarks} |\n", markdown_code(&name))
     });
     let table = Part {
-        open: "| token | ends | by | last used | |\n| --- | --- | --- | --- | --- |\n".to_owned(),
+        open: "| token | expires | by | last used | |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned(),
         items: rows.collect(),
         close: "\n".to_owned(),
         more: "| ",

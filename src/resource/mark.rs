@@ -125,13 +125,13 @@ pub enum MarkProblem {
     #[error("its mark is not signed; a run with --trust-unsigned-marks takes it over once")]
     Unsigned,
     /// The signature was made with another key, for another place, or by nobody.
-    #[error("the signature of its mark does not fit")]
+    #[error("the signature of its mark does not match")]
     BadSignature,
     /// The address does not parse.
-    #[error("its mark names `{0}`, which is no address")]
+    #[error("its mark names `{0}`, which is not an address")]
     BadAddress(String),
     /// It is the mark of an object of another kind.
-    #[error("its mark is that of {0}, which is something else")]
+    #[error("its mark is that of {0}, an object of another kind")]
     OtherKind(Address),
     /// It says something that only a mark of a token says.
     #[error("its mark says `{0}`, which only the mark of a token does")]

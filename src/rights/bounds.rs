@@ -50,14 +50,14 @@ impl Bounds {
         if let (Some(masks), Some(ip)) = (&self.ips, ip)
             && !matches(masks, ip)
         {
-            return Some(format!("{ip} is none of its addresses ({})", listed(masks)));
+            return Some(format!("{ip} is not one of its addresses ({})", listed(masks)));
         }
         if let (Some(masks), Some(origin)) = (&self.origins, origin)
             && !matches(masks, origin)
         {
             return Some(match masks.is_empty() {
                 true => "no browser may use it".to_owned(),
-                false => format!("{origin} is none of its origins ({})", listed(masks)),
+                false => format!("{origin} is not one of its origins ({})", listed(masks)),
             });
         }
         // Since when it was not used is not known; with a time to live it may be valid at any time.

@@ -315,7 +315,7 @@ fn a_redirect_is_never_followed_and_told_as_what_it_is() {
             assert_eq!(again, 1, "{status} {method}: {said}");
             let origin = if is_elsewhere { trap.url() } else { server.url() };
             assert!(
-                said.contains(&format!("{status}: a redirect to {origin}, which is not followed")),
+                said.contains(&format!("{status}: redirect to {origin}, not followed")),
                 "{said}"
             );
             assert!(!said.contains("try again later") && !said.contains("CANARY"), "{said}");

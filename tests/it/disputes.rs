@@ -152,7 +152,7 @@ fn a_removed_mark_makes_nobody_twice() {
     let tenants = Tenants::new();
     tenants.meddle("PUT", "/platform/customer", &json!({"metadata": {}}));
     let plan = tenants.world.plan(&["."]);
-    assert!(plan["blocked"].to_string().contains("carries no mark"), "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("has no mark"), "{plan:#}");
     tenants.world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
     assert_eq!(tenants.world.count("subaccounts"), 2);
 }

@@ -85,8 +85,8 @@ fn what_lapsed_is_told_and_issued_again() {
     let reason = reason(&world);
     assert!(reason.contains("the one before lapsed 20"), "{reason}");
     assert!(
-        reason.contains("(ended 59 minutes ago (ttl 60 minutes, never used))")
-            || reason.contains("ended 60 minutes ago"),
+        reason.contains("(expired 59 minutes ago (ttl 60 minutes, never used))")
+            || reason.contains("expired 60 minutes ago"),
         "{reason}"
     );
     assert!(reason.contains("another one is issued (renew: always)"), "{reason}");
@@ -102,7 +102,7 @@ fn what_somebody_deleted_is_told_with_who_and_when() {
     let world = world("  ttl: 30d\n");
     let by = delete(&world);
     let reason = reason(&world);
-    assert!(reason.contains(&format!("the one before was deleted by token {by}")), "{reason}");
+    assert!(reason.contains(&format!("the previous one was deleted by token {by}")), "{reason}");
     world.apply(&["."]);
     assert_eq!(world.plan(&["."])["steps"], json!([]));
 }
@@ -203,7 +203,7 @@ fn status_has_every_token_by_the_time_it_has_left() {
     let errors: Vec<String> = validator.iter_errors(&status).map(|it| it.to_string()).collect();
     assert_eq!(errors, [""; 0]);
     let text = world.run(&["status", "."]).expect(0).stdout;
-    assert!(text.contains("hand out the right to do everything\n  token/admin\n"), "{text}");
+    assert!(text.contains("master tokens\n  token/admin\n"), "{text}");
     assert!(
         text.lines().any(|line| line.starts_with("token/quick") && line.contains("in 3 days")),
         "{text}"

@@ -192,7 +192,7 @@ fn a_difference_is_told_in_words() {
             "gains POST on the REST API of ai; gains GET on all other items of gw with all submodules",
         ),
         ("master", "standard", "gains the platform API: it becomes a master token"),
-        ("standard", "master", "loses the platform API: it is no master token any more"),
+        ("standard", "master", "loses the platform API: it is no longer a master token"),
         (
             "gw/devices GET",
             "standard",

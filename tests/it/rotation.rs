@@ -360,7 +360,7 @@ fn the_token_that_signs_the_run_is_not_deleted_by_it() {
         crate::support::run(command)
     };
     let partial = with(&own, &["rotate", "token/app", "--now", "--yes"]).expect(6);
-    assert!(partial.stdout.contains("signs this very run"), "{}", partial.stdout);
+    assert!(partial.stdout.contains("is the token of this run"), "{}", partial.stdout);
     assert!(works(&world, &own), "the run that works with it goes on");
     let next = key(&world);
     assert_ne!(next, own);

@@ -72,7 +72,7 @@ impl<'a> Tree<'a> {
     pub(super) fn name(&self, account: usize) -> String {
         match self.accounts.get(account).and_then(|account| account.declared) {
             Some(declared) => format!("`{}`", declared.own_path()),
-            None => "our own account".to_owned(),
+            None => "the root account".to_owned(),
         }
     }
 

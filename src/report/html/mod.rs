@@ -96,7 +96,7 @@ fn risks(risky: &[(&Step, Risk)], places: &BTreeMap<&StepId, usize>) -> String {
         return String::new();
     }
     let mut text = format!(
-        "<section class=\"alarm\">\n<h2>Look twice <small>{}</small></h2>\n<ul>\n",
+        "<section class=\"alarm\">\n<h2>Review first <small>{}</small></h2>\n<ul>\n",
         outline::concerns(risky)
     );
     for (step, Risk { concern, words }) in risky {
@@ -181,7 +181,7 @@ fn step_article(step: &Step, places: &BTreeMap<&StepId, usize>) -> String {
     });
     format!(
         "<article class=\"step\" id=\"{}\">\n<h3><span class=\"tag {class}\">{}</span> \
-         <code>{}</code></h3>\n{table}{}<p class=\"soft\">because {}</p>\n</article>\n",
+         <code>{}</code></h3>\n{table}{}<p class=\"soft\">reason: {}</p>\n</article>\n",
         anchor(step, places),
         outline::verb(step),
         html(&step.address.to_string()),

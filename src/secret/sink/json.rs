@@ -78,7 +78,7 @@ fn steps(pointer: &str) -> Vec<String> {
 
 /// serde_json's words quote nothing of the text, only line and column.
 fn no_json(error: &serde_json::Error) -> Trouble {
-    Trouble::Refused(format!("it is no JSON (line {}, column {})", error.line(), error.column()))
+    Trouble::Refused(format!("not JSON (line {}, column {})", error.line(), error.column()))
 }
 
 fn get(text: &str, pointer: &str) -> Result<Option<SecretString>, Trouble> {
@@ -145,7 +145,7 @@ fn set(text: &str, pointer: &str, secret: &str) -> Result<String, Trouble> {
     }
     if value.get().starts_with(['{', '[']) {
         return Err(Trouble::Refused(format!(
-            "`{pointer}` in it is no text but has others below it"
+            "`{pointer}` in it is not text but has others below it"
         )));
     }
     let mut new = text.to_owned();

@@ -240,7 +240,7 @@ impl Sink {
         self.in_time("written", self.place.write(&text, secret)).await?;
         match self.read().await?.may_be(secret) {
             true => Ok(()),
-            false => Err(SinkError::new(self, "read back as it was written", Trouble::Differs)),
+            false => Err(SinkError::new(self, "read back as written", Trouble::Differs)),
         }
     }
 

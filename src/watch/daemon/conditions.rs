@@ -11,7 +11,7 @@ impl<N: Narrator> Daemon<'_, N> {
         let is_unread = result.outcome == PassOutcome::Unreadable;
         match (&result.error, &result.whole) {
             (Some(error), _) if is_unread => {
-                self.board.raise(State::PlatformAway, format!("nothing can be planned: {error}"));
+                self.board.raise(State::PlatformAway, format!("planning failed: {error}"));
             }
             (_, Some(whole)) if !whole.unknown.is_empty() => {
                 let kinds = whole
@@ -73,14 +73,14 @@ impl<N: Narrator> Daemon<'_, N> {
         if known.is_none() {
             let reasons = whole.refusals.iter().map(|refusal| refusal.reason.as_str());
             let reasons = reasons.collect::<Vec<_>>().join("; ");
-            let line = format!("refused without approval, and what was edited waits: {reasons}");
-            let help = format!("look at the plan, then undo the edit or run: {command}");
+            let line = format!("refused without approval, and the edit waits: {reasons}");
+            let help = format!("review the plan, then undo the edit or run: {command}");
             self.narrator.complain(&line, Some(&help));
         }
         let since = known.map_or_else(|| self.board.now(), |approval| approval.since);
         self.board.raise(
             State::WaitingForApproval,
-            format!("a guard refused what was edited; approve it with: {command}"),
+            format!("a guard refused the edit; approve it with: {command}"),
         );
         self.board.status.approval = Some(Approval {
             digest: whole.digest.clone(),

@@ -51,7 +51,7 @@ impl<N: Narrator> Daemon<'_, N> {
         for changed in told {
             let Changed { address, field, found, .. } = &changed;
             let by = self.culprits.of(address, field);
-            let by = by.map_or_else(|| "who did it is not known".to_owned(), ToString::to_string);
+            let by = by.map_or_else(|| "who changed it is unknown".to_owned(), ToString::to_string);
             self.narrator.say(&format!("drift: {address}: {field} was changed to {found} ({by})"));
         }
         let standing = Standing {

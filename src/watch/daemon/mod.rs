@@ -267,7 +267,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
     }
 
     fn files_do_not_answer(&mut self) {
-        let says = "the manifests could not be read in time; the last set stays in force";
+        let says = "reading the manifests timed out; the last valid set is in force";
         self.narrator.complain(says, None);
         self.board.raise(State::RootUnknown, says.to_owned());
     }
@@ -295,7 +295,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             return false;
         }
         if !matches!(settled.reading, Reading::Unknown) && self.board.clear(State::RootUnknown) {
-            self.narrator.say("all roots are there again");
+            self.narrator.say("all paths exist again");
         }
         match settled.reading {
             Reading::Nothing => false,
@@ -305,7 +305,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     Some(format!("{}: {}", root.path.display(), root.unknown.as_ref()?))
                 });
                 let says = format!(
-                    "unknown, which is not empty, so the last set stays in force: {}",
+                    "some paths cannot be read; the last valid set is in force: {}",
                     unknown.collect::<Vec<_>>().join("; ")
                 );
                 self.narrator.complain(&says, None);
@@ -324,7 +324,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     self.reject(vec![FindingStatus {
                         code: "stack".to_owned(),
                         message: format!(
-                            "the stack is now called `{}`; restart to own things under that name",
+                            "the stack is now called `{}`; restart to manage objects under that name",
                             load.desired.stack
                         ),
                         place: load.stack_origin.as_ref().map(ToString::to_string),
@@ -352,7 +352,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             None => finding.message.clone(),
         });
         let says = format!(
-            "the last valid set of manifests stays in force: {}",
+            "the new manifests are refused, the last valid set is in force: {}",
             first.unwrap_or_default()
         );
         self.narrator.complain(&says, None);

@@ -130,7 +130,7 @@ fn trouble(error: &notify::Error) -> String {
             "no inotify watch is left".to_owned(),
             format!("raise the limit with `sysctl fs.inotify.{limit}`, or"),
         ),
-        None => (error.to_string(), "if the file system tells no changes,".to_owned()),
+        None => (error.to_string(), "if the file system reports no changes,".to_owned()),
     };
     format!(
         "{what}, so files are read every few seconds instead\n  help: {help} choose how often they \

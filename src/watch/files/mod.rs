@@ -368,7 +368,7 @@ impl Looker {
     /// Says that the tree never is the same twice.
     fn tell_unrest(&self) {
         self.sender.send_if_modified(|settled| {
-            let says = "the manifests never come to rest, so they are not read".to_owned();
+            let says = "the manifests keep changing, so they are not read".to_owned();
             let is_new = settled.status.trouble.as_ref() != Some(&says);
             settled.status.trouble = Some(says);
             is_new
