@@ -18,11 +18,11 @@ use crate::report::{Basis, ExplainFormat, Explanation, explain_text, listing_mar
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind, acl_entry};
 use crate::rights::{Circumstances, Decision, Request, Rights, Verdict, decide};
 
-/// Tell whether a token may make a request, and which entry of its access list decides that.
+/// Show whether a token may make a request, and which entry of its access list decides.
 ///
-/// The answer is made from manifests, without any platform, or with --live from what the platform has. Exit codes: 0 the
-/// whole request is allowed, 1 it is denied, allowed in part only, or it depends on what is not said; 3 and 64 when there is
-/// no such token.
+/// Answers from the manifests, offline, or with --live for the token on the platform. Exit codes: 0
+/// the whole request is allowed, 1 it is denied, allowed in part only, or it depends on options not
+/// given; 3 and 64 when there is no such token.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[command(flatten)]
     manifests: ByOption,
 
-    /// Ask about the token as it is on the platform.
+    /// Answer for the token as it is on the platform.
     #[arg(long, conflicts_with = "manifests")]
     live: bool,
 

@@ -17,11 +17,10 @@ use crate::observe::Actual;
 use crate::reconcile;
 use crate::resource::{AddressPattern, is_valid_name};
 
-/// Write what is on the platform as manifests; never changes anything there.
+/// Write live accounts as manifests; never changes anything on the platform.
 ///
-/// One folder per account; every object is bound by its id, so that a plan of the export has
-/// nothing to do. Keys of tokens and passwords are never written. Without --out, everything goes
-/// to the standard output.
+/// One folder per account; every object is bound by its id, so a plan of the export has no changes.
+/// Keys of tokens and passwords are never written. Without --out, everything is printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,12 +33,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Overwrite files that are there with another content.
+    /// Overwrite existing files with other content.
     #[arg(long, requires = "out")]
     force: bool,
 
-    /// Addresses that are not looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; noted in the Stack manifest.
+    /// Addresses to leave out, such as `subaccount/legacy-*`; a subaccount includes everything in
+    /// it. Repeatable; noted in the Stack manifest.
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<AddressPattern>,
 
@@ -47,15 +46,16 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "comment")]
     foreign: Wish,
 
-    /// What to do with objects that nobody marked; included, they are bound by id.
+    /// What to do with objects without a mark; included, they are bound by id.
     #[arg(long, value_enum, default_value = "include")]
     unmanaged: Wish,
 
-    /// Write keys of `metadata` that no manifest declared, too; those of the panel never are.
+    /// Also write keys of `metadata` that no manifest declared; those of the panel are never
+    /// written.
     #[arg(long)]
     metadata: bool,
 
-    /// Write tokens that look like sessions of the panel, too.
+    /// Also write tokens that look like sessions of the panel.
     #[arg(long)]
     include_sessions: bool,
 

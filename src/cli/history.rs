@@ -12,10 +12,10 @@ use super::settings::{Common, Format};
 use crate::history::{History, Kept};
 use crate::report::{history_text, listing_markdown, record_text};
 
-/// Tell what runs did: the last ones, or one of them in full.
+/// Show what past runs did: the last ones, or one of them in full.
 ///
-/// Every `apply`, and every pass of `watch`, that had something to do leaves a record in the folder
-/// of --state-dir: steps with before and after, commit, calls, time. Secrets are never in it.
+/// Every `apply`, and every pass of `watch`, that had changes is recorded in the folder of
+/// --state-dir: steps with before and after, commit, calls, time. Secrets are never recorded.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

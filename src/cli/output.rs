@@ -160,7 +160,7 @@ impl Output {
 
     /// Waits until everything is written that can be, and gives the exit code of a program that was
     /// to end with `exit`: a result that could not be written is a failure, unless a graver one is
-    /// to be told.
+    /// to be reported.
     pub(super) async fn finish(&self, exit: Exit) -> Exit {
         let out = self.writer.drained(Stream::Out);
         tokio::select! {

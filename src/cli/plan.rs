@@ -29,11 +29,11 @@ pub(super) struct Args {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// Plan to delete what carries this stack's mark and no manifest names.
+    /// Plan to delete objects with this stack's mark that are no longer declared.
     #[arg(long)]
     prune: bool,
 
-    /// Write the plan as one page of HTML to FILE, too; it needs no other file and no network.
+    /// Also write the plan to FILE as one HTML page, which needs no other file and no network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
@@ -52,8 +52,8 @@ pub(super) struct Args {
 /// How far ahead a command looks for tokens that end.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Expiring {
-    /// Exit with 5 if a token ends within this time, such as 14d; without it, what ends within 14
-    /// days is only told.
+    /// Exit with 5 if a token expires within this time, such as 14d; by default, tokens that expire
+    /// within 14 days are only listed.
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     expiring_within: Option<i64>,
 }

@@ -7,7 +7,7 @@ use reqwest::Url;
 use crate::source::hidden::is_token_key;
 use crate::transport::is_loopback;
 
-/// Where the embedded platform keeps its state unless told otherwise.
+/// Where the embedded platform keeps its state by default.
 const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
 
 /// What is asked for where something else stands.

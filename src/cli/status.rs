@@ -12,7 +12,7 @@ use crate::reconcile;
 use crate::report::{status, status_markdown, status_text};
 use crate::secret::Trust;
 
-/// Tell what is in sync, what drifted, and which tokens run out when; never writes.
+/// Show what is in sync, what drifted, and when tokens expire; never writes.
 ///
 /// Exit codes: 0 the state is known, in sync or not; 3 the manifests are invalid; 4 the platform could not be read well
 /// enough to tell; 5 an object is blocked or disputed or, with --expiring-within, a token expires within that time.

@@ -12,7 +12,7 @@ use crate::resource::Declared;
 
 /// Check manifests without any platform: syntax, schema, references and rules.
 ///
-/// Everything that is wrong is told at once, each with file, line and column.
+/// Reports all problems in one run, each with file, line and column.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,12 +26,12 @@ pub(super) struct Args {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// Print the manifests as they come out of templates, overlays, defaults and presets, each
-    /// with the place that it comes from.
+    /// Print the manifests that templates, overlays, defaults and presets expand to, each with its
+    /// origin.
     #[arg(long)]
     show_expanded: bool,
 
-    /// Print what a code means, why it matters and what to write instead, and check nothing.
+    /// Print what a code means, why it matters and what to write instead; checks no manifests.
     #[arg(long, value_name = "CODE", value_parser = code)]
     explain: Option<Code>,
 }

@@ -14,9 +14,10 @@ pub(super) const SILENT_SECONDS: i64 = 30;
 /// What a lease is about: one stack in one account of one platform.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseKey {
-    /// Host of the platform, with its port if it is not the usual one; `sandbox` for the embedded.
+    /// Host of the platform, with its port if it is not the default one; `sandbox` for the embedded
+    /// platform.
     pub platform: String,
-    /// Id of the account that our token belongs to.
+    /// Id of the root account, that of the token.
     pub account: i64,
     /// The stack.
     pub stack: String,
@@ -39,7 +40,7 @@ pub struct Holder {
     pub pid: u32,
     /// Name of the machine.
     pub host: String,
-    /// Id of the machine's boot, if it tells one: numbers of processes begin anew with it.
+    /// Id of the machine's boot, if known: process numbers restart with it.
     pub boot: Option<String>,
 }
 
@@ -72,17 +73,17 @@ pub(super) struct Note {
     pub(super) released_at: Option<i64>,
 }
 
-/// Whether somebody has a lease.
+/// Whether a lease is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LockState {
-    /// Somebody has it and shows signs of life.
+    /// It is held, and its holder is active.
     Held,
-    /// Somebody has it and is stopped, or hangs.
+    /// It is held, but its holder is suspended or hangs.
     Silent,
-    /// Nobody has it; the last holder gave it back.
+    /// It is free; the last holder released it.
     Free,
-    /// Nobody has it; the last holder died.
+    /// It is free; the last holder died.
     Abandoned,
 }
 
@@ -93,19 +94,20 @@ pub struct LockInfo {
     pub key: Option<LeaseKey>,
     /// Where it is kept.
     pub place: String,
-    /// Whether somebody has it.
+    /// Whether it is held.
     pub state: LockState,
     /// How many runs held it before, at least; larger for every one.
     pub fence: Option<u64>,
-    /// Who has it, or had it last.
+    /// The owner, or the last one.
     pub holder: Option<Holder>,
     /// Since when, in unix seconds.
     pub acquired_at: Option<i64>,
-    /// The holder's last sign of life, in unix seconds.
+    /// When the holder last renewed it, in unix seconds.
     pub heartbeat_at: Option<i64>,
-    /// When it was given back, in unix seconds.
+    /// When it was released, in unix seconds.
     pub released_at: Option<i64>,
-    /// Whether the holder belongs to this boot of this machine; otherwise its number says nothing.
+    /// Whether the holder belongs to this boot of this machine; otherwise its number has no
+    /// meaning.
     pub is_local: bool,
 }
 
@@ -212,7 +214,7 @@ impl Fences {
 pub struct Locks {
     /// `flespi-gitops/locks/v1`.
     pub format: LocksFormat,
-    /// Every lease that there is or was.
+    /// All current and past leases.
     pub locks: Vec<LockInfo>,
 }
 

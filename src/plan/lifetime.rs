@@ -15,14 +15,14 @@ use crate::rights::AccessType;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Something that comes up by itself.
+/// Something due soon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Forecast<'a> {
-    /// The token; null for our own if no manifest names it.
+    /// The token; null for the token of this run if it is not declared.
     pub address: Option<&'a Address>,
     /// Its id.
     pub id_on_platform: i64,
-    /// Whether it ends although somebody may still need it.
+    /// Whether it expires although somebody may still need it.
     pub is_due: bool,
     /// What, when and why.
     pub words: &'a str,

@@ -26,13 +26,13 @@ pub struct StatusDocument<'a> {
     pub summary: StatusSummary,
     /// Every object that is not in sync, by address.
     pub objects: Vec<ObjectStatus<'a>>,
-    /// Every declared token that is there, and our own; what ends first, first.
+    /// Every declared token that exists, and the token of this run; the earliest expiry first.
     pub tokens: Vec<&'a TokenTime>,
-    /// Declared tokens that may do everything.
+    /// Declared master tokens.
     pub master_tokens: Vec<&'a Address>,
     /// What waits for somebody else.
     pub pending: &'a [Pending],
-    /// Why an apply would do nothing without approval.
+    /// Why an apply needs approval.
     pub refusals: &'a [Refusal],
     /// Scopes that could not be read.
     pub unknown: &'a [Unknown],
@@ -55,37 +55,37 @@ pub enum StatusFormat {
 pub struct StatusSummary {
     /// As declared.
     pub in_sync: usize,
-    /// Changed on the platform while the manifest was not.
+    /// Drifted: changed on the platform while the manifest was not.
     pub drifted: usize,
     /// Edited in the manifest, and not applied yet.
     pub outdated: usize,
-    /// Declared and not there.
+    /// Declared, but missing on the platform.
     pub missing: usize,
     /// Tokens with something to do about their generations.
     pub rotating: usize,
-    /// There with our mark, and named by no manifest.
+    /// On the platform with this stack's mark, but no longer declared.
     pub undeclared: usize,
-    /// In the way of an apply.
+    /// Blocked: an apply cannot change it.
     pub blocked: usize,
-    /// Tokens that end within the horizon.
+    /// Tokens that expire within the horizon.
     pub expiring: usize,
 }
 
-/// How one object is.
+/// The state of one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ObjectState {
-    /// In the way of an apply.
+    /// Blocked: an apply cannot change it.
     Blocked,
-    /// Changed on the platform while the manifest was not.
+    /// Drifted: changed on the platform while the manifest was not.
     Drifted,
-    /// Declared and not there.
+    /// Declared, but missing on the platform.
     Missing,
-    /// Something is to do about the generations of a token.
+    /// A token with a due rotation or deletion.
     Rotating,
     /// Edited in the manifest, and not applied yet.
     Outdated,
-    /// There with our mark, and named by no manifest.
+    /// On the platform with this stack's mark, but no longer declared.
     Undeclared,
 }
 
@@ -111,7 +111,7 @@ pub struct ObjectStatus<'a> {
     pub state: ObjectState,
     /// In what, and why.
     pub words: String,
-    /// Where the manifest stands, `file:line:col`; null for what no manifest names.
+    /// Where the manifest stands, `file:line:col`; null for what is not declared.
     pub source: Option<String>,
 }
 

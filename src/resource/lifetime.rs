@@ -9,13 +9,13 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Which bound decides when a token ends.
+/// Which bound decides when a token expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
-    /// The absolute one.
+    /// `expire`.
     Expire,
-    /// The one that each use moves on.
+    /// `ttl`, which restarts with each use.
     Ttl,
 }
 
@@ -24,7 +24,7 @@ pub enum Bound {
 pub struct Lifetime {
     /// The first second at which it is not valid any more.
     pub ends: i64,
-    /// What decides that.
+    /// Which bound decides that.
     pub bound: Bound,
     /// Seconds after its last use for which it stays valid; 0: being used keeps it alive no longer.
     pub ttl: i64,

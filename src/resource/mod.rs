@@ -202,7 +202,7 @@ pub enum Right {
     Create,
     /// Change the fields that the manifest mentions.
     Update,
-    /// Delete it when no manifest names it any more.
+    /// Delete it when it is no longer declared.
     Delete,
 }
 
@@ -215,9 +215,9 @@ pub enum Drift {
     /// Set the declared value again.
     #[default]
     Heal,
-    /// Tell it and leave it.
+    /// Report it and leave it.
     Report,
-    /// Leave it and say nothing.
+    /// Leave it, without a report.
     Ignore,
 }
 

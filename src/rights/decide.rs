@@ -14,11 +14,11 @@ use super::words::{ids_words, methods_words, ordinal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It is, with everything that it names.
+    /// It is allowed, with everything that it names.
     Allowed,
-    /// For some of what it names, and not for the rest.
+    /// It is allowed for some of what it names, but not for the rest.
     InPart,
-    /// On something that rights do not tell, such as whether an item is in a group.
+    /// It depends on something that rights do not show, such as whether an item is in a group.
     Depends,
     /// It is not.
     Denied,
@@ -34,7 +34,7 @@ pub struct Decision {
     pub entry: Option<usize>,
     /// Why, as a sentence without its full stop.
     pub words: String,
-    /// What else has to hold for an allowed request.
+    /// Further conditions of an allowed request.
     pub conditions: Vec<String>,
 }
 

@@ -12,12 +12,12 @@ use crate::secret::{ExposeSecret, SecretString, disk, tracked};
 pub struct FileSink {
     /// The file.
     pub file: PathBuf,
-    /// What is taken although it is no good place for a secret.
+    /// What is accepted although it is a bad place for a secret.
     #[serde(default)]
     pub allow: Vec<Allowance>,
 }
 
-/// What makes a file a bad place for a secret, and is refused unless somebody allowed it.
+/// What makes a file a bad place for a secret; refused unless `allow` lists it.
 #[derive(
     Debug,
     Clone,
@@ -32,7 +32,7 @@ pub struct FileSink {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Allowance {
-    /// The file is there already, and everybody on the machine can read it.
+    /// The file already exists, and everybody on the machine can read it.
     WorldReadable,
     /// Everybody on the machine can put another file in its place.
     WorldWritable,

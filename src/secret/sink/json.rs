@@ -19,7 +19,7 @@ pub struct JsonSink {
     pub json: PathBuf,
     /// Where in the file, as RFC 6901 has it: `/flespi/token`.
     pub pointer: String,
-    /// What is taken although it is no good place for a secret.
+    /// What is accepted although it is a bad place for a secret.
     #[serde(default)]
     pub allow: Vec<Allowance>,
 }
@@ -116,7 +116,7 @@ fn child<'a>(value: &'a RawValue, step: &str) -> Result<Option<&'a RawValue>, Tr
     Ok(None)
 }
 
-/// `text` with `secret` at `pointer`; objects that are missing on the way are made.
+/// `text` with `secret` at `pointer`; missing objects on the way are created.
 fn set(text: &str, pointer: &str, secret: &str) -> Result<String, Trouble> {
     let steps = steps(pointer);
     if text.trim().is_empty() {
