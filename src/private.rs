@@ -90,7 +90,7 @@ pub(crate) fn check_owner(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The user who may do everything.
+/// The superuser.
 #[cfg(unix)]
 const ROOT: u32 = 0;
 

@@ -117,8 +117,8 @@ impl Reader {
         self.client.forget_time();
     }
 
-    /// The objects of `kind` that were deleted in the account `owner`, newest first, as far as the log of the
-    /// account goes back; `None` is our own account.
+    /// The objects of `kind` that were deleted in the account `owner`, newest first, as far as the
+    /// log of the account goes back; `None` is the root account.
     ///
     /// # Errors
     /// [`ApiError`].

@@ -45,11 +45,11 @@ pub struct Apply<'a> {
     pub signer: &'a Signer,
     /// Keeps keys that could not be delivered.
     pub spool: &'a Spool,
-    /// Id of our own account.
+    /// Id of the root account.
     pub own_account: i64,
     /// What a failure means for the rest.
     pub on_error: OnError,
-    /// Becomes true when nothing new shall begin.
+    /// Becomes true when nothing new may start.
     pub stop: watch::Receiver<bool>,
     /// Hears of every step.
     pub events: mpsc::UnboundedSender<Event>,

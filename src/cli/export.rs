@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::Common;
+use crate::diagnostic::counted;
 use crate::diagnostic::render::printable;
 use crate::export::{self, Export, ExportError, File, Options, Others};
 use crate::files::{self, Access};
@@ -115,7 +116,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             return Exit::Unknown;
         }
     };
-    output.say(&format!("read {} objects with {calls} API calls", actual.objects.len()));
+    output.say(&format!(
+        "read {} with {}",
+        counted(actual.objects.len() as u64, "object"),
+        counted(calls, "API call")
+    ));
     let export = match export(args, common, &actual) {
         Ok(export) => export,
         Err(error) => {
@@ -206,7 +211,8 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
             .map_err(|error| failed(&path, &error))?;
     }
     output.say(&format!(
-        "{count} files written to {}, {} already up to date",
+        "{} written to {}, {} already up to date",
+        counted(count as u64, "file"),
         folder.display(),
         files.len() - count
     ));

@@ -8,6 +8,7 @@ use super::manifests::Manifests;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use crate::diagnostic::counted;
 use crate::diagnostic::render::json_text;
 use crate::files::{self, Access};
 use crate::manifest::model::Ttl;
@@ -71,7 +72,7 @@ impl Expiring {
         if due == 0 {
             return None;
         }
-        let (noun, verb) = if due == 1 { ("token", "ends") } else { ("tokens", "end") };
+        let (noun, verb) = if due == 1 { ("token", "expires") } else { ("tokens", "expire") };
         output.error(&format!("{due} {noun} {verb} within {}", Span(within)));
         Some(Exit::Refused)
     }
@@ -145,7 +146,7 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
             output.result(&plan_markdown(&prepared.plan, common.markdown_limit));
         }
     }
-    output.say(&format!("{} API calls", prepared.calls));
+    output.say(&counted(prepared.calls, "API call"));
 }
 
 /// Writes a file that was asked for.

@@ -7,6 +7,7 @@ use super::output::Output;
 use super::plan::{Expiring, json};
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use crate::diagnostic::counted;
 use crate::plan::Policy;
 use crate::reconcile;
 use crate::report::{status, status_markdown, status_text};
@@ -68,7 +69,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Format::Json => output.result(&json(&status)),
         Format::Markdown => output.result(&status_markdown(&status, common.markdown_limit)),
     }
-    output.say(&format!("{} API calls", prepared.calls));
+    output.say(&counted(prepared.calls, "API call"));
     if !prepared.plan.unknown.is_empty() {
         return Exit::Unknown;
     }

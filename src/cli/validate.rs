@@ -6,7 +6,7 @@ use super::manifests::Manifests;
 use super::output::Output;
 use super::settings::{Common, Format};
 use crate::diagnostic::suggest::nearest;
-use crate::diagnostic::{Code, render};
+use crate::diagnostic::{Code, counted, render};
 use crate::manifest;
 use crate::resource::Declared;
 
@@ -68,8 +68,8 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Format::Short => output.result(&render::short(&load.sources, diagnostics)),
         Format::Text if diagnostics.is_empty() => output.result(&format!(
             "{} {} valid (stack {})\n",
-            load.manifests,
-            if load.manifests == 1 { "manifest is" } else { "manifests are" },
+            counted(load.manifests as u64, "manifest"),
+            if load.manifests == 1 { "is" } else { "are" },
             load.desired.stack
         )),
         Format::Text => output.result(&render::human(&load.sources, diagnostics, color)),
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     exit
 }
 
-/// Names the master tokens on every run, since each reaches everything.
+/// Lists the master tokens on every run, since each has full access.
 fn list_masters(load: &manifest::Load, output: &Output) {
     let is_master = |declared: &&Declared| {
         let access = declared.fields.get("access").and_then(|access| access.get("type"));

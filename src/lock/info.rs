@@ -1,4 +1,4 @@
-//! What is told of a lease: whose it is, since when, and the last sign of life.
+//! What is known of a lease: its owner, since when, and when it was last renewed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -62,7 +62,8 @@ fn this_boot() -> Option<String> {
     Some(id.trim().to_owned())
 }
 
-/// What is stored beside a lease. All of it is information: who may write is told by the lock.
+/// What is stored beside a lease. All of it is information: only the lock decides who owns the
+/// lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Note {
     pub(super) key: LeaseKey,

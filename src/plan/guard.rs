@@ -135,7 +135,7 @@ struct Losses {
     ours: u64,
     /// Items of kinds that we do not manage, by the platform's name of the counter.
     others: BTreeMap<String, u64>,
-    /// Accounts whose contents the platform did not tell.
+    /// Accounts whose contents the platform did not report.
     unread: BTreeSet<i64>,
 }
 

@@ -46,7 +46,7 @@ pub(super) enum Deed {
     Deliver,
     /// It goes, since its successor is delivered.
     Retire,
-    /// It goes, since no manifest names it.
+    /// It is deleted, since it is no longer declared.
     Delete,
 }
 

@@ -157,7 +157,7 @@ impl Watch<'_> {
     }
 }
 
-/// Whether a token may do everything, the platform API included.
+/// Whether a token is a master token.
 fn is_master(token: &Object) -> bool {
     AccessType::of_fields(&token.fields) == Some(AccessType::Master)
 }

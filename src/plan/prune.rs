@@ -1,4 +1,4 @@
-//! What carries this stack's mark and no manifest names.
+//! Objects with this stack's mark that are no longer declared.
 //!
 //! Deleting is the one thing that cannot be taken back with a manifest, so every doubt is a reason
 //! not to: a mark in another place than its address says, anything unread, anything foreign inside
@@ -79,7 +79,7 @@ fn repointings(draft: &Draft) -> Repointings {
     repointings
 }
 
-/// An object that no manifest names.
+/// An object that is no longer declared.
 struct Condemned<'a> {
     object: &'a Object,
     mark: &'a Mark,

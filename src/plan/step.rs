@@ -25,7 +25,7 @@ pub struct Step {
     pub address: Address,
     /// Why, naming manifest, platform and rule.
     pub reason: String,
-    /// Where the manifest stands; none for what no manifest names.
+    /// Where the manifest stands; none for what is not declared.
     pub source: Option<Origin>,
     /// The fields that it sets.
     pub changes: Vec<Change>,

@@ -18,7 +18,7 @@ pub struct Plan {
     pub blocked: Vec<Blocked>,
     /// What was asked for before and waits for somebody else.
     pub pending: Vec<Pending>,
-    /// What carries this stack's mark and no manifest names, while pruning is not asked for.
+    /// Objects with this stack's mark that are no longer declared, while `--prune` is not given.
     pub prunable: Vec<Prunable>,
     /// Where marks contradict each other; nothing is done because of such a mark.
     pub disputed: Vec<Disputed>,
@@ -26,7 +26,7 @@ pub struct Plan {
     pub unknown: Vec<Unknown>,
     /// Why an apply does nothing until this plan is approved.
     pub refusals: Vec<Refusal>,
-    /// What a person should know although nothing is to be done about it.
+    /// What a person should know, without any action.
     pub notes: Vec<String>,
     /// What was changed on the platform and is left as it is, because of `drift` in the manifests.
     pub drifted: Vec<Drifted>,

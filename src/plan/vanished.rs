@@ -42,7 +42,7 @@ pub(super) fn outlived(context: &Context<'_>) -> Option<String> {
 /// Decides about the declared object, which is not there; none if something has to be found out first.
 ///
 /// # Errors
-/// Why nothing is to be made.
+/// Why nothing is created.
 pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Result<Option<Reissue>, String> {
     let declared = context.declared;
     if !declared.address.kind.is_key() {

@@ -23,7 +23,7 @@ pub struct Gate<'a> {
 
 /// What a pass is about.
 pub(crate) struct Work<'a> {
-    /// What shall be.
+    /// The desired state.
     pub(crate) desired: &'a Desired,
     /// What may be planned.
     pub(crate) policy: Policy,

@@ -8,6 +8,7 @@ use super::run::words_of;
 use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN, of_action};
 use super::wrap::Screen;
 use crate::apply::{Outcome, StepOutcome};
+use crate::diagnostic::counted;
 use crate::diagnostic::render::printable;
 use crate::history::Record;
 
@@ -137,7 +138,10 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
             summary.planned, summary.applied, summary.failed, summary.blocked, summary.not_started
         ),
     ));
-    facts.push(("calls", format!("{}, {} of them retries", api.calls, api.retries)));
+    facts.push((
+        "calls",
+        format!("{}, {}", counted(api.calls, "call"), counted(api.retries, "retry")),
+    ));
     facts
 }
 

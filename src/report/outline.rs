@@ -13,7 +13,7 @@ use crate::rights::Relation;
 /// A plan, sorted for the eye.
 #[derive(Debug)]
 pub(super) struct Outline<'a> {
-    /// What to look at twice, worst first.
+    /// What to review first, worst first.
     pub(super) risky: Vec<(&'a Step, Risk)>,
     /// Every step by account, in the order of application.
     pub(super) accounts: Vec<Account<'a>>,
@@ -193,7 +193,7 @@ pub(super) fn verb(step: &Step) -> String {
     }
 }
 
-/// The most lines that tell what a token gains, or loses.
+/// The most lines about what a token gains, or loses.
 const MOST_RIGHTS: usize = 12;
 
 /// How the rights of a token change, and the lines that say in what. What a new one can do stands
@@ -259,7 +259,7 @@ pub(super) fn concerns(risky: &[(&Step, Risk)]) -> String {
     words.join(", ")
 }
 
-/// Enough of the digest to tell two plans apart at a glance.
+/// Enough of the digest to distinguish two plans at a glance.
 pub(super) fn short_digest(digest: &str) -> String {
     digest.chars().filter(char::is_ascii_alphanumeric).take(12).collect()
 }

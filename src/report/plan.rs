@@ -13,11 +13,11 @@ use crate::plan::{Change, Plan, Step};
 /// A column wider than this leaves no room for what stands beside it.
 const WIDEST_COLUMN: usize = 44;
 
-/// How many steps the list of what to look at twice has; all of them stand below it.
+/// How many steps the list of what to review first has; all steps follow below it.
 const RISKY_SHOWN: usize = 100;
 
-/// The plan: what to look at twice, every step by account, what stands in the way and a summary.
-/// `width` is that of the terminal; without one, lines are as long as they are.
+/// The plan: what to review first, every step by account, what is in the way and a summary. `width`
+/// is that of the terminal; without one, lines are as long as they are.
 pub fn plan_text(plan: &Plan, width: Option<usize>) -> String {
     let Outline { risky, accounts, notices } = outline(plan);
     let mut screen = Screen::new(width);

@@ -1,4 +1,4 @@
-//! Which steps a person should look at twice, and why: what is destroyed, disabled, gains rights or
+//! Which steps a person should review first, and why: what is destroyed, disabled, gains rights or
 //! loses them.
 
 use serde_json::Value;

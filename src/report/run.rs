@@ -3,6 +3,7 @@
 use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN};
 use super::wrap::Screen;
 use crate::apply::{Outcome, Report, ReportSummary, StepOutcome};
+use crate::diagnostic::counted;
 use crate::diagnostic::render::printable;
 
 /// What became of a plan: what went wrong, what waits, and the sums. `width` is that of the
@@ -89,9 +90,10 @@ fn sums(report: &Report) -> String {
 pub(super) fn cost(report: &Report) -> String {
     let retries: u64 = report.calls.iter().map(|count| count.retries).sum();
     format!(
-        "{} API calls, {} of them writes, {retries} retries, {:.1} s",
-        report.total_calls(),
-        report.writes(),
+        "{}, {}, {}, {:.1} s",
+        counted(report.total_calls(), "API call"),
+        counted(report.writes(), "write"),
+        counted(retries, "retry"),
         report.duration.as_secs_f64()
     )
 }

@@ -19,7 +19,7 @@ pub enum Bound {
     Ttl,
 }
 
-/// When a token ends if nobody uses it from here on. All times are unix seconds of the platform.
+/// When a token expires if nobody uses it from here on. All times are unix seconds of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
     /// The first second at which it is not valid any more.

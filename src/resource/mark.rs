@@ -44,7 +44,8 @@ pub struct Mark {
     pub stack: String,
     /// The address that the stack gave to it.
     pub address: Address,
-    /// Digests of the field values that were last applied, to tell drift from an edited manifest.
+    /// Digests of the field values that were last applied, to distinguish drift from an edited
+    /// manifest.
     pub applied: Applied,
     /// Never delete the object, whatever the manifests say.
     pub protect: bool,
@@ -79,7 +80,7 @@ pub struct EmailRequest {
 /// What became of the key of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyNote {
-    /// It is on its way: nobody has it yet for certain.
+    /// It is being delivered: no sink is known to have it yet.
     Pending,
     /// It is in every sink.
     Delivered {
@@ -121,7 +122,7 @@ pub enum MarkProblem {
     /// Only one of stack and address is there, or one is not a text.
     #[error("its mark is incomplete")]
     Incomplete,
-    /// Marks are to be signed, and this one is not.
+    /// Marks must be signed, and this one is not.
     #[error("its mark is not signed; a run with --trust-unsigned-marks takes it over once")]
     Unsigned,
     /// The signature was made with another key, for another place, or by nobody.
@@ -259,7 +260,7 @@ impl Mark {
     }
 }
 
-/// What the mark says of the generation. What is no number is as good as not there.
+/// What the mark says of the generation. Anything but a number counts as missing.
 fn generation(metadata: &Map<String, Value>) -> Option<Generation> {
     let text = |key: &str| metadata.get(key).and_then(Value::as_str);
     let number = text(GENERATION)?.parse().ok().filter(|number| *number > 1)?;

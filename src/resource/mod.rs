@@ -159,7 +159,7 @@ impl Declared {
         }
     }
 
-    /// Whether the object, should it have been deleted, may come back rather than be made anew.
+    /// Whether the object, if it was deleted, may be restored rather than recreated.
     pub fn may_be_restored(&self) -> bool {
         self.lifecycle.restore && self.lifecycle.allows(Right::Create)
     }
@@ -228,7 +228,7 @@ pub struct Lifecycle {
     pub protect: bool,
     /// Take over an unmarked object of the same name.
     pub adopt: bool,
-    /// Bring a deleted object back from the recycle bin rather than make it anew.
+    /// Restore a deleted object from the recycle bin rather than recreate it.
     pub restore: bool,
     /// The granted rights.
     pub rights: BTreeSet<Right>,

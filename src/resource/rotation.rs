@@ -60,7 +60,7 @@ pub enum Renew {
 pub struct Order {
     /// The old key ends as soon as the new one is delivered.
     pub at_once: bool,
-    /// The key is in wrong hands: every key there is ends, and a new one is issued in any case.
+    /// The key has leaked: every existing key is deleted, and a new one is issued in any case.
     pub compromised: bool,
     /// Seconds of overlap for a token whose manifest says none.
     pub overlap: i64,
@@ -77,7 +77,7 @@ pub enum Issued {
     Schedule,
     /// A person asked for it.
     Person,
-    /// A person said that the key before is in wrong hands.
+    /// A person reported that the previous key has leaked.
     Compromised,
     /// The key before never came to where it is used, and the platform does not give it again.
     Undelivered,

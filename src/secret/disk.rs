@@ -22,7 +22,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// The text of a file, or `None` if there is no such file.
 ///
 /// # Errors
-/// It cannot be read, is no regular file, is too large, or is no text.
+/// It cannot be read, is not a regular file, is too large, or is not text.
 pub(super) fn read(path: &Path) -> io::Result<Option<SecretString>> {
     // Opening something else than a file may wait for ever, as a pipe does for its writer.
     if existing(path)?.is_none() {

@@ -18,7 +18,7 @@ pub(super) const MAX_BYTES: usize = 64 * 1024;
 /// When a program has ended, what it printed is there; somebody who still holds its output is not waited for.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// The variable in which this program tells itself where its token is.
+/// The variable that passes this program the place of its token.
 pub(crate) const PIPE_VARIABLE: &str = "FLESPI_GITOPS_TOKEN_PIPE";
 
 /// Variables that no program of ours gets to see: whoever runs it has a token of ours for nothing.

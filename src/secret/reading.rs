@@ -10,7 +10,8 @@ use crate::source::strange::strange;
 /// The length of a token of the platform: letters and digits, no others.
 const TOKEN_LENGTH: usize = 64;
 
-/// Why what was read is no secret, as the end of a sentence about where it was read. Nothing of it is repeated.
+/// Why the value is not a secret, as the end of a sentence about its source. The value is not
+/// repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Nothing, or nothing but white space.

@@ -22,7 +22,7 @@ pub struct Manager {
 }
 
 /// Tells `manager` what becomes of the daemon, as long as it is polled. No sign of life is given
-/// for a loop that hangs, so that the manager begins it anew.
+/// for a loop that hangs, so that the manager restarts it.
 pub async fn tell(manager: Manager, mut status: Receiver) {
     let mut told = Told::default();
     let mut changed = Instant::now();

@@ -251,7 +251,7 @@ fn bad_sinks_are_named_with_their_token_and_hold_up_nobody_else() {
         ("is a file in place of a folder", "{file: blocker/key}", "file ./blocker/key"),
         ("is a folder", "{file: folder}", "file ./folder"),
         ("is a pipe that nobody reads", "{file: pipe}", "not a regular file"),
-        ("is no JSON", "{json: blocker, pointer: /a}", "it is no JSON"),
+        ("is no JSON", "{json: blocker, pointer: /a}", "not JSON"),
         ("is no cluster", "{kubernetes: keys, key: a}", "Kubernetes Secret keys"),
         ("has no address", "{vault: keys, key: a}", "VAULT_ADDR"),
         (
@@ -410,7 +410,7 @@ fn a_token_whose_key_nobody_ever_got_is_made_anew() {
     let lost = world.item("tokens", "info", "app")["id"].as_i64().unwrap();
     let plan = world.plan(&["."]);
     let reason = plan["steps"][0]["reason"].as_str().unwrap();
-    assert!(reason.contains("nobody has the key, so a new token takes its place"), "{reason}");
+    assert!(reason.contains("nobody has the key, so a new token replaces it"), "{reason}");
     world.apply(&["."]);
     let key = world.read("out/app");
     assert_key_of(&world, "app", key.trim());

@@ -175,7 +175,7 @@ fn what_the_operators_store_lacks_is_foretold() {
     world.write("operator/stores.yaml", stores);
     world.write("m/a.yaml", &token("{vault: flespi/app, key: token, store: main}"));
     let missing = plan(&world, &["--stores", "operator/stores.yaml"], &[]);
-    assert!(foretold(&missing)[0].contains("there is no token for it"), "{}", missing.stdout);
+    assert!(foretold(&missing)[0].contains("it has no token"), "{}", missing.stdout);
     // Without the file of stores that is said in other words, and once.
     let unknown = plan(&world, &[], &[]);
     assert_eq!(foretold(&unknown), Vec::<String>::new(), "{}", unknown.stdout);

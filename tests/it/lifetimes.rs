@@ -83,7 +83,7 @@ fn what_lapsed_is_told_and_issued_again() {
     let old = world.read("out/app");
     world.advance(2 * HOUR);
     let reason = reason(&world);
-    assert!(reason.contains("the one before lapsed 20"), "{reason}");
+    assert!(reason.contains("the previous one lapsed 20"), "{reason}");
     assert!(
         reason.contains("(expired 59 minutes ago (ttl 60 minutes, never used))")
             || reason.contains("expired 60 minutes ago"),
@@ -158,7 +158,7 @@ fn without_a_log_a_token_is_only_issued_again_where_that_is_the_rule() {
         world.advance(2 * HOUR);
         world.faults(&no_log);
         let run = world.run(&["apply", ".", "--yes"]).expect(code);
-        assert!(run.stdout.contains("what became of it is not known"), "{}", run.stdout);
+        assert!(run.stdout.contains("what became of it is unknown"), "{}", run.stdout);
     }
 }
 

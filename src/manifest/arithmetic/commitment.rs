@@ -37,8 +37,8 @@ const NO_QUANTITY: &str = "blocking_duration";
 /// The most limits of children that a finding points at.
 const MOST_CHILDREN: usize = 3;
 
-/// Accounts whose children may use more together than they have, by the address of the account; our own account has none,
-/// and goes by that of the child that has most.
+/// Accounts whose children may use more together than they have, by the address of the account; the
+/// root account has none, and goes by that of the child that has most.
 pub(super) fn overcommitted(view: &View<'_>, tree: &Tree<'_>) -> Vec<(Address, Diagnostic)> {
     let mut findings = Vec::new();
     for quota in KEPT {

@@ -14,6 +14,7 @@ use super::outline::{self, Account, Notice, Outline, Tone, outline};
 use super::plan::named_first;
 use super::risk::{Concern, Risk};
 use super::value::{Shown, Side, shown};
+use crate::diagnostic::counted;
 use crate::plan::{Action, Change, Plan, Step, StepId};
 
 const STYLE: &str = include_str!("page.css");
@@ -84,10 +85,11 @@ fn header(plan: &Plan, calls: u64) -> String {
     sums.push(format!("<li class=\"quiet\">{} unchanged</li>", plan.unchanged));
     format!(
         "<header>\n<h1>Plan for stack <code>{}</code></h1>\n<ul class=\"sums\">{}</ul>\n\
-         <p class=\"soft\">plan <code>{}</code> · {calls} API calls</p>\n</header>\n",
+         <p class=\"soft\">plan <code>{}</code> · {}</p>\n</header>\n",
         html(&plan.stack),
         sums.concat(),
-        html(&plan.digest)
+        html(&plan.digest),
+        counted(calls, "API call")
     )
 }
 

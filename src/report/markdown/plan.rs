@@ -13,11 +13,11 @@ use crate::resource::Phase;
 /// Kept for the words about what was left out.
 const END: usize = 300;
 
-/// A step longer than this is told without its values: one huge value must not push out the rest.
+/// A step longer than this is shown without its values: one huge value must not push out the rest.
 const LONGEST_STEP: usize = 6_000;
 
 /// The plan in at most `limit` bytes, but not less than [`MARKDOWN_LEAST`]: a table of sums, what
-/// to look at twice, what is in the way, and all steps by account, folded.
+/// to review first, what is in the way, and all steps by account, folded.
 pub fn plan_markdown(plan: &Plan, limit: usize) -> String {
     let limit = limit.max(MARKDOWN_LEAST);
     let Outline { risky, mut accounts, notices } = outline(plan);

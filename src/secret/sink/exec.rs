@@ -7,12 +7,12 @@ use super::{Held, Trouble};
 use crate::secret::program::Program;
 use crate::secret::{SecretString, Trust};
 
-/// A program that stores a secret, and perhaps one that tells what is stored.
+/// A program that stores a secret, and optionally one that prints what is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ExecSink {
     /// The program that stores, and its arguments.
     pub command: Vec<String>,
-    /// The program that prints what is stored, or nothing; left out: nobody can tell.
+    /// The program that prints what is stored, or nothing; left out: unknown.
     pub read: Option<Vec<String>>,
     /// How long either may take, in seconds.
     pub timeout: u64,

@@ -2,6 +2,7 @@
 
 use super::pass_result::PassResult;
 use super::{Daemon, Narrator};
+use crate::diagnostic::counted;
 use crate::plan::Plan;
 use crate::watch::status::ObjectState::{Blocked, Contested, Failing};
 use crate::watch::status::{Approval, PassOutcome, State};
@@ -49,7 +50,9 @@ impl<N: Narrator> Daemon<'_, N> {
                     self.board.clear(State::Degraded);
                 }
                 count => {
-                    let says = format!("{count} objects are failing, blocked or contested");
+                    let verb = if count == 1 { "is" } else { "are" };
+                    let count = counted(count as u64, "object");
+                    let says = format!("{count} {verb} failing, blocked or contested");
                     self.board.raise(State::Degraded, says);
                 }
             }

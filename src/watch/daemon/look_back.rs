@@ -18,7 +18,7 @@ use crate::shutdown;
 use crate::watch::culprit::Changed;
 
 impl<N: Narrator> Daemon<'_, N> {
-    /// Remembers what has to be remembered of a pass, and works out how every object stands.
+    /// Records a pass, and works out the state of every object.
     pub(super) async fn look_back(
         &mut self,
         client: &Client,
@@ -91,7 +91,7 @@ fn drifts<'a>(changes: impl Iterator<Item = &'a plan::Change>) -> u64 {
     changes.filter(|change| change.cause == Cause::Drift).count() as u64
 }
 
-/// What somebody changed, as far as it is to be told.
+/// What somebody changed, as far as it is reported.
 fn drifting(whole: &Plan, prepared: &Prepared) -> Vec<Changed> {
     let left = whole.drifted.iter().filter(|drifted| drifted.policy == Drift::Report);
     let left = left.map(|drifted| Changed {

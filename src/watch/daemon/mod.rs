@@ -1,4 +1,4 @@
-//! The loop: waits for a reason, makes a pass, tells how things stand.
+//! The loop: waits for a reason, makes a pass, reports the state.
 //!
 //! Invariant: passes follow each other and never overlap; whatever happens during one is one reason for the next. Waiting
 //! goes by a clock that nobody can set, so a wall clock that jumps moves what people read and nothing else.
@@ -50,14 +50,14 @@ const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
 pub enum FirstPass {
     /// Everything that any pass does.
     Apply,
-    /// Look and tell, and write nothing.
+    /// Report only, and write nothing.
     Report,
 }
 
 /// How the daemon behaves.
 #[derive(Clone)]
 pub struct Options {
-    /// Delete what carries this stack's mark and no manifest names.
+    /// Delete objects with this stack's mark that are no longer declared.
     pub prune: bool,
     /// How often the platform is looked at without any change of files; a tenth longer or shorter each time.
     pub interval: Duration,
@@ -345,7 +345,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
         }
     }
 
-    /// The present set is not taken; the last good one stays in force.
+    /// Refuses the current set; the last valid one is in force.
     fn reject(&mut self, findings: Vec<FindingStatus>) {
         let first = findings.first().map(|finding| match &finding.place {
             Some(place) => format!("{place}: {}", finding.message),

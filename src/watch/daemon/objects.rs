@@ -15,7 +15,7 @@ use crate::watch::contest::{Contests, THE_OBJECT};
 use crate::watch::culprit::Culprits;
 use crate::watch::status::{FieldStatus, ObjectState, ObjectStatus};
 
-/// Everything that tells how objects stand.
+/// Everything that decides the state of objects.
 pub(super) struct Standing<'a> {
     pub(super) desired: &'a Desired,
     /// The plan before anything was held back.

@@ -1,4 +1,4 @@
-//! One pass: look, plan, hold back what has to wait, write the rest, and tell.
+//! One pass: read, plan, hold back what must wait, write the rest, and report.
 
 use std::convert::Infallible;
 use std::time::Duration;

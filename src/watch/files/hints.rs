@@ -54,7 +54,7 @@ impl Ear {
         self.bell.notify_all();
     }
 
-    /// Waits until something is told or `until` has come, and gives what was heard so far.
+    /// Waits for a hint or until `until`, and returns the hints so far.
     pub(super) fn wait(&self, until: Instant) -> MutexGuard<'_, Heard> {
         let heard = self.lock();
         let left = until.saturating_duration_since(Instant::now());

@@ -30,7 +30,7 @@ use self::tree::{Depth, Tree, TreeReader};
 use super::status::FilesStatus;
 use crate::manifest::{Load, checkout, walk};
 
-/// How often the tree is looked at while the system does not tell of all changes.
+/// How often the tree is read while the system does not report all changes.
 const FALLBACK: Duration = Duration::from_secs(5);
 
 /// How patient the thread is.
@@ -65,7 +65,7 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// For file systems that tell no changes: reads the tree every `interval`.
+    /// For file systems that report no changes: reads the tree every `interval`.
     pub fn polling(interval: Duration) -> Self {
         let gap = (interval / 2).min(Duration::from_millis(500));
         Self { polling: true, rescan: interval, gap, quiet: Duration::ZERO, ..Self::default() }
