@@ -166,7 +166,7 @@ impl Transport {
             _ if error.is_timeout() && !is_unconnected => "no answer in time".to_owned(),
             Some(proxy) if cause.contains("proxy authorization required") => {
                 return Trouble::ProxyLogin(format!(
-                    "{proxy} requires a user name and a password (407)"
+                    "{proxy} requires a user name and password (407)"
                 ));
             }
             Some(proxy) if cause.starts_with("tunnel error: unsuccessful") => {

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::step::Action;
 use crate::resource::{Address, Phase};
 
 /// Names a step within its plan.
@@ -72,8 +71,8 @@ impl StepId {
     }
 
     /// What the step does, for people: `limit/starter: create`, `token/app: delete generation 2`.
-    pub fn title(&self, action: Action) -> String {
-        let (action, phase) = (action.as_str(), self.phase.as_str());
+    pub fn title(&self, action: &str) -> String {
+        let phase = self.phase.as_str();
         let what = match self.part {
             Part::Whole if action == phase || phase == self.address.kind.as_str() => {
                 action.to_owned()

@@ -30,7 +30,7 @@ impl Progress {
         let counter = format!("[{:>width$}/{}]", self.ended, self.total);
         let action = self.actions.get(id).copied().unwrap_or(Action::Update);
         let (sign, style) = of_action(action);
-        let title = id.title(action);
+        let title = id.title(action.as_str());
         let line = match outcome {
             StepOutcome::Applied => paint(style, format_args!("{sign} {title}")),
             StepOutcome::Failed => paint(BAD, format_args!("✗ {title}")),

@@ -19,7 +19,8 @@ pub fn run_text(report: &Report, width: Option<usize>) -> String {
         let is_listed = outcome == StepOutcome::NotStarted && !report.refused.is_empty();
         let steps = report.steps.iter().filter(|step| step.outcome == outcome && !is_listed);
         let steps: Vec<_> = steps.collect();
-        let lines = steps.iter().map(|step| (step.id.title(step.action), step.error.as_deref()));
+        let lines =
+            steps.iter().map(|step| (step.id.title(step.action.as_str()), step.error.as_deref()));
         section(&mut screen, outcome.as_str(), style, lines);
     }
     let blocked = report.blocked.iter();

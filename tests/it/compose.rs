@@ -204,7 +204,7 @@ metadata: {name: starter}
     assert_eq!(
         told("prod"),
         "\
-a.yaml:8:20: error[overlay-target]: no manifest describes `limit/strater`; did you mean `limit/starter`?
+a.yaml:8:20: error[overlay-target]: `limit/strater` is not declared; did you mean `limit/starter`?
 a.yaml:11:20: error[overlay-target]: no limit/starter has a field `colour`; remove it from `remove`; fields of `defaults` do not belong to the object itself
 "
     );

@@ -192,5 +192,5 @@ fn explain_live_answers_for_the_newest_generation_during_an_overlap() {
     let copy = json!([{"info": "copy", "ttl": 600, "access": {"type": 1}, "metadata": mark}]);
     world.api("POST", "/platform/tokens", Some(&copy));
     let several = ask(&[]).expect(64);
-    assert!(several.stderr.contains("several tokens are token/app"), "{}", several.stderr);
+    assert!(several.stderr.contains("several tokens match token/app"), "{}", several.stderr);
 }

@@ -50,7 +50,7 @@ fn a_run_that_did_something_leaves_a_record_and_one_that_did_not_leaves_none() {
     let name = records[0]["run"].as_str().unwrap();
     for wanted in ["last", name] {
         let text = world.run(&["history", "show", wanted]).expect(0).stdout;
-        for part in [name, "~ limit/starter", "10 → 20", "applied", "because"] {
+        for part in [name, "~ limit/starter", "10 → 20", "applied", "reason: "] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

@@ -54,15 +54,15 @@ fn a_token_that_nobody_uses_is_foretold_to_end_and_one_in_use_is_not() {
     let plan = world.plan(&["."]);
     assert_eq!(
         plan["forecasts"][0]["words"],
-        "ends in 5 days (ttl 30 days, last used 24 days ago)"
+        "expires in 5 days (ttl 30 days, last used 24 days ago)"
     );
     assert_eq!(plan["forecasts"][0]["is_due"], true);
     for form in [&["--format", "markdown"][..], &[]] {
         let text = world.run(&[&["plan", "."][..], form].concat()).expect(0).stdout;
-        assert!(text.contains("ends in 5 days"), "{text}");
+        assert!(text.contains("expires in 5 days"), "{text}");
     }
     world.run(&["plan", ".", "--html", "plan.html"]).expect(0);
-    assert!(world.read("plan.html").contains("ends in 5 days"));
+    assert!(world.read("plan.html").contains("expires in 5 days"));
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn expiring_within_is_a_verdict_for_ci() {
     for command in ["status", "plan"] {
         world.run(&[command, ".", "--expiring-within", "14d"]).expect(0);
         let refused = world.run(&[command, ".", "--expiring-within", "36500d"]).expect(5);
-        assert!(refused.stderr.contains("1 token ends within 36500 days"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("1 token expires within 36500 days"), "{}", refused.stderr);
         world.run(&[command, "."]).expect(0);
     }
     assert_eq!(world.run(&["status", ".", "--expiring-within", "soon"]).code, 64);
@@ -89,7 +89,7 @@ fn what_lapsed_is_told_and_issued_again() {
             || reason.contains("expired 60 minutes ago"),
         "{reason}"
     );
-    assert!(reason.contains("another one is issued (renew: always)"), "{reason}");
+    assert!(reason.contains("a new one is issued (renew: always)"), "{reason}");
     world.apply(&["."]);
     let new = world.read("out/app");
     assert_ne!(new, old, "the sink held a key, and it was the old one");
@@ -235,7 +235,7 @@ fn the_platforms_clock_counts_and_not_ours() {
     let new_year = 1_924_992_000;
     world.advance(new_year - 10 * DAY + 60 - now);
     let plan = world.plan(&["."]);
-    assert_eq!(plan["forecasts"][0]["words"], "ends in 9 days (expire)", "{plan:#}");
+    assert_eq!(plan["forecasts"][0]["words"], "expires in 9 days (expire)", "{plan:#}");
 }
 
 /// A token with an `expire` that is `seconds` from now.
