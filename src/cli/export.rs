@@ -140,7 +140,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             }
         }
     }
-    tell(&export, output);
+    list_counts(&export, output);
     Exit::Done
 }
 
@@ -216,13 +216,13 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
         folder.display(),
         files.len() - count
     ));
-    tell_strangers(files, folder, output);
+    list_extra_files(files, folder, output);
     Ok(())
 }
 
 /// Manifests of an earlier export, or of a person, that this one does not have: they would be
 /// loaded together with it.
-fn tell_strangers(files: &[File], folder: &Path, output: &Output) {
+fn list_extra_files(files: &[File], folder: &Path, output: &Output) {
     let ours: BTreeSet<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
     let there = discover::manifests_in(folder);
     for path in there.iter().filter(|path| !ours.contains(*path)) {
@@ -231,7 +231,7 @@ fn tell_strangers(files: &[File], folder: &Path, output: &Output) {
     }
 }
 
-fn tell(export: &Export, output: &Output) {
+fn list_counts(export: &Export, output: &Output) {
     for (kind, count) in &export.counts {
         output.say(&format!(
             "{}: {} managed, {} only referred to, {} in comments, {} left out",

@@ -60,8 +60,8 @@ fn amend(sources: &SourceMap, finding: &mut Diagnostic) -> Option<Span> {
     let (first, last) = (found.first()?, found.last()?);
     let mut kinds: Vec<&Strange> = Vec::new();
     for strange in &found {
-        let is_told = finding.message.contains(strange.name);
-        if !is_told && !kinds.iter().any(|kind| kind.character == strange.character) {
+        let is_reported = finding.message.contains(strange.name);
+        if !is_reported && !kinds.iter().any(|kind| kind.character == strange.character) {
             kinds.push(strange);
         }
     }

@@ -187,8 +187,7 @@ pub(super) fn refusal(info: &LockInfo, now: i64) -> String {
     let age = info.acquired_at.map(|at| span(now - at)).unwrap_or_default();
     let life = info.heartbeat_at.map(|at| span(now - at)).unwrap_or_default();
     format!(
-        "{what} is held by `{command}`, run {run} (process {pid} on {host}), for {age}; last sign \
-         of life {life} ago"
+        "{what} is held by `{command}`, run {run} (process {pid} on {host}), for {age}; last renewed {life} ago"
     )
 }
 

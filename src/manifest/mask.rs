@@ -50,8 +50,8 @@ fn address(mask: &str) -> Option<Diagnostic> {
     })
 }
 
-const IPV4_HELP: &str = "an address is four numbers from 0 to 255, without leading zeros; `*` stands for any \
-                         characters and `?` for one, such as `10.100.15.*`";
+const IPV4_HELP: &str = "an address is four numbers from 0 to 255, without leading zeros; `*` matches any \
+                         characters and `?` one, such as `10.100.15.*`";
 
 /// What browsers send as origin is scheme, host and port, in lower case and without the port that goes without saying (RFC
 /// 6454, 6.1). The finding about any other form, and what to write.

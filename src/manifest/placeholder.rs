@@ -40,16 +40,16 @@ pub(super) fn check(document: &Spanned, from: usize, diagnostics: &mut Diagnosti
         }
     });
     for (span, what, help, at) in found {
-        let mut is_told = false;
+        let mut is_reported = false;
         diagnostics.amend_from(from, |finding| {
             if finding.primary.as_ref().is_some_and(|label| label.span == span) {
-                is_told = true;
+                is_reported = true;
                 if finding.suggestion.is_none() {
                     finding.help.push(help.to_owned());
                 }
             }
         });
-        if !is_told {
+        if !is_reported {
             // What stands where a password comes from may be the password.
             let is_secret = at.contains("/password") && !is_constant(&what);
             let said = if is_secret { "this text".to_owned() } else { quote(&what) };
@@ -62,7 +62,7 @@ pub(super) fn check(document: &Spanned, from: usize, diagnostics: &mut Diagnosti
 
 /// The placeholder in a text, and where it would be filled in.
 fn placeholder<'t>(text: &'t str, at: &str) -> Option<(&'t str, &'static str)> {
-    const TEMPLATE: &str = "in the manifests of a Template `${name}` stands for a parameter of its rows; to fill in \
+    const TEMPLATE: &str = "in the manifests of a Template, `${name}` is a parameter of its rows; to fill in \
                             variables of the environment, run a tool such as `envsubst` first";
     const SECRET: &str = "a password comes from the environment with `{env: NAME}`";
     let fill_in = if at.starts_with("/spec/credentials/password") { SECRET } else { TEMPLATE };

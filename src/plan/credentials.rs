@@ -52,7 +52,7 @@ pub(super) fn decide(
     }
     if let Some(reason) = context.actual.unknown.get(&Kind::KEY) {
         return Err(format!(
-            "credentials are set with a token, and tokens could not be read: {reason}"
+            "credentials are set with a token, but tokens could not be read: {reason}"
         ));
     }
     let reasons = email.iter().map(|it| &*it.reason).chain(password.iter().map(|it| &*it.reason));

@@ -45,7 +45,7 @@ fn reference(context: &Context<'_>, to: &Address) -> Result<(Reference, Option<S
             Err(format!("its {what} {to} is blocked: {reason}"))
         }
         Some(Binding::Waiting(account)) => {
-            Err(format!("its {what} {to} waits for {account} to come back"))
+            Err(format!("its {what} {to} waits until {account} is restored"))
         }
         Some(Binding::Absent | Binding::Restorable(_) | Binding::Open) | None => {
             Err(format!("its {what} {to} does not exist"))

@@ -294,7 +294,7 @@ pub fn status_text(status: &StatusDocument<'_>, width: Option<usize>) -> String 
         screen.line(0, 13, &[(style, &state), (BOLD, &address), (DIM, &words)]);
     }
     for unknown in status.unknown {
-        let words = format!("{}; nothing is known there", printable(&unknown.reason));
+        let words = format!("{}; its objects are unknown", printable(&unknown.reason));
         let subject = format!("{}  ", unknown.kind.collection());
         screen.line(0, 13, &[(BAD, "unknown    "), (BOLD, &subject), (PLAIN, &words)]);
     }

@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_a_number_stands_for_is_told() {
-        assert_eq!(inline("ttl", &json!(90_000)), "90000 (25h)");
+        assert_eq!(inline("ttl", &json!(90_000)), "25h");
         assert_eq!(inline("expire", &json!(1_798_675_200)), "1798675200 (2026-12-31T00:00:00Z)");
         assert_eq!(inline("access", &json!({"type": 1})), "master");
         assert_eq!(inline("devices_count", &json!(60)), "60");

@@ -112,8 +112,8 @@ impl Bounds {
         }
         match (self.expire, other.expire) {
             (a, b) if a == b => {}
-            (a, 0) => gained.push(format!("is valid until {} in any case", time(a))),
-            (0, b) => lost.push(format!("is no longer valid until {} in any case", time(b))),
+            (a, 0) => gained.push(format!("is valid until {} even if unused", time(a))),
+            (0, b) => lost.push(format!("is no longer valid until {} if unused", time(b))),
             (a, b) if a > b => gained.push(format!("expires {} instead of {}", time(a), time(b))),
             (a, b) => lost.push(format!("expires {} already, instead of {}", time(a), time(b))),
         }

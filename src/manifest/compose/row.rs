@@ -49,7 +49,10 @@ pub(super) fn resolve<'p>(
                         format!("the row has no {}, and the parameter has no default", quote(name)),
                     )
                     .at(row.span, "")
-                    .help(format!("give the row a value, or the parameter a `default` if most rows have the same `{name}`")),
+                    .help(format!(
+                        "give the row a value; if most rows have the same `{name}`, give the \
+                                   parameter a `default`"
+                    )),
                 );
                 continue;
             }

@@ -193,7 +193,7 @@ impl<'a> Template<'a> {
                 diagnostics.push(
                     Diagnostic::error(Code::TemplateForm, malformed.said)
                         .at(self.part(span, cut), "")
-                        .help("a parameter is written `${name}`, and `$${` stands for `${` itself")
+                        .help("write a parameter as `${name}`, and `$${` for `${` itself")
                         .pointer(place),
                 );
                 return;

@@ -155,7 +155,7 @@ impl<'a> Reporter<'a> {
             finding = finding.help(help);
         }
         if path == "/metadata/name" && said.contains('/') {
-            finding = finding.help("the path of the owner stands in `account`, beside the name");
+            finding = finding.help("write the path of the owner in `account`, beside the name");
         }
         self.suggest_repair(path, finding)
     }

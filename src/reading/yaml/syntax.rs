@@ -141,7 +141,7 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             ("a list cannot begin here", "start the list on a line of its own")
         }
         ErrorKind::BlockEntryInFlowCollection => (
-            "a `- ` item cannot stand between brackets",
+            "a `- ` item cannot be between brackets",
             "between brackets items are separated by commas",
         ),
         ErrorKind::UnexpectedCharacter { .. }
@@ -173,7 +173,7 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             "a bracket above may be missing its end",
         ),
         ErrorKind::InvalidColonPlacement | ErrorKind::FlowMappingValueAdjacentCollection => {
-            ("a `:` cannot stand here", "a bracket above may be missing its end")
+            ("a `:` is not allowed here", "a bracket above may be missing its end")
         }
         ErrorKind::ExpectedFlowMappingSeparator => ("expected a `,` or `}`", QUOTE_HELP),
         ErrorKind::ExpectedFlowSequenceSeparator => ("expected a `,` or `]`", QUOTE_HELP),
@@ -210,8 +210,8 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
         }
         ErrorKind::MissingAnchorOrAliasName => ("a name is missing here", QUOTE_HELP),
         ErrorKind::BomInsideDocument => (
-            "a byte order mark stands inside of a document",
-            "between documents it stands before the `---`",
+            "a byte order mark inside of a document",
+            "between documents, it belongs before the `---`",
         ),
         other => return (format!("not valid YAML: {other}"), ""),
     };

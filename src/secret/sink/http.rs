@@ -43,7 +43,7 @@ pub(super) fn address(text: &str) -> Result<Url, Trouble> {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
         _ => Err(Trouble::Refused(format!(
-            "`{text}`: a secret goes over https only, except to this machine"
+            "`{text}`: a secret is sent over https only, except to this machine"
         ))),
     }
 }
