@@ -207,7 +207,7 @@ fn a_difference_is_told_in_words() {
             "gw GET @ ttl=86400 expire=1798675200",
             "gw GET @ ttl=3600 origin=none",
             "loses its origin bound (none); stays valid for 1d after its last use instead of 1h; \
-             is valid until 2026-12-31T00:00:00Z in any case",
+             is valid until 2026-12-31T00:00:00Z even if unused",
         ),
         ("gw GET @ disabled", "gw GET", "cannot be used while it is disabled"),
     ] {
