@@ -78,7 +78,7 @@ fn target(path: &Path) -> io::Result<(PathBuf, Option<Metadata>)> {
     };
     let path = match link {
         true => std::fs::canonicalize(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => io::Error::other("it is a link to nothing"),
+            io::ErrorKind::NotFound => io::Error::other("it is a dangling symbolic link"),
             _ => error,
         })?,
         false => path.to_owned(),
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(at("elsewhere/target")).unwrap(), "new");
         symlink("nowhere", at("dangling")).unwrap();
         let error = write(&at("dangling"), b"new", Access::Private).unwrap_err();
-        assert_eq!(error.to_string(), "it is a link to nothing");
+        assert_eq!(error.to_string(), "it is a dangling symbolic link");
         symlink("loop", at("loop")).unwrap();
         assert!(write(&at("loop"), b"new", Access::Private).is_err());
         assert!(at("dangling").is_symlink() && at("loop").is_symlink());

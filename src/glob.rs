@@ -30,7 +30,7 @@ pub struct Glob {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGlob {
     /// Git takes such stars for one, and a reader might take them for anything.
-    #[error("in `{0}`, `**` is a part of a segment; it stands between slashes, as in `a/**`")]
+    #[error("in `{0}`, `**` is only a part of a segment; write it between slashes, as in `a/**`")]
     Glued(String),
     /// What the library says.
     #[error("`{0}` is not a pattern")]

@@ -34,13 +34,13 @@ use crate::secret::{Spool, Trust};
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
     /// The platform does not know us or does not answer.
-    #[error("could not ask the platform who we are")]
+    #[error("cannot look up the account of the token")]
     Identity(#[source] ApiError),
     /// The platform's answer does not say whose token this is.
-    #[error("the platform's answer does not say whose token this is")]
+    #[error("the platform's answer does not name the account of the token")]
     Unidentified,
     /// Only a master token may use the platform API.
-    #[error("the token has access type {0}, and only a master token (type 1) may manage accounts")]
+    #[error("the token has access type {0}; managing accounts needs a master token (type 1)")]
     NotMaster(i64),
     /// Planning asked and asked; a mistake of ours.
     #[error("planning did not settle within {0} rounds; please report this bug")]
@@ -164,7 +164,7 @@ async fn counters(reader: &Reader, accounts: Vec<i64>) -> BTreeMap<i64, Option<C
                 known.insert(account, Some(counters));
             }
         }
-        Err(error) => tracing::warn!("what accounts hold could not be read: {error}"),
+        Err(error) => tracing::warn!("cannot read what accounts hold: {error}"),
     }
     known
 }

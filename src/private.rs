@@ -80,7 +80,8 @@ pub(crate) fn check_owner(folder: &Path) -> io::Result<()> {
         };
         if owner != us() && owner != ROOT {
             let folder = folder.display();
-            let message = format!("{folder} belongs to user {owner}, and this is user {}", us());
+            let message =
+                format!("{folder} belongs to user {owner}, but this process runs as user {}", us());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
     }
@@ -89,7 +90,7 @@ pub(crate) fn check_owner(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The user who may do everything.
+/// The superuser.
 #[cfg(unix)]
 const ROOT: u32 = 0;
 
@@ -160,7 +161,7 @@ pub(crate) fn follow(path: &Path) -> io::Result<PathBuf> {
         let folder = std::fs::metadata(&at)?;
         let refuse = |what: &str| {
             let (next, at) = (next.display(), at.display());
-            let help = "take that away with `chmod go-w`, or name another place";
+            let help = "run `chmod go-w` on it, or choose another folder";
             Err(io::Error::other(format!("{next} is {what}, and others may write in {at}; {help}")))
         };
         if found.is_symlink() {

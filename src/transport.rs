@@ -54,10 +54,10 @@ impl std::fmt::Display for Proxy {
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// There is no authority to check certificates against.
-    #[error("no certificate authority is known that could vouch for the server{}", named())]
+    #[error("no certificate authorities found to verify the server{}", named())]
     NoAuthorities(#[source] reqwest::Error),
     /// The file with authorities cannot be used.
-    #[error("the certificates in {path}: {reason}", path = .path.display())]
+    #[error("cannot use the certificates in {path}: {reason}", path = .path.display())]
     Authorities {
         /// The file.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum TransportError {
         reason: String,
     },
     /// A variable names something that is no proxy, or none that we can talk to. Its value may hold a password.
-    #[error("{variable} does not name a proxy that can be used: {reason}")]
+    #[error("{variable} is not a usable proxy address: {reason}")]
     Proxy {
         /// The variable.
         variable: &'static str,
@@ -73,7 +73,7 @@ pub enum TransportError {
         reason: String,
     },
     /// The library could not start.
-    #[error("the HTTP client could not start")]
+    #[error("cannot start the HTTP client")]
     Start(#[source] reqwest::Error),
 }
 
@@ -82,11 +82,10 @@ impl TransportError {
     pub fn help(&self) -> &'static str {
         match self {
             Self::NoAuthorities(_) => {
-                "install the system's package `ca-certificates`, or name a file of certificates in \
-                 PEM form in SSL_CERT_FILE"
+                "install the package `ca-certificates`, or set SSL_CERT_FILE to a PEM file of certificates"
             }
-            Self::Authorities { .. } => "name a file of certificates in PEM form",
-            Self::Proxy { .. } => "write http://HOST:PORT, or name the host in NO_PROXY",
+            Self::Authorities { .. } => "set SSL_CERT_FILE to a PEM file of certificates",
+            Self::Proxy { .. } => "write http://HOST:PORT, or list the host in NO_PROXY",
             Self::Start(_) => "this is a bug; please report it",
         }
     }
@@ -167,7 +166,7 @@ impl Transport {
             _ if error.is_timeout() && !is_unconnected => "no answer in time".to_owned(),
             Some(proxy) if cause.contains("proxy authorization required") => {
                 return Trouble::ProxyLogin(format!(
-                    "{proxy} wants a user name and a password (407)"
+                    "{proxy} requires a user name and password (407)"
                 ));
             }
             Some(proxy) if cause.starts_with("tunnel error: unsuccessful") => {
@@ -177,8 +176,8 @@ impl Transport {
                 format!("{proxy} did not connect to {}: {cause}", self.host)
             }
             _ if cause.contains("certificate") => format!(
-                "the certificate of {} is not trusted ({cause}); if something in between signs \
-                 connections anew, name its authority in SSL_CERT_FILE",
+                "the certificate of {} is not trusted ({cause}); if a proxy re-signs connections, set \
+                 SSL_CERT_FILE to a PEM file with its certificate authority",
                 self.host
             ),
             Some(proxy) if is_unconnected => format!("cannot connect to {proxy}: {cause}"),
@@ -232,14 +231,14 @@ fn proxy_for(
     }
     let Ok(uri) = target.as_str().parse::<hyper::Uri>() else { return Ok(None) };
     let all = Matcher::builder().https(value).build().intercept(&uri);
-    let all = all.ok_or_else(|| wrong("its value is no address"))?;
+    let all = all.ok_or_else(|| wrong("its value is not an address"))?;
     let wanted = Matcher::builder().https(value).no(exceptions).build().intercept(&uri);
     if wanted.is_none() {
         return Ok(None);
     }
     let scheme = all.uri().scheme_str().unwrap_or_default();
     if !matches!(scheme, "http" | "https") {
-        return Err(wrong(&format!("`{scheme}` is not spoken here")));
+        return Err(wrong(&format!("scheme `{scheme}` is not supported")));
     }
     let address = format!("{scheme}://{}", all.uri().authority().map_or("", |it| it.as_str()));
     Ok(Some((Proxy { address, variable }, all)))
@@ -263,7 +262,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, TransportError> {
     let certificates =
         Certificate::from_pem_bundle(&pem).map_err(|error| bad(error.to_string()))?;
     match certificates.is_empty() {
-        true => Err(bad("there is no certificate in it".to_owned())),
+        true => Err(bad("it holds no certificate".to_owned())),
         false => Ok(certificates),
     }
 }

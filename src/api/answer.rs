@@ -105,7 +105,7 @@ pub(super) fn decode(
     }
     let lost = |what: &str| ApiError::new(request, Class::Lost, what);
     let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|_| lost("the answer is not whole or not JSON"))?;
+        serde_json::from_slice(body).map_err(|_| lost("the answer is truncated or not JSON"))?;
     let Some(result) = envelope.result else { return Err(lost("the answer has no `result`")) };
     let (items, oddity) = rows(result);
     let complaints = match request.is_secret() {

@@ -67,7 +67,7 @@ impl fmt::Debug for Client {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A token is 64 characters of `[A-Za-z0-9]`; this one cannot even be sent.
-    #[error("the token has characters that no token has")]
+    #[error("the token has characters that are not valid in a token")]
     BadToken,
     /// There is no way to the platform.
     #[error(transparent)]
@@ -173,12 +173,14 @@ impl Client {
                 // What the platform says of this call holds for all that the token signs.
                 Next::Wait(wait) if error.class == Class::RateLimited => {
                     tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
-                    self.gate
-                        .close(wait, &format!("the platform takes no more calls: {}", error.what));
+                    self.gate.close(
+                        wait,
+                        &format!("the platform accepts no more calls: {}", error.what),
+                    );
                     attempt += 1;
                 }
                 Next::Wait(wait) => {
-                    tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
+                    tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; retrying");
                     tokio::select! {
                         () = tokio::time::sleep(wait) => attempt += 1,
                         () = shutdown::begun(), if !request.cleans_up => return Err(error),
@@ -213,7 +215,7 @@ impl Client {
 
     async fn dispatch(&self, request: &Request) -> Result<reqwest::Response, ApiError> {
         let url = self.platform.join(&request.path).map_err(|error| {
-            ApiError::new(request, Class::Rejected, format!("no address: {error}"))
+            ApiError::new(request, Class::Rejected, format!("not a valid address: {error}"))
         })?;
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -276,10 +278,9 @@ impl Client {
 /// The failure of a call that was not sent.
 fn held_back(request: &Request, refused: Refused, attempt: u32) -> ApiError {
     let what = match refused {
-        Refused::TooLate(Waiting { why, wait, .. }) => format!(
-            "it would have to wait for {} s, which is beyond the deadline: {why}",
-            wait.as_secs()
-        ),
+        Refused::TooLate(Waiting { why, wait, .. }) => {
+            format!("it would have to wait {} s, beyond the deadline: {why}", wait.as_secs())
+        }
         Refused::Ending => "not sent: the run ends".to_owned(),
     };
     ApiError { attempts: attempt, ..ApiError::new(request, Class::RateLimited, what) }
@@ -299,7 +300,7 @@ fn elsewhere(response: &reqwest::Response) -> String {
     let location = location.and_then(|location| response.url().join(location).ok());
     let origin = location.map(|location| location.origin().ascii_serialization());
     let origin = origin.filter(|origin| origin != "null").unwrap_or_else(|| "elsewhere".to_owned());
-    format!("{status}: a redirect to {origin}, which is not followed")
+    format!("{status}: redirect to {origin}, not followed")
 }
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {

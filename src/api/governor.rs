@@ -180,7 +180,7 @@ impl Governor {
             {
                 let until = *oldest + MINUTE;
                 let why =
-                    format!("{most} calls were made in the last minute, and no more are allowed");
+                    format!("the last minute used all {most} calls that --calls-per-minute allows");
                 return Some(Hold::Time(Waiting { why, wait: until - now, until }));
             }
             state.sent.push_back(now);

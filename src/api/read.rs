@@ -52,7 +52,7 @@ pub enum ListError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The pages do not add up to the number that the platform gives.
-    #[error("{collection}: {got} items came and the platform counts {total}")]
+    #[error("{collection}: got {got} items, but the platform counts {total}")]
     Incomplete {
         /// The collection.
         collection: &'static str,
@@ -62,7 +62,7 @@ pub enum ListError {
         total: u64,
     },
     /// The platform complains of something beside the list, so it may not be all there is.
-    #[error("{collection}: the platform complains: {words}")]
+    #[error("{collection}: the platform reports an error: {words}")]
     Complaint {
         /// The collection.
         collection: &'static str,
@@ -78,7 +78,7 @@ pub enum ListError {
         what: &'static str,
     },
     /// More pages than any plan of the platform allows.
-    #[error("{collection}: {total} items are more than are ever read")]
+    #[error("{collection}: {total} items are more than one list may hold")]
     TooMany {
         /// The collection.
         collection: &'static str,
@@ -117,8 +117,8 @@ impl Reader {
         self.client.forget_time();
     }
 
-    /// The objects of `kind` that were deleted in the account `owner`, newest first, as far as the log of the
-    /// account goes back; `None` is our own account.
+    /// The objects of `kind` that were deleted in the account `owner`, newest first, as far as the
+    /// log of the account goes back; `None` is the root account.
     ///
     /// # Errors
     /// [`ApiError`].

@@ -154,7 +154,7 @@ pub fn identity() -> Request {
 }
 
 /// One page of a whole branch: `GET /platform/{collection}/all`. Without `x-flespi-cid` the call
-/// covers our own account and everything below it.
+/// covers the root account and everything below it.
 pub fn list_page(kind: Kind, limit: usize, offset: usize) -> Request {
     let collection = kind.collection();
     let fields = fields(kind).join(",");

@@ -52,8 +52,8 @@ impl Courier {
             && let Err(error) = spool.probe().await
         {
             trouble = Some(format!(
-                "{}; no token is made whose key could get lost; --state-dir names another place, --no-spool does \
-                 without",
+                "{}; no token is created, because its key could get lost; choose another folder with \
+                 --state-dir, or pass --no-spool",
                 error_chain(&error)
             ));
         }
@@ -169,14 +169,15 @@ impl Courier {
                 _ => "the key is read from the platform again",
             };
             return Err(undelivered(format!(
-                "undelivered: token {id} is there, and its key is not everywhere it belongs: {}; {kept}, and the next \
-                 run tries again",
+                "undelivered: token {id} exists, but its key is missing from a sink: {}; {kept}, and the next \
+                 run retries",
                 troubles.join("; ")
             )));
         }
         let metadata = self.note(parcel, &key, &delivery.all).await.map_err(|failure| {
             undelivered(format!(
-                "the key of token {id} is delivered, and that could not be noted in its mark: {}; the next run does it",
+                "the key of token {id} is delivered, but its mark could not be updated: {}; the next run \
+                 updates it",
                 failure.what
             ))
         })?;
@@ -207,7 +208,8 @@ impl Courier {
         }
         self.writer.reader().keys(&[id]).await?.remove(&id).ok_or_else(|| {
             Failure::new(format!(
-                "undelivered: the key of token {id} is in no place of ours, and the platform does not give it again"
+                "undelivered: the key of token {id} is in no sink and not in the spool, and the platform does \
+                 not return it again"
             ))
         })
     }

@@ -191,8 +191,8 @@ async fn make(
             Err(error) => {
                 for index in &missing {
                     let what = format!(
-                        "{words}; and whether it came about cannot be told: {error}; the next run \
-                         finds it by its mark"
+                        "{words}; cannot check whether it was created: {error}; the next run finds it by its \
+                         mark"
                     );
                     let attempts = made.attempts;
                     made.failures.insert(*index, Failure { attempts, ..Failure::new(what) });

@@ -40,8 +40,8 @@ pub(super) async fn set(writer: &Writer, job: &CredentialsJob) -> Result<Done, F
     removal.map_err(|error| Failure {
         id: Some(job.id),
         ..Failure::new(format!(
-            "the credentials are set, and the bootstrap token {token} could not be deleted \
-             ({error}); the next run deletes it, and it ends by itself"
+            "the credentials are set, but the bootstrap token {token} could not be deleted ({error}); the next \
+             run deletes it, and it expires on its own"
         ))
     })?;
     Ok(done)
@@ -97,10 +97,11 @@ fn refused(error: ApiError, form: PasswordForm) -> Failure {
     }
     let help = match form {
         PasswordForm::Clear => {
-            "the platform may want a longer password, or its hash: then write `password_form: sha512` beside it"
+            "the platform may require a longer password, or its hash; for the hash, write `password_form: \
+             sha512` beside it"
         }
         PasswordForm::Sha512 => {
-            "the platform may want the password itself: then leave `password_form` out"
+            "the platform may require the password itself; for that, leave out `password_form`"
         }
     };
     Failure { what: format!("{}; {help}", failure.what), ..failure }
@@ -118,7 +119,7 @@ async fn note(
     let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
     set::set_one(writer, Kind::ACCOUNT, job.id, &body).await.map_err(|failure| Failure {
         what: format!(
-            "the credentials are set, and that could not be noted in the mark: {}",
+            "the credentials are set, but the mark could not be updated: {}",
             failure.what
         ),
         ..failure

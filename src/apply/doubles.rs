@@ -40,12 +40,12 @@ impl std::fmt::Display for TakenBack {
         let kind = address.kind;
         write!(
             formatter,
-            "{address}: another run created {kind} {stays} at the same time, which stays"
+            "{address}: another run created {kind} {stays} at the same time; that one stays"
         )?;
         match left {
-            None => write!(formatter, "; {id}, which this run created, was deleted"),
+            None => write!(formatter, "; {id}, created by this run, was deleted"),
             Some(reason) => {
-                write!(formatter, "; {id}, which this run created, could not be deleted: {reason}")
+                write!(formatter, "; {id}, created by this run, could not be deleted: {reason}")
             }
         }
     }
@@ -213,7 +213,7 @@ async fn spoken_for(
     let counters = reader.counters(&asked).await.unwrap_or_default();
     for account in accounts {
         let reason = match counters.get(&account) {
-            None => Some("what it holds could not be read".to_owned()),
+            None => Some("cannot read what it holds".to_owned()),
             Some(counters) => {
                 counters.iter().find(|(_, count)| **count > 0).map(|(name, count)| {
                     format!("it holds {count} {}", name.trim_end_matches("_count"))
@@ -267,7 +267,7 @@ async fn remove(
             outcome = deleted.map_or(Ok(()), |deleted| deleted.map(drop).map_err(|it| it.what));
         }
         if let Err(what) = outcome {
-            tracing::warn!(%kind, id, "could not be taken back: {what}");
+            tracing::warn!(%kind, id, "could not be undone: {what}");
             if let Some(loser) = losers.get_mut(&(kind, id)) {
                 loser.left = Some(what);
             }

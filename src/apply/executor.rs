@@ -45,11 +45,11 @@ pub struct Apply<'a> {
     pub signer: &'a Signer,
     /// Keeps keys that could not be delivered.
     pub spool: &'a Spool,
-    /// Id of our own account.
+    /// Id of the root account.
     pub own_account: i64,
     /// What a failure means for the rest.
     pub on_error: OnError,
-    /// Becomes true when nothing new shall begin.
+    /// Becomes true when nothing new may start.
     pub stop: watch::Receiver<bool>,
     /// Hears of every step.
     pub events: mpsc::UnboundedSender<Event>,
@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
             Ok(taken_back) => (taken_back, Vec::new()),
             Err(error) => {
                 let note = format!(
-                    "whether another run created the same at the same time could not be read: {error}"
+                    "cannot check whether another run created the same object at the same time: {error}"
                 );
                 tracing::warn!("{note}");
                 (Vec::new(), vec![note])
@@ -251,7 +251,7 @@ impl<'a> Run<'a> {
                 }
                 self.enter(at, StepOutcome::Failed, attempts, Some(what), id);
                 for (blocked, because_of) in self.scheduler.failed(at) {
-                    let what = format!("blocked because of {because_of}");
+                    let what = format!("blocked because {} was not applied", because_of.address());
                     self.enter(blocked, StepOutcome::Blocked, 0, Some(what), None);
                 }
             }

@@ -11,7 +11,7 @@ use crate::api::CallCount;
 use crate::plan::{Action, Blocked, Pending, Plan, Step, StepId, Unknown};
 use crate::resource::{Address, Phase};
 
-/// How a run ended, as a whole.
+/// The outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -55,7 +55,7 @@ impl StepOutcome {
     }
 }
 
-/// What became of one step.
+/// The result of one step.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StepReport {
     /// Its name within the plan.
@@ -172,7 +172,7 @@ impl Report {
         }
     }
 
-    /// How the run ended, as a whole.
+    /// The outcome of the run.
     pub fn outcome(&self) -> Outcome {
         let ReportSummary { planned, applied, failed, blocked: _, not_started: _ } = self.summary();
         if !self.refused.is_empty() {
@@ -302,16 +302,16 @@ impl Report {
     }
 }
 
-/// What became of a plan. Holds no secret.
+/// The result of a plan. Holds no secret.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ReportDocument<'a> {
     /// `flespi-gitops/report/v1`.
     pub format: ReportFormat,
     /// Digest of the plan.
     pub digest: &'a str,
-    /// How the run ended, as a whole.
+    /// The outcome of the run.
     pub outcome: Outcome,
-    /// Why nothing, or nothing more, was begun; empty if it was.
+    /// Why nothing, or nothing more, was started; empty if nothing was refused.
     pub refused: &'a [String],
     /// How many steps ended how.
     pub summary: ReportSummary,

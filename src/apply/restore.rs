@@ -49,7 +49,7 @@ async fn together(
         Ok(there) => there,
         Err(error) => {
             let what = format!(
-                "whether it is back cannot be told: {error}; the next run finds it by its mark"
+                "cannot check whether it was restored: {error}; the next run finds it by its mark"
             );
             return buried.iter().map(|_| Err(Failure::new(what.clone()))).collect();
         }
@@ -57,8 +57,8 @@ async fn together(
     let outcome = |record: &Record| match there.get(&record.id) {
         Some(item) => Ok(set::done(kind, record.id, item)),
         None if said.is_empty() => Err(Failure::new(
-            "the platform said that it is restored, and it is not there: what has outlived its \
-             own time limits is deleted again at once",
+            "the platform reported it as restored, but it is not there: the platform deletes an object past \
+             its own expiry again at once",
         )),
         None => Err(Failure::new(format!("the platform did not restore it: {said}"))),
     };

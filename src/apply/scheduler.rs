@@ -179,7 +179,7 @@ mod tests {
         Address::new(kind, AccountPath::parse(account).unwrap(), name)
     }
 
-    /// A step in our own account.
+    /// A step in the root account.
     fn id(name: &str, phase: Phase) -> StepId {
         StepId::of(phase, &address(name, "", phase))
     }

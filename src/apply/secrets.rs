@@ -48,7 +48,7 @@ pub(super) async fn obtain(source: &Source, least: Option<u16>) -> Result<Secret
     let failed = |error: &dyn std::error::Error| Failure::new(error_chain(error));
     let known = source.password(least).await.map_err(|error| failed(&error))?;
     let Source::Generate { length, deliver } = source else {
-        return known.ok_or_else(|| Failure::new(format!("{source} gives nothing")));
+        return known.ok_or_else(|| Failure::new(format!("{source} is empty")));
     };
     // Either made now, or by a run that could not bring it everywhere.
     let secret = known.unwrap_or_else(|| generate(*length));

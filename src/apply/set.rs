@@ -130,7 +130,7 @@ fn judge(
     unread: Option<&ApiError>,
 ) -> Result<(), Failure> {
     if let Some(error) = unread.filter(|_| !is_told(items, id, body)) {
-        let what = format!("it was written, and whether it is there could not be read: {error}");
+        let what = format!("it was written, but could not be read back: {error}");
         return Err(Failure::of_object(id, what));
     }
     let Some(item) = items.get(&id) else {
@@ -163,10 +163,11 @@ fn differing(kind: Kind, item: &Map<String, Value>, body: &Map<String, Value>) -
             }
         };
         (!is_there).then(|| match field.as_str() {
-            "metadata" => "the platform did not keep its `metadata` as it was written".to_owned(),
+            "metadata" => "the platform did not keep its `metadata` as written".to_owned(),
             _ => {
                 let found = stand_in::shown(&canonical::masked(kind, field, found));
-                format!("the platform took {field} {} and keeps {found}", stand_in::shown(wanted))
+                let wanted = stand_in::shown(wanted);
+                format!("the platform accepted {field} {wanted}, but stored {found}")
             }
         })
     })

@@ -16,28 +16,35 @@ const OPTIONS: &[(&[&str], &str)] = &[
     ),
     (
         &["token", "api-token", "api-key", "access-token", "auth", "password"],
-        "a token never stands on the command line; use '--token-file FILE', or FLESPI_TOKEN_FILE or \
+        "a token is never passed on the command line; use '--token-file FILE', or FLESPI_TOKEN_FILE or \
          FLESPI_TOKEN in the environment",
     ),
     (
         &["url", "api-url", "host", "endpoint", "server", "base-url", "address", "api", "region"],
-        "the platform's address is '--platform URL'",
+        "to set the platform's address, use '--platform URL'",
     ),
     (
         &["filename", "file", "config", "dir", "directory", "path", "chdir", "f", "c", "state"],
         "manifests are arguments: write their paths after the command, or '--manifests PATH'",
     ),
-    (&["output", "o", "json"], "the form of the result is '--format json', 'text' or 'markdown'"),
-    (&["no-color", "no-colour", "colour"], "use '--color never', or NO_COLOR in the environment"),
-    (&["debug", "trace", "log-level", "loglevel"], "to say more, use '-v', '-vv' or '-vvv'"),
-    (&["silent"], "to say only what is wrong, use '--quiet'"),
+    (
+        &["output", "o", "json"],
+        "to choose the format of the result, use '--format json', 'text' or 'markdown'",
+    ),
+    (
+        &["no-color", "no-colour", "colour"],
+        "to print without colors, use '--color never', or set NO_COLOR in \
+                                            the environment",
+    ),
+    (&["debug", "trace", "log-level", "loglevel"], "to log more, use '-v', '-vv' or '-vvv'"),
+    (&["silent"], "to print only warnings and errors, use '--quiet'"),
     (
         &["destroy", "delete", "remove", "cleanup"],
-        "to delete what no manifest declares any more, use '--prune'",
+        "to delete what is no longer declared, use '--prune'",
     ),
     (
         &["force", "force-conflicts", "override"],
-        "what a guard refuses is approved for one plan with '--approve DIGEST'",
+        "to approve what a guard refuses in one plan, use '--approve DIGEST'",
     ),
     (
         &["target", "include", "only", "select"],
@@ -51,7 +58,8 @@ const OPTIONS: &[(&[&str], &str)] = &[
     (&["lock-wait", "wait", "timeout"], "to wait for another run, use '--lock-timeout DURATION'"),
     (
         &["workspace", "namespace", "environment", "env", "profile"],
-        "an environment is an overlay of the Stack, '--overlay NAME'; what a stack owns is '--stack NAME'",
+        "for one environment, use an overlay of the Stack with '--overlay NAME'; for another stack, use \
+         '--stack NAME'",
     ),
     (
         &["exit-code", "fail-on-changes"],
@@ -69,26 +77,32 @@ const COMMANDS: &[(&[&str], &str)] = &[
     (&["lint", "verify", "test", "fmt"], "to check manifests, use 'validate'"),
     (
         &["up", "deploy", "sync", "push", "create", "update", "run"],
-        "to make the platform so, use 'apply'",
+        "to make the platform match the manifests, use 'apply'",
     ),
     (
         &["destroy", "delete", "down", "prune"],
-        "to delete what no manifest declares any more, use 'apply --prune'",
+        "to delete what is no longer declared, use 'apply --prune'",
     ),
     (
         &["dump", "pull", "import", "init", "fetch", "download"],
-        "to write manifests of what is there, use 'export'",
+        "to write manifests from live accounts, use 'export'",
     ),
     (
         &["daemon", "serve", "controller", "reconcile"],
         "to apply whenever something changes, use 'watch'",
     ),
-    (&["show", "list", "get", "drift", "state"], "to see how things stand, use 'status'"),
-    (&["log", "logs", "runs"], "what runs did is in 'history'"),
-    (&["unlock", "force-unlock"], "a lock ends with its holder; 'lock show' lists them"),
-    (&["completion"], "the scripts for shells come from 'completions SHELL'"),
-    (&["can-i", "why"], "what a token may do is answered by 'explain'"),
-    (&["version"], "the version is printed by '--version'"),
+    (
+        &["show", "list", "get", "drift", "state"],
+        "to see what is in sync and what has drifted, use 'status'",
+    ),
+    (&["log", "logs", "runs"], "to see what earlier runs did, use 'history'"),
+    (
+        &["unlock", "force-unlock"],
+        "to list locks, use 'lock show'; a lock is released when its holder ends",
+    ),
+    (&["completion"], "to generate shell completions, use 'completions SHELL'"),
+    (&["can-i", "why"], "to see what a token may do, use 'explain'"),
+    (&["version"], "to print the version, use '--version'"),
 ];
 
 /// The same error, with a tip if what is wrong is a word of another tool.

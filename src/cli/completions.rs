@@ -8,7 +8,7 @@ use super::output::Output;
 /// What is completed.
 const NAME: &str = "flespi-gitops";
 
-/// Print a script that teaches a shell to complete commands and options.
+/// Print a completion script for a shell.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -10,14 +10,14 @@ use crate::shutdown;
 /// Asks for consent to the plan that is shown.
 pub(super) async fn consent(output: &Output) -> Result<(), &'static str> {
     if !std::io::stdin().is_terminal() {
-        return Err("stdin is not a terminal; look at the plan and re-run with `--yes`");
+        return Err("stdin is not a terminal; review the plan and re-run with `--yes`");
     }
     let is_shown = tokio::select! {
         is_shown = output.shown() => is_shown,
         () = shutdown::begun() => return Err("stopped before the question"),
     };
     if !is_shown {
-        return Err("the plan could not be shown");
+        return Err("cannot show the plan");
     }
     output.ask("Apply this plan? Type `yes` to apply: ");
     let (sender, answer) = oneshot::channel();

@@ -12,7 +12,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Err(_) => {
             let span: jiff::SignedDuration =
                 text.parse().map_err(|_| "write a number of seconds, or 90s, 5m, 1h".to_owned())?;
-            Duration::try_from(span).map_err(|_| "a duration is not negative".to_owned())?
+            Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())?
         }
     };
     match length <= LONGEST {

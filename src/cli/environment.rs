@@ -11,7 +11,7 @@ use std::ffi::OsString;
 
 use super::settings::TOKEN_VARIABLE;
 
-/// Puts the environment in order. Does not return if the program starts anew for that.
+/// Puts the environment in order. Does not return if the program restarts itself for that.
 pub(super) fn tidy() {
     #[cfg(unix)]
     anew::tidy();

@@ -18,11 +18,11 @@ use crate::report::{Basis, ExplainFormat, Explanation, explain_text, listing_mar
 use crate::resource::{AccountPath, Address, Declared, Desired, Kind, acl_entry};
 use crate::rights::{Circumstances, Decision, Request, Rights, Verdict, decide};
 
-/// Tell whether a token may make a request, and which entry of its access list decides that.
+/// Show whether a token may make a request, and which entry of its access list decides.
 ///
-/// The answer is made from manifests, without any platform, or with --live from what the platform has. Exit codes: 0 the
-/// whole request is allowed, 1 it is denied, allowed in part only, or it depends on what is not said; 3 and 64 when there is
-/// no such token.
+/// Answers from the manifests, offline, or with --live for the token on the platform. Exit codes: 0
+/// the whole request is allowed, 1 it is denied, allowed in part only, or it depends on options not
+/// given; 3 and 64 when there is no such token.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[command(flatten)]
     manifests: ByOption,
 
-    /// Ask about the token as it is on the platform.
+    /// Answer for the token as it is on the platform.
     #[arg(long, conflicts_with = "manifests")]
     live: bool,
 
@@ -65,7 +65,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     if !args.address.kind.is_key() {
-        output.error(&format!("{} is no token, and only tokens have rights", args.address));
+        output.error(&format!("{} is not a token; only tokens have rights", args.address));
         return Exit::Usage;
     }
     let mut request = match Request::new(&args.verb, &args.object) {
@@ -132,7 +132,7 @@ fn declared(
         return Err(not_declared(args, &load, common, output));
     };
     if load.diagnostics.has_errors() {
-        output.say("the manifests have errors; `flespi-gitops validate` tells them");
+        output.say("the manifests have errors; run `flespi-gitops validate` to list them");
     }
     let rights = Rights::of(|field| declared.fields.get(field));
     let decision = match closed_account(&load.desired, &declared.address.account) {
@@ -206,7 +206,7 @@ async fn live(
     if let Some(reason) =
         [Kind::KEY, Kind::ACCOUNT].iter().find_map(|kind| actual.unknown.get(kind))
     {
-        output.error(&format!("the platform could not be read: {reason}"));
+        output.error(&format!("cannot read the platform: {reason}"));
         return Err(Exit::Unknown);
     }
     let found = find(&actual, &args.address, common.stack.as_deref());
@@ -217,8 +217,8 @@ async fn live(
     if !older.is_empty() {
         let older: Vec<String> = older.iter().map(|token| token.id.to_string()).collect();
         output.say(&format!(
-            "note: {} is being rotated: this is about its newest generation (token {}); the one before it is valid as \
-             well (token {})",
+            "note: {} is being rotated; the answer is for its newest generation (token {}); the previous one \
+             (token {}) is still valid",
             args.address,
             token.id,
             older.join(", ")
@@ -277,11 +277,11 @@ fn find<'a>(
     }
     match found.as_slice() {
         [only] => Ok((only, Vec::new())),
-        [] => Err(format!("the platform has no token that is marked or called {address}")),
+        [] => Err(format!("no token on the platform has the mark or the name of {address}")),
         several => {
             let ids: Vec<String> = several.iter().map(|token| token.id.to_string()).collect();
             Err(format!(
-                "several tokens are {address}: {}; `status` says what to do about it",
+                "several tokens match {address}: {}; run `flespi-gitops status` to see how to resolve it",
                 ids.join(", ")
             ))
         }

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::Common;
+use crate::diagnostic::counted;
 use crate::diagnostic::render::printable;
 use crate::export::{self, Export, ExportError, File, Options, Others};
 use crate::files::{self, Access};
@@ -17,11 +18,10 @@ use crate::observe::Actual;
 use crate::reconcile;
 use crate::resource::{AddressPattern, is_valid_name};
 
-/// Write what is on the platform as manifests; never changes anything there.
+/// Write live accounts as manifests; never changes anything on the platform.
 ///
-/// One folder per account; every object is bound by its id, so that a plan of the export has
-/// nothing to do. Keys of tokens and passwords are never written. Without --out, everything goes
-/// to the standard output.
+/// One folder per account; every object is bound by its id, so a plan of the export has no changes.
+/// Keys of tokens and passwords are never written. Without --out, everything is printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,12 +34,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Overwrite files that are there with another content.
+    /// Overwrite existing files with other content.
     #[arg(long, requires = "out")]
     force: bool,
 
-    /// Addresses that are not looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; noted in the Stack manifest.
+    /// Addresses to leave out, such as `subaccount/legacy-*`; a subaccount includes everything in
+    /// it. Repeatable; noted in the Stack manifest.
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<AddressPattern>,
 
@@ -47,15 +47,16 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "comment")]
     foreign: Wish,
 
-    /// What to do with objects that nobody marked; included, they are bound by id.
+    /// What to do with objects without a mark; included, they are bound by id.
     #[arg(long, value_enum, default_value = "include")]
     unmanaged: Wish,
 
-    /// Write keys of `metadata` that no manifest declared, too; those of the panel never are.
+    /// Also write keys of `metadata` that no manifest declared; those of the panel are never
+    /// written.
     #[arg(long)]
     metadata: bool,
 
-    /// Write tokens that look like sessions of the panel, too.
+    /// Also write tokens that look like sessions of the panel.
     #[arg(long)]
     include_sessions: bool,
 
@@ -99,7 +100,7 @@ impl From<Wish> for Others {
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     if let Some(name) = common.stack.as_ref().filter(|name| !is_valid_name(name)) {
-        output.error(&format!("`{name}` is no name for a stack: use a-z, 0-9, `.`, `_` and `-`"));
+        output.error(&format!("`{name}` is not a stack name: use a-z, 0-9, `.`, `_` and `-`"));
         return Exit::Usage;
     }
     let session = match Session::open(common, output).await {
@@ -115,7 +116,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             return Exit::Unknown;
         }
     };
-    output.say(&format!("read {} objects with {calls} API calls", actual.objects.len()));
+    output.say(&format!(
+        "read {} with {}",
+        counted(actual.objects.len() as u64, "object"),
+        counted(calls, "API call")
+    ));
     let export = match export(args, common, &actual) {
         Ok(export) => export,
         Err(error) => {
@@ -135,7 +140,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             }
         }
     }
-    tell(&export, output);
+    list_counts(&export, output);
     Exit::Done
 }
 
@@ -192,9 +197,8 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
     }
     if !different.is_empty() && !force {
         output.error(&format!(
-            "{} files are there with another content; nothing was written\n  {}\n  help: \
-             overwrite them with --force, or choose an empty folder",
-            different.len(),
+            "these files already exist with other content, so nothing was written:\n  {}\n  help: overwrite them \
+             with --force, or choose an empty folder",
             different.join("\n  ")
         ));
         return Err(Exit::Refused);
@@ -207,17 +211,18 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
             .map_err(|error| failed(&path, &error))?;
     }
     output.say(&format!(
-        "{count} files written to {}, {} were there already",
+        "{} written to {}, {} already up to date",
+        counted(count as u64, "file"),
         folder.display(),
         files.len() - count
     ));
-    tell_strangers(files, folder, output);
+    list_extra_files(files, folder, output);
     Ok(())
 }
 
 /// Manifests of an earlier export, or of a person, that this one does not have: they would be
 /// loaded together with it.
-fn tell_strangers(files: &[File], folder: &Path, output: &Output) {
+fn list_extra_files(files: &[File], folder: &Path, output: &Output) {
     let ours: BTreeSet<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
     let there = discover::manifests_in(folder);
     for path in there.iter().filter(|path| !ours.contains(*path)) {
@@ -226,7 +231,7 @@ fn tell_strangers(files: &[File], folder: &Path, output: &Output) {
     }
 }
 
-fn tell(export: &Export, output: &Output) {
+fn list_counts(export: &Export, output: &Output) {
     for (kind, count) in &export.counts {
         output.say(&format!(
             "{}: {} managed, {} only referred to, {} in comments, {} left out",

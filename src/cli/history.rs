@@ -12,10 +12,10 @@ use super::settings::{Common, Format};
 use crate::history::{History, Kept};
 use crate::report::{history_text, listing_markdown, record_text};
 
-/// Tell what runs did: the last ones, or one of them in full.
+/// Show what past runs did: the last ones, or one of them in full.
 ///
-/// Every `apply`, and every pass of `watch`, that had something to do leaves a record in the folder
-/// of --state-dir: steps with before and after, commit, calls, time. Secrets are never in it.
+/// Every `apply`, and every pass of `watch`, that had changes is recorded in the folder of
+/// --state-dir: steps with before and after, commit, calls, time. Secrets are never recorded.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -66,13 +66,13 @@ fn list(
     let kept = match history.last(limit, is_wanted) {
         Ok(kept) => kept,
         Err(error) => {
-            output.error(&format!("the history could not be read: {error}"));
+            output.error(&format!("cannot read the history: {error}"));
             return Exit::Failed;
         }
     };
     for (run, record) in &kept {
         if let Err(error) = record {
-            output.say(&format!("warning: the record of run {run} could not be read: {error}"));
+            output.say(&format!("warning: cannot read the record of run {run}: {error}"));
         }
     }
     let readable = |(_, record): Kept| record.ok();
@@ -88,7 +88,7 @@ fn list(
         }
     }
     if records.is_empty() {
-        output.say(&format!("no run left a record in {} yet", state.display()));
+        output.say(&format!("no run is recorded in {} yet", state.display()));
     }
     Exit::Done
 }
@@ -115,13 +115,13 @@ fn show(history: &History, name: &str, common: &Common, output: &Output) -> Exit
         }
         Ok(None) => {
             output.error(&format!(
-                "`{name}` is not the beginning of the name of exactly one run\n  help: \
-                 `flespi-gitops history` lists them"
+                "`{name}` does not match exactly one run\n  help: run `flespi-gitops history` to list runs; \
+                 the beginning of a name is enough"
             ));
             Exit::Usage
         }
         Err(error) => {
-            output.error(&format!("the record of `{name}` could not be read: {error}"));
+            output.error(&format!("cannot read the record of `{name}`: {error}"));
             Exit::Failed
         }
     }

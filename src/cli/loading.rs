@@ -105,14 +105,14 @@ pub(super) fn findings_markdown_of(load: &Load, common: &Common) -> String {
 pub(super) fn stack_of(load: &Load, common: &Common, output: &Output) -> Result<String, Exit> {
     let Some(name) = &common.stack else { return Ok(load.desired.stack.clone()) };
     if !is_valid_name(name) {
-        output.error(&format!("`{name}` is no name for a stack: use a-z, 0-9, `.`, `_` and `-`"));
+        output.error(&format!("`{name}` is not a stack name: use a-z, 0-9, `.`, `_` and `-`"));
         return Err(Exit::Usage);
     }
     if let Some(origin) = &load.stack_origin
         && load.desired.stack != *name
     {
         output.error(&format!(
-            "--stack says `{name}`, and the Stack manifest at {origin} says `{}`",
+            "--stack is `{name}`, but the Stack manifest at {origin} is named `{}`",
             load.desired.stack
         ));
         return Err(Exit::Usage);

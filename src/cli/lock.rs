@@ -10,10 +10,11 @@ use super::settings::{Common, Format};
 use crate::lock::{FileLeases, Leases, Locks, LocksFormat};
 use crate::report::{listing_markdown, locks_text};
 
-/// Tell who may write at the moment.
+/// Show the owner of each lock.
 ///
 /// `apply`, `rotate` and each pass of `watch` take a lock before they write, one for each stack of
-/// an account. It goes with its holder, however that ends; there is nothing to unlock by hand.
+/// an account. It is released when its holder ends, in whatever way; there is nothing to unlock by
+/// hand.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -7,12 +7,12 @@ use crate::resource::{Address, AddressPattern, Desired};
 /// For commands whose arguments are something else than paths.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct ByOption {
-    /// Files and folders of manifests, `.` unless told otherwise; `-` is the standard input. Repeatable.
+    /// Files and folders of manifests, by default `.`; `-` is stdin. Repeatable.
     #[arg(long, value_name = "PATH")]
     manifests: Vec<PathBuf>,
 
-    /// Addresses that are never looked at, such as `subaccount/legacy-*`; a subaccount takes
-    /// everything in it along. Repeatable; `spec.exclude` of the Stack says it for good.
+    /// Addresses to leave alone, such as `subaccount/legacy-*`; a subaccount includes everything in
+    /// it. Repeatable; to make it permanent, write `spec.exclude` in the Stack.
     #[arg(long, value_name = "PATTERN")]
     pub(super) exclude: Vec<AddressPattern>,
 }
@@ -20,7 +20,7 @@ pub(super) struct ByOption {
 /// For commands whose arguments are paths.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Manifests {
-    /// Files and folders of manifests, `.` unless told otherwise; `-` is the standard input.
+    /// Files and folders of manifests, by default `.`; `-` is stdin.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -55,7 +55,7 @@ fn or_here(paths: Vec<PathBuf>) -> Vec<PathBuf> {
 pub(super) fn absence(desired: &Desired, address: &Address) -> String {
     match desired.is_excluded(address) {
         true => format!("{address} is excluded"),
-        false => format!("no manifest declares {address}"),
+        false => format!("{address} is not declared"),
     }
 }
 

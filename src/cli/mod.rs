@@ -71,9 +71,9 @@ Examples:
 
 /// Declarative accounts, limits and tokens for the flespi telematics platform.
 ///
-/// Manifests in folders say which limits, subaccounts and tokens shall be there; this program
-/// makes the platform so. Without an account, `--platform sandbox` does it all on an embedded
-/// copy of the platform's API.
+/// Manifests in folders declare limits, subaccounts and tokens; this program makes the platform
+/// match them. Without an account, try it with `--platform sandbox`, an embedded copy of the
+/// platform's API.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = AFTER_HELP, propagate_version = true)]
 pub struct Cli {
@@ -243,7 +243,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
     let Cli { common, command, by_hand } = cli;
     let is_of_findings = matches!(common.format, settings::Format::Short | settings::Format::Sarif);
     if is_of_findings && !matches!(command, Command::Validate(_)) {
-        output.error("the formats `short` and `sarif` are those of `validate`");
+        output.error("only `validate` has the formats `short` and `sarif`");
         return Exit::Usage;
     }
     match command {

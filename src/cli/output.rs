@@ -160,7 +160,7 @@ impl Output {
 
     /// Waits until everything is written that can be, and gives the exit code of a program that was
     /// to end with `exit`: a result that could not be written is a failure, unless a graver one is
-    /// to be told.
+    /// to be reported.
     pub(super) async fn finish(&self, exit: Exit) -> Exit {
         let out = self.writer.drained(Stream::Out);
         tokio::select! {
@@ -170,12 +170,12 @@ impl Output {
         let trouble = match self.writer.failure(Stream::Out) {
             Some(error) => Some(error),
             None if self.writer.has_unread_results(Stream::Out) => {
-                Some("its reader does not read".into())
+                Some("its reader has stopped reading".into())
             }
             None => None,
         };
         if let Some(trouble) = &trouble {
-            self.error(&format!("cannot write the result to the standard output: {trouble}"));
+            self.error(&format!("cannot write the result to stdout: {trouble}"));
         }
         tokio::select! {
             () = self.writer.drained_while_moving(Stream::Err, TALK_PATIENCE) => {}

@@ -15,14 +15,14 @@ use crate::watch::{Receiver, Wake};
 /// Options of how the daemon is seen.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct OutsideArgs {
-    /// Serve a page, /status, /metrics, /healthz and /readyz here, such as 127.0.0.1:9464. Whoever
-    /// reaches it reads names, addresses and fields of all accounts, so leave it on loopback, or put
-    /// something in front that asks who comes.
+    /// Serve a page, /status, /metrics, /healthz and /readyz here, such as 127.0.0.1:9464. Anyone
+    /// who can reach it can read names, addresses and fields of all accounts, so keep it on
+    /// loopback, or behind a proxy that authenticates.
     #[arg(long, value_name = "ADDR", env = "FLESPI_GITOPS_LISTEN")]
     listen: Option<SocketAddr>,
 
-    /// A name under which --listen is reached, beside addresses and localhost; all others are
-    /// refused, so that no web page can bind its name to this machine and read along. Repeatable.
+    /// Host name to accept for --listen, beside addresses and localhost; all others are refused, so
+    /// that no web page can bind its name to this machine. Repeatable.
     #[arg(long, value_name = "NAME", requires = "listen")]
     listen_name: Vec<String>,
 }
@@ -50,8 +50,8 @@ impl Outside {
                 output.say(&format!("the page is at http://{}/", server.address()));
                 if !listen.ip().is_loopback() {
                     output.say(
-                        "warning: whoever reaches this address reads names and fields of all \
-                         accounts; there is no log-in",
+                        "warning: anyone who can reach this address can read the names and fields of all \
+                         accounts; there is no login",
                     );
                 }
                 Ok(Self { server: Some(server), telling })

@@ -10,6 +10,7 @@ use super::manifests::Manifests;
 use super::output::Output;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use crate::diagnostic::counted;
 use crate::diagnostic::render::json_text;
 use crate::files::{self, Access};
 use crate::manifest::model::Ttl;
@@ -31,11 +32,11 @@ pub(super) struct Args {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// Plan to delete what carries this stack's mark and no manifest names.
+    /// Plan to delete objects with this stack's mark that are no longer declared.
     #[arg(long)]
     prune: bool,
 
-    /// Write the plan as one page of HTML to FILE, too; it needs no other file and no network.
+    /// Also write the plan to FILE as one HTML page, which needs no other file and no network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 
@@ -58,8 +59,8 @@ pub(super) struct Args {
 /// How far ahead a command looks for tokens that end.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Expiring {
-    /// Exit with 5 if a token ends within this time, such as 14d; without it, what ends within 14
-    /// days is only told.
+    /// Exit with 5 if a token expires within this time, such as 14d; by default, tokens that expire
+    /// within 14 days are only listed.
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     expiring_within: Option<i64>,
 }
@@ -77,7 +78,7 @@ impl Expiring {
         if due == 0 {
             return None;
         }
-        let (noun, verb) = if due == 1 { ("token", "ends") } else { ("tokens", "end") };
+        let (noun, verb) = if due == 1 { ("token", "expires") } else { ("tokens", "expire") };
         output.error(&format!("{due} {noun} {verb} within {}", Span(within)));
         Some(Exit::Refused)
     }
@@ -151,7 +152,7 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
             output.result(&plan_markdown(&prepared.plan, common.markdown_limit));
         }
     }
-    output.say(&format!("{} API calls", prepared.calls));
+    output.say(&counted(prepared.calls, "API call"));
 }
 
 /// Writes a file that was asked for.

@@ -7,7 +7,7 @@ use reqwest::Url;
 use crate::source::hidden::is_token_key;
 use crate::transport::is_loopback;
 
-/// Where the embedded platform keeps its state unless told otherwise.
+/// Where the embedded platform keeps its state by default.
 const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
 
 /// What is asked for where something else stands.
@@ -57,7 +57,7 @@ fn address(text: &str) -> Result<Url, String> {
     }
     // Parsers of addresses forgive what nobody writes on purpose.
     let Some((_, rest)) = text.split_once("://") else {
-        return refused(" is not an address of a platform");
+        return refused(" is not a platform address");
     };
     if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
         return refused(
@@ -67,8 +67,8 @@ fn address(text: &str) -> Result<Url, String> {
     }
     let url = match text.parse::<Url>() {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
-        Ok(_) => return refused(": a platform is reached by https"),
-        Err(_) => return refused(" is not an address of a platform"),
+        Ok(_) => return refused(": a platform needs https"),
+        Err(_) => return refused(" is not a platform address"),
     };
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         let origin = url.origin().ascii_serialization();
@@ -79,7 +79,7 @@ fn address(text: &str) -> Result<Url, String> {
     }
     match url.scheme() == "https" || is_loopback(&url) {
         true => Ok(url),
-        false => refused(": http would send the master token in clear; use https"),
+        false => refused(": http would send the master token in clear text; use https"),
     }
 }
 

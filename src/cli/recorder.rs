@@ -63,7 +63,7 @@ impl Recorder {
         };
         if let Err(error) = self.history.keep(&record(facts, plan, report)) {
             output.say(&format!(
-                "warning: run {run} is not in the history, and did its work all the same: {error}"
+                "warning: cannot record run {run} in the history: {error}; the run itself is not affected"
             ));
         }
     }

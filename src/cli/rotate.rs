@@ -14,9 +14,9 @@ use crate::resource::{Address, Order};
 /// Replace the keys of tokens now: issue a new one, deliver it, and delete the old one after the
 /// overlap.
 ///
-/// Only the named tokens are looked at. The first run issues and delivers the next generation; the
-/// old key stays valid for the overlap, and the first `apply`, `watch` or `rotate` after that deletes
-/// it. A token that is being rotated already is not issued again.
+/// Only the given tokens are rotated. The first run issues and delivers the next generation; the
+/// old key stays valid for the overlap, and the first `apply`, `watch` or `rotate` after that
+/// deletes it. A token that is already being rotated is not issued again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -32,15 +32,15 @@ pub(super) struct Args {
     #[command(flatten)]
     manifests: ByOption,
 
-    /// Leave no overlap: the old key is deleted as soon as the new one is in every sink.
+    /// Without overlap: delete the old key as soon as the new one is in every sink.
     #[arg(long)]
     now: bool,
 
-    /// The key is in wrong hands: issue a new one in any case, and delete all that there are.
+    /// The key has leaked: issue a new one in any case, and delete all existing ones.
     #[arg(long, requires = "now")]
     compromised: bool,
 
-    /// How long the old key stays valid, for tokens whose manifest does not say it.
+    /// How long the old key stays valid, for tokens whose manifest does not set it.
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = seconds)]
     overlap: i64,
 
@@ -66,7 +66,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     for address in &args.addresses {
         let known = || desired.objects.keys().filter(|known| known.kind.is_key());
         if !address.kind.is_key() {
-            output.error(&format!("{address} is no token, and only tokens have keys"));
+            output.error(&format!("{address} is not a token; only tokens have keys"));
             return Exit::Usage;
         }
         if !desired.objects.contains_key(address) {

@@ -17,7 +17,7 @@ use crate::shutdown;
 /// Serve the embedded platform over HTTP until stopped.
 ///
 /// Prints one line when it is ready: {"listening":"http://127.0.0.1:PORT","token":"..."}. At / it
-/// has a page for people. Under /_sandbox/ it serves, without a token, the journal of requests,
+/// serves a page for people. Under /_sandbox/ it serves, without a token, the journal of requests,
 /// its state, its clock, its outbox and its faults.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
@@ -30,12 +30,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// A name under which --listen is reached, beside addresses and localhost; all others are refused, so that no web page
-    /// can bind its name to this machine and use the sandbox. Repeatable.
+    /// Host name to accept for --listen, beside addresses and localhost; all others are refused, so
+    /// that no web page can bind its name to this machine and use the sandbox. Repeatable.
     #[arg(long, value_name = "NAME")]
     listen_name: Vec<String>,
 
-    /// Folder that keeps the world over restarts; without it, it is forgotten.
+    /// Folder that keeps the state over restarts; by default, the state is lost.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
@@ -52,7 +52,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     calls_per_minute: Option<u32>,
 
-    /// File (JSON) with what shall go wrong.
+    /// JSON file that lists the faults to inject.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
 
@@ -63,7 +63,7 @@ pub(super) struct Args {
 
 fn assume_help() -> String {
     format!(
-        "Decide one of the platform's unknowns another way; may be given several times:\n\n{}",
+        "Change one of the assumptions about the platform; can be repeated:\n\n{}",
         describe_assumptions()
     )
 }

@@ -10,7 +10,7 @@ use crate::schemas;
 
 /// Write the JSON Schemas of manifests, plans and reports.
 ///
-/// Without --out, the schema of any manifest goes to the standard output.
+/// Without --out, the schema of any manifest is printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

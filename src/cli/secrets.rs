@@ -28,8 +28,8 @@ pub(super) fn token(common: &Common, output: &Output) -> Result<SecretString, Ex
             Some(file) => PathBuf::from(file),
             None => {
                 output.error(&format!(
-                    "no token\n  help: put a master token into {TOKEN_VARIABLE}, or its file's \
-                     name into {TOKEN_FILE_VARIABLE} or --token-file; or use --platform sandbox"
+                    "no token\n  help: set {TOKEN_VARIABLE} to a master token, or {TOKEN_FILE_VARIABLE} or \
+                     --token-file to the path of its file; or use --platform sandbox"
                 ));
                 return Err(Exit::Unknown);
             }
@@ -84,7 +84,7 @@ fn read_secret(
 ) -> Result<SecretString, ()> {
     let name = format!("the {what} {}", file.display());
     let bytes = std::fs::read(file)
-        .map_err(|error| output.error(&format!("{name} could not be read: {error}")))?;
+        .map_err(|error| output.error(&format!("cannot read {name}: {error}")))?;
     read(bytes).map_err(|why| unfit(&name, &why, output))
 }
 

@@ -146,8 +146,8 @@ pub(super) fn state_folder(common: &Common, output: &Output) -> Result<PathBuf, 
     // Without HOME the system knows where the user is at home.
     default_state_folder(xdg, std::env::home_dir()).ok_or_else(|| {
         output.error(
-            "there is no home folder for locks and history, which all runs have to share\n  help: \
-             name a folder with --state-dir",
+            "no home folder for locks and history, which all runs share\n  help: choose a folder with \
+             --state-dir",
         );
         Exit::Usage
     })
@@ -173,8 +173,8 @@ async fn start_sandbox(folder: PathBuf, output: &Output) -> Result<Sandbox, Exit
 pub(super) fn explain(error: &ObserveError, common: &Common, output: &Output) {
     let hint = match error {
         ObserveError::Identity(error) => advice(error),
-        ObserveError::Unidentified => "is --platform really the platform's API?",
-        ObserveError::NotMaster(_) => "create a token of the type Master and use that",
+        ObserveError::Unidentified => "check that --platform is the address of the platform's API",
+        ObserveError::NotMaster(_) => "create a token of type Master and use that one",
         ObserveError::Unsettled(_) => "nothing was changed",
     };
     output.failure(error, Some(&format!("{hint} (platform: {})", common.platform)));
@@ -184,19 +184,18 @@ pub(super) fn explain(error: &ObserveError, common: &Common, output: &Output) {
 fn advice(error: &ApiError) -> &'static str {
     match (error.class, error.status) {
         (Class::Unauthorized, _) => {
-            "check the token: does it belong to this region's host, and has it not expired?"
+            "check that the token belongs to the region of this host and has not expired"
         }
         (Class::Unreachable | Class::Lost, _) => {
             "check --platform and the network; nothing was changed"
         }
         (_, 300..400) => {
-            "name the address of the API itself in --platform; a redirect is never followed, since \
-             it could carry the token elsewhere"
+            "set --platform to the address of the API itself; redirects are never followed, because they could \
+             leak the token"
         }
-        (_, 404) => "check --platform: something answers there that is not the platform's API",
+        (_, 404) => "check --platform: the server there does not answer like the platform's API",
         (_, 407) => {
-            "put user name and password into the proxy's address in HTTPS_PROXY, or name the host \
-             in NO_PROXY"
+            "add user name and password to the proxy's address in HTTPS_PROXY, or list the host in NO_PROXY"
         }
         _ => "nothing was changed; try again later",
     }

@@ -27,21 +27,21 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
 
-    /// File with a secret key (32 characters or more) that signs our marks; then marks without a
-    /// fitting signature are not ours.
+    /// File with a secret key (32 characters or more) that signs the marks of this program; marks
+    /// without a valid signature are then ignored.
     #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_MARK_KEY_FILE")]
     pub(super) mark_key_file: Option<PathBuf>,
 
-    /// File with a secret that seals keys which wait to be delivered; without it one is made beside
-    /// them, in the folder `spool` of --state-dir.
+    /// File with a secret that seals keys which wait to be delivered; without it, one is created
+    /// beside them, in the folder `spool` of --state-dir.
     #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_SPOOL_KEY_FILE")]
     pub(super) spool_key_file: Option<PathBuf>,
 
-    /// Keep no keys that could not be delivered: then only the platform can give them again.
+    /// Do not keep keys that could not be delivered; then only the platform can return them again.
     #[arg(long, global = true)]
     pub(super) no_spool: bool,
 
-    /// Take over marks that are not signed at all, and sign them; for the first run with a key.
+    /// Accept marks without any signature, and sign them; for the first run with a key.
     #[arg(long, global = true, requires = "mark_key_file")]
     pub(super) trust_unsigned_marks: bool,
 
@@ -50,28 +50,28 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_STORES")]
     pub(super) stores: Option<PathBuf>,
 
-    /// Name of the stack that owns what is created; default: that of the Stack manifest, or
+    /// Name of the stack that owns what is created; by default, that of the Stack manifest, or
     /// `default`.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_STACK")]
     pub(super) stack: Option<String>,
 
-    /// Folder for locks and history; default: $XDG_STATE_HOME/flespi-gitops, or
-    /// ~/.local/state/flespi-gitops. Runs that may meet have to share it, as one user; without a home it has to be
-    /// given.
+    /// Folder for locks and history; by default $XDG_STATE_HOME/flespi-gitops, or
+    /// ~/.local/state/flespi-gitops. Runs on one machine must share it, as one user; without a home
+    /// folder it is required.
     #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
 
-    /// The most calls in any 60 seconds: for an account whose calls are limited, or shared with others.
+    /// The most API calls in any 60 seconds; for an account whose calls are limited or shared.
     #[arg(long, global = true, value_name = "N", env = "FLESPI_GITOPS_CALLS_PER_MINUTE")]
     pub(super) calls_per_minute: Option<NonZeroU32>,
 
-    /// Overlay of the Stack that is laid on the manifests, such as the name of an environment.
+    /// Overlay of the Stack to apply to the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,
 
-    /// Also read files outside of the given paths that links and tables of the manifests lead to, and
-    /// secrets that are delivered there; for trees that are linked on purpose. Findings may show
-    /// what such a file holds.
+    /// Also read files outside of the given paths that links and tables of the manifests lead to,
+    /// and secrets that are delivered there; for trees that are linked on purpose. Findings may
+    /// show the content of such a file.
     #[arg(long, global = true, env = "FLESPI_GITOPS_ALLOW_OUTSIDE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) allow_outside: bool,
 
@@ -80,11 +80,11 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "warnings|CODE")]
     pub(super) deny: Vec<Deny>,
 
-    /// Form of the result on the standard output; `short` and `sarif` are for `validate`.
+    /// Format of the result on stdout; `short` and `sarif` are for `validate`.
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) format: Format,
 
-    /// The most that `--format markdown` writes, at least 1000; services refuse longer comments.
+    /// Maximum size of `--format markdown`, at least 1000 bytes; services refuse longer comments.
     #[arg(
         long,
         global = true,
@@ -94,19 +94,19 @@ pub(super) struct Common {
     )]
     pub(super) markdown_limit: usize,
 
-    /// When to use colour; `auto` means on a terminal and without NO_COLOR.
+    /// When to use colors; `auto` means on a terminal and without NO_COLOR.
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub(super) color: ColorWhen,
 
-    /// Say more: -v what is done, -vv every call, -vvv everything.
+    /// Log more: -v what is done, -vv every call, -vvv everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 
-    /// Say only what is wrong.
+    /// Log only what is wrong.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
-    /// Form of the log on the standard error; FLESPI_GITOPS_LOG sets what is logged.
+    /// Format of the log on stderr; FLESPI_GITOPS_LOG sets what is logged.
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(super) log_format: LogFormat,
 }

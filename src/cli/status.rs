@@ -7,12 +7,13 @@ use super::output::Output;
 use super::plan::{Expiring, json};
 use super::session::{self, Session};
 use super::settings::{Common, Format};
+use crate::diagnostic::counted;
 use crate::plan::Policy;
 use crate::reconcile;
 use crate::report::{status, status_markdown, status_text};
 use crate::secret::Trust;
 
-/// Tell what is in sync, what drifted, and which tokens run out when; never writes.
+/// Show what is in sync, what drifted, and when tokens expire; never writes.
 ///
 /// Exit codes: 0 the state is known, in sync or not; 3 the manifests are invalid; 4 the platform could not be read well
 /// enough to tell; 5 an object is blocked or disputed or, with --expiring-within, a token expires within that time.
@@ -68,7 +69,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Format::Json => output.result(&json(&status)),
         Format::Markdown => output.result(&status_markdown(&status, common.markdown_limit)),
     }
-    output.say(&format!("{} API calls", prepared.calls));
+    output.say(&counted(prepared.calls, "API call"));
     if !prepared.plan.unknown.is_empty() {
         return Exit::Unknown;
     }

@@ -108,7 +108,7 @@ pub(super) async fn supervise(
         }
         Ending::Writes => {
             output.say(&format!(
-                "{name}: stopping as soon as what is in flight is finished; once more stops at once"
+                "{name}: finishing the calls in flight, then stopping; repeat it to stop at once"
             ));
             LONGEST
         }
@@ -121,7 +121,7 @@ pub(super) async fn supervise(
         () = tokio::time::sleep(longest) => {}
     }
     if ending == Ending::Writes {
-        output.error("stopped at once; the next run finds what was done by its marks");
+        output.error("stopped at once; the next run finds by its marks what was done");
     }
     Exit::Failed
 }

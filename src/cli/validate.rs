@@ -6,13 +6,13 @@ use super::manifests::Manifests;
 use super::output::Output;
 use super::settings::{Common, Format};
 use crate::diagnostic::suggest::nearest;
-use crate::diagnostic::{Code, render};
+use crate::diagnostic::{Code, counted, render};
 use crate::manifest;
 use crate::resource::Declared;
 
 /// Check manifests without any platform: syntax, schema, references and rules.
 ///
-/// Everything that is wrong is told at once, each with file, line and column.
+/// Reports all problems in one run, each with file, line and column.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,12 +26,12 @@ pub(super) struct Args {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// Print the manifests as they come out of templates, overlays, defaults and presets, each
-    /// with the place that it comes from.
+    /// Print the manifests that templates, overlays, defaults and presets expand to, each with its
+    /// origin.
     #[arg(long)]
     show_expanded: bool,
 
-    /// Print what a code means, why it matters and what to write instead, and check nothing.
+    /// Print what a code means, why it matters and what to write instead; checks no manifests.
     #[arg(long, value_name = "CODE", value_parser = code)]
     explain: Option<Code>,
 }
@@ -39,8 +39,8 @@ pub(super) struct Args {
 /// Reads the name of a code.
 fn code(text: &str) -> Result<Code, String> {
     text.parse().map_err(|_| match nearest(text, Code::all().map(Code::as_str)) {
-        Some(known) => format!("there is no such code; did you mean `{known}`?"),
-        None => "there is no such code; each finding shows its own, such as `unknown-field`".into(),
+        Some(known) => format!("unknown code; did you mean `{known}`?"),
+        None => "unknown code; each finding shows its own, such as `unknown-field`".into(),
     })
 }
 
@@ -67,17 +67,19 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Format::Sarif => output.result(&render::sarif(&load.sources, diagnostics)),
         Format::Short => output.result(&render::short(&load.sources, diagnostics)),
         Format::Text if diagnostics.is_empty() => output.result(&format!(
-            "{} manifests are valid (stack {})\n",
-            load.manifests, load.desired.stack
+            "{} {} valid (stack {})\n",
+            counted(load.manifests as u64, "manifest"),
+            if load.manifests == 1 { "is" } else { "are" },
+            load.desired.stack
         )),
         Format::Text => output.result(&render::human(&load.sources, diagnostics, color)),
     }
-    tell_masters(&load, output);
+    list_masters(&load, output);
     exit
 }
 
-/// Who may do everything deserves to be named whenever somebody looks.
-fn tell_masters(load: &manifest::Load, output: &Output) {
+/// Lists the master tokens on every run, since each has full access.
+fn list_masters(load: &manifest::Load, output: &Output) {
     let is_master = |declared: &&Declared| {
         let access = declared.fields.get("access").and_then(|access| access.get("type"));
         declared.address.kind.is_key() && access.and_then(serde_json::Value::as_i64) == Some(1)
@@ -85,7 +87,7 @@ fn tell_masters(load: &manifest::Load, output: &Output) {
     let masters = load.desired.objects.values().filter(is_master);
     let masters: Vec<String> = masters.map(|declared| declared.address.to_string()).collect();
     if !masters.is_empty() {
-        let verb = if masters.len() == 1 { "hands" } else { "hand" };
-        output.say(&format!("{} {verb} out the right to do everything", masters.join(", ")));
+        let title = if masters.len() == 1 { "master token" } else { "master tokens" };
+        output.say(&format!("{title}: {}", masters.join(", ")));
     }
 }

@@ -31,11 +31,10 @@ use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 /// Apply now, whenever files change, and on an interval.
 ///
 /// Runs until it is stopped (Ctrl-C, SIGTERM), then finishes the step in flight; SIGHUP asks for a
-/// pass now. A set of manifests that is invalid is told, and the last valid one stays in force;
-/// so it does when a folder vanishes. What fails is tried again later and later, each object for
-/// itself. When a guard refuses, everything that was edited waits for a person, and drift is still
-/// healed. A field that somebody else sets three times within the window is contested: it is told
-/// and left alone.
+/// pass now. An invalid set of manifests is reported, and the last valid set is in force; so too
+/// when a folder vanishes. What fails is retried with back-off, each object for itself. When a
+/// guard refuses a plan, all edits wait for approval, and drift is still healed. A field that
+/// somebody else sets three times within the window is contested: it is reported and left alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -48,20 +47,21 @@ pub(super) struct Args {
     #[command(flatten)]
     manifests: Manifests,
 
-    /// Delete what carries this stack's mark and no manifest names.
+    /// Delete objects with this stack's mark that are no longer declared.
     #[arg(long)]
     prune: bool,
 
-    /// How often the platform is looked at without any change of files; a tenth longer or shorter
-    /// each time, so that many daemons do not call at once.
+    /// Interval between passes while no file changes; a tenth longer or shorter each time, so that
+    /// many daemons do not call at once.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = interval)]
     interval: Duration,
 
-    /// For file systems that tell no changes, such as network shares: read all files so often.
+    /// Interval at which to read all files, for file systems that report no changes, such as
+    /// network shares.
     #[arg(long, value_name = "DURATION", value_parser = poll_interval)]
     poll: Option<Duration>,
 
-    /// How long files have to be at rest before they are read.
+    /// How long files must stay unchanged before they are read.
     #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = duration)]
     settle: Duration,
 
@@ -85,7 +85,7 @@ pub(super) struct Args {
 enum FirstPass {
     /// Everything that any pass does.
     Apply,
-    /// Look and tell, and write nothing; the next pass does it.
+    /// Report only; the next pass applies.
     Report,
 }
 
@@ -93,7 +93,7 @@ enum FirstPass {
 pub(super) async fn run(args: &Args, by_hand: &str, common: &Common, output: &Output) -> Exit {
     let paths = args.manifests.paths();
     if paths.iter().any(|path| path.as_os_str() == "-") {
-        output.error("watch needs files, and `-` is the standard input");
+        output.error("watch needs files; `-` is stdin");
         return Exit::Usage;
     }
     let patience = match args.poll {
@@ -154,7 +154,7 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
         () = shutdown::begun() => return Err(Exit::Done),
     };
     let Some(first) = first else {
-        output.error("the manifests could not be read");
+        output.error("cannot read the manifests");
         return Err(Exit::Failed);
     };
     let load = match first.reading {
@@ -169,7 +169,7 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
                     output.error(&format!("{}: {reason}", root.path.display()));
                 }
             }
-            output.say("  help: are all paths there?");
+            output.say("  help: check that all paths exist");
             return Err(Exit::Invalid);
         }
     };

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::diagnostic::counted;
+
 /// So much talk of a stream waits for its reader at most, in bytes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
@@ -252,7 +254,7 @@ fn note_loss(dropped: u64, bytes: &mut Vec<u8>) {
     // A line of JSON stays one: the note is JSON, too, if what follows is.
     let note = match bytes.first() {
         Some(b'{') => format!("{{\"level\":\"WARN\",\"dropped\":{dropped}}}\n"),
-        _ => format!("warning: {dropped} messages that nobody read were dropped\n"),
+        _ => format!("warning: dropped {} that nobody read\n", counted(dropped, "message")),
     };
     bytes.splice(0..0, note.into_bytes());
 }

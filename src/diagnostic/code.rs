@@ -49,11 +49,12 @@ macro_rules! codes {
 
 codes! {
     UnreadableFile, "unreadable-file", Text, "A file or folder could not be read.";
-    FileOutside, "file-outside", Text, "A link or a table leads out of the given folders.";
-    UnreadManifest, "unread-manifest", Text, "A file looks like a manifest, and its name keeps it from being read.";
-    EmptyManifest, "empty-manifest", Text, "A file of manifests, or a folder that was given for some, is empty.";
+    FileOutside, "file-outside", Text, "A symbolic link or the path of a table leads outside the given folders.";
+    UnreadManifest, "unread-manifest", Text, "A file looks like a manifest, but is not read because of its \
+                                              name.";
+    EmptyManifest, "empty-manifest", Text, "A manifest file or a given folder is empty.";
     UnfinishedCheckout, "unfinished-checkout", Text, "Git is writing the files while they are read.";
-    IgnorePattern, "ignore-pattern", Text, "A line of a file of ignore patterns is no pattern.";
+    IgnorePattern, "ignore-pattern", Text, "A line of an ignore file is not a valid pattern.";
     ForeignDocument, "foreign-document", Text, "A document belongs to another tool.";
     NoManifests, "no-manifests", Text, "None of the given paths holds a manifest.";
     TooLarge, "too-large", Text, "A file is larger than any manifest may be.";
@@ -67,74 +68,89 @@ codes! {
     AliasBudget, "alias-budget", Text, "The aliases of a file expand to more than any manifest may hold.";
     YamlTag, "yaml-tag", Text, "A tag is unknown, or does not fit its value.";
     MergeKey, "merge-key", Text, "The merge key `<<` is not part of YAML 1.2.";
-    NonStringKey, "non-string-key", Text, "A key is something else than text.";
-    NumberRange, "number-range", Text, "A number is not finite or has no room in 64 bits.";
+    NonStringKey, "non-string-key", Text, "A key is not text.";
+    NumberRange, "number-range", Text, "A number is not finite or does not fit in 64 bits.";
     YamlTrap, "yaml-trap", Meaning, "A value means something else to readers of older YAML.";
-    InvisibleCharacter, "invisible-character", Meaning, "A text has a character that nobody sees.";
-    NotFilledIn, "not-filled-in", Meaning, "A placeholder stands where nothing fills it in.";
+    InvisibleCharacter, "invisible-character", Meaning, "A text has an invisible or misleading character.";
+    NotFilledIn, "not-filled-in", Meaning, "A placeholder is left over that nothing fills in.";
     Schema, "schema", Meaning, "A value breaks the schema of its kind.";
-    UnknownField, "unknown-field", Meaning, "A field is not known here.";
-    MissingField, "missing-field", Meaning, "A field that is needed is missing.";
-    WrongType, "wrong-type", Meaning, "A value has another type than the field takes.";
-    UnknownKind, "unknown-kind", Meaning, "The kind of a manifest is not known.";
-    UnknownApiVersion, "unknown-api-version", Meaning, "The API version of a manifest is not known.";
-    InvalidValue, "invalid-value", Meaning, "A value is not one of those that the field takes.";
-    ReservedKey, "reserved-key", Meaning, "A key of free `metadata` is one of those that make up our own mark.";
-    InvalidName, "invalid-name", Meaning, "A name or account path has characters or a form that names may not have.";
-    DuplicateAddress, "duplicate-address", Meaning, "Two manifests describe the object of the same address.";
-    UndeclaredAccount, "undeclared-account", Meaning, "An account path leads over a subaccount that no manifest declares.";
-    UndeclaredLimit, "undeclared-limit", Meaning, "A limit is named that no manifest declares.";
-    LimitNotInFamily, "limit-not-in-family", Meaning, "A limit is named that belongs to an account which is no ancestor.";
-    Cycle, "cycle", Meaning, "Manifests depend on one another in a circle.";
+    UnknownField, "unknown-field", Meaning, "A field is unknown.";
+    MissingField, "missing-field", Meaning, "A required field is missing.";
+    WrongType, "wrong-type", Meaning, "A value has the wrong type for its field.";
+    UnknownKind, "unknown-kind", Meaning, "The kind of a manifest is unknown.";
+    UnknownApiVersion, "unknown-api-version", Meaning, "The API version of a manifest is unknown.";
+    InvalidValue, "invalid-value", Meaning, "A value is not one of those that its field allows.";
+    ReservedKey, "reserved-key", Meaning, "A key of free `metadata` is reserved for the mark of this program.";
+    InvalidName, "invalid-name", Meaning, "A name or an account path is not valid.";
+    DuplicateAddress, "duplicate-address", Meaning, "Two manifests declare the same address.";
+    UndeclaredAccount, "undeclared-account", Meaning, "An account path names a subaccount that is not declared.";
+    UndeclaredLimit, "undeclared-limit", Meaning, "A limit is not declared.";
+    LimitNotInFamily, "limit-not-in-family", Meaning, "A limit belongs to an account that is not above the \
+                                                       subaccount.";
+    Cycle, "cycle", Meaning, "Manifests depend on each other in a cycle.";
     TooDeep, "too-deep", Meaning, "Subaccounts are nested deeper than the platform allows.";
     TokenWithoutEnd, "token-without-end", Meaning, "A token has neither a time to live nor an expiry.";
     TokenExpired, "token-expired", Meaning, "A token is declared with an expiry that has passed.";
     ExpirePassed, "expire-passed", Meaning, "An expiry has passed, and a token lives by its time to live alone.";
     TtlTooLong, "ttl-too-long", Meaning, "A time to live is longer than any that is known to be accepted.";
-    RotationWithoutSink, "rotation-without-sink", Meaning, "A key is to be replaced, and no sink would get the next one.";
-    RotationWithoutRight, "rotation-without-right", Meaning, "A key is to be replaced, and `manage` does not allow it.";
-    RotationOverlap, "rotation-overlap", Meaning, "An old key would be valid until after the next rotation.";
-    RotationTtl, "rotation-ttl", Meaning, "A key that nobody uses ends before the overlap of its rotation is over.";
-    AclPlatform, "acl-platform", Meaning, "An access list grants something that the platform gives to no token with an access list.";
-    AclUnknown, "acl-unknown", Meaning, "An access list names a module, item type or submodule that is not known.";
+    RotationWithoutSink, "rotation-without-sink", Meaning, "A key is rotated, but no sink receives the new one.";
+    RotationWithoutRight, "rotation-without-right", Meaning, "A key is rotated, but `manage` does not allow it.";
+    RotationOverlap, "rotation-overlap", Meaning, "An old key stays valid until after the next rotation.";
+    RotationTtl, "rotation-ttl", Meaning, "An unused key expires before the overlap of its rotation is over.";
+    AclPlatform, "acl-platform", Meaning, "An access list grants something that the platform grants to no \
+                                           token with an access list.";
+    AclUnknown, "acl-unknown", Meaning, "An access list names an unknown module, item type or submodule.";
     AclIdle, "acl-idle", Meaning, "An entry of an access list allows nothing.";
     AclMqttTopic, "acl-mqtt-topic", Meaning, "An access list names an MQTT topic that tokens may not use.";
     IdentAsId, "ident-as-id", Meaning, "An id in a list of ids has the form of an IMEI.";
-    IpMask, "ip-mask", Meaning, "A mask of addresses fits no address, or is of a form that is not documented.";
+    IpMask, "ip-mask", Meaning, "A mask of addresses matches no address, or has an undocumented form.";
     OriginMask, "origin-mask", Meaning, "A web origin has a form that no browser sends.";
     ExpectationFailed, "expectation-failed", Meaning, "A token may not do what its manifest expects, or may do what it must not.";
-    LimitOvercommitted, "limit-overcommitted", Meaning, "The subaccounts of an account may use more together than it has.";
+    LimitOvercommitted, "limit-overcommitted", Meaning, "The subaccounts of an account may together use more \
+                                                         than the account has.";
     LimitAboveParent, "limit-above-parent", Meaning, "A limit allows more than the account above has.";
     LimitLeftOpen, "limit-left-open", Meaning, "A subaccount is not bounded in what the account above has a bound for.";
-    LimitTooSmall, "limit-too-small", Meaning, "An account is to hold more objects than its limit allows.";
+    LimitTooSmall, "limit-too-small", Meaning, "An account declares more objects than its limit allows.";
     LimitLocksOut, "limit-locks-out", Meaning, "A limit takes away the calls or tokens that are needed to manage the account.";
-    PlanTooSmall, "plan-too-small", Meaning, "More objects are declared than the platform's plan has.";
-    PolicyNoMasterTokens, "policy-no-master-tokens", Meaning, "A token has the access `master`, and a rule of the Stack allows none.";
-    PolicyNoStandardTokens, "policy-no-standard-tokens", Meaning, "A token has the access `standard`, and a rule of the Stack allows none.";
-    PolicyTtlAtMost, "policy-ttl-at-most", Meaning, "A token lives longer unused than a rule of the Stack allows.";
-    PolicyTokensNeedExpire, "policy-tokens-need-expire", Meaning, "A token has no end that comes in any case, and a rule of the Stack demands one.";
-    PolicyTokensNeedIps, "policy-tokens-need-ips", Meaning, "A token can be used from any address, and a rule of the Stack demands a list.";
-    PolicyPasswordsAtLeast, "policy-passwords-at-least", Meaning, "A password is generated with fewer characters than a rule of the Stack demands.";
-    PolicySubaccountsNeedLimit, "policy-subaccounts-need-limit", Meaning, "A subaccount names no limit, and a rule of the Stack demands one.";
-    PolicyNoUnlimited, "policy-no-unlimited", Meaning, "A limit leaves a quota open that a rule of the Stack wants bounded.";
-    PolicyNoOvercommitment, "policy-no-overcommitment", Meaning, "The subaccounts of an account may use more together than it has, and a rule of the Stack forbids that.";
+    PlanTooSmall, "plan-too-small", Meaning, "More objects are declared than the platform's plan allows.";
+    PolicyNoMasterTokens, "policy-no-master-tokens", Meaning, "A token has the access `master`, which a rule \
+                                                               of the Stack forbids.";
+    PolicyNoStandardTokens, "policy-no-standard-tokens", Meaning, "A token has the access `standard`, which a \
+                                                                   rule of the Stack forbids.";
+    PolicyTtlAtMost, "policy-ttl-at-most", Meaning, "A token stays valid without use for longer than a rule of \
+                                                     the Stack allows.";
+    PolicyTokensNeedExpire, "policy-tokens-need-expire", Meaning, "A token has no fixed expiry, which a rule \
+                                                                   of the Stack requires.";
+    PolicyTokensNeedIps, "policy-tokens-need-ips", Meaning, "A token can be used from any address, and a rule \
+                                                             of the Stack requires a list.";
+    PolicyPasswordsAtLeast, "policy-passwords-at-least", Meaning, "A generated password has fewer characters \
+                                                                   than a rule of the Stack requires.";
+    PolicySubaccountsNeedLimit, "policy-subaccounts-need-limit", Meaning, "A subaccount names no limit, which \
+                                                                           a rule of the Stack requires.";
+    PolicyNoUnlimited, "policy-no-unlimited", Meaning, "A limit leaves a quota unlimited that a rule of the \
+                                                        Stack wants bounded.";
+    PolicyNoOvercommitment, "policy-no-overcommitment", Meaning, "The subaccounts of an account may together \
+                                                                  use more than it has, which a rule of the \
+                                                                  Stack forbids.";
     PolicyNames, "policy-names", Meaning, "A name matches none of the patterns that the Stack has for its kind.";
     PolicyNeverAllowed, "policy-never-allowed", Meaning, "A token may make a request that a rule of the Stack forbids to all.";
-    PolicyException, "policy-exception", Meaning, "An exception from a rule of the Stack excepts nothing.";
-    PresetParameter, "preset-parameter", Meaning, "A preset of an access lacks a parameter that it needs, or has one that it does not take.";
-    TemplateForm, "template-form", Meaning, "A template has something in it that cannot be filled in.";
-    TemplateEmpty, "template-empty", Meaning, "A template has no rows, so nothing comes out of it.";
-    TemplateBudget, "template-budget", Meaning, "The templates of a load expand to more than it may hold.";
+    PolicyException, "policy-exception", Meaning, "An exception from a rule of the Stack has no effect.";
+    PresetParameter, "preset-parameter", Meaning, "A preset lacks a required parameter, or has one that it \
+                                                   does not take.";
+    TemplateForm, "template-form", Meaning, "A template holds something that cannot be filled in.";
+    TemplateEmpty, "template-empty", Meaning, "A template has no rows, so it produces nothing.";
+    TemplateBudget, "template-budget", Meaning, "The templates of a load expand to more than a load may hold.";
     TableForm, "table-form", Meaning, "A table of rows does not have the form of a table.";
-    UnknownParameter, "unknown-parameter", Meaning, "A parameter is named that the template does not have.";
+    UnknownParameter, "unknown-parameter", Meaning, "A template does not have a parameter of this name.";
     MissingParameter, "missing-parameter", Meaning, "A row has no value for a parameter without a default.";
-    UnusedParameter, "unused-parameter", Meaning, "A parameter of a template is used nowhere.";
+    UnusedParameter, "unused-parameter", Meaning, "A parameter of a template is not used.";
     DuplicateRow, "duplicate-row", Meaning, "A table has the same row twice.";
-    UnknownOverlay, "unknown-overlay", Meaning, "An overlay is asked for that the Stack does not have.";
-    OverlayTarget, "overlay-target", Meaning, "A patch of an overlay changes nothing that there is.";
+    UnknownOverlay, "unknown-overlay", Meaning, "`--overlay` names an overlay that the Stack does not have.";
+    OverlayTarget, "overlay-target", Meaning, "A patch of an overlay has no effect.";
     SeveralStacks, "several-stacks", Meaning, "A load holds more than one Stack.";
     DuplicateSink, "duplicate-sink", Meaning, "Two secrets are delivered to the same place.";
-    SinkUnreadable, "sink-unreadable", Meaning, "A generated password is delivered only to places that never give it back.";
+    SinkUnreadable, "sink-unreadable", Meaning, "A generated password is delivered only to sinks that cannot \
+                                                 be read back.";
     SeveralMarks, "several-marks", Meaning, "One object carries, or would carry, the marks of several manifests.";
 }
 

@@ -47,7 +47,7 @@ impl FromStr for Deny {
         }
         let words = Code::all().map(Code::as_str).chain([ALL]);
         text.parse().map(Self::Code).map_err(|_| match nearest(text, words) {
-            Some(known) => format!("there is no such code; did you mean `{known}`?"),
+            Some(known) => format!("unknown code; did you mean `{known}`?"),
             None => "write `warnings`, or the code of one, such as `acl-unknown`".to_owned(),
         })
     }

@@ -60,8 +60,8 @@ fn amend(sources: &SourceMap, finding: &mut Diagnostic) -> Option<Span> {
     let (first, last) = (found.first()?, found.last()?);
     let mut kinds: Vec<&Strange> = Vec::new();
     for strange in &found {
-        let is_told = finding.message.contains(strange.name);
-        if !is_told && !kinds.iter().any(|kind| kind.character == strange.character) {
+        let is_reported = finding.message.contains(strange.name);
+        if !is_reported && !kinds.iter().any(|kind| kind.character == strange.character) {
             kinds.push(strange);
         }
     }
@@ -100,9 +100,9 @@ fn sentence(strange: &Strange) -> String {
     let named = strange.named();
     match (strange.nature, strange.meant) {
         (Nature::Blank, _) => {
-            format!("there is a {named}, and YAML takes only plain spaces for blanks")
+            format!("there is a {named}, but YAML takes only plain spaces for blanks")
         }
-        (Nature::Unseen, _) => format!("there is a {named}, which nobody sees"),
+        (Nature::Unseen, _) => format!("there is a {named}, which is invisible"),
         (Nature::Lookalike, Some(meant)) => format!("there is a {named}, which is not `{meant}`"),
         (Nature::Lookalike, None) => format!("there is a {named}"),
     }
@@ -132,9 +132,9 @@ fn warning(source: SourceId, found: &Strange) -> Diagnostic {
     let span = Span::new(source, found.at, found.at + found.character.len_utf8());
     Diagnostic::warning(
         Code::InvisibleCharacter,
-        format!("there is a {} here, which nobody sees", found.named()),
+        format!("there is a {} here, which is invisible", found.named()),
     )
     .at(span, "")
-    .help("take it out; where it is meant, write it as an escape in double quotes")
+    .help("remove it; if it is intended, write it as an escape in double quotes")
     .suggest(span, "")
 }

@@ -19,7 +19,7 @@ pub use code::{Code, Stage, UnknownCode};
 pub use deny::Deny;
 pub use explain::name_strange_characters;
 
-pub use crate::source::shown::{quote, shorten};
+pub use crate::source::shown::{counted, quote, shorten};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -225,7 +225,7 @@ impl Diagnostics {
     /// Says how many findings there was no room for.
     pub fn close(&mut self) {
         if self.dropped > 0 {
-            let message = format!("{} more problems are not listed", self.dropped);
+            let message = format!("{} not listed", counted(self.dropped as u64, "more problem"));
             let severity = if self.dropped_error { Severity::Error } else { Severity::Warning };
             self.items.push(Diagnostic::new(Code::TooManyProblems, severity, message));
             (self.dropped, self.dropped_error) = (0, false);

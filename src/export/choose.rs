@@ -96,11 +96,13 @@ fn alone(object: &Object, address: &Address, actual: &Actual, options: &Options)
             Treatment::LeftOut("keys whose successors are written")
         }
         Ok(Some(mark)) => Treatment::Commented(format!(
-            "it carries the mark of {}, which it is not",
+            "it carries the mark of {}, but is another object",
             mark.address
         )),
         Ok(None) if options.unmanaged == Others::Include => Treatment::Managed,
-        Ok(None) => others(options.unmanaged, "nobody marked it".to_owned(), "what nobody marked"),
+        Ok(None) => {
+            others(options.unmanaged, "it has no mark".to_owned(), "objects without a mark")
+        }
     }
 }
 
@@ -128,7 +130,7 @@ fn passing_token(object: &Object, actual: &Actual, options: &Options) -> Option<
     }
     // People make those of the known types; others are the platform's own (assumption 12).
     let Some(access) = AccessType::of_fields(&object.fields) else {
-        return Some("tokens of the platform's own making");
+        return Some("tokens that the platform created for itself");
     };
     if object.fields.get("access").and_then(|access| access.get("templating"))
         == Some(&Value::Bool(true))

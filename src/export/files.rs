@@ -86,7 +86,7 @@ pub(super) fn lay_out(
 
 fn stack_file(options: &Options, exclude: &BTreeSet<AddressPattern>) -> File {
     let mut block = Block::default();
-    block.comment("The name under which what is managed here is marked on the platform.");
+    block.comment("The name of the stack, which is in the mark of every managed object.");
     block.field("apiVersion", API_VERSION);
     block.field("kind", "Stack");
     let mut metadata = Block::default();
@@ -94,7 +94,7 @@ fn stack_file(options: &Options, exclude: &BTreeSet<AddressPattern>) -> File {
     block.block("metadata", metadata);
     if !exclude.is_empty() {
         let mut spec = Block::default();
-        spec.comment("What was not exported is not looked at either.");
+        spec.comment("Objects that were not exported are left alone.");
         spec.field("exclude", exclude.iter().map(ToString::to_string).collect::<Vec<_>>());
         block.block("spec", spec);
     }
@@ -142,12 +142,12 @@ impl Writer {
     fn new(account: &AccountPath, kind: Kind, schema: Option<&str>) -> Self {
         let what = format!("{}s", kind.row().title);
         let mut head = match account.is_root() {
-            true => format!("# {what} of our own account.\n"),
+            true => format!("# {what} of the root account.\n"),
             false => format!("# {what} of the account {account}.\n"),
         };
         if kind.is_key() {
             head.push_str(
-                "# Keys are never exported; `deliver: [{file: PATH}]` has one written there.\n",
+                "# Keys are never exported; add `deliver: [{file: PATH}]` to write one to a file.\n",
             );
         }
         Self {

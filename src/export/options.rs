@@ -22,7 +22,7 @@ pub struct Options {
     pub exclude: Vec<AddressPattern>,
     /// Objects of other stacks; included, they are only referred to.
     pub foreign: Others,
-    /// Objects that nobody marked; included, they are bound by id.
+    /// Objects without a mark; included, they are bound by id.
     pub unmanaged: Others,
     /// Write keys of `metadata` that no manifest declared, too.
     pub metadata: bool,

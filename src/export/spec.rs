@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::terms::Unsayable;
 use crate::reading::yaml::write::Block;
 
-/// The part of a manifest that says how the object shall be.
+/// The part of a manifest that declares the object's fields.
 pub(super) struct Spec<'a> {
     pub(super) block: Block,
     unsayable: Option<&'a Unsayable>,

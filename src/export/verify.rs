@@ -82,7 +82,7 @@ fn learn_from_plan(
         .filter(|step| !(step.action == Action::Delete && step.phase == Phase::Credentials));
     let steps = steps.map(|step| {
         let fields: Vec<&str> = step.changes.iter().map(|change| change.field.as_str()).collect();
-        let reason = format!("no manifest can say it as it is ({})", fields.join(", "));
+        let reason = format!("manifests cannot express it as it is ({})", fields.join(", "));
         (step.action == Action::Delete, &step.address, reason)
     });
     let blocked = plan.blocked.iter();

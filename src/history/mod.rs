@@ -1,7 +1,7 @@
 //! The flight recorder: one record for every run that had something to do.
 //!
 //! Records are for people and for `undo`; nothing is planned from them. So nothing that goes wrong
-//! here ever stops a run: it is told as a warning.
+//! here ever stops a run: it is reported as a warning.
 //!
 //! Invariant: a record holds what the plan and the report show, and so no secret.
 

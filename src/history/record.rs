@@ -22,7 +22,7 @@ const LARGEST: usize = 4 * 1024 * 1024;
 /// Steps that an abridged record keeps.
 const STEPS_KEPT: usize = 5_000;
 
-/// A run, as it is remembered. Holds no secret: of secrets there are fingerprints at most.
+/// A recorded run. Holds no secret, only fingerprints of secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// `flespi-gitops/run/v1`.
@@ -60,14 +60,14 @@ pub struct Record {
     /// How many objects of the stack there were afterwards, by kind.
     #[serde(default)]
     pub objects: BTreeMap<Kind, usize>,
-    /// Whether the run was too large to be remembered in full: what steps changed, or the last of
-    /// the steps, is left out.
+    /// Whether the run was too large to be recorded in full: what steps changed, or the last of the
+    /// steps, is left out.
     pub is_abridged: bool,
     /// What it cost.
     pub api: RecordedApi,
 }
 
-/// Who ran something, as far as the environment says it. A claim and no proof.
+/// Who ran something, as far as the environment says. A claim, not a proof.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Actor {
     /// The user, of the machine or of the pipeline.
@@ -78,7 +78,7 @@ pub struct Actor {
     pub job: Option<String>,
 }
 
-/// One step: what it was to do, and what became of it.
+/// One step and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordedStep {
     /// The phase it belonged to.

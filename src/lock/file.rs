@@ -84,7 +84,7 @@ impl FileLeases {
         let files = self.files(key);
         let unusable = |error: io::Error| LockError::Unusable {
             path: files.lock.display().to_string(),
-            reason: format!("{error}; name a folder that can be written with --state-dir"),
+            reason: format!("{error}; choose a writable folder with --state-dir"),
         };
         private::state_folder(&self.state, FOLDER).map_err(unusable)?;
         let file = open(&files.lock).map_err(unusable)?;
@@ -113,7 +113,7 @@ impl FileLeases {
             released_at: None,
         };
         if let Err(error) = write(&files.note, &note) {
-            tracing::warn!("{} could not be written: {error}", files.note.display());
+            tracing::warn!("cannot write {}: {error}", files.note.display());
             // Nobody may take the old number for the last one.
             let _ = fs::remove_file(&files.note);
         }

@@ -1,4 +1,4 @@
-//! What is told of a lease: whose it is, since when, and the last sign of life.
+//! What is known of a lease: its owner, since when, and when it was last renewed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,9 +14,10 @@ pub(super) const SILENT_SECONDS: i64 = 30;
 /// What a lease is about: one stack in one account of one platform.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseKey {
-    /// Host of the platform, with its port if it is not the usual one; `sandbox` for the embedded.
+    /// Host of the platform, with its port if it is not the default one; `sandbox` for the embedded
+    /// platform.
     pub platform: String,
-    /// Id of the account that our token belongs to.
+    /// Id of the root account, that of the token.
     pub account: i64,
     /// The stack.
     pub stack: String,
@@ -39,7 +40,7 @@ pub struct Holder {
     pub pid: u32,
     /// Name of the machine.
     pub host: String,
-    /// Id of the machine's boot, if it tells one: numbers of processes begin anew with it.
+    /// Id of the machine's boot, if known: process numbers restart with it.
     pub boot: Option<String>,
 }
 
@@ -61,7 +62,8 @@ fn this_boot() -> Option<String> {
     Some(id.trim().to_owned())
 }
 
-/// What is stored beside a lease. All of it is information: who may write is told by the lock.
+/// What is stored beside a lease. All of it is information: only the lock decides who owns the
+/// lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Note {
     pub(super) key: LeaseKey,
@@ -72,17 +74,17 @@ pub(super) struct Note {
     pub(super) released_at: Option<i64>,
 }
 
-/// Whether somebody has a lease.
+/// Whether a lease is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LockState {
-    /// Somebody has it and shows signs of life.
+    /// It is held, and its holder is active.
     Held,
-    /// Somebody has it and is stopped, or hangs.
+    /// It is held, but its holder is suspended or hangs.
     Silent,
-    /// Nobody has it; the last holder gave it back.
+    /// It is free; the last holder released it.
     Free,
-    /// Nobody has it; the last holder died.
+    /// It is free; the last holder died.
     Abandoned,
 }
 
@@ -93,19 +95,20 @@ pub struct LockInfo {
     pub key: Option<LeaseKey>,
     /// Where it is kept.
     pub place: String,
-    /// Whether somebody has it.
+    /// Whether it is held.
     pub state: LockState,
     /// How many runs held it before, at least; larger for every one.
     pub fence: Option<u64>,
-    /// Who has it, or had it last.
+    /// The owner, or the last one.
     pub holder: Option<Holder>,
     /// Since when, in unix seconds.
     pub acquired_at: Option<i64>,
-    /// The holder's last sign of life, in unix seconds.
+    /// When the holder last renewed it, in unix seconds.
     pub heartbeat_at: Option<i64>,
-    /// When it was given back, in unix seconds.
+    /// When it was released, in unix seconds.
     pub released_at: Option<i64>,
-    /// Whether the holder belongs to this boot of this machine; otherwise its number says nothing.
+    /// Whether the holder belongs to this boot of this machine; otherwise its number has no
+    /// meaning.
     pub is_local: bool,
 }
 
@@ -153,17 +156,19 @@ impl LockInfo {
         let wait = "wait with --lock-timeout, such as --lock-timeout 5m";
         match (&self.holder, self.state) {
             (Some(Holder { pid, .. }), LockState::Silent) if self.is_local => format!(
-                "it is stopped or hangs: `kill -CONT {pid}` lets it go on, `kill -KILL {pid}` ends \
-                 it; its lock goes with it, and the next run finishes its work"
+                "it is suspended or hangs: resume it with `kill -CONT {pid}`, or end it with `kill -KILL \
+                 {pid}`, which releases its lock; the next run finishes its work"
             ),
             (Some(Holder { pid, .. }), _) if self.is_local => format!(
-                "{wait}; or end it with `kill {pid}`: a lock goes with its holder, and no file has \
-                 to be deleted"
+                "{wait}; or end it with `kill {pid}`, which releases its lock; do not delete any file"
             ),
             (Some(Holder { host, .. }), _) => {
-                format!("{wait}; or end it on {host}: a lock goes with its holder")
+                format!("{wait}; or end it on {host}, which releases its lock")
             }
-            (None, _) => format!("{wait}; `lock show` tells more as soon as its holder wrote it"),
+            (None, _) => format!(
+                "{wait}; `flespi-gitops lock show` names the holder once it has identified \
+                                  itself"
+            ),
         }
     }
 }
@@ -177,13 +182,12 @@ pub(super) fn refusal(info: &LockInfo, now: i64) -> String {
         None => format!("the lock {}", info.place),
     };
     let Some(Holder { command, run, pid, host, boot: _ }) = &info.holder else {
-        return format!("{what} is held by another run, which has not written yet who it is");
+        return format!("{what} is held by another run, which has not identified itself yet");
     };
     let age = info.acquired_at.map(|at| span(now - at)).unwrap_or_default();
     let life = info.heartbeat_at.map(|at| span(now - at)).unwrap_or_default();
     format!(
-        "{what} is held by `{command}`, run {run} (process {pid} on {host}), for {age}; last sign \
-         of life {life} ago"
+        "{what} is held by `{command}`, run {run} (process {pid} on {host}), for {age}; last renewed {life} ago"
     )
 }
 
@@ -210,7 +214,7 @@ impl Fences {
 pub struct Locks {
     /// `flespi-gitops/locks/v1`.
     pub format: LocksFormat,
-    /// Every lease that there is or was.
+    /// All current and past leases.
     pub locks: Vec<LockInfo>,
 }
 

@@ -1,4 +1,4 @@
-//! One writer: whoever changes an account for a stack holds its lease, and nobody else does.
+//! One writer: a run that changes an account for a stack holds its lease.
 //!
 //! Plans take none: they only read. A writer notes the [`Fences`] before it reads the platform, plans, and takes the
 //! lease when there is something to write. If somebody else held the lease in between
@@ -38,8 +38,8 @@ pub enum LockError {
     /// Another run holds it.
     #[error("{}", info::refusal(.0, jiff::Timestamp::now().as_second()))]
     Held(Box<LockInfo>),
-    /// It cannot be told whether anybody holds it.
-    #[error("the lock {path} cannot be used: {reason}")]
+    /// It is unknown whether anybody holds it.
+    #[error("cannot use the lock {path}: {reason}")]
     Unusable {
         /// Where the lock is.
         path: String,

@@ -141,7 +141,7 @@ pub(super) fn entry(
                 format!("this entry allows nothing on `{}`", entry.uri),
             )
             .at(place.span(&uri, Target::Value), "")
-            .help("add `methods: [GET]` or whatever is to be allowed")
+            .help("add the methods to allow, such as `methods: [GET]`")
             .pointer(pointer),
         );
     }
@@ -155,7 +155,7 @@ fn names(place: &Place<'_>, pointer: &str, entry: &AclEntry, diagnostics: &mut D
         let span = place.span(&at, Target::Value);
         let finding = Diagnostic::warning(
             Code::AclUnknown,
-            format!("no module or item type is known as `{}`", entry.uri),
+            format!("unknown module or item type `{}`", entry.uri),
         )
         .at(span, "")
         .pointer(&*at);
@@ -193,14 +193,14 @@ fn unknown_submodule(
     let span = place.span(&at, Target::Value);
     let finding = Diagnostic::warning(
         Code::AclUnknown,
-        format!("`{uri}` has no submodule known as {}", quote(&submodule.name)),
+        format!("`{uri}` has no known submodule {}", quote(&submodule.name)),
     )
     .at(span, "")
     .pointer(at);
     let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
     match nearest(&submodule.name, names.iter().copied()) {
         Some(similar) => finding.help(format!("did you mean `{similar}`?")).suggest(span, similar),
-        None => finding.help(format!("known are {}", names.join(", "))),
+        None => finding.help(format!("its known submodules are {}", names.join(", "))),
     }
 }
 
@@ -226,7 +226,7 @@ fn methods(
         diagnostics.push(
             Diagnostic::warning(
                 Code::AclUnknown,
-                format!("`{name}` of `{uri}` has no method known as {word}"),
+                format!("`{name}` of `{uri}` has no known method {word}"),
             )
             .at(item.span, "")
             .help(match words(known).as_slice() {
@@ -249,7 +249,7 @@ pub(super) fn idents(place: &Place<'_>, at: &str, diagnostics: &mut Diagnostics)
         diagnostics.push(
             Diagnostic::warning(
                 Code::IdentAsId,
-                format!("`{digits}` has the form of an IMEI, and a list of ids has the platform's own numbers"),
+                format!("`{digits}` looks like an IMEI, but a list of ids takes the platform's own numbers"),
             )
             .at(id.span, "")
             .help(
@@ -304,12 +304,12 @@ fn mqtt(place: &Place<'_>, pointer: &str, entry: &AclEntry, diagnostics: &mut Di
     let lacks = match (entry.topic.is_some(), has_actions) {
         (true, false) => Some((
             "topic",
-            "nothing may be done on this topic",
+            "this entry allows no action on its topic",
             "add `actions: [subscribe]`, `[publish]` or both",
         )),
         (false, true) => Some((
             "actions",
-            "these actions hold for no topic",
+            "these actions have no topic",
             "add `topic:` with a topic or a filter such as `site/7/#`",
         )),
         _ => None,
@@ -333,7 +333,7 @@ fn mqtt(place: &Place<'_>, pointer: &str, entry: &AclEntry, diagnostics: &mut Di
                     "the broker has neither submodules nor items with ids",
                 )
                 .at(place.span(&at, Target::Key), "")
-                .help("take it out; what an `mqtt` entry is about is its `topic`")
+                .help("remove it; an `mqtt` entry is only about its `topic`")
                 .pointer(&*at),
             );
         }

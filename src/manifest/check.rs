@@ -24,10 +24,13 @@ pub(super) fn single_stack<'a>(
     let first = stacks.next()?;
     for (document, _) in stacks {
         diagnostics.push(
-            Diagnostic::error(Code::SeveralStacks, "a load has one Stack, and this is another")
-                .at(document.span("/kind", Target::Value), "the second one")
-                .and(first.0.span("/kind", Target::Value), "the first one")
-                .help("load one stack at a time, or merge the two manifests"),
+            Diagnostic::error(
+                Code::SeveralStacks,
+                "a load has only one Stack, and this is a second one",
+            )
+            .at(document.span("/kind", Target::Value), "the second one")
+            .and(first.0.span("/kind", Target::Value), "the first one")
+            .help("load one stack at a time, or merge the two manifests"),
         );
     }
     Some(first)
@@ -57,10 +60,10 @@ pub(super) fn register<'a>(
                 None => sources.origin(first.value.span.head()),
             };
             diagnostics.push(
-                Diagnostic::error(Code::DuplicateAddress, format!("{address} is described twice"))
+                Diagnostic::error(Code::DuplicateAddress, format!("{address} is declared twice"))
                     .at(document.span("/metadata/name", Target::Value), "the second time")
                     .and(other, "the first time")
-                    .help(format!("take one of them out; the other stands at {origin}"))
+                    .help(format!("remove one of them; the other is at {origin}"))
                     .pointer("/metadata/name"),
             );
             document.attach_origin(before, sources, diagnostics);
@@ -79,7 +82,7 @@ pub(super) fn register<'a>(
                 )
                 .at(document.span("/metadata/id", Target::Value), "here")
                 .and(first.span("/metadata/id", Target::Value), "and here")
-                .help("an object of the platform belongs to one manifest; take one `id` out")
+                .help("an object of the platform belongs to one manifest; remove one `id`")
                 .pointer("/metadata/id"),
             );
         }
@@ -149,7 +152,7 @@ fn account(
         diagnostics.push(
             Diagnostic::error(
                 Code::Cycle,
-                format!("{address} lies, by way of its account, below itself"),
+                format!("{address} is below itself by way of its account"),
             )
             .at(span, "")
             .help("`metadata.account` is the path of the parent from the top, such as `emea/acme`")
@@ -158,12 +161,10 @@ fn account(
         return;
     }
     let path = missing.as_account().unwrap_or_default();
-    let mut finding = Diagnostic::error(
-        Code::UndeclaredAccount,
-        format!("no manifest declares the account `{path}`"),
-    )
-    .at(span, "")
-    .pointer("/metadata/account");
+    let mut finding =
+        Diagnostic::error(Code::UndeclaredAccount, format!("account `{path}` is not declared"))
+            .at(span, "")
+            .pointer("/metadata/account");
     // Held against every account there is, a thousand findings would take a million looks.
     let candidates = register.iter().take(if diagnostics.are_many() { 0 } else { 5_000 });
     let known: Vec<String> = candidates
@@ -189,8 +190,8 @@ fn account(
         finding = finding.suggest(span, similar);
     }
     diagnostics.push(finding.help(
-        "declare it with a Subaccount manifest; one with `lifecycle: {manage: [observe]}` refers to \
-         an account that somebody else manages",
+        "declare it with a Subaccount manifest; use `lifecycle: {manage: [observe]}` to refer to an account \
+         that is managed elsewhere",
     ));
 }
 
@@ -249,10 +250,12 @@ fn depth(document: &Document, address: &Address, diagnostics: &mut Diagnostics) 
         diagnostics.push(
             Diagnostic::error(
                 Code::TooDeep,
-                format!("`{path}` would be on level {level}, and there are {MAX_ACCOUNT_LEVELS}"),
+                format!(
+                    "`{path}` would be on level {level}, but there are only {MAX_ACCOUNT_LEVELS}"
+                ),
             )
             .at(document.span(place, Target::Value), "")
-            .help("the account of our own token is the first level; three can be nested below it")
+            .help("the root account is the first level; three can be nested below it")
             .pointer(place),
         );
     }

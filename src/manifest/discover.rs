@@ -59,16 +59,17 @@ pub(super) fn discover(
         for path in vacant {
             let message = "the folder is empty; its volume may not be mounted";
             diagnostics.push(Diagnostic::warning(Code::EmptyManifest, message).in_file(shown(path)).help(
-                "with --prune, what was declared in it would be deleted; leave the path out if it is \
-                 meant to be empty",
+                "with --prune, what was declared in it would be deleted; leave out the path if it is empty on \
+                 purpose",
             ));
         }
     }
     if checkout::is_under_way(paths) {
         let message = "git is writing the files: `index.lock` is there";
-        diagnostics.push(Diagnostic::warning(Code::UnfinishedCheckout, message).help(
-            "run it again when git is done; if no git runs, remove the lock that an interrupted one left",
-        ));
+        diagnostics.push(
+            Diagnostic::warning(Code::UnfinishedCheckout, message)
+                .help("re-run when git is done; if git is not running, delete the stale lock"),
+        );
     }
     found
 }
@@ -82,8 +83,7 @@ pub(super) fn nothing_found(paths: &[PathBuf]) -> Diagnostic {
     )
     .in_file(names.first().cloned().unwrap_or_default())
     .help(
-        "an empty set is never taken for the wish to delete everything: check the path, or keep at \
-         least a Stack manifest",
+        "an empty set never deletes everything: check the path, or keep at least a Stack manifest",
     )
 }
 
@@ -92,9 +92,9 @@ fn barred(path: &Path, barrier: Barrier) -> Diagnostic {
     let message = format!("`{}` {barrier}; it is not read", shown(path));
     Diagnostic::error(Code::FileOutside, message).help(match barrier {
         Barrier::Outside => {
-            "name the folder that it leads to as a further PATH, or read all such files with `--allow-outside`"
+            "add the folder that it leads to as another PATH, or read all such files with `--allow-outside`"
         }
-        Barrier::Closed => "put the file where manifests are, under a name without a dot at its beginning",
+        Barrier::Closed => "move the file to where the manifests are, under a name without a leading dot",
     })
 }
 
@@ -120,11 +120,11 @@ fn files(
             }
             Seen::NoPattern(folder, fault) => {
                 let file = shown(&folder.path().join(IGNORE_FILE));
-                let message = format!("a pattern is left out: {fault}");
+                let message = format!("a pattern is ignored: {fault}");
                 diagnostics.push(
                     Diagnostic::warning(Code::IgnorePattern, message)
                         .in_file(file)
-                        .help("the patterns are those of git's own ignore files"),
+                        .help("patterns have the syntax of `.gitignore`"),
                 );
             }
             Seen::Failed(error) => {
@@ -233,7 +233,7 @@ impl Reader<'_> {
 fn empty(name: &str) -> Diagnostic {
     Diagnostic::warning(Code::EmptyManifest, "the file is empty; it may not have been written yet")
         .in_file(name)
-        .help("with --prune, what was declared in it would be deleted; remove the file if that is meant")
+        .help("with --prune, what was declared in it would be deleted; if that is intended, remove the file")
 }
 
 /// Reads a table that a manifest in `folder` names.

@@ -76,17 +76,17 @@ fn one(
         (Wanted::Denied, Verdict::Depends) => ("denied", "may be allowed"),
         (Wanted::Denied, Verdict::Denied) => return None,
     };
-    let message = format!("{} has to be {wanted} and {is}: {words}", quote(text));
+    let message = format!("{} must be {wanted}, but {is}: {words}", quote(text));
     let finding = Diagnostic::error(Code::ExpectationFailed, message);
     let mut finding = view.place(finding, address, &pointer, Target::Value);
     let access = entry_pointer(&spec.access, entry);
-    finding = view.mention(finding, address, &access, Target::Key, "what decides it");
+    finding = view.mention(finding, address, &access, Target::Key, "decided here");
     if verdict == Verdict::Depends && request.circumstances.in_groups.is_none() {
         finding = finding.help(format!(
-            "say which is meant: `{{request: {text}, in_groups: true}}`, or `false`"
+            "write which one you mean: `{{request: {text}, in_groups: true}}`, or `false`"
         ));
     }
-    Some(finding.help("change the access, or what is expected of it"))
+    Some(finding.help("change the access, or the expectation"))
 }
 
 /// The rights of a declared token, once it is enabled: what it is expected to do is not about that switch.

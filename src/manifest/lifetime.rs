@@ -20,10 +20,10 @@ pub(super) fn check(place: &Place<'_>, spec: &TokenSpec, now: i64, diagnostics: 
         diagnostics.push(
             Diagnostic::warning(
                 Code::ExpirePassed,
-                "`expire` has passed, and the token lives by its `ttl` alone",
+                "`expire` has passed; only its `ttl` keeps the token valid",
             )
             .at(place.span("/spec/expire", Target::Value), "")
-            .help("a token is valid while either holds; take `expire` out, or choose a later time")
+            .help("a token is valid while either holds; remove `expire`, or choose a later time")
             .pointer("/spec/expire"),
         );
     }
@@ -32,12 +32,12 @@ pub(super) fn check(place: &Place<'_>, spec: &TokenSpec, now: i64, diagnostics: 
             Diagnostic::warning(
                 Code::TtlTooLong,
                 format!(
-                    "`ttl` is {}, and more than a year unused is as good as no end",
+                    "`ttl` is {}; more than a year without use is as good as no expiry",
                     duration_words(ttl)
                 ),
             )
             .at(place.span("/spec/ttl", Target::Value), "")
-            .help("the platform is known to accept up to `365d`; `expire` ends a token in any case")
+            .help("the platform is known to accept up to `365d`; for a fixed expiry, use `expire`")
             .pointer("/spec/ttl"),
         );
     }
@@ -56,7 +56,7 @@ fn end(place: &Place<'_>, spec: &TokenSpec, now: i64, diagnostics: &mut Diagnost
         };
         let (message, span, at) = match zero {
             Some(at) => {
-                ("a token needs an end, and 0 means none", place.span(at, Target::Value), at)
+                ("a token needs an expiry; 0 means none", place.span(at, Target::Value), at)
             }
             None => (
                 "a token needs `ttl` or `expire`, and this one has neither",
@@ -68,8 +68,7 @@ fn end(place: &Place<'_>, spec: &TokenSpec, now: i64, diagnostics: &mut Diagnost
             Diagnostic::error(Code::TokenWithoutEnd, message)
                 .at(span, "")
                 .help(
-                    "write `ttl: 30d` (after the last use), `expire: 2035-01-31T00:00:00Z` (in any \
-                     case) or both",
+                    "write `ttl: 30d` (after the last use), `expire: 2035-01-31T00:00:00Z` (fixed) or both",
                 )
                 .pointer(at),
         );
@@ -118,11 +117,11 @@ fn rotation(place: &Place<'_>, spec: &TokenSpec, ttl: i64, diagnostics: &mut Dia
         push(
             Diagnostic::error(
                 Code::RotationWithoutSink,
-                "the key is to be replaced, and no sink would get the next one",
+                "the key is rotated, but no sink receives the new one",
             ),
             "/spec/rotation",
             Target::Key,
-            "write where it goes, such as `deliver: [{file: out/key}]`",
+            "add a sink, such as `deliver: [{file: out/key}]`",
         );
     }
     let missing = [(Right::Create, "create"), (Right::Delete, "delete")]
@@ -132,20 +131,19 @@ fn rotation(place: &Place<'_>, spec: &TokenSpec, ttl: i64, diagnostics: &mut Dia
         push(
             Diagnostic::error(
                 Code::RotationWithoutRight,
-                format!("the key is to be replaced, and `manage` does not allow to {right}"),
+                format!("the key is rotated, but `manage` does not list `{right}`"),
             ),
             "/spec/lifecycle/manage",
             Target::Value,
-            "a new token is created for the next key and the old one deleted; `protect: true` is no \
-             hindrance to that",
+            "rotation creates a new token and deletes the old one; `protect: true` does not prevent that",
         );
     }
     match every {
         Some(0) => push(
-            Diagnostic::error(Code::InvalidValue, "`every: 0` would replace the key in every run"),
+            Diagnostic::error(Code::InvalidValue, "`every: 0` would rotate the key in every run"),
             "/spec/rotation/every",
             Target::Value,
-            "leave `every` out to have the key replaced by `flespi-gitops rotate` alone",
+            "leave out `every` to rotate the key only with `flespi-gitops rotate`",
         ),
         Some(every) if overlap >= every => push(
             Diagnostic::error(
@@ -158,7 +156,7 @@ fn rotation(place: &Place<'_>, spec: &TokenSpec, ttl: i64, diagnostics: &mut Dia
             ),
             "/spec/rotation/overlap",
             Target::Value,
-            "the old key has to be gone before the next rotation begins",
+            "the old key must be deleted before the next rotation begins",
         ),
         _ => {}
     }
@@ -167,15 +165,15 @@ fn rotation(place: &Place<'_>, spec: &TokenSpec, ttl: i64, diagnostics: &mut Dia
             Diagnostic::warning(
                 Code::RotationTtl,
                 format!(
-                    "a key that nobody uses ends after {}, before the overlap of {} is over",
+                    "an unused key expires after {}, before the overlap of {} is over",
                     duration_words(ttl),
                     duration_words(overlap)
                 ),
             ),
             "/spec/ttl",
             Target::Value,
-            "who looks for the new key more rarely than that may find neither; choose a `ttl` longer \
-             than the overlap",
+            "a client that fetches the key less often may find neither one valid; choose a `ttl` longer than \
+             the overlap",
         );
     }
 }

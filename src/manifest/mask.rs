@@ -39,18 +39,19 @@ fn address(mask: &str) -> Option<Diagnostic> {
             let message = format!("{said} is not an address");
             return Some(Diagnostic::error(Code::IpMask, message).help(IPV4_HELP));
         }
-        let message = format!("{said} is a mask of IPv6, which the platform is not known to take");
-        let help = "documented are masks of IPv4; a token whose masks fit nothing cannot be used";
+        let message = format!("{said} is an IPv6 mask, which the platform is not known to accept");
+        let help =
+            "only IPv4 masks are documented; a token whose masks match no address cannot be used";
         return Some(Diagnostic::warning(Code::IpMask, message).help(help));
     }
     (!rights::mask_fits_ipv4(mask)).then(|| {
-        let message = format!("{said} fits no IPv4 address");
+        let message = format!("{said} matches no IPv4 address");
         Diagnostic::error(Code::IpMask, message).help(IPV4_HELP)
     })
 }
 
-const IPV4_HELP: &str = "an address is four numbers from 0 to 255, without leading zeros; `*` stands for any \
-                         characters and `?` for one, such as `10.100.15.*`";
+const IPV4_HELP: &str = "an address is four numbers from 0 to 255, without leading zeros; `*` matches any \
+                         characters and `?` one, such as `10.100.15.*`";
 
 /// What browsers send as origin is scheme, host and port, in lower case and without the port that goes without saying (RFC
 /// 6454, 6.1). The finding about any other form, and what to write.
@@ -63,7 +64,7 @@ fn origin(mask: &str) -> Option<(Diagnostic, String)> {
         return None;
     }
     if host.len() < rest.len() {
-        let message = format!("{said} fits no page: an origin ends with its host or port");
+        let message = format!("{said} matches no page: an origin ends with its host or port");
         return Some((Diagnostic::error(Code::OriginMask, message), format!("{scheme}://{host}")));
     }
     let lower = mask.to_ascii_lowercase();
@@ -73,8 +74,8 @@ fn origin(mask: &str) -> Option<(Diagnostic, String)> {
     let meant = port.and_then(|(_, port)| lower.strip_suffix(port)).unwrap_or(&lower);
     (meant != mask).then(|| {
         let why = match port {
-            Some((_, port)) => format!("{said} fits no page: browsers leave `{port}` out"),
-            None => format!("{said} fits no page: browsers send origins in lower case"),
+            Some((_, port)) => format!("{said} matches no page: browsers leave `{port}` out"),
+            None => format!("{said} matches no page: browsers send origins in lower case"),
         };
         (Diagnostic::warning(Code::OriginMask, why), meant.to_owned())
     })

@@ -5,17 +5,21 @@ use crate::resource::{MARK_PREFIX, quota};
 /// Names that other tools, the platform or another kind give to a field, and what to do about them.
 const OTHER_NAMES: [(&str, &str, &str); 8] = [
     ("/metadata", "namespace", "the owner of an object is `account`"),
-    ("/metadata", "labels", "free keys stand in `metadata` below `spec`"),
-    ("/metadata", "annotations", "free keys stand in `metadata` below `spec`"),
-    ("/spec", "limit_id", "`limit` takes the name of a limit, and its id is found out"),
+    ("/metadata", "labels", "free keys belong in `metadata` below `spec`"),
+    ("/metadata", "annotations", "free keys belong in `metadata` below `spec`"),
+    ("/spec", "limit_id", "`limit` takes the name of a limit; its id is looked up"),
     ("/spec", "cid", "the owner of an object is `account` in `metadata`"),
-    ("/spec", "name", "the name of a token that people see is `info`"),
+    ("/spec", "name", "the display name of a token is `info`"),
     (
         "/spec/access",
         "type",
         "the type follows from what is written: `standard`, `master` or a list below `acl`",
     ),
-    ("", "status", "a manifest says what shall be; `flespi-gitops status` shows what is"),
+    (
+        "",
+        "status",
+        "a manifest declares the desired state; `flespi-gitops status` shows the actual one",
+    ),
 ];
 
 /// A field that stands in a place where it means nothing.
@@ -39,8 +43,8 @@ pub(super) fn field(kind: &str, path: &str, name: &str) -> Option<Misplaced> {
             &[("/spec/limit", "account"), ("/spec/limit", "name")],
         ),
         ("Subaccount", "/spec", _) if is_quota => found(
-            "quotas stand in a limit: declare `kind: Limit`, `metadata: {name: small}`, `spec: {devices_count: \
-             10}` in the account above, and write `limit: small` here",
+            "quotas belong in a limit: declare `kind: Limit`, `metadata: {name: small}`, `spec: \
+             {devices_count: 10}` in the account above, and write `limit: small` here",
             &[],
         ),
         ("Subaccount", "/spec/credentials", "generate" | "env" | "file" | "exec") => found(
@@ -63,7 +67,7 @@ pub(super) fn field(kind: &str, path: &str, name: &str) -> Option<Misplaced> {
             &[],
         ),
         ("Token", "/spec", "generate") => {
-            found("the platform makes the key of a token; `deliver` says where it goes", &[])
+            found("the platform creates the key of a token; `deliver` says where it goes", &[])
         }
         ("Token", "/spec/rotation", "deliver") => {
             found("it belongs in `spec`, beside `rotation`", &[])
@@ -80,7 +84,7 @@ pub(super) fn field(kind: &str, path: &str, name: &str) -> Option<Misplaced> {
 pub(super) fn missing(path: &str, name: &str) -> Option<&'static str> {
     Some(match (path, name) {
         ("/spec/rotation", "overlap") => {
-            "write `overlap: 48h`: for so long the old key stays valid once the new one is delivered"
+            "write `overlap: 48h`, the time that the old key stays valid after the new one is delivered"
         }
         (PASSWORD, "deliver") => {
             "write where the password goes, such as `deliver: [{file: out/acme}]`, beside `generate`"
@@ -96,11 +100,11 @@ pub(super) fn mark_key(key: &str) -> &'static str {
             "leave it out; the name of the stack is that of the Stack manifest, or `--stack NAME`"
         }
         Some("address") => {
-            "leave it out; the address follows from `metadata.name` and `metadata.account`, and \
-             `id` in `metadata` takes over an object that is there"
+            "leave it out; the address follows from `metadata.name` and `metadata.account`; to take over an \
+             existing object, write its `id` in `metadata`"
         }
         Some("protect") => "write `lifecycle: {protect: true}` instead",
         Some("moved-from") => "write `moved_from: ADDRESS` in `metadata`, beside the name, instead",
-        _ => "leave it out; a key of your own takes another prefix, such as `ops/owner`",
+        _ => "leave it out; use another prefix for your own keys, such as `ops/owner`",
     }
 }

@@ -6,7 +6,7 @@
 pub(super) fn meant(text: &str, plain: bool) -> Option<(String, String)> {
     let text = text.trim();
     if matches!(text.to_ascii_lowercase().as_str(), "unlimited" | "infinite" | "max") {
-        return Some(("unlimited is written `-1`".to_owned(), "-1".to_owned()));
+        return Some(("write `-1` for unlimited".to_owned(), "-1".to_owned()));
     }
     if is_grouped(text, '.') {
         let grouped = text.replace('.', "");
@@ -20,13 +20,13 @@ pub(super) fn meant(text: &str, plain: bool) -> Option<(String, String)> {
     }
     let number = read(text)?.to_string();
     let help = if number == text && !plain {
-        "take the quotes away".to_owned()
+        "remove the quotes".to_owned()
     } else if text.contains('_') {
         format!("write `{number}`, without `_`")
     } else if text.contains(['e', 'E', '.']) {
         format!("write `{number}`, without a point or an exponent")
     } else {
-        format!("write `{number}`, in digits alone")
+        format!("write `{number}`, with digits only")
     };
     Some((help, number))
 }

@@ -53,7 +53,7 @@ fn decode(
         diagnostics.push(
             Diagnostic::error(
                 Code::WrongType,
-                format!("a manifest is a mapping, and this is {}", value.describe()),
+                format!("a manifest must be a mapping, not {}", value.describe()),
             )
             // The first line says enough; underlining a whole list would bury it.
             .at(value.span.head(), "")

@@ -40,20 +40,20 @@ pub(super) fn check(document: &Spanned, from: usize, diagnostics: &mut Diagnosti
         }
     });
     for (span, what, help, at) in found {
-        let mut is_told = false;
+        let mut is_reported = false;
         diagnostics.amend_from(from, |finding| {
             if finding.primary.as_ref().is_some_and(|label| label.span == span) {
-                is_told = true;
+                is_reported = true;
                 if finding.suggestion.is_none() {
                     finding.help.push(help.to_owned());
                 }
             }
         });
-        if !is_told {
+        if !is_reported {
             // What stands where a password comes from may be the password.
             let is_secret = at.contains("/password") && !is_constant(&what);
             let said = if is_secret { "this text".to_owned() } else { quote(&what) };
-            let message = format!("{said} stands for itself: nothing fills it in");
+            let message = format!("{said} is taken literally: nothing fills it in");
             let finding = Diagnostic::warning(Code::NotFilledIn, message).at(span, "").help(help);
             diagnostics.push(finding.pointer(at));
         }
@@ -62,7 +62,7 @@ pub(super) fn check(document: &Spanned, from: usize, diagnostics: &mut Diagnosti
 
 /// The placeholder in a text, and where it would be filled in.
 fn placeholder<'t>(text: &'t str, at: &str) -> Option<(&'t str, &'static str)> {
-    const TEMPLATE: &str = "in the manifests of a Template `${name}` stands for a parameter of its rows; to fill in \
+    const TEMPLATE: &str = "in the manifests of a Template, `${name}` is a parameter of its rows; to fill in \
                             variables of the environment, run a tool such as `envsubst` first";
     const SECRET: &str = "a password comes from the environment with `{env: NAME}`";
     let fill_in = if at.starts_with("/spec/credentials/password") { SECRET } else { TEMPLATE };
@@ -77,8 +77,8 @@ fn placeholder<'t>(text: &'t str, at: &str) -> Option<(&'t str, &'static str)> {
     if let Some(start) = text.find("{{") {
         let rest = text.get(start..)?;
         let end = rest.find("}}")?;
-        let help = "render the file with Helm, Jinja or whatever it was written for first; a Template of ours \
-                    writes `${name}`";
+        let help = "render the file with its own tool, such as Helm or Jinja, first; a Template here uses \
+                    `${name}`";
         return Some((rest.get(..end + 2)?, help));
     }
     let is_path = ["/file", "/dotenv", "/json", "/age", "/token_file", "/ca_file"];

@@ -170,7 +170,7 @@ pub(super) fn check(
     for (parameter, is_given) in given {
         if is_given && !known.contains(&parameter) {
             let at = format!("/spec/access/{parameter}");
-            let message = format!("the preset `{name}` takes no `{parameter}`");
+            let message = format!("preset `{name}` has no parameter `{parameter}`");
             let listed: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
             diagnostics.push(
                 finding(&at, Target::Key, message)
@@ -185,7 +185,7 @@ pub(super) fn check(
                 finding(
                     "/spec/access/preset",
                     Target::Value,
-                    format!("the preset `{name}` lacks `devices`"),
+                    format!("preset `{name}` needs `devices`"),
                 )
                 .help("add their ids, such as `devices: [12345]`"),
             ),
@@ -194,7 +194,7 @@ pub(super) fn check(
                 finding(
                     "/spec/access/devices",
                     Target::Value,
-                    format!("the preset `{name}` takes a list with the ids of devices"),
+                    format!("preset `{name}` takes a list with the ids of devices"),
                 )
                 .help("write them one by one, such as `devices: [12345, 12346]`"),
             ),
@@ -205,11 +205,10 @@ pub(super) fn check(
             finding(
                 "/spec/access/preset",
                 Target::Value,
-                format!("the preset `{name}` lacks an end: the token has no `expire`"),
+                format!("preset `{name}` needs an expiry: the token has no `expire`"),
             )
             .help(
-                "access for a stranger ends by itself: add `expire: 2035-01-31T00:00:00Z` to the \
-                 spec",
+                "access for outsiders must expire: add `expire: 2035-01-31T00:00:00Z` to the spec",
             ),
         );
     }

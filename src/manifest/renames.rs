@@ -33,7 +33,7 @@ pub(super) fn check(documents: &[Document], sources: &SourceMap, diagnostics: &m
                     format!("{address} cannot be renamed from its own address"),
                 )
                 .at(span, "")
-                .help("write the address that it had before, or take the field out")
+                .help("write its previous address, or remove the field")
                 .pointer(POINTER),
             );
         } else if let Some(first) = by_origin.insert(old.clone(), document) {
@@ -45,8 +45,8 @@ pub(super) fn check(documents: &[Document], sources: &SourceMap, diagnostics: &m
                 .at(span, "here")
                 .and(first.span(POINTER, Target::Value), "and here")
                 .help(
-                    "an object of the platform belongs to one manifest; leave `moved_from` where \
-                     the object is to go",
+                    "an object of the platform belongs to one manifest; keep `moved_from` only in the one that \
+                     takes it over",
                 )
                 .pointer(POINTER),
             );

@@ -15,8 +15,8 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
     let help = match (parent, last) {
         ("metadata", "name") => "a name has a-z and 0-9 and, between them, `.`, `_` or `-`",
         (_, "account") => {
-            "an account path has the names of the subaccounts from the top down, such as \
-             `emea/acme`; `\"\"` is the account of our own token"
+            "an account path has the names of the subaccounts from the top down, such as `emea/acme`; `\"\"` \
+             is the root account"
         }
         ("spec", "limit") | ("limit", "name") => {
             "write the name of the limit alone; `{account: emea, name: small}` means one of a \
@@ -38,7 +38,7 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
              its `ident`"
         }
         (_, "ids") => "numbers are written as a list, such as `[12345, 12346]`",
-        (_, "acl") => "below `access` only a list called `acl` can stand",
+        (_, "acl") => "below `access` only a list called `acl` is allowed",
         ("acl", _) => "an entry is written `{uri: gw/devices, methods: [GET]}`",
         ("spec", "metadata") => "free keys are written one by one, such as `owner: ops`",
         ("", "metadata") => "write `metadata:` and, indented below it, `name:`",
@@ -54,7 +54,7 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
         (_, "exec") => {
             "the program and each of its arguments are items of a list; no shell splits them"
         }
-        ("recipients", _) => "a public key of age begins with `age1`; `age-keygen -y` prints it",
+        ("recipients", _) => "an age public key begins with `age1`; `age-keygen -y` prints it",
         ("ips", _) => {
             "write an address with `*` or `?` for what varies, such as `10.100.15.*`; the platform \
              knows neither host names nor prefix lengths"
@@ -65,8 +65,8 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
         }
         ("origins", _) => "write `flespi`, or scheme and host, such as `https://*.example.com`",
         (_, "expire") => {
-            "write a date, a time and a zone, such as `2027-01-31T00:00:00Z`; a token that shall end \
-             only when it is not used has `ttl` alone"
+            "write a date, a time and a zone, such as `2027-01-31T00:00:00Z`; for an expiry after the last use \
+             alone, write only `ttl`"
         }
         (_, "ttl") | ("rotation", "every" | "overlap") | ("ttl-at-most", "max") => {
             "write seconds, or whole weeks, days, hours, minutes and seconds in this order: `3600`, `12h`, `1d 12h`"

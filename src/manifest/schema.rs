@@ -74,7 +74,7 @@ impl JsonSchema for AnyDocument {
         forms.push(generator.subschema_for::<TemplateManifest>());
         json_schema!({
             "description":
-                "Any document that can stand in a manifest file; `kind` says which it is.",
+                "Any document of a manifest file; `kind` says which one it is.",
             "anyOf": forms
         })
     }

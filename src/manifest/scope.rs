@@ -34,7 +34,7 @@ pub(crate) struct Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Barrier {
     /// It lies outside of the given folders.
-    #[error("leads out of the given folders")]
+    #[error("leads outside the given folders")]
     Outside,
     /// It lies in a part of them that holds no manifests.
     #[error("leads to a hidden file, to version control or to the state of this program")]

@@ -22,7 +22,7 @@ use crate::source::{Origin, SourceMap, Target};
 pub(super) struct Settings {
     /// What to do about drift.
     pub(super) drift: Option<Drift>,
-    /// The fewest characters that a password may have.
+    /// The minimum number of characters.
     pub(super) least_password: Option<u16>,
 }
 

@@ -92,9 +92,9 @@ fn made_sinks(document: &Document, sinks: &[Sink], list: &str, diagnostics: &mut
         diagnostics.push(
             Diagnostic::error(
                 Code::SinkUnreadable,
-                "a generated password has to be delivered to at least one place that gives it back",
+                "a generated password needs at least one sink that can be read back",
             )
-            .at(document.span(list, Target::Value), "these only take it")
+            .at(document.span(list, Target::Value), "these are write-only")
             .help("add `- file: out/password`, or a `read` to the program")
             .pointer(list.to_owned()),
         );
@@ -104,10 +104,10 @@ fn made_sinks(document: &Document, sinks: &[Sink], list: &str, diagnostics: &mut
         diagnostics.push(
             Diagnostic::error(
                 Code::InvalidValue,
-                "a password has no link, only the key of a token has",
+                "only the key of a token has a link, a password has none",
             )
             .at(document.span(&at, Target::Value), "")
-            .help("take `as` away")
+            .help("remove `as`")
             .pointer(at),
         );
     }
@@ -131,7 +131,7 @@ fn recipients(document: &Document, sink: &Sink, at: &str, diagnostics: &mut Diag
         diagnostics.push(
             Diagnostic::error(
                 Code::InvalidValue,
-                "this is no public key of age: its check sum does not fit",
+                "not an age public key: its checksum does not match",
             )
             .at(document.span(&pointer, Target::Value), "")
             .help("copy the whole line that `age-keygen -y` prints")
@@ -164,7 +164,7 @@ fn store(
         diagnostics.push(
             Diagnostic::error(
                 Code::InvalidValue,
-                "a store that the operator describes cannot be described here as well",
+                "a store from `--stores` cannot be described here as well",
             )
             .at(span, "")
             .help("remove the address, files and namespace beside `store`, or `store` itself")
@@ -208,7 +208,7 @@ fn clash(
     };
     Diagnostic::error(
         Code::DuplicateSink,
-        format!("this {place} takes {what} of {} already", tenant.address),
+        format!("this {place} already receives {what} of {}", tenant.address),
     )
     .at(span, "")
     .and(tenant.span, "here")

@@ -56,10 +56,10 @@ fn is_free(pointer: &str) -> bool {
 
 /// No field counts so far; only free maps hold such numbers.
 fn too_large(number: u64, value: &Spanned, pointer: &str) -> Diagnostic {
-    let message = format!("`{number}` has no room in a 64-bit integer with a sign");
+    let message = format!("`{number}` does not fit in a signed 64-bit integer");
     Diagnostic::error(Code::NumberRange, message)
         .at(value.span, "")
-        .help("if text is meant, put it in quotes")
+        .help("if it is text, put it in quotes")
         .pointer(pointer)
 }
 
@@ -87,7 +87,7 @@ pub(super) fn free_texts(document: &Spanned, diagnostics: &mut Diagnostics) {
                     ),
                 )
                 .at(value.span, "")
-                .help("put it in quotes if the text is meant, or write `true` or `false`")
+                .help("put it in quotes if it is text, or write `true` or `false`")
                 .suggest(value.span, format!("\"{}\"", scalar.text))
                 .pointer(pointer),
             );

@@ -95,7 +95,7 @@ pub(super) fn retyped(
         };
         let help = match scalar.plain {
             true => format!("in YAML 1.2 `{text}` is a text; write `{truth}`"),
-            false => "take the quotes away".to_owned(),
+            false => "remove the quotes".to_owned(),
         };
         return Some((help, truth.to_owned()));
     }
@@ -130,7 +130,7 @@ pub(super) fn retyped(
             || path.starts_with("/spec/ips/")
             || path.starts_with("/spec/origins/");
     if takes(|form| matches!(form, Form::Text)) && is_bare && is_number_or_truth && !needs_form {
-        return Some(("put it in quotes if it is meant as text".to_owned(), format!("\"{text}\"")));
+        return Some(("put it in quotes if it is text".to_owned(), format!("\"{text}\"")));
     }
     None
 }

@@ -66,7 +66,8 @@ impl Actual {
         };
         // A list of tokens without the one that asks for it is not the list.
         if kind.is_key() && !items.contains_key(&self.identity.token) {
-            return self.add_unknown(kind, "our own token is missing from the list".to_owned());
+            return self
+                .add_unknown(kind, "the token of this run is missing from the list".to_owned());
         }
         let mut objects = Vec::with_capacity(items.len());
         for (id, item) in items {

@@ -113,8 +113,7 @@ async fn look_again(
         return actual.add_unknown(kind, reason);
     }
     let lost = format!(
-        "{collection}: run {run} left {count} of stack `{stack}`, and none of them is there any \
-         more (read twice)"
+        "{collection}: run {run} left {count} of stack `{stack}`, and none of them exists any more (read twice)"
     );
     tracing::warn!("{lost}");
     actual.notes.push(lost);

@@ -89,7 +89,7 @@ pub(super) async fn sink_states(
     spool: &Spool,
 ) -> BTreeMap<Address, SinkState> {
     let unknown = || SinkState {
-        trouble: Some("looking at its sinks was interrupted".to_owned()),
+        trouble: Some("checking its sinks was interrupted".to_owned()),
         ..SinkState::default()
     };
     let mut states: BTreeMap<_, _> =
@@ -163,7 +163,8 @@ async fn compare(question: SecretQuestion, trust: &Trust) -> SecretState {
         Err(error) if error.is_unfit() => SecretState::Unavailable(error_chain(&error)),
         Err(error) => SecretState::Unknown(error.to_string()),
         Ok(None) => SecretState::Unknown(format!(
-            "{source}: what was made is gone from its sink, and a lost file makes no new secret"
+            "{source}: the generated value is gone from its sink; a lost file alone does not generate a new \
+             secret"
         )),
         Ok(Some(secret)) => match hash_matches(known, form.of(&secret)).await {
             true => SecretState::Unchanged,

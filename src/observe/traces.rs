@@ -164,7 +164,7 @@ async fn held(reader: &Reader, id: i64, sinks: &[Sink], trust: &Trust) -> KeySta
     let mut hidden = None;
     for sink in sinks {
         if let Some(reason) = sink.hidden_from(trust) {
-            hidden = Some(format!("{sink} was not looked at: {reason}"));
+            hidden = Some(format!("{sink} was not checked: {reason}"));
             continue;
         }
         let held = match sink.read().await {

@@ -65,17 +65,17 @@ pub(super) fn decide(context: &Context<'_>, lost: Option<i64>, draft: &mut Draft
 /// Why a new object is made.
 fn reason(declared: &Declared, lost: Option<i64>, reissue: &Reissue) -> String {
     let account = match declared.address.account.is_root() {
-        true => "our own account".to_owned(),
+        true => "the root account".to_owned(),
         false => format!("account {}", declared.address.account),
     };
     let reason = match lost {
         None => format!(
-            "{} declares it, and nothing in {account} has its mark or its name",
+            "declared at {}; {account} has no object with this mark or name",
             declared.declared_at()
         ),
         Some(id) => format!(
-            "the run that made token {id} ended before its key was delivered, and the platform does not give it \
-             again; nobody has the key, so a new token takes its place"
+            "the run that created token {id} ended before it delivered the key, and the platform does not \
+             return it again; nobody has the key, so a new token replaces it"
         ),
     };
     match &reissue.words {
@@ -97,8 +97,8 @@ fn refuse_move(context: &Context<'_>, draft: &mut Draft) {
             count: 1,
             allowed: 0,
             reason: format!(
-                "{old} ({} {}) cannot be moved to another owner; {} would be a new one, and \
-                 only --prune would delete the old one",
+                "{old} ({} {}) cannot be moved to another owner; {} would be a new object, and only --prune \
+                 would delete the old one",
                 object.kind, object.id, context.declared.address
             ),
         });

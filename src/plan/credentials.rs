@@ -54,7 +54,7 @@ pub(super) fn decide(
         is_new: object.is_none(),
     });
     if let Some(reason) = password.as_ref().and_then(|it| it.obstacle(context)) {
-        return Err(format!("its password cannot be set: {reason}"));
+        return Err(format!("cannot set its password: {reason}"));
     }
     let email = wanted.email.as_deref();
     let email = email.and_then(|wanted| wanted_email(context, object, wanted, draft));
@@ -63,11 +63,11 @@ pub(super) fn decide(
         return Ok(None);
     }
     if let Some(reason) = calls::forbidden(context) {
-        return Err(format!("its credentials cannot be set: {reason}"));
+        return Err(format!("cannot set its credentials: {reason}"));
     }
     if let Some(reason) = context.actual.unknown.get(&Kind::KEY) {
         return Err(format!(
-            "credentials are set with a token, and tokens could not be read: {reason}"
+            "credentials are set with a token, but tokens could not be read: {reason}"
         ));
     }
     let reasons = email.iter().map(|it| &*it.reason).chain(password.iter().map(|it| &*it.reason));

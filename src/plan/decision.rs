@@ -19,7 +19,7 @@ impl Decision {
         Self { steps: Vec::new(), obstacles: vec![reason.into()] }
     }
 
-    /// Whether the object is as it is to be.
+    /// Whether the object needs no change.
     pub(super) fn is_nothing(&self) -> bool {
         let Self { steps, obstacles } = self;
         steps.is_empty() && obstacles.is_empty()

@@ -38,7 +38,7 @@ pub(super) fn add(
             return;
         }
         Some(Binding::Absent) => {
-            Decision::blocked("it is not on the platform, and `manage` does not allow to create it")
+            Decision::blocked("it is not on the platform, and `manage` does not list `create`")
         }
         Some(Binding::Blocked(reason)) => Decision::blocked(reason),
         Some(Binding::Disputed(reason, ids)) => {
@@ -51,7 +51,7 @@ pub(super) fn add(
         }
         // What becomes of it is decided when the recycle bin was looked into.
         Some(Binding::Open) => return,
-        None => Decision::blocked("it was not looked for"),
+        None => Decision::blocked("it was not searched for"),
     };
     draft.unchanged += usize::from(decision.is_nothing());
     let Decision { steps, obstacles } = decision;
@@ -77,8 +77,8 @@ fn restore(context: &Context<'_>, buried: &Buried, draft: &mut Draft) -> Verdict
     }];
     let comes_along = object.kind.row().recovery.with;
     step.reason = format!(
-        "{} declares it, and it was deleted: it lies in the recycle bin, where things are \
-         kept for {DAYS_IN_BIN} days, and comes back {comes_along}{fate}",
+        "declared at {}; it was deleted and is in the recycle bin, which keeps objects for {DAYS_IN_BIN} days; \
+         it comes back {comes_along}{fate}",
         context.declared.declared_at()
     );
     step.relies_on = diff::found_fields(object);

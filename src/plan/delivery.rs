@@ -38,15 +38,15 @@ pub(super) fn of(
     }
     if context.answers.overwritten.contains(&declared.address) {
         return Err(Undeliverable::Overwritten(format!(
-            "another run created token {} at the same time as this run one that was taken back, whose key went to {} \
-             as well, and nobody gives the first one again",
+            "another run created token {} at the same time as this run created one that was deleted again; \
+             both keys went to {}, and the first cannot be read again",
             object.id,
             names(lacking)
         )));
     }
     Err(Undeliverable::Lost(format!(
-        "the key of token {} is missing from {}, and nobody gives it again; only a new token has a key to deliver, \
-         and a lost file is no reason to take away one that may be in use",
+        "the key of token {} is missing from {} and cannot be read again; only a new token has a key to \
+         deliver, and a lost file does not replace a token that may be in use",
         object.id,
         names(lacking)
     )))
@@ -66,10 +66,7 @@ pub(super) enum Undeliverable {
 pub(super) fn why(delivery: &Delivery) -> String {
     let Delivery { lacking, from, all: _ } = delivery;
     let verb = if lacking.len() == 1 { "lacks" } else { "lack" };
-    format!(
-        "{} {verb} its key, which is read from {from}, so no new token is needed",
-        names(lacking)
-    )
+    format!("{} {verb} its key, which is read from {from}; no new token is needed", names(lacking))
 }
 
 /// What a delivery changes.

@@ -176,7 +176,7 @@ pub(super) fn reason(declared: &Declared, changes: &[Change]) -> String {
                 Cause::New => "new",
                 Cause::Edited => "the manifest was edited",
                 Cause::Drift => "drift: the platform was changed and the manifest was not",
-                Cause::Differs => "they differ, and who changed is not known",
+                Cause::Differs => "they differ, and which side changed is unknown",
             };
             let (before, after) = (brief(before), brief(after));
             let said =
@@ -198,7 +198,8 @@ fn beyond_words(declared: &Declared, change: &Change) -> Option<String> {
     let listed = |verb: &str, all: Vec<(String, Value)>| {
         let all: Vec<String> =
             all.iter().map(|(place, value)| format!("{place} {}", brief(value))).collect();
-        (!all.is_empty()).then(|| format!("{verb} {}, which no manifest can say", all.join(", ")))
+        (!all.is_empty())
+            .then(|| format!("{verb} {}, which manifests cannot express", all.join(", ")))
     };
     let words: Vec<String> =
         [listed("keeps", kept), listed("drops", lost)].into_iter().flatten().collect();

@@ -24,7 +24,7 @@ pub struct PlanDocument<'a> {
     pub summary: Summary,
     /// The steps in the order of application.
     pub steps: Vec<StepDocument<'a>>,
-    /// What is asked for and will not be done.
+    /// What is declared, but will not be done.
     pub blocked: &'a [Blocked],
     /// What waits for somebody else.
     pub pending: &'a [Pending],
@@ -34,13 +34,13 @@ pub struct PlanDocument<'a> {
     pub disputed: &'a [Disputed],
     /// Scopes that could not be read; nothing is planned there.
     pub unknown: &'a [Unknown],
-    /// Why an apply does nothing before a person has approved this very plan.
+    /// Why an apply does nothing until this plan is approved.
     pub refusals: &'a [Refusal],
     /// What a person should know.
     pub notes: &'a [String],
-    /// What was changed on the platform and is left so, as the manifests say.
+    /// What was changed on the platform and is left as it is, because of `drift` in the manifests.
     pub drifted: &'a [Drifted],
-    /// What comes up by itself within the horizon: tokens that end, are rotated or deleted.
+    /// What is due within the horizon: tokens that expire, are rotated or deleted.
     pub forecasts: Vec<Forecast<'a>>,
     /// What making the plan cost.
     pub api: PlanApi,
@@ -76,7 +76,7 @@ pub struct StepDocument<'a> {
     pub address: &'a Address,
     /// Why.
     pub reason: &'a str,
-    /// Where the manifest stands, `file:line:col`; null for what no manifest names.
+    /// Where the manifest stands, `file:line:col`; null for what is not declared.
     pub source: Option<String>,
     /// The fields that it sets.
     pub changes: &'a [Change],

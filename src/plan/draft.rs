@@ -47,8 +47,8 @@ impl Draft {
         let Drifted { address, field, found, wanted, policy, .. } = &drifted;
         if *policy == Drift::Report {
             self.notes.push(format!(
-                "{address}: {field} has drifted to {found} (manifest: {wanted}) and is left, as \
-                 `drift: report` says"
+                "{address}: {field} has drifted to {found} (manifest: {wanted}) and is left as it is, because \
+                 of `drift: report`"
             ));
         }
         self.drifted.push(drifted);

@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use crate::resource::{Address, Drift, Kind};
 
-/// Something that is asked for and will not be done.
+/// Something that is declared, but will not be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocked {
     /// What it is about.
     pub address: Address,
     /// Why, and what to do about it.
     pub reason: String,
-    /// Where the manifest stands, `file:line:col`.
+    /// Where the manifest is, `file:line:col`.
     pub source: Option<String>,
 }
 
-/// Something that was asked for and waits for somebody else.
+/// Something that was requested and waits for somebody else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Pending {
     /// What it is about.
@@ -35,8 +35,8 @@ pub struct Prunable {
     pub id_on_platform: i64,
 }
 
-/// Marks that contradict each other or the place where they are found. A mark is a claim and no
-/// proof: whoever has a master token of a subaccount can write its metadata.
+/// Marks that contradict each other or the place where they are found. A mark is a claim, not a
+/// proof: a master token of a subaccount can write its metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Disputed {
     /// The address that is claimed.
@@ -47,7 +47,7 @@ pub struct Disputed {
     pub reason: String,
 }
 
-/// A field that was changed on the platform although its manifest was not, and is left so.
+/// A field that was changed on the platform although its manifest was not, and is left as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Drifted {
     /// The object.
@@ -64,7 +64,7 @@ pub struct Drifted {
     pub policy: Drift,
 }
 
-/// Why an apply does nothing before a person has approved the plan.
+/// Why an apply does nothing until the plan is approved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// The guard, by the name of its setting.
@@ -73,7 +73,7 @@ pub struct Refusal {
     pub count: u64,
     /// How many it allows.
     pub allowed: u64,
-    /// The whole in words.
+    /// The reason in full.
     pub reason: String,
 }
 

@@ -32,7 +32,7 @@ pub(super) fn refuse(
             guard: guard.to_owned(),
             count,
             allowed,
-            reason: format!("{what}, and {allowed} are allowed without approval"),
+            reason: format!("{what}; {allowed} are allowed without approval"),
         });
     };
     let total = losses.total();
@@ -71,7 +71,7 @@ pub(super) fn refuse(
             guard: "contents".to_owned(),
             count: 1,
             allowed: 0,
-            reason: format!("what account {account} holds could not be read"),
+            reason: format!("cannot read what account {account} holds"),
         });
     }
     last_master_tokens(actual, bindings, draft);
@@ -135,7 +135,7 @@ struct Losses {
     ours: u64,
     /// Items of kinds that we do not manage, by the platform's name of the counter.
     others: BTreeMap<String, u64>,
-    /// Accounts whose contents the platform did not tell.
+    /// Accounts whose contents the platform did not report.
     unread: BTreeSet<i64>,
 }
 
@@ -300,8 +300,8 @@ fn last_master_tokens(actual: &Actual, bindings: &Bindings<'_>, draft: &mut Draf
                 count: tokens.len() as u64,
                 allowed: 0,
                 reason: format!(
-                    "account {name} would be left without any usable master token: whoever works \
-                     in it with one is locked out"
+                    "account {name} would be left without any usable master token, which locks out everyone \
+                     who works in it with one"
                 ),
             });
         }

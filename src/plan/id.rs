@@ -45,7 +45,7 @@ pub(super) enum Deed {
     Deliver,
     /// It goes, since its successor is delivered.
     Retire,
-    /// It goes, since no manifest names it.
+    /// It is deleted, since it is no longer declared.
     Delete,
 }
 
@@ -68,6 +68,25 @@ impl StepId {
     /// The only step of a phase for an address.
     pub fn of(phase: Phase, address: &Address) -> Self {
         Self { phase, address: address.clone(), part: Part::Whole }
+    }
+
+    /// What the step does, for people: `limit/starter: create`, `token/app: delete generation 2`.
+    pub fn title(&self, action: &str) -> String {
+        let phase = self.phase.as_str();
+        let what = match self.part {
+            Part::Whole if action == phase || phase == self.address.kind.as_str() => {
+                action.to_owned()
+            }
+            Part::Whole => format!("{action} {phase}"),
+            Part::Generation(number, _) => format!("{action} generation {number}"),
+            Part::Leftover(token) => format!("{action} token {token}"),
+        };
+        format!("{}: {what}", self.address)
+    }
+
+    /// The object that the step is about.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// A step about one generation of a token.

@@ -15,14 +15,14 @@ use crate::rights::AccessType;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Something that comes up by itself.
+/// Something due soon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Forecast<'a> {
-    /// The token; null for our own if no manifest names it.
+    /// The token; null for the token of this run if it is not declared.
     pub address: Option<&'a Address>,
     /// Its id.
     pub id_on_platform: i64,
-    /// Whether it ends although somebody may still need it.
+    /// Whether it expires although somebody may still need it.
     pub is_due: bool,
     /// What, when and why.
     pub words: &'a str,
@@ -95,7 +95,7 @@ impl Watch<'_> {
         let generation = generations::number(token, &self.desired.stack);
         let mut words: Vec<String> = Vec::new();
         if token.id == self.actual.identity.token {
-            words.push("signs this very run".to_owned());
+            words.push("is the token of this run".to_owned());
         }
         match role {
             Role::Undelivered => {
@@ -103,7 +103,7 @@ impl Watch<'_> {
             }
             Role::Retiring => {
                 let end = match retires {
-                    Some(at) if at <= now => "is to be deleted".to_owned(),
+                    Some(at) if at <= now => "is due for deletion".to_owned(),
                     Some(at) => format!("is deleted in {}", Span(at - now)),
                     None => "is deleted once it is no longer used".to_owned(),
                 };
@@ -157,7 +157,7 @@ impl Watch<'_> {
     }
 }
 
-/// Whether a token may do everything, the platform API included.
+/// Whether a token is a master token.
 fn is_master(token: &Object) -> bool {
     AccessType::of_fields(&token.fields) == Some(AccessType::Master)
 }

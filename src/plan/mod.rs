@@ -75,7 +75,7 @@ pub use value::{Plan, Summary};
 use crate::observe::{Actual, Answers, Questions};
 use crate::resource::{Desired, Kind};
 
-/// Decides what has to be done so that the platform becomes what the manifests say.
+/// Decides which steps make the platform match the manifests.
 ///
 /// # Errors
 /// What has to be known first. `answers` holds what was found out so far; with the answers to these questions added to

@@ -53,7 +53,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         unchanged,
     } = draft;
     block_the_stranded(&mut steps, &mut blocked);
-    notes.extend(of_places(&hidden, "not looked at here, only by apply"));
+    notes.extend(of_places(&hidden, "checked only by apply"));
     notes.extend(of_places(&foretold, "apply cannot use it here"));
     pending.extend(waiting.into_iter().map(|(address, count)| Pending {
         reason: match count {

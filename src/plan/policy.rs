@@ -1,12 +1,12 @@
 //! What a person allowed for a pass.
 
-/// How far ahead a plan looks unless told otherwise: two weeks, in seconds.
+/// How far ahead a plan looks by default: two weeks, in seconds.
 pub const HORIZON: i64 = 14 * 86_400;
 
 /// What a person allowed for this pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Policy {
-    /// Delete what carries this stack's mark and no manifest names.
+    /// Delete objects with this stack's mark that are no longer declared.
     pub prune: bool,
     /// How many seconds ahead the plan looks for tokens that end.
     #[serde(default = "horizon")]

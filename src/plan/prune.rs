@@ -1,4 +1,4 @@
-//! What carries this stack's mark and no manifest names.
+//! Objects with this stack's mark that are no longer declared.
 //!
 //! Deleting is the one thing that cannot be taken back with a manifest, so every doubt is a reason
 //! not to: a mark in another place than its address says, anything unread, anything foreign inside
@@ -58,7 +58,7 @@ fn refuse_unread(desired: &Desired, deletes: usize, draft: &mut Draft) {
         count: deletes as u64,
         allowed: 0,
         reason: format!(
-            "not everything was read, so what would be deleted may still be declared: {first}{more}"
+            "not everything could be read, so what would be deleted may still be declared: {first}{more}"
         ),
     });
 }
@@ -79,7 +79,7 @@ fn repointings(draft: &Draft) -> Repointings {
     repointings
 }
 
-/// An object that no manifest names.
+/// An object that is no longer declared.
 struct Condemned<'a> {
     object: &'a Object,
     mark: &'a Mark,
@@ -132,7 +132,7 @@ impl<'a> Pruner<'a> {
             let is_ours = object.id == self.actual.identity.token && object.kind.is_key();
             if is_ours && !is_bound {
                 draft.notes.push(format!(
-                    "{}: token {} signs this very run and is not deleted",
+                    "{}: token {} is the token of this run and is not deleted",
                     mark.address, object.id
                 ));
             }
@@ -150,8 +150,7 @@ impl<'a> Pruner<'a> {
                     address: mark.address.clone(),
                     ids_on_platform: vec![object.id],
                     reason: format!(
-                        "{} {} in account {} carries the mark of {}, which it is not; it is left \
-                         alone",
+                        "{} {} in account {} carries the mark of {}, but is another object; it is left alone",
                         object.kind, object.id, object.owner, mark.address
                     ),
                 });
@@ -224,8 +223,8 @@ impl<'a> Pruner<'a> {
                 block(
                     draft,
                     condemned,
-                    "it is protected: first give its manifest back \
-                     without `protect` and apply, then take the manifest away",
+                    "it is protected: to delete it, first apply its manifest without `protect`, then remove \
+                     the manifest",
                 );
             }
             !condemned.mark.protect
@@ -311,7 +310,7 @@ impl<'a> Pruner<'a> {
             let mut step = deletion(Phase::Of(object.kind), object, address.clone());
             step.id = id_of(mark, address);
             step.reason =
-                format!("it carries the mark of stack `{}`, and no manifest names it", mark.stack);
+                format!("it carries the mark of stack `{}` and is no longer declared", mark.stack);
             // What is inside goes first, and so does what refers to it or gets another one.
             if object.kind.is_account() {
                 let inside = self.actual.owned_by(object.id);

@@ -45,10 +45,10 @@ fn reference(context: &Context<'_>, to: &Address) -> Result<(Reference, Option<S
             Err(format!("its {what} {to} is blocked: {reason}"))
         }
         Some(Binding::Waiting(account)) => {
-            Err(format!("its {what} {to} waits for {account} to come back"))
+            Err(format!("its {what} {to} waits until {account} is restored"))
         }
         Some(Binding::Absent | Binding::Restorable(_) | Binding::Open) | None => {
-            Err(format!("its {what} {to} is not there"))
+            Err(format!("its {what} {to} does not exist"))
         }
     }
 }
@@ -73,10 +73,7 @@ pub(super) fn verification(
     let mut step = context.step(Phase::Assign, Action::Assign, Effect::Verify(refs));
     step.needs = vec![created];
     step.changes = changes;
-    step.reason = format!(
-        "it is created with {}, and what the platform answers is verified",
-        named.join(" and ")
-    );
+    step.reason = format!("it is created with {}; this step verifies it", named.join(" and "));
     Some(step)
 }
 
@@ -106,7 +103,7 @@ pub(super) fn assign(
     let Some(first) = refs.values().next() else { return Ok(None) };
     if !declared.lifecycle.allows(Right::Update) {
         draft.notes.push(format!(
-            "{}: has another {}, and `manage` does not allow to update it",
+            "{}: has another {}, and `manage` does not list `update`",
             declared.address, first.to.kind
         ));
         return Ok(None);

@@ -108,7 +108,7 @@ impl<'a> RotationState<'a> {
         let is_done = |order: Order| !is_open && self.older.is_empty() && self.is_answered(order);
         if order.is_some_and(is_done) {
             rotation.notes.push(format!(
-                "{}: its key was replaced less than {} ago, which is taken for what is asked for",
+                "{}: its key was rotated less than {} ago, which counts as done",
                 self.context.declared.address,
                 Span(JUST_NOW)
             ));
@@ -119,7 +119,7 @@ impl<'a> RotationState<'a> {
             let is_begun = generation.is_some_and(|it| it.issued == Issued::Compromised)
                 && (is_open || !self.older.is_empty());
             if !is_begun {
-                let why = "its key is said to be in wrong hands".to_owned();
+                let why = "its key has leaked".to_owned();
                 return self.replace_all(Issued::Compromised, why, rotation);
             }
         }
@@ -156,10 +156,10 @@ impl<'a> RotationState<'a> {
             );
             if let Some(issued) = self.issue(Issued::Undelivered, generation.overlap, why, rotation)
             {
-                let why = "its key is nowhere, and another generation takes its place".to_owned();
+                let why = "its key is in no sink, and another generation replaces it".to_owned();
                 self.retire(self.current, why, None, vec![issued.clone()], rotation);
                 match generation.overlap {
-                    0 => self.retire_all(self.older, "it was to end at once", &[issued], rotation),
+                    0 => self.retire_all(self.older, "it had no overlap", &[issued], rotation),
                     _ => drop(self.retire_due(false, rotation)),
                 }
             }
@@ -190,7 +190,7 @@ impl<'a> RotationState<'a> {
         let delivery = step.id.clone();
         rotation.decision.steps.push(step);
         if generation.overlap == 0 || order.is_some_and(|order| order.at_once) {
-            let why = "its successor is delivered with this plan, and there is to be no overlap";
+            let why = "its successor is delivered with this plan, without an overlap";
             self.retire_all(self.older, why, &[delivery], rotation);
         } else {
             self.retire_due(false, rotation);
@@ -238,14 +238,15 @@ impl<'a> RotationState<'a> {
                 && let Some(doubt) = &context.actual.time.doubt
             {
                 let number = number(old, self.stack);
-                rotation.decision.obstacles.push(format!(
-                    "generation {number} is to be deleted by the time that it is, and {doubt}"
-                ));
+                rotation
+                    .decision
+                    .obstacles
+                    .push(format!("generation {number} is due for deletion, but {doubt}"));
                 waits = true;
             } else if at_once || is_due {
                 let why = match (at_once, end) {
                     (false, Some((at, successor))) => self.why_it_ends(old, successor, at),
-                    _ => "a person ends the overlap now".to_owned(),
+                    _ => "--now ends the overlap".to_owned(),
                 };
                 let successor = end.map_or(self.current, |(_, successor)| successor);
                 self.retire(old, why, self.use_since(old, successor), Vec::new(), rotation);
@@ -289,7 +290,7 @@ impl<'a> RotationState<'a> {
         let declared = context.declared;
         let schedule = declared.rotation;
         if let Some(order) = order {
-            let why = "a person asks for it".to_owned();
+            let why = "requested by `flespi-gitops rotate`".to_owned();
             if order.at_once {
                 return self.replace_all(Issued::Person, why, rotation);
             }
@@ -304,11 +305,11 @@ impl<'a> RotationState<'a> {
             return;
         }
         if let Some(doubt) = &context.actual.time.doubt {
-            let obstacle = format!("its rotation is due by the time that it is, and {doubt}");
+            let obstacle = format!("its rotation is due, but {doubt}");
             return rotation.decision.obstacles.push(obstacle);
         }
         let why = format!(
-            "the key is replaced every {}, and generation {} is from {}",
+            "the key is rotated every {}, and generation {} is from {}",
             Span(every),
             number(self.current, self.stack),
             At(time(self.current, "created"))
@@ -321,7 +322,7 @@ impl<'a> RotationState<'a> {
         let Some(step) = self.issue(issued, 0, why.clone(), rotation) else { return };
         let needs = [step];
         self.retire_all(self.older, &why, &needs, rotation);
-        let danger = "its key ends without any overlap".to_owned();
+        let danger = "its key expires without any overlap".to_owned();
         self.retire(self.current, why, Some(danger), needs.to_vec(), rotation);
     }
 
@@ -340,16 +341,20 @@ impl<'a> RotationState<'a> {
             return None;
         }
         let obstacle = if declared.deliver.is_empty() {
-            Some("it has no `deliver`, so nobody would get its next key")
+            Some("it has no `deliver`, so its next key would reach nobody")
         } else if declared.bound_id.is_some() && declared.rotation.is_none() {
             Some(
                 "it is bound by `metadata.id`, which its successor would not have; write \
                  `rotation: {overlap: 24h}`, so that the mark is followed",
             )
         } else if !declared.lifecycle.allows(Right::Create) {
-            Some("it is to be rotated, and `manage` does not allow to create its successor")
+            Some(
+                "its rotation is due, and `manage` does not list `create`, which its successor needs",
+            )
         } else if !declared.lifecycle.allows(Right::Delete) {
-            Some("it is to be rotated, and `manage` does not allow to delete the old key")
+            Some(
+                "its rotation is due, and `manage` does not list `delete`, which the old key needs",
+            )
         } else {
             None
         };
@@ -375,8 +380,8 @@ impl<'a> RotationState<'a> {
         if self.current.id == context.actual.identity.token {
             let sinks: Vec<String> = declared.deliver.iter().map(ToString::to_string).collect();
             rotation.notes.push(format!(
-                "{}: token {} signs this very run; its next key goes to {}, and the old one ends with \
-                 a run that uses the next",
+                "{}: token {} is the token of this run; its next key goes to {}, and a run that uses the next \
+                 key deletes the old one",
                 declared.address,
                 self.current.id,
                 sinks.join(", ")
@@ -406,8 +411,8 @@ impl<'a> RotationState<'a> {
         let number = number(old, self.stack);
         if old.id == context.actual.identity.token {
             rotation.decision.obstacles.push(format!(
-                "generation {number} (token {}) signs this very run and is not deleted by it; run \
-                 again with the key of its successor",
+                "generation {number} (token {}) is the token of this run and is not deleted by it; re-run with \
+                 the key of its successor",
                 old.id
             ));
             return;

@@ -68,13 +68,13 @@ struct SealedStep {
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// Not JSON, or not of the form.
-    #[error("it is no sealed plan")]
+    #[error("not a sealed plan")]
     Form(#[source] serde_json::Error),
     /// Of another format.
     #[error("its format is `{0}`, and this release reads `{FORMAT}`")]
     Format(String),
     /// The content is not what was sealed.
-    #[error("its content does not fit its seal: it was changed or cut off")]
+    #[error("its content does not match its seal: it was changed or truncated")]
     Broken,
 }
 
@@ -216,7 +216,7 @@ impl From<&Step> for SealedStep {
 fn differences(sealed: &SealedStep, step: &Step, written: &BTreeMap<&str, String>) -> Vec<String> {
     if sealed.action != step.action {
         let (was, is) = (sealed.action.as_str(), step.action.as_str());
-        return vec![format!("the step was to {was} it and is now to {is} it")];
+        return vec![format!("the reviewed step would {was} it, and now it would {is} it")];
     }
     let fields: BTreeSet<&String> = sealed.relies_on.keys().chain(step.relies_on.keys()).collect();
     let moved: Vec<String> = fields
@@ -229,7 +229,7 @@ fn differences(sealed: &SealedStep, step: &Step, written: &BTreeMap<&str, String
                 .is_some_and(|now| written.get(field.as_str()) == Some(now));
             !is_written && !field.starts_with(OWN_FIELDS)
         })
-        .map(|field| format!("{field} was changed on the platform since the plan was made"))
+        .map(|field| format!("{field} changed on the platform since the plan was made"))
         .collect();
     if !moved.is_empty() {
         return moved;
@@ -245,7 +245,10 @@ fn differences(sealed: &SealedStep, step: &Step, written: &BTreeMap<&str, String
         let differs = |change: &&Change| !sealed.changes.contains(change);
         let fields: Vec<&str> =
             step.changes.iter().filter(differs).map(|change| change.field.as_str()).collect();
-        return vec![format!("what would be set is not what was reviewed: {}", fields.join(", "))];
+        return vec![format!(
+            "what would be set differs from what was reviewed: {}",
+            fields.join(", ")
+        )];
     }
     Vec::new()
 }

@@ -67,11 +67,11 @@ impl Wanted<'_> {
                 if let Some(trouble) = trouble.as_ref().filter(|_| !is_said) {
                     draft.foretell(address, source.to_string(), trouble.clone());
                 }
-                (Value::Null, format!("no {what} was set by this stack yet"))
+                (Value::Null, format!("this stack has not set a {what} yet"))
             }
             SecretState::Changed => (
                 Value::from(format!("(another {what})")),
-                format!("{source} gives another {what} than was last set"),
+                format!("{source} holds another {what} than the one that was last set"),
             ),
         };
         let change = Change {
@@ -141,7 +141,7 @@ pub(super) fn of_new(context: &Context<'_>, draft: &mut Draft) -> Result<Vec<Cha
 
 fn refuse(wanted: &Wanted<'_>, context: &Context<'_>) -> Result<(), String> {
     match wanted.obstacle(context) {
-        Some(reason) => Err(format!("its {} cannot be set: {reason}", wanted.field)),
+        Some(reason) => Err(format!("cannot set its {}: {reason}", wanted.field)),
         None => Ok(()),
     }
 }

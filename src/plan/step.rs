@@ -25,7 +25,7 @@ pub struct Step {
     pub address: Address,
     /// Why, naming manifest, platform and rule.
     pub reason: String,
-    /// Where the manifest stands; none for what no manifest names.
+    /// Where the manifest stands; none for what is not declared.
     pub source: Option<Origin>,
     /// The fields that it sets.
     pub changes: Vec<Change>,
@@ -57,13 +57,13 @@ impl Step {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Make an object.
+    /// Create an object.
     Create,
-    /// Bring an object back from the recycle bin, with its id and its key.
+    /// Restore an object from the recycle bin, with its id and its key.
     Restore,
     /// Set fields.
     Update,
-    /// Have an object refer to another one: give a subaccount its limit.
+    /// Assign a limit to a subaccount.
     Assign,
     /// Delete an object.
     Delete,

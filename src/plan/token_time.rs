@@ -5,40 +5,40 @@ use serde::Serialize;
 
 use crate::resource::{Address, Bound};
 
-/// Which part a token has in its address.
+/// The role of a token of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// It is the one.
+    /// The current generation.
     Current,
-    /// It is the next one, and its key is not in every sink yet.
+    /// The next generation, whose key is not in every sink yet.
     Undelivered,
-    /// It was the one, and ends soon.
+    /// A past generation, which is deleted soon.
     Retiring,
-    /// No manifest names it; it signs our calls.
+    /// The token of this run, which is not declared.
     Own,
 }
 
 /// What is known of the time of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TokenTime {
-    /// Its address; null for our own token if no manifest names it.
+    /// Its address; null for the token of this run if it is not declared.
     pub address: Option<Address>,
     /// Its id.
     pub id_on_platform: i64,
     /// Which one of its address it is, from 1 on.
     pub generation: u32,
-    /// Which part it has.
+    /// Its role.
     pub role: Role,
-    /// Whether it may do everything.
+    /// Whether it is a master token.
     pub is_master: bool,
-    /// When it ends if nobody uses it, RFC 3339; null if that cannot be told.
+    /// When it expires if unused, RFC 3339; null if unknown.
     pub ends: Option<String>,
     /// Seconds until then.
     pub seconds_left: Option<i64>,
-    /// What decides that.
+    /// Which bound decides that.
     pub bound: Option<Bound>,
-    /// Whether it ends then in any case, used or not.
+    /// Whether it expires then even if it is used.
     pub is_certain: bool,
     /// When it was used last, RFC 3339; null: never, or not known.
     pub last_used: Option<String>,
@@ -47,11 +47,11 @@ pub struct TokenTime {
     /// When it is deleted since its successor is there, RFC 3339; null: it is not, or that waits for
     /// something without a time.
     pub retires: Option<String>,
-    /// Whether it ends within the horizon and somebody should know.
+    /// Whether it expires within the horizon and is worth a warning.
     pub is_due: bool,
     /// All of it in words.
     pub words: String,
-    /// Whether it signs our calls.
+    /// Whether it is the token of this run.
     pub is_own: bool,
     /// Seconds since it was used last.
     #[serde(skip)]

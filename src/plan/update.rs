@@ -70,7 +70,7 @@ impl Update<'_> {
         }
         if !declared.lifecycle.allows(Right::Update) {
             draft.notes.push(format!(
-                "{}: differs, and `manage` does not allow to update it",
+                "{}: differs, and `manage` does not list `update`",
                 declared.address
             ));
             return None;
@@ -214,8 +214,7 @@ pub(super) fn would_lock_out_this_run(
         _ => false,
     })?;
     Some(format!(
-        "token {} signs this very run, and changing its `{}` could lock it out; use another \
-         token for that",
+        "token {} is the token of this run, and changing its `{}` could lock it out; use another token for that",
         object.id, danger.field
     ))
 }

@@ -14,21 +14,21 @@ pub struct Plan {
     pub stack: String,
     /// The steps in the order of application.
     pub steps: Vec<Step>,
-    /// What is asked for and will not be done.
+    /// What is declared, but will not be done.
     pub blocked: Vec<Blocked>,
     /// What was asked for before and waits for somebody else.
     pub pending: Vec<Pending>,
-    /// What carries this stack's mark and no manifest names, while pruning is not asked for.
+    /// Objects with this stack's mark that are no longer declared, while `--prune` is not given.
     pub prunable: Vec<Prunable>,
     /// Where marks contradict each other; nothing is done because of such a mark.
     pub disputed: Vec<Disputed>,
     /// What could not be read; nothing is planned there.
     pub unknown: Vec<Unknown>,
-    /// Why an apply does nothing before a person has approved this very plan.
+    /// Why an apply does nothing until this plan is approved.
     pub refusals: Vec<Refusal>,
-    /// What a person should know although nothing is to be done about it.
+    /// What a person should know, without any action.
     pub notes: Vec<String>,
-    /// What was changed on the platform and is left so, as the manifests say.
+    /// What was changed on the platform and is left as it is, because of `drift` in the manifests.
     pub drifted: Vec<Drifted>,
     /// What is known of the time of every declared token; what comes first, first.
     pub tokens: Vec<TokenTime>,
@@ -49,11 +49,11 @@ pub struct Summary {
     pub assign: usize,
     /// Objects to delete and create again.
     pub replace: usize,
-    /// Objects to bring back from the recycle bin.
+    /// Objects to restore from the recycle bin.
     pub restore: usize,
     /// Objects to delete.
     pub delete: usize,
-    /// Declared objects that need nothing.
+    /// Declared objects without changes.
     pub unchanged: usize,
 }
 

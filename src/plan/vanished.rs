@@ -32,8 +32,8 @@ pub(super) fn outlived(context: &Context<'_>) -> Option<String> {
         let place = context.declared.field_origins.get("expire");
         let place = place.unwrap_or(&context.declared.origin);
         format!(
-            "it expired {} ({place}), so that the platform would delete it at once; set a later `expire`, \
-             or remove its manifest",
+            "it expired {} ({place}), so the platform would delete it at once; set a later `expire`, or remove \
+             its manifest",
             At(expire)
         )
     })
@@ -42,7 +42,7 @@ pub(super) fn outlived(context: &Context<'_>) -> Option<String> {
 /// Decides about the declared object, which is not there; none if something has to be found out first.
 ///
 /// # Errors
-/// Why nothing is to be made.
+/// Why nothing is created.
 pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Result<Option<Reissue>, String> {
     let declared = context.declared;
     if !declared.address.kind.is_key() {
@@ -59,12 +59,11 @@ pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Result<Option<R
     let told = match fate {
         Some(fate @ (Fate::Lapsed { .. } | Fate::Deleted { .. })) => words(fate),
         _ if holds_key => {
-            "one was there before, since a sink holds a key, and what became of it is \
-                           not known"
+            "an earlier one existed, since a sink holds a key; what became of it is unknown"
                 .to_owned()
         }
         Some(Fate::Unread(reason)) if declared.renew != Renew::Always => {
-            format!("whether one was there before could not be read: {reason}")
+            format!("cannot read whether an earlier one existed: {reason}")
         }
         Some(Fate::Unread(_) | Fate::Taken { .. }) | None => {
             return Ok(Some(Reissue { generation: next(fate), ..Reissue::default() }));
@@ -78,15 +77,14 @@ pub(super) fn judge(context: &Context<'_>, draft: &mut Draft) -> Result<Option<R
     let rule = rule(declared.renew);
     if !is_allowed {
         return Err(format!(
-            "{told}; `renew: {rule}` issues no other one: take the manifest away, or write \
-             `renew: always`"
+            "{told}; `renew: {rule}` issues no new one: remove the manifest, or write `renew: always`"
         ));
     }
     let generation = next(fate).or_else(|| after(1));
     Ok(Some(Reissue {
         generation,
         has_lapsed: matches!(fate, Some(Fate::Lapsed { .. })),
-        words: Some(format!("{told}; another one is issued (renew: {rule})")),
+        words: Some(format!("{told}; a new one is issued (renew: {rule})")),
     }))
 }
 
@@ -95,7 +93,7 @@ fn former_account(context: &Context<'_>, fate: Option<&Fate>) -> Option<String> 
     let fate = fate?;
     let why = match context.declared.may_be_restored() {
         true => "cannot be brought back",
-        false => "is not brought back, as `lifecycle.restore` says",
+        false => "is not brought back because of `lifecycle.restore`",
     };
     match fate {
         Fate::Unread(_) => None,
@@ -127,8 +125,7 @@ pub(super) fn may_return(
         return Ok(Some(format!("; {words}")));
     }
     Err(format!(
-        "{words}; `renew: {}` does not bring it back: take the manifest away, or write `renew: \
-         always`",
+        "{words}; `renew: {}` does not bring it back: remove the manifest, or write `renew: always`",
         rule(declared.renew)
     ))
 }
@@ -160,14 +157,14 @@ fn fate<'a>(context: &Context<'a>, draft: &mut Draft) -> Knowledge<'a> {
 /// What became of a token.
 fn words(fate: &Fate) -> String {
     match fate {
-        Fate::Lapsed { at, why, .. } => format!("the one before lapsed {} ({why})", At(*at)),
+        Fate::Lapsed { at, why, .. } => format!("the previous one lapsed {} ({why})", At(*at)),
         Fate::Deleted { at, by, app, .. } => {
             let by = by.map_or_else(|| "somebody".to_owned(), |id| format!("token {id}"));
             let app = app.as_ref().map(|app| format!(", {app:?}")).unwrap_or_default();
-            format!("the one before was deleted by {by}{app} {}", At(*at))
+            format!("the previous one was deleted by {by}{app} {}", At(*at))
         }
-        Fate::Taken { .. } => "the one before was pruned".to_owned(),
-        Fate::Unread(reason) => format!("what became of it could not be read: {reason}"),
+        Fate::Taken { .. } => "the previous one was pruned".to_owned(),
+        Fate::Unread(reason) => format!("cannot read what became of it: {reason}"),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn of_update(
             reasons.push(format!("`metadata.id` at {} takes it over", declared.declared_at()))
         }
         How::Adopted => reasons.push(format!(
-            "nobody marked {} {}, and `adopt: true` at {} takes it over",
+            "{} {} has no mark, and `adopt: true` at {} takes it over",
             object.kind, object.id, declared.origin
         )),
         How::OldMark => reasons.push(format!(
@@ -46,7 +46,7 @@ pub(super) fn of_update(
     }
     if context.forgets_rename(object) && how == How::Mark {
         reasons.push(
-            "its mark still says that it was renamed, and its manifest no longer does".to_owned(),
+            "its mark still says that it was renamed, but its manifest no longer does".to_owned(),
         );
     }
     if is_newest && context.is_protection_changed(object) {

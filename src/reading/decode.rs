@@ -68,7 +68,7 @@ pub fn admit(
                 "save the file as UTF-8; YAML has escapes for other bytes only inside of double quotes"
             };
             let diagnostic = Diagnostic::error(Code::NotUtf8, "the file is not UTF-8 text")
-                .at(Span::new(source, at, end), "the first byte that does not fit")
+                .at(Span::new(source, at, end), "the first invalid byte")
                 .help(help);
             Err(Box::new(diagnostic))
         }

@@ -23,7 +23,7 @@ pub struct Gate<'a> {
 
 /// What a pass is about.
 pub(crate) struct Work<'a> {
-    /// What shall be.
+    /// The desired state.
     pub(crate) desired: &'a Desired,
     /// What may be planned.
     pub(crate) policy: Policy,
@@ -148,7 +148,7 @@ async fn look_again<C: Caller>(
     let again = look(work, caller, stop).await?;
     if again.plan.digest != before.plan.digest {
         if let Consent::ToWhatWasShown(_) = consent {
-            let why = "the platform changed meanwhile; look at the new plan".to_owned();
+            let why = "the platform changed in the meantime; review the new plan".to_owned();
             return Err(Hindrance::Declined(Box::new(again), vec![why]));
         }
         caller.on_event(PassEvent::PlannedAgain(&again));

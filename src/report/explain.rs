@@ -19,7 +19,7 @@ pub struct Explanation {
     pub address: Address,
     /// The request, `GET gw/devices/123` or `subscribe site/#`.
     pub request: String,
-    /// What the answer was made from.
+    /// The source of the answer.
     pub from: Basis,
     /// Whether the whole request is allowed for sure.
     pub allowed: bool,
@@ -27,13 +27,13 @@ pub struct Explanation {
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
-    /// The entry of the access list that decides, counted from 1; null if no entry has to do with it.
+    /// The entry of the access list that decides, counted from 1; null if no entry decides it.
     pub entry: Option<usize>,
-    /// Where what decides stands, `file:line:col`; null for what is read from the platform.
+    /// Where the deciding entry is, `file:line:col`; null for what is read from the platform.
     pub source: Option<String>,
     /// The id on the platform; null for manifests.
     pub id_on_platform: Option<i64>,
-    /// What else has to hold for an allowed request.
+    /// Further conditions of an allowed request.
     pub conditions: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ pub enum ExplainFormat {
     V1,
 }
 
-/// What an answer was made from.
+/// The source of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {

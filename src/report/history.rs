@@ -8,6 +8,7 @@ use super::run::words_of;
 use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN, of_action};
 use super::wrap::Screen;
 use crate::apply::{Outcome, StepOutcome};
+use crate::diagnostic::counted;
 use crate::diagnostic::render::printable;
 use crate::history::Record;
 
@@ -92,11 +93,11 @@ pub fn record_text(record: &Record, width: Option<usize>) -> String {
         for change in &step.changes {
             show_change(change, column.unwrap_or(0), &mut screen);
         }
-        screen.line(6, 8, &[(DIM, &format!("because {}", printable(&step.reason)))]);
+        screen.line(6, 8, &[(DIM, &format!("reason: {}", printable(&step.reason)))]);
     }
     if record.is_abridged {
         screen.gap();
-        screen.line(0, 2, &[(CAUTION, "the run was too large to be remembered in full")]);
+        screen.line(0, 2, &[(CAUTION, "the run was too large to be recorded in full")]);
     }
     screen.finish()
 }
@@ -137,7 +138,10 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
             summary.planned, summary.applied, summary.failed, summary.blocked, summary.not_started
         ),
     ));
-    facts.push(("calls", format!("{}, {} of them retries", api.calls, api.retries)));
+    facts.push((
+        "calls",
+        format!("{}, {}", counted(api.calls, "call"), counted(api.retries, "retry")),
+    ));
     facts
 }
 

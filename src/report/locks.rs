@@ -22,7 +22,7 @@ pub fn locks_text(locks: &[LockInfo], now: i64, width: Option<usize>) -> String 
         };
         let (word, style) = match lock.state {
             LockState::Held => ("held", CAUTION),
-            LockState::Silent => ("held, without a sign of life", BAD),
+            LockState::Silent => ("held, but not renewed lately", BAD),
             LockState::Free => ("free", GOOD),
             LockState::Abandoned => ("free; its last holder died", GOOD),
         };
@@ -41,15 +41,15 @@ pub fn locks_text(locks: &[LockInfo], now: i64, width: Option<usize>) -> String 
         let ago = |at: i64| span(now - at);
         let times = match (lock.acquired_at, lock.heartbeat_at, lock.released_at) {
             (Some(taken), Some(life), _) if is_held => {
-                format!("{}; last sign of life {} ago", ago(taken), ago(life))
+                format!("{}; last renewed {} ago", ago(taken), ago(life))
             }
             (Some(taken), _, Some(given)) => {
-                format!("{} ago, given back {} ago", ago(taken), ago(given))
+                format!("{} ago, released {} ago", ago(taken), ago(given))
             }
             (Some(taken), Some(life), None) => {
-                format!("{} ago, last sign of life {} ago", ago(taken), ago(life))
+                format!("{} ago, last renewed {} ago", ago(taken), ago(life))
             }
-            _ => "not known".to_owned(),
+            _ => "unknown".to_owned(),
         };
         let label = if is_held { "for     " } else { "taken   " };
         screen.line(2, 10, &[(DIM, label), (PLAIN, &times)]);

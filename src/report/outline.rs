@@ -13,7 +13,7 @@ use crate::rights::Relation;
 /// A plan, sorted for the eye.
 #[derive(Debug)]
 pub(super) struct Outline<'a> {
-    /// What to look at twice, worst first.
+    /// What to review first, worst first.
     pub(super) risky: Vec<(&'a Step, Risk)>,
     /// Every step by account, in the order of application.
     pub(super) accounts: Vec<Account<'a>>,
@@ -60,7 +60,7 @@ pub(super) struct Entry<'a> {
 impl Account<'_> {
     pub(super) fn name(&self) -> String {
         match self.path.is_root() {
-            true => "our own account".to_owned(),
+            true => "root account".to_owned(),
             false => format!("account {}", self.path),
         }
     }
@@ -150,11 +150,7 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         Notice { title: "disputed", tone: Tone::Bad, entries: disputed.collect() },
         Notice { title: "could not be read", tone: Tone::Bad, entries: unknown.collect() },
         Notice { title: "pending", tone: Tone::Caution, entries: pending.collect() },
-        Notice {
-            title: "named by no manifest any more",
-            tone: Tone::Caution,
-            entries: prunable.collect(),
-        },
+        Notice { title: "no longer declared", tone: Tone::Caution, entries: prunable.collect() },
         coming,
         Notice { title: "notes", tone: Tone::Quiet, entries: notes.collect() },
     ];
@@ -170,7 +166,7 @@ fn coming<'a>(tokens: &[TokenTime]) -> Notice<'a> {
     let shown = near.iter().take(MOST_COMING).map(|token| {
         let subject = match &token.address {
             Some(address) => address.to_string(),
-            None => format!("our own token {}", token.id_on_platform),
+            None => format!("this run's token {}", token.id_on_platform),
         };
         entry(subject, token.words.clone())
     });
@@ -197,7 +193,7 @@ pub(super) fn verb(step: &Step) -> String {
     }
 }
 
-/// The most lines that tell what a token gains, or loses.
+/// The most lines about what a token gains, or loses.
 const MOST_RIGHTS: usize = 12;
 
 /// How the rights of a token change, and the lines that say in what. What a new one can do stands
@@ -263,7 +259,7 @@ pub(super) fn concerns(risky: &[(&Step, Risk)]) -> String {
     words.join(", ")
 }
 
-/// Enough of the digest to tell two plans apart at a glance.
+/// Enough of the digest to distinguish two plans at a glance.
 pub(super) fn short_digest(digest: &str) -> String {
     digest.chars().filter(char::is_ascii_alphanumeric).take(12).collect()
 }

@@ -13,11 +13,11 @@ use crate::plan::{Change, Plan, Step};
 /// A column wider than this leaves no room for what stands beside it.
 const WIDEST_COLUMN: usize = 44;
 
-/// How many steps the list of what to look at twice has; all of them stand below it.
+/// How many steps the list of what to review first has; all steps follow below it.
 const RISKY_SHOWN: usize = 100;
 
-/// The plan: what to look at twice, every step by account, what stands in the way and a summary.
-/// `width` is that of the terminal; without one, lines are as long as they are.
+/// The plan: what to review first, every step by account, what is in the way and a summary. `width`
+/// is that of the terminal; without one, lines are as long as they are.
 pub fn plan_text(plan: &Plan, width: Option<usize>) -> String {
     let Outline { risky, accounts, notices } = outline(plan);
     let mut screen = Screen::new(width);
@@ -31,7 +31,7 @@ pub fn plan_text(plan: &Plan, width: Option<usize>) -> String {
     screen.gap();
     let mut line = format!("stack {}: {}", printable(&plan.stack), outline::headline(plan));
     if !risky.is_empty() {
-        line.push_str(&format!("; look twice: {}", outline::concerns(&risky)));
+        line.push_str(&format!("; review first: {}", outline::concerns(&risky)));
     }
     let digest = format!("  [plan {}]", outline::short_digest(&plan.digest));
     screen.line(0, 2, &[(BOLD, &line), (DIM, &digest)]);
@@ -42,7 +42,7 @@ fn show_risky(risky: &[(&Step, Risk)], screen: &mut Screen) {
     if risky.is_empty() {
         return;
     }
-    let title = format!("look twice: {}", outline::concerns(risky));
+    let title = format!("review first: {}", outline::concerns(risky));
     screen.line(0, 2, &[(BAD.bold(), &title)]);
     let shown = &risky[..risky.len().min(RISKY_SHOWN)];
     let column = column(shown.iter().map(|(step, _)| *step));
@@ -95,7 +95,7 @@ fn show_step(step: &Step, column: usize, screen: &mut Screen) {
             screen.line(8, 10, &[(style, sign), (style, &line)]);
         }
     }
-    let reason = format!("because {}", printable(&step.reason));
+    let reason = format!("reason: {}", printable(&step.reason));
     screen.line(6, 8, &[(DIM, &reason)]);
 }
 

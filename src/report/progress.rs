@@ -22,7 +22,7 @@ impl Progress {
         Self { total: plan.steps.len(), ended: 0, actions }
     }
 
-    /// The line that tells `event`, if it is worth one.
+    /// The line that reports `event`, if it is worth one.
     pub fn line(&mut self, event: &Event) -> Option<String> {
         let Event::Settled { id, outcome, error } = event else { return None };
         self.ended += 1;
@@ -30,11 +30,12 @@ impl Progress {
         let counter = format!("[{:>width$}/{}]", self.ended, self.total);
         let action = self.actions.get(id).copied().unwrap_or(Action::Update);
         let (sign, style) = of_action(action);
+        let title = id.title(action.as_str());
         let line = match outcome {
-            StepOutcome::Applied => paint(style, format_args!("{sign} {id}")),
-            StepOutcome::Failed => paint(BAD, format_args!("✗ {id}")),
+            StepOutcome::Applied => paint(style, format_args!("{sign} {title}")),
+            StepOutcome::Failed => paint(BAD, format_args!("✗ {title}")),
             StepOutcome::Blocked | StepOutcome::NotStarted => {
-                paint(CAUTION, format_args!("· {id}"))
+                paint(CAUTION, format_args!("· {title}"))
             }
         };
         let why = error.as_ref().map(|error| format!(": {}", printable(error))).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Which steps a person should look at twice, and why: what is destroyed, disabled, gains rights or
+//! Which steps a person should review first, and why: what is destroyed, disabled, gains rights or
 //! loses them.
 
 use serde_json::Value;
@@ -99,7 +99,7 @@ fn returned(kind: Kind) -> &'static str {
 fn granted(change: &Change) -> Option<(Concern, String)> {
     let is_master =
         change.field == "access" && AccessType::of(&change.after) == Some(AccessType::Master);
-    is_master.then(|| (Concern::GainsRights, "a new key that may do everything".to_owned()))
+    is_master.then(|| (Concern::GainsRights, "a new master token".to_owned()))
 }
 
 fn changed(change: &Change) -> Option<(Concern, String)> {
@@ -183,7 +183,7 @@ mod tests {
         for (address, words) in [
             ("limit/starter", "is deleted"),
             ("subaccount/acme", "is deleted; it is empty"),
-            ("token/app", "is deleted; whoever uses its key is locked out"),
+            ("token/app", "is deleted, which locks out everyone who uses its key"),
         ] {
             let risk = of(&step(Action::Delete, address, Vec::new())).unwrap();
             assert_eq!((risk.concern, risk.words.as_str()), (Concern::Destroys, words));

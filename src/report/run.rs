@@ -3,6 +3,7 @@
 use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN};
 use super::wrap::Screen;
 use crate::apply::{Outcome, Report, ReportSummary, StepOutcome};
+use crate::diagnostic::counted;
 use crate::diagnostic::render::printable;
 
 /// What became of a plan: what went wrong, what waits, and the sums. `width` is that of the
@@ -14,11 +15,12 @@ pub fn run_text(report: &Report, width: Option<usize>) -> String {
         (StepOutcome::Blocked, CAUTION),
         (StepOutcome::NotStarted, CAUTION),
     ] {
-        // Of what was refused as a whole, the plan has told every step.
-        let is_told = outcome == StepOutcome::NotStarted && !report.refused.is_empty();
-        let steps = report.steps.iter().filter(|step| step.outcome == outcome && !is_told);
+        // Of what was refused as a whole, the plan lists every step.
+        let is_listed = outcome == StepOutcome::NotStarted && !report.refused.is_empty();
+        let steps = report.steps.iter().filter(|step| step.outcome == outcome && !is_listed);
         let steps: Vec<_> = steps.collect();
-        let lines = steps.iter().map(|step| (step.id.to_string(), step.error.as_deref()));
+        let lines =
+            steps.iter().map(|step| (step.id.title(step.action.as_str()), step.error.as_deref()));
         section(&mut screen, outcome.as_str(), style, lines);
     }
     let blocked = report.blocked.iter();
@@ -93,9 +95,10 @@ pub(super) fn cost(report: &Report) -> String {
         least => format!(" (at least {least})"),
     };
     format!(
-        "{} API calls, {} of them writes{least}, {retries} retries, {:.1} s",
-        report.total_calls(),
-        report.writes(),
+        "{}, {}{least}, {}, {:.1} s",
+        counted(report.total_calls(), "API call"),
+        counted(report.writes(), "write"),
+        counted(retries, "retry"),
         report.duration.as_secs_f64()
     )
 }

@@ -26,13 +26,13 @@ pub struct StatusDocument<'a> {
     pub summary: StatusSummary,
     /// Every object that is not in sync, by address.
     pub objects: Vec<ObjectStatus<'a>>,
-    /// Every declared token that is there, and our own; what ends first, first.
+    /// Every declared token that exists, and the token of this run; the earliest expiry first.
     pub tokens: Vec<&'a TokenTime>,
-    /// Declared tokens that may do everything.
+    /// Declared master tokens.
     pub master_tokens: Vec<&'a Address>,
     /// What waits for somebody else.
     pub pending: &'a [Pending],
-    /// Why an apply would do nothing without approval.
+    /// Why an apply needs approval.
     pub refusals: &'a [Refusal],
     /// Scopes that could not be read.
     pub unknown: &'a [Unknown],
@@ -55,37 +55,37 @@ pub enum StatusFormat {
 pub struct StatusSummary {
     /// As declared.
     pub in_sync: usize,
-    /// Changed on the platform while the manifest was not.
+    /// Drifted: changed on the platform while the manifest was not.
     pub drifted: usize,
     /// Edited in the manifest, and not applied yet.
     pub outdated: usize,
-    /// Declared and not there.
+    /// Declared, but missing on the platform.
     pub missing: usize,
     /// Tokens with something to do about their generations.
     pub rotating: usize,
-    /// There with our mark, and named by no manifest.
+    /// On the platform with this stack's mark, but no longer declared.
     pub undeclared: usize,
-    /// In the way of an apply.
+    /// Blocked: an apply cannot change it.
     pub blocked: usize,
-    /// Tokens that end within the horizon.
+    /// Tokens that expire within the horizon.
     pub expiring: usize,
 }
 
-/// How one object is.
+/// The state of one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ObjectState {
-    /// In the way of an apply.
+    /// Blocked: an apply cannot change it.
     Blocked,
-    /// Changed on the platform while the manifest was not.
+    /// Drifted: changed on the platform while the manifest was not.
     Drifted,
-    /// Declared and not there.
+    /// Declared, but missing on the platform.
     Missing,
-    /// Something is to do about the generations of a token.
+    /// A token with a due rotation or deletion.
     Rotating,
     /// Edited in the manifest, and not applied yet.
     Outdated,
-    /// There with our mark, and named by no manifest.
+    /// On the platform with this stack's mark, but no longer declared.
     Undeclared,
 }
 
@@ -111,7 +111,7 @@ pub struct ObjectStatus<'a> {
     pub state: ObjectState,
     /// In what, and why.
     pub words: String,
-    /// Where the manifest stands, `file:line:col`; null for what no manifest names.
+    /// Where the manifest stands, `file:line:col`; null for what is not declared.
     pub source: Option<String>,
 }
 
@@ -171,7 +171,7 @@ fn objects(plan: &Plan) -> Vec<ObjectStatus<'_>> {
     let of_prunable = plan.prunable.iter().map(|prunable| ObjectStatus {
         address: &prunable.address,
         state: ObjectState::Undeclared,
-        words: format!("id {}, and no manifest names it", prunable.id_on_platform),
+        words: format!("id {}, no longer declared", prunable.id_on_platform),
         source: None,
     });
     for object in of_steps.chain(of_blocked).chain(of_prunable) {
@@ -229,7 +229,7 @@ fn headline(summary: &StatusSummary) -> String {
 fn row(token: &TokenTime) -> [String; 5] {
     let name = match &token.address {
         Some(address) => address.to_string(),
-        None => format!("our own token {}", token.id_on_platform),
+        None => format!("this run's token {}", token.id_on_platform),
     };
     let ends = match token.seconds_left {
         Some(left) if left > 0 => format!("in {}", Span(left)),
@@ -252,7 +252,7 @@ fn row(token: &TokenTime) -> [String; 5] {
 fn remarks(token: &TokenTime) -> String {
     let mut remarks = Vec::new();
     if token.is_own {
-        remarks.push("signs this run".to_owned());
+        remarks.push("token of this run".to_owned());
     }
     if token.is_master {
         remarks.push("master".to_owned());
@@ -264,7 +264,7 @@ fn remarks(token: &TokenTime) -> String {
         Role::Undelivered => remarks.push("not delivered yet".to_owned()),
         Role::Retiring => remarks.push(match token.seconds_to_deletion {
             Some(left) if left > 0 => format!("deleted in {}", Span(left)),
-            Some(_) => "to be deleted".to_owned(),
+            Some(_) => "due for deletion".to_owned(),
             None => "deleted once unused".to_owned(),
         }),
         Role::Current | Role::Own => {}
@@ -294,7 +294,7 @@ pub fn status_text(status: &StatusDocument<'_>, width: Option<usize>) -> String 
         screen.line(0, 13, &[(style, &state), (BOLD, &address), (DIM, &words)]);
     }
     for unknown in status.unknown {
-        let words = format!("{}; nothing is known there", printable(&unknown.reason));
+        let words = format!("{}; its objects are unknown", printable(&unknown.reason));
         let subject = format!("{}  ", unknown.kind.collection());
         screen.line(0, 13, &[(BAD, "unknown    "), (BOLD, &subject), (PLAIN, &words)]);
     }
@@ -339,7 +339,7 @@ fn asides(status: &StatusDocument<'_>) -> Vec<(&'static str, Vec<String>)> {
     let all = [
         ("refused without approval", refusals.collect()),
         ("pending", pending.collect()),
-        ("hand out the right to do everything", masters),
+        ("master tokens", masters),
         ("notes", status.notes.to_vec()),
     ];
     all.into_iter().filter(|(_, lines): &(_, Vec<String>)| !lines.is_empty()).collect()
@@ -376,7 +376,8 @@ pub fn status_markdown(status: &StatusDocument<'_>, limit: usize) -> String {
         format!("| {} | {ends} | {by} | {used} | {remarks} |\n", markdown_code(&name))
     });
     let table = Part {
-        open: "| token | ends | by | last used | |\n| --- | --- | --- | --- | --- |\n".to_owned(),
+        open: "| token | expires | by | last used | |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned(),
         items: rows.collect(),
         close: "\n".to_owned(),
         more: "| ",

@@ -1,6 +1,6 @@
 //! A change of a field as text: short ones on one line, long ones line by line.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -97,7 +97,7 @@ fn inline(field: &str, value: &Value) -> String {
     let text = match value {
         Value::Null => "(not set)".to_owned(),
         Value::Number(number) if field == "ttl" => match number.as_i64() {
-            Some(seconds) => format!("{seconds} ({:#})", SignedDuration::from_secs(seconds)),
+            Some(seconds) => duration(seconds),
             None => number.to_string(),
         },
         Value::Number(number) if field == "expire" => {
@@ -118,6 +118,15 @@ fn inline(field: &str, value: &Value) -> String {
         other => other.to_string(),
     };
     printable(&text).into_owned()
+}
+
+/// Seconds as manifests write them: `30d`, `36h`, `90s`.
+fn duration(seconds: i64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    match units.iter().find(|(unit, _)| seconds != 0 && seconds % unit == 0) {
+        Some((unit, letter)) => format!("{}{letter}", seconds / unit),
+        None => format!("{seconds}s"),
+    }
 }
 
 fn is_plain(text: &str) -> bool {
@@ -196,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_a_number_stands_for_is_told() {
-        assert_eq!(inline("ttl", &json!(90_000)), "90000 (25h)");
+        assert_eq!(inline("ttl", &json!(90_000)), "25h");
         assert_eq!(inline("expire", &json!(1_798_675_200)), "1798675200 (2026-12-31T00:00:00Z)");
         assert_eq!(inline("access", &json!({"type": 1})), "master");
         assert_eq!(inline("devices_count", &json!(60)), "60");

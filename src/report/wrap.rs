@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::style::paint;
 use crate::diagnostic::render::without_commands;
 
-/// Below this, lines would be so short that nobody could read them; they are rather too long.
+/// Below this, lines would be unreadably short; longer ones are preferred.
 const NARROWEST: usize = 40;
 
 /// Lines in the making.

@@ -1,14 +1,14 @@
-//! Account paths: the chain of subaccount names below the account of our own token.
+//! Account paths: the chain of subaccount names below the root account, that of the token.
 
 use std::fmt;
 
-/// How many levels of accounts the platform has; the account of our own token counts as the first.
+/// How many levels of accounts the platform has; the root account counts as the first.
 ///
 /// The four are documented (platform article on subaccounts); that the root counts among them is
 /// assumption 26.
 pub const MAX_ACCOUNT_LEVELS: usize = 4;
 
-/// The chain of subaccount names below the account of our own token; empty for that account itself.
+/// The chain of subaccount names below the root account; empty for the root account itself.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct AccountPath(Vec<String>);
 
@@ -31,7 +31,7 @@ pub fn is_valid_name(name: &str) -> bool {
 }
 
 impl AccountPath {
-    /// The account of our own token.
+    /// The root account, that of the token.
     pub fn root() -> Self {
         Self::default()
     }
@@ -75,7 +75,7 @@ impl AccountPath {
         self.0.len()
     }
 
-    /// Whether this is the account of our own token.
+    /// Whether this is the root account.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }

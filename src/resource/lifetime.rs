@@ -9,22 +9,22 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Which bound decides when a token ends.
+/// Which bound decides when a token expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
-    /// The absolute one.
+    /// `expire`.
     Expire,
-    /// The one that each use moves on.
+    /// `ttl`, which restarts with each use.
     Ttl,
 }
 
-/// When a token ends if nobody uses it from here on. All times are unix seconds of the platform.
+/// When a token expires if nobody uses it from here on. All times are unix seconds of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
     /// The first second at which it is not valid any more.
     pub ends: i64,
-    /// What decides that.
+    /// Which bound decides that.
     pub bound: Bound,
     /// Seconds after its last use for which it stays valid; 0: being used keeps it alive no longer.
     pub ttl: i64,
@@ -68,8 +68,8 @@ impl Lifetime {
     pub fn words(&self, now: i64) -> String {
         let left = self.ends.saturating_sub(now);
         let end = match left {
-            ..=0 => format!("ended {} ago", Span(-left)),
-            _ => format!("ends in {}", Span(left)),
+            ..=0 => format!("expired {} ago", Span(-left)),
+            _ => format!("expires in {}", Span(left)),
         };
         let use_words = || match self.last_used {
             Some(used) => format!("last used {} ago", Span(now.saturating_sub(used))),
@@ -135,9 +135,9 @@ mod tests {
         let used = json!({"ttl": 30 * DAY, "created": created, "accessed": NOW - 24 * DAY});
         let used = lifetime(used).unwrap();
         assert_eq!((used.ends, used.bound), (NOW + 6 * DAY, Bound::Ttl));
-        assert_eq!(used.words(NOW), "ends in 6 days (ttl 30 days, last used 24 days ago)");
+        assert_eq!(used.words(NOW), "expires in 6 days (ttl 30 days, last used 24 days ago)");
         let never = lifetime(json!({"ttl": 60 * DAY, "created": created, "accessed": 0})).unwrap();
-        assert_eq!(never.words(NOW), "ends in 20 days (ttl 60 days, never used)");
+        assert_eq!(never.words(NOW), "expires in 20 days (ttl 60 days, never used)");
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
             (both.ends, both.bound, both.is_certain()),
             (NOW + 9 * DAY, Bound::Expire, false)
         );
-        assert_eq!(both.words(NOW), "ends in 9 days (expire), or 24 hours after its last use");
+        assert_eq!(both.words(NOW), "expires in 9 days (expire), or 24 hours after its last use");
         let passed = json!({"ttl": DAY, "expire": NOW - DAY, "created": NOW, "accessed": 0});
         assert_eq!(lifetime(passed).unwrap().bound, Bound::Ttl);
     }
@@ -157,7 +157,7 @@ mod tests {
     fn an_expiry_alone_is_certain_and_no_bound_is_no_end() {
         let only = lifetime(json!({"ttl": 0, "expire": NOW - 3 * DAY, "created": 5})).unwrap();
         assert!(only.is_certain());
-        assert_eq!(only.words(NOW), "ended 3 days ago (expire)");
+        assert_eq!(only.words(NOW), "expired 3 days ago (expire)");
         assert_eq!(lifetime(json!({"ttl": 0, "expire": 0, "created": 5})), None);
         assert_eq!(lifetime(json!({"ttl": 60})), None, "since when is not known");
     }

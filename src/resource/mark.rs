@@ -45,7 +45,8 @@ pub struct Mark {
     pub stack: String,
     /// The address that the stack gave to it.
     pub address: Address,
-    /// Digests of the field values that were last applied, to tell drift from an edited manifest.
+    /// Digests of the field values that were last applied, to distinguish drift from an edited
+    /// manifest.
     pub applied: Applied,
     /// Never delete the object, whatever the manifests say.
     pub protect: bool,
@@ -82,7 +83,7 @@ pub struct EmailRequest {
 /// What became of the key of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyNote {
-    /// It is on its way: nobody has it yet for certain.
+    /// It is being delivered: no sink is known to have it yet.
     Pending,
     /// It is in every sink.
     Delivered {
@@ -124,17 +125,17 @@ pub enum MarkProblem {
     /// Only one of stack and address is there, or one is not a text.
     #[error("its mark is incomplete")]
     Incomplete,
-    /// Marks are to be signed, and this one is not.
+    /// Marks must be signed, and this one is not.
     #[error("its mark is not signed; a run with --trust-unsigned-marks takes it over once")]
     Unsigned,
     /// The signature was made with another key, for another place, or by nobody.
-    #[error("the signature of its mark does not fit")]
+    #[error("the signature of its mark does not match")]
     BadSignature,
     /// The address does not parse.
-    #[error("its mark names `{0}`, which is no address")]
+    #[error("its mark names `{0}`, which is not an address")]
     BadAddress(String),
     /// It is the mark of an object of another kind.
-    #[error("its mark is that of {0}, which is something else")]
+    #[error("its mark is that of {0}, an object of another kind")]
     OtherKind(Address),
     /// It says something that only a mark of a token says.
     #[error("its mark says `{0}`, which only the mark of a token does")]
@@ -274,7 +275,7 @@ fn secrets(text: &str) -> BTreeMap<String, String> {
     pairs.map(|(place, hash)| (place.to_owned(), hash.to_owned())).collect()
 }
 
-/// What the mark says of the generation. What is no number is as good as not there.
+/// What the mark says of the generation. Anything but a number counts as missing.
 fn generation(metadata: &Map<String, Value>) -> Option<Generation> {
     let text = |key: &str| metadata.get(key).and_then(Value::as_str);
     let number = text(GENERATION)?.parse().ok().filter(|number| *number > 1)?;

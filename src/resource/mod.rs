@@ -160,7 +160,7 @@ impl Declared {
         }
     }
 
-    /// Whether the object, should it have been deleted, may come back rather than be made anew.
+    /// Whether the object, if it was deleted, may be restored rather than recreated.
     pub fn may_be_restored(&self) -> bool {
         self.lifecycle.restore && self.lifecycle.allows(Right::Create)
     }
@@ -211,7 +211,7 @@ pub enum Right {
     Create,
     /// Change the fields that the manifest mentions.
     Update,
-    /// Delete it when no manifest names it any more.
+    /// Delete it when it is no longer declared.
     Delete,
 }
 
@@ -224,9 +224,9 @@ pub enum Drift {
     /// Set the declared value again.
     #[default]
     Heal,
-    /// Tell it and leave it.
+    /// Report it and leave it.
     Report,
-    /// Leave it and say nothing.
+    /// Leave it, without a report.
     Ignore,
 }
 
@@ -237,7 +237,7 @@ pub struct Lifecycle {
     pub protect: bool,
     /// Take over an unmarked object of the same name.
     pub adopt: bool,
-    /// Bring a deleted object back from the recycle bin rather than make it anew.
+    /// Restore a deleted object from the recycle bin rather than recreate it.
     pub restore: bool,
     /// The granted rights.
     pub rights: BTreeSet<Right>,

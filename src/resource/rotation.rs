@@ -25,32 +25,33 @@ pub struct Rotation {
     pub retire: Retire,
 }
 
-/// What the end of a generation waits for, once its successor is delivered.
+/// When an old generation is deleted, once its successor is delivered.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Retire {
-    /// Until the overlap is over, or the half of it if by then the new key is in use and the old one
-    /// was not used since.
+    /// After the overlap, or after half of it if by then the new key is in use and the old one was
+    /// not used since.
     #[default]
     Overlap,
-    /// Until the old key was not used for as long as the overlap says.
+    /// Once the old key was not used for the length of the overlap.
     Unused,
 }
 
-/// What becomes of a declared token that is gone from the platform without our doing.
+/// What happens to a declared token that was not deleted by this program, but is gone from the
+/// platform.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Renew {
-    /// Another one is issued, whatever happened to it.
+    /// A new one is issued, whatever happened to it.
     #[default]
     Always,
-    /// Another one is issued if it lapsed; what somebody deleted stays deleted.
+    /// A new one is issued if it lapsed; a deleted one stays deleted.
     Lapsed,
-    /// No other one is issued.
+    /// No new one is issued.
     Never,
 }
 
@@ -59,7 +60,7 @@ pub enum Renew {
 pub struct Order {
     /// The old key ends as soon as the new one is delivered.
     pub at_once: bool,
-    /// The key is in wrong hands: every key there is ends, and a new one is issued in any case.
+    /// The key has leaked: every existing key is deleted, and a new one is issued in any case.
     pub compromised: bool,
     /// Seconds of overlap for a token whose manifest says none.
     pub overlap: i64,
@@ -76,7 +77,7 @@ pub enum Issued {
     Schedule,
     /// A person asked for it.
     Person,
-    /// A person said that the key before is in wrong hands.
+    /// A person reported that the previous key has leaked.
     Compromised,
     /// The key before never came to where it is used, and the platform does not give it again.
     Undelivered,

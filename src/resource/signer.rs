@@ -33,7 +33,7 @@ impl fmt::Debug for Signer {
 
 /// A key that is too short to be one.
 #[derive(Debug, thiserror::Error)]
-#[error("a key for marks has at least {MIN_KEY_BYTES} characters, and this one has {0}")]
+#[error("a key for marks needs at least {MIN_KEY_BYTES} characters, and this one has {0}")]
 pub struct ShortKey(usize);
 
 impl Signer {

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A plan of the platform, which bounds the account of our own token. It cannot be extended.
+/// A plan of the platform, which bounds the root account. It cannot be extended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tariff {
-    /// Without charge.
+    /// Free of charge.
     Free,
     /// Up to 5,000 devices.
     Start,

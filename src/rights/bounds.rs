@@ -50,14 +50,14 @@ impl Bounds {
         if let (Some(masks), Some(ip)) = (&self.ips, ip)
             && !matches(masks, ip)
         {
-            return Some(format!("{ip} is none of its addresses ({})", listed(masks)));
+            return Some(format!("{ip} is not one of its addresses ({})", listed(masks)));
         }
         if let (Some(masks), Some(origin)) = (&self.origins, origin)
             && !matches(masks, origin)
         {
             return Some(match masks.is_empty() {
                 true => "no browser may use it".to_owned(),
-                false => format!("{origin} is none of its origins ({})", listed(masks)),
+                false => format!("{origin} is not one of its origins ({})", listed(masks)),
             });
         }
         // Since when it was not used is not known; with a time to live it may be valid at any time.
@@ -112,8 +112,8 @@ impl Bounds {
         }
         match (self.expire, other.expire) {
             (a, b) if a == b => {}
-            (a, 0) => gained.push(format!("is valid until {} in any case", time(a))),
-            (0, b) => lost.push(format!("is no longer valid until {} in any case", time(b))),
+            (a, 0) => gained.push(format!("is valid until {} even if unused", time(a))),
+            (0, b) => lost.push(format!("is no longer valid until {} if unused", time(b))),
             (a, b) if a > b => gained.push(format!("expires {} instead of {}", time(a), time(b))),
             (a, b) => lost.push(format!("expires {} already, instead of {}", time(a), time(b))),
         }

@@ -56,7 +56,7 @@ pub fn compare(a: &Rights, b: &Rights) -> Comparison {
             gained.push("gains the platform API: it becomes a master token".to_owned())
         }
         (false, true) => {
-            lost.push("loses the platform API: it is no master token any more".to_owned())
+            lost.push("loses the platform API: it is no longer a master token".to_owned())
         }
         _ => {}
     }

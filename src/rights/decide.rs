@@ -14,11 +14,11 @@ use super::words::{ids_words, methods_words, ordinal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It is, with everything that it names.
+    /// It is allowed, with everything that it names.
     Allowed,
-    /// For some of what it names, and not for the rest.
+    /// It is allowed for some of what it names, but not for the rest.
     InPart,
-    /// On something that rights do not tell, such as whether an item is in a group.
+    /// It depends on something that rights do not show, such as whether an item is in a group.
     Depends,
     /// It is not.
     Denied,
@@ -34,7 +34,7 @@ pub struct Decision {
     pub entry: Option<usize>,
     /// Why, as a sentence without its full stop.
     pub words: String,
-    /// What else has to hold for an allowed request.
+    /// Further conditions of an allowed request.
     pub conditions: Vec<String>,
 }
 
@@ -93,7 +93,12 @@ fn of_platform(reach: &Reach, target: &Target) -> Decision {
     let is_harmless = matches!(target, Target::Rest { method: Method::Get, module, item_type, .. }
         if module == "auth" && matches!(item_type.as_deref(), Some("info" | "regions")));
     match reach {
-        Reach::Master => Decision::new(Verdict::Allowed, None, "a master token may do everything"),
+        Reach::Master => Decision::new(
+            Verdict::Allowed,
+            None,
+            "it is a master token, which has access to \
+                                                                everything",
+        ),
         Reach::Nothing => Decision::denied("it is a token without access to the API"),
         _ if is_harmless => Decision::new(Verdict::Allowed, None, "every token may ask this"),
         Reach::Standard => Decision::denied("only a master token reaches the platform API"),
@@ -277,7 +282,7 @@ fn nearest(about: &[&Grant], asked: &Asked<'_>) -> Decision {
                     format!("{entry} allows {} on {}", methods_words(methods), grant.uri())
                 }
                 (None, Some(submodule)) => {
-                    format!("{entry} names the submodules that it allows, and not {submodule}")
+                    format!("{entry} lists the submodules that it allows, without {submodule}")
                 }
                 // Without a submodule there are always the entry's own methods.
                 (None, None) => format!("{entry} does not allow it"),
@@ -344,7 +349,7 @@ fn of_topic(
         Some(grant) => Decision::new(
             Verdict::Denied,
             Some(grant.entry),
-            format!("{} is about the topic and does not allow to {action}", ordinal(grant.entry)),
+            format!("{} is about the topic, but does not allow to {action}", ordinal(grant.entry)),
         ),
         None => Decision::denied(format!("no entry allows to {action} on the topic")),
     }
@@ -360,7 +365,7 @@ fn of_platform_topic(reach: &Reach, filter: &topic::Filter, in_groups: Option<bo
     match reach {
         Reach::Master => Decision::new(Verdict::Allowed, None, "it is a master token"),
         Reach::Standard if level(2) == Some("platform") => {
-            Decision::denied("what happens on the platform is told to master tokens only")
+            Decision::denied("only master tokens receive the events of the platform")
         }
         Reach::Standard => Decision::new(Verdict::Allowed, None, "it is a standard token"),
         Reach::Nothing => Decision::denied("it is a token without access to the API"),
@@ -387,8 +392,8 @@ fn of_platform_topic(reach: &Reach, filter: &topic::Filter, in_groups: Option<bo
                         Verdict::Depends,
                         Some(grant.entry),
                         format!(
-                            "that {} opens messages by MQTT is documented; of other topics below \
-                             `flespi/` no article tells",
+                            "{} is documented to open messages by MQTT; other topics below `flespi/` are not \
+                             documented",
                             grant.uri()
                         ),
                     ),

@@ -24,7 +24,7 @@ pub struct Assumption {
 }
 
 impl Assumption {
-    /// What the sandbox does unless told otherwise.
+    /// What the sandbox does by default.
     pub fn default_value(&self) -> &'static str {
         self.values[0]
     }

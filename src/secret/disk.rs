@@ -22,7 +22,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// The text of a file, or `None` if there is no such file.
 ///
 /// # Errors
-/// It cannot be read, is no regular file, is too large, or is no text.
+/// It cannot be read, is not a regular file, is too large, or is not text.
 pub(super) fn read(path: &Path) -> io::Result<Option<SecretString>> {
     // Opening something else than a file may wait for ever, as a pipe does for its writer.
     if existing(path)?.is_none() {
@@ -50,7 +50,7 @@ pub(super) fn existing(path: &Path) -> io::Result<Option<Metadata>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // A link that leads nowhere would be replaced by a file.
             match std::fs::symlink_metadata(path) {
-                Ok(_) => Err(io::Error::other("it is a link that leads nowhere")),
+                Ok(_) => Err(io::Error::other("it is a dangling symbolic link")),
                 Err(_) => Ok(None),
             }
         }
@@ -175,7 +175,8 @@ fn keep_owner_and_mode(file: &File, old: &Metadata) -> io::Result<()> {
                 let (user, group) = (old.uid(), old.gid());
                 io::Error::new(
                     error.kind(),
-                    format!("it belongs to user {user} and group {group}, to whom it could not be given again: {error}"),
+                    format!("it belongs to user {user} and group {group}, and they could not be restored: \
+                             {error}"),
                 )
             })?;
         }
@@ -205,7 +206,7 @@ fn lock(folder: &Path) -> io::Result<Option<File>> {
                 std::thread::sleep(LOCK_PAUSE);
             }
             Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another program holds its folder"));
+                return Err(io::Error::other("another program locks its folder"));
             }
             // Some network file systems lock no folders; then only the rename protects.
             Err(std::fs::TryLockError::Error(error))

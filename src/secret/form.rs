@@ -7,7 +7,7 @@ use sha2::{Digest, Sha512};
 
 use super::{ExposeSecret, SecretString};
 
-/// In what form a password is sent. Whatever was set is what a log-in has to send.
+/// In what form a password is sent. A log-in sends it in the same form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PasswordForm {

@@ -1,4 +1,4 @@
-//! Secrets that nobody has to think up.
+//! Generated secrets.
 
 use rand::RngExt;
 

@@ -18,7 +18,7 @@ pub(super) const MAX_BYTES: usize = 64 * 1024;
 /// When a program has ended, what it printed is there; somebody who still holds its output is not waited for.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// The variable in which this program tells itself where its token is.
+/// The variable that passes this program the place of its token.
 pub(crate) const PIPE_VARIABLE: &str = "FLESPI_GITOPS_TOKEN_PIPE";
 
 /// Variables that no program of ours gets to see: whoever runs it has a token of ours for nothing.
@@ -43,10 +43,10 @@ pub(super) struct Program<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// There is no program.
-    #[error("no program is named")]
+    #[error("no program is given")]
     Nameless,
     /// It could not be run or waited for.
-    #[error("the program `{program}` could not be run")]
+    #[error("cannot run the program `{program}`")]
     Run {
         /// The program.
         program: String,
@@ -54,7 +54,7 @@ pub enum ProgramError {
         source: std::io::Error,
     },
     /// It ended with a failure.
-    #[error("the program `{program}` ended with {status}")]
+    #[error("the program `{program}` exited with {status}")]
     Failed {
         /// The program.
         program: String,
@@ -70,10 +70,10 @@ pub enum ProgramError {
         seconds: u64,
     },
     /// The process was asked to end meanwhile, and the program was killed.
-    #[error("the program `{0}` was killed, since the run was stopped")]
+    #[error("the program `{0}` was killed because the run was stopped")]
     Stopped(String),
     /// It printed more than any secret has.
-    #[error("the program `{0}` gives more than {MAX_BYTES} bytes")]
+    #[error("the program `{0}` prints more than {MAX_BYTES} bytes")]
     TooLong(String),
 }
 
@@ -220,6 +220,6 @@ async fn finish(
     };
     tokio::select! {
         done = work => done,
-        () = feed => Err(std::io::Error::other("it could not be written to")),
+        () = feed => Err(std::io::Error::other("cannot write to it")),
     }
 }

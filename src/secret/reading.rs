@@ -10,7 +10,8 @@ use crate::source::strange::strange;
 /// The length of a token of the platform: letters and digits, no others.
 const TOKEN_LENGTH: usize = 64;
 
-/// Why what was read is no secret, as the end of a sentence about where it was read. Nothing of it is repeated.
+/// Why the value is not a secret, as the end of a sentence about its source. The value is not
+/// repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Nothing, or nothing but white space.
@@ -26,22 +27,22 @@ pub enum Unfit {
     #[error("begins with a byte order mark; write it in UTF-8 without one")]
     ByteOrderMark,
     /// A character that no secret has.
-    #[error("has a NUL character in it")]
+    #[error("contains a NUL character")]
     Nul,
     /// More than one line.
-    #[error("has several lines; a secret is one line, and one line end at its end is taken away")]
+    #[error("has several lines; a secret is one line (one line end at its end is removed)")]
     SeveralLines,
     /// White space around a token or key.
-    #[error("has blanks at its beginning or end")]
+    #[error("has spaces at its beginning or end")]
     Blanks,
     /// Quotes around a token or key, which only a shell takes away.
-    #[error("stands in quotes; take them away")]
+    #[error("is in quotes; remove them")]
     Quoted,
     /// A token with the word that goes before it in a header.
-    #[error("begins with `{0}`; leave that out, it is added to each call")]
+    #[error("begins with `{0}`; remove that, it is added to each call")]
     Prefixed(&'static str),
     /// A whole line of a file of variables.
-    #[error("is an assignment, `NAME=value`; leave out all but the value")]
+    #[error("is an assignment, `NAME=value`; remove all but the value")]
     Assignment,
     /// Something that was to be filled in.
     #[error("is a placeholder that nothing filled in")]
@@ -191,8 +192,8 @@ mod tests {
         let good = "aB3".repeat(21) + "z";
         assert_eq!(said(token(format!("{good}\n").into())), format!("={good}"));
         for (text, why) in [
-            (format!("\"{good}\""), "stands in quotes"),
-            (format!("'{good}"), "stands in quotes"),
+            (format!("\"{good}\""), "is in quotes"),
+            (format!("'{good}"), "is in quotes"),
             (format!("FlespiToken {good}"), "begins with `FlespiToken`"),
             (format!("bearer {good}"), "begins with `Bearer`"),
             (format!("Authorization: FlespiToken {good}"), "begins with `Authorization:`"),
@@ -200,7 +201,7 @@ mod tests {
             (format!("export FLESPI_TOKEN={good}"), "is an assignment"),
             ("${FLESPI_TOKEN}".to_owned(), "is a placeholder"),
             ("<your token>".to_owned(), "is a placeholder"),
-            (format!(" {good}"), "has blanks"),
+            (format!(" {good}"), "has spaces"),
             (format!("{good}1"), "has 65 characters"),
             ("abc".to_owned(), "has 3 characters"),
             (

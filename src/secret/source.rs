@@ -46,7 +46,7 @@ pub enum SourceError {
     #[error("the environment variable {0} is not set")]
     EnvMissing(String),
     /// The file could not be read.
-    #[error("the file {path} could not be read")]
+    #[error("cannot read the file {path}")]
     File {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum SourceError {
     #[error(transparent)]
     Program(#[from] ProgramError),
     /// More bytes than any secret has.
-    #[error("{0} gives more than {MAX_BYTES} bytes")]
+    #[error("{0} returns more than {MAX_BYTES} bytes")]
     TooLong(String),
     /// What it gives is no secret.
     #[error("{source_name} {why}")]
@@ -69,7 +69,8 @@ pub enum SourceError {
     },
     /// Shorter than a rule demands.
     #[error(
-        "{source_name} gives a password of fewer than {least} characters, which the rule `passwords-at-least` denies"
+        "{source_name} returns a password of fewer than {least} characters, which the rule \
+         `passwords-at-least` forbids"
     )]
     TooShort {
         /// The source.
@@ -163,7 +164,7 @@ impl Source {
                 // Opening a pipe waits for its writer, who may never come.
                 let metadata = tokio::fs::metadata(path).await.map_err(failed)?;
                 if !metadata.is_file() {
-                    return Err(failed(std::io::Error::other("it is no regular file")));
+                    return Err(failed(std::io::Error::other("not a regular file")));
                 }
                 let file = tokio::fs::File::open(path).await.map_err(failed)?;
                 let mut bytes = Vec::new();
@@ -262,7 +263,7 @@ mod tests {
             assert_eq!(
                 said,
                 format!(
-                    "{source} has several lines; a secret is one line, and one line end at its end is taken away"
+                    "{source} has several lines; a secret is one line (one line end at its end is removed)"
                 )
             );
         }

@@ -181,7 +181,7 @@ impl Place {
 
     fn put(&self, id: i64, key: &SecretString) -> std::io::Result<()> {
         self.open()?;
-        let broken = |_| std::io::Error::other("the cryptographic library gave up");
+        let broken = |_| std::io::Error::other("the cryptographic library failed");
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).map_err(broken)?;
         let mut sealed = key.expose_secret().as_bytes().to_vec();
@@ -217,7 +217,7 @@ impl Place {
         };
         let key = Sha256::digest(secret.expose_secret().as_bytes());
         let key = UnboundKey::new(&CHACHA20_POLY1305, &key)
-            .map_err(|_| std::io::Error::other("the cryptographic library gave up"))?;
+            .map_err(|_| std::io::Error::other("the cryptographic library failed"))?;
         Ok(LessSafeKey::new(key))
     }
 }

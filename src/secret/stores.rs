@@ -100,7 +100,7 @@ pub enum StoresError {
     #[error("{0} is not a file of stores")]
     Form(PathBuf, #[source] serde_yaml::Error),
     /// A store is neither or both.
-    #[error("{0}: store `{1}` has to be either `vault` or `kubernetes`")]
+    #[error("{0}: store `{1}` must be either `vault` or `kubernetes`")]
     Kind(PathBuf, String),
 }
 

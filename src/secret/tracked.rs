@@ -41,7 +41,7 @@ pub(super) fn is_tracked(path: &Path) -> io::Result<bool> {
 }
 
 fn unknown() -> io::Error {
-    io::Error::other("the index of its git work tree has a form that is not known")
+    io::Error::other("the index of its git work tree has an unknown format")
 }
 
 /// The folder where git keeps the index of the work tree `root`, if it is one.

@@ -49,7 +49,7 @@ impl Trust {
     pub(super) fn hides_program(&self) -> Option<String> {
         match self {
             Self::Reviewed => None,
-            Self::Unreviewed(_) => Some("no program of a manifest is run here".to_owned()),
+            Self::Unreviewed(_) => Some("this command runs no program from a manifest".to_owned()),
         }
     }
 
@@ -58,7 +58,7 @@ impl Trust {
         match self {
             Self::Reviewed => None,
             Self::Unreviewed(_) => Some(format!(
-                "only its manifest chose `{chosen}`; stores that --stores names are looked at"
+                "only its manifest chose `{chosen}`; this command reads only stores that --stores names"
             )),
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn is_alive(status: &Status, silent: Duration) -> bool {
 pub(super) fn healthz(status: &Status, silent: Duration) -> (u16, String) {
     match is_alive(status, silent) {
         true => (200, "ok\n".to_owned()),
-        false => (503, format!("the loop gave no sign of life for {} s\n", silent.as_secs())),
+        false => (503, format!("the loop has not responded for {} s\n", silent.as_secs())),
     }
 }
 

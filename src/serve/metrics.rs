@@ -27,20 +27,24 @@ pub fn metrics_text(status: &Status, now: Timestamp) -> String {
 }
 
 fn daemon(status: &Status, page: &mut Page) {
-    page.family("build_info", Sort::Gauge, "The version that runs.");
+    page.family("build_info", Sort::Gauge, "Version of the running program.");
     page.value("build_info", &[("version", status.version)], 1.0);
-    page.family("process_start_time_seconds", Sort::Gauge, "When the process began, unix time.");
+    page.family("process_start_time_seconds", Sort::Gauge, "Start time of the process, unix time.");
     page.value("process_start_time_seconds", &[], seconds(status.started));
-    page.family("state", Sort::Gauge, "What the daemon does or waits for; one is 1.");
+    page.family(
+        "state",
+        Sort::Gauge,
+        "State of the daemon: 1 for the current state, 0 for the others.",
+    );
     for state in State::ALL {
         let is_it = f64::from(u8::from(status.state == state));
         page.value("state", &[("state", state.as_str())], is_it);
     }
-    page.family("conditions", Sort::Gauge, "Things that are not as they should be.");
+    page.family("conditions", Sort::Gauge, "Number of conditions that need attention.");
     page.value("conditions", &[], count(status.conditions.len()));
-    page.family("waiting_for_approval", Sort::Gauge, "Whether a guard waits for a person.");
+    page.family("waiting_for_approval", Sort::Gauge, "1 while a guard waits for approval.");
     page.value("waiting_for_approval", &[], f64::from(u8::from(status.approval.is_some())));
-    page.family("interval_seconds", Sort::Gauge, "How often the platform is looked at.");
+    page.family("interval_seconds", Sort::Gauge, "Interval between passes.");
     page.value("interval_seconds", &[], status.interval_seconds as f64);
 }
 
@@ -54,13 +58,13 @@ fn passes(status: &Status, page: &mut Page) {
     page.family("pass_duration_seconds_total", Sort::Counter, "Time spent in passes.");
     page.value("pass_duration_seconds_total", &[], totals.pass_ms as f64 / 1000.0);
     if let Some(last) = status.passes.front() {
-        page.family("last_pass_duration_seconds", Sort::Gauge, "How long the last pass took.");
+        page.family("last_pass_duration_seconds", Sort::Gauge, "Duration of the last pass.");
         page.value("last_pass_duration_seconds", &[], last.duration_ms as f64 / 1000.0);
-        page.family("last_pass_timestamp_seconds", Sort::Gauge, "When the last pass began.");
+        page.family("last_pass_timestamp_seconds", Sort::Gauge, "Start time of the last pass.");
         page.value("last_pass_timestamp_seconds", &[], seconds(last.began));
     }
     if let Some(success) = status.last_success {
-        let help = "When a pass last ended with the platform equal to the manifests.";
+        let help = "End of the last pass that left the platform equal to the manifests.";
         page.family("last_success_timestamp_seconds", Sort::Gauge, help);
         page.value("last_success_timestamp_seconds", &[], seconds(success));
     }
@@ -70,9 +74,9 @@ fn passes(status: &Status, page: &mut Page) {
         let labels = [("phase", step.phase.as_str()), ("outcome", &*outcome)];
         page.value("steps_total", &labels, step.count as f64);
     }
-    page.family("drift_found_total", Sort::Counter, "Fields that were found drifted.");
+    page.family("drift_found_total", Sort::Counter, "Drifted fields found.");
     page.value("drift_found_total", &[], totals.drift_found as f64);
-    page.family("drift_healed_total", Sort::Counter, "Drifted fields that were healed.");
+    page.family("drift_healed_total", Sort::Counter, "Drifted fields healed.");
     page.value("drift_healed_total", &[], totals.drift_healed as f64);
     page.family("contested_total", Sort::Counter, "Fields that became contested.");
     page.value("contested_total", &[], totals.contested as f64);
@@ -94,12 +98,12 @@ fn objects(status: &Status, now: Timestamp, page: &mut Page) {
             page.value("objects", &[("kind", &name), ("state", state.as_str())], count(number));
         }
     }
-    page.family("token_remaining_seconds", Sort::Gauge, "Time until a token ends, unless used.");
+    page.family("token_remaining_seconds", Sort::Gauge, "Time until a token expires, unless used.");
     for (address, end) in ends {
         let left = seconds(end) - seconds(now);
         page.value("token_remaining_seconds", &[("address", &address)], left);
     }
-    let help = "How long a token lives after its last use, where that decides when it ends.";
+    let help = "Lifetime of a token after its last use, where that decides its expiry.";
     page.family("token_ttl_seconds", Sort::Gauge, help);
     for (address, ttl) in ttls {
         page.value("token_ttl_seconds", &[("address", &address)], ttl as f64);
@@ -126,23 +130,28 @@ fn calls(status: &Status, page: &mut Page) {
 
 fn files(status: &Status, page: &mut Page) {
     let (files, set) = (&status.files, &status.set);
-    page.family("manifest_files", Sort::Gauge, "Manifest files that were found.");
+    page.family("manifest_files", Sort::Gauge, "Manifest files found.");
     page.value("manifest_files", &[], count(files.files));
-    page.family("folders_watched", Sort::Gauge, "Folders of which the system tells changes.");
+    page.family("folders_watched", Sort::Gauge, "Folders whose changes the system reports.");
     page.value("folders_watched", &[], count(files.folders_watched));
-    page.family("roots_unknown", Sort::Gauge, "Paths whose content is not known at present.");
+    page.family("roots_unknown", Sort::Gauge, "Paths whose content is currently unknown.");
     let unknown = files.roots.iter().filter(|root| root.unknown.is_some()).count();
     page.value("roots_unknown", &[], count(unknown));
-    page.family("set_findings", Sort::Gauge, "What is wrong with the present manifests.");
+    page.family("set_findings", Sort::Gauge, "Findings in the current manifests.");
     page.value("set_findings", &[], count(set.findings.len()));
-    page.family("set_in_force", Sort::Gauge, "Whether the present manifests are in force.");
+    page.family(
+        "set_in_force",
+        Sort::Gauge,
+        "1 while the current manifests are in force, 0 while an earlier \
+                                              valid set is.",
+    );
     page.value("set_in_force", &[], f64::from(u8::from(set.stale_since.is_none())));
     page.family("invalid_sets_total", Sort::Counter, "Sets of manifests that were invalid.");
     page.value("invalid_sets_total", &[], status.totals.invalid_sets as f64);
     if let Some(good) = &set.good {
-        page.family("good_set_info", Sort::Gauge, "The set of manifests that is in force.");
+        page.family("good_set_info", Sort::Gauge, "The set of manifests in force.");
         page.value("good_set_info", &[("fingerprint", &good.fingerprint)], 1.0);
-        let help = "Since when the present good set is in force.";
+        let help = "Time since which the set is in force, unix time.";
         page.family("good_set_timestamp_seconds", Sort::Gauge, help);
         page.value("good_set_timestamp_seconds", &[], seconds(good.since));
         page.family("good_set_manifests", Sort::Gauge, "Manifests of the set in force.");

@@ -10,7 +10,7 @@
 //! It only reads what the loop publishes and can do one thing: ask for a pass, which carries no
 //! data. Nothing secret is in [`Status`](crate::watch::Status), so nothing secret can be in here;
 //! what *is* in it (names of customers, addresses, fields) is for those who may read the
-//! repository, which is why the door is on loopback unless told otherwise.
+//! repository, which is why the door is on loopback by default.
 //!
 //! Invariant: names of anything never become HTML: the page puts in text, the metrics escape labels.
 

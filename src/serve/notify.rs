@@ -22,16 +22,16 @@ pub struct Manager {
 }
 
 /// Tells `manager` what becomes of the daemon, as long as it is polled. No sign of life is given
-/// for a loop that hangs, so that the manager begins it anew.
+/// for a loop that hangs, so that the manager restarts it.
 pub async fn tell(manager: Manager, mut status: Receiver) {
-    let mut told = Told::default();
+    let mut sent = Sent::default();
     let mut changed = Instant::now();
     // Twice as often as is wanted, as systemd asks for.
     let rhythm = manager.watchdog.map_or(Duration::from_secs(3600), |watchdog| watchdog / 2);
     loop {
         let present = status.borrow_and_update().clone();
         let is_well = manager.watchdog.is_some() && is_alive(&present, changed.elapsed());
-        let text = told.lines(&present, is_well);
+        let text = sent.lines(&present, is_well);
         if !text.is_empty()
             && let Err(error) = send(&manager, &text)
         {
@@ -45,16 +45,16 @@ pub async fn tell(manager: Manager, mut status: Receiver) {
     }
 }
 
-/// What was told so far.
+/// What was sent so far.
 #[derive(Debug, Default)]
-struct Told {
+struct Sent {
     ready: bool,
     stopping: bool,
     says: String,
 }
 
-impl Told {
-    /// What is to be told now.
+impl Sent {
+    /// What is to be sent now.
     fn lines(&mut self, status: &Status, is_well: bool) -> String {
         let mut lines = String::new();
         // The service is up as soon as its loop is: a first pass that takes long, or a platform that
@@ -164,8 +164,8 @@ mod tests {
         let idle = status(State::Idle, "all is well");
         assert!(is_alive(&idle, Duration::from_secs(700)));
         assert!(!is_alive(&idle, Duration::from_secs(800)), "two intervals and some went by");
-        let mut told = Told { ready: true, says: idle.says.clone(), stopping: false };
-        assert_eq!(told.lines(&idle, false), "");
-        assert_eq!(told.lines(&idle, true), "WATCHDOG=1\n");
+        let mut sent = Sent { ready: true, says: idle.says.clone(), stopping: false };
+        assert_eq!(sent.lines(&idle, false), "");
+        assert_eq!(sent.lines(&idle, true), "WATCHDOG=1\n");
     }
 }

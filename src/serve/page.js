@@ -9,9 +9,9 @@ const tone = {
   blocked: "bad", refused: "caution", unreadable: "bad", unknown: "bad",
 };
 const title = {
-  idle: "In sync", passing: "A pass is under way", starting: "Starting", standby: "Another run writes",
-  platform_away: "The platform is away", root_unknown: "A folder is gone", set_invalid: "Invalid manifests",
-  waiting_for_approval: "Waiting for approval", degraded: "Not all is well", watch_impaired: "Changes of files are noticed late", stopping: "Stopping",
+  idle: "In sync", passing: "Pass running", starting: "Starting", standby: "Waiting for another run",
+  platform_away: "The platform does not answer", root_unknown: "A folder is gone", set_invalid: "Invalid manifests",
+  waiting_for_approval: "Waiting for approval", degraded: "Degraded", watch_impaired: "Changes of files are noticed late", stopping: "Stopping",
 };
 const actionTone = { create: "good", update: "caution", assign: "calm", delete: "bad" };
 
@@ -71,7 +71,7 @@ function until(time) {
   element.title = new Date(time).toLocaleString();
   const update = () => {
     const left = (new Date(time) - Date.now()) / 1000;
-    element.textContent = left > 0 ? `${span(left)} left` : `ended ${span(-left)} ago`;
+    element.textContent = left > 0 ? `${span(left)} left` : `expired ${span(-left)} ago`;
     element.className = "when " + (left < 86400 ? "bad" : left < 7 * 86400 ? "caution" : "");
   };
   update();
@@ -114,10 +114,10 @@ function banner(status, objects) {
   at("stack").textContent = `· stack ${status.stack} · ${status.platform.replace(/^https?:\/\//, "").replace(/\/$/, "")}`;
   // What is left on purpose is no trouble of the daemon's, and a person should see it all the same.
   const isLeft = status.state === "idle" && objects.some((object) => object.state !== "in_sync");
-  const headline = isLeft ? "In sync but for what is below" : title[status.state] || words(status.state);
+  const headline = isLeft ? "In sync, except for the objects below" : title[status.state] || words(status.state);
   at("banner").className = "banner " + (isLeft ? "caution" : tone[status.state] || "calm");
   at("state").textContent = headline;
-  at("says").textContent = isLeft ? "everything else on the platform is as the manifests say" : status.says;
+  at("says").textContent = isLeft ? "everything else on the platform matches the manifests" : status.says;
   document.title = `${headline} · ${status.stack}`;
   const pass = status.pass;
   at("progress").hidden = !pass;
@@ -128,7 +128,7 @@ function banner(status, objects) {
     if (pass) fact("pass", `${words(pass.trigger)}, ${pass.planned === null ? "planning" : `${pass.settled} of ${plural(pass.planned, "step")}`}`);
     if (status.last_success) fact("last in sync", since(status.last_success, "", " ago"));
     else fact("last in sync", "not yet");
-    if (status.next_pass && !pass) fact("next look", due(status.next_pass, ""));
+    if (status.next_pass && !pass) fact("next pass", due(status.next_pass, ""));
     if (status.set.good) {
       fact("set in force", make("code", "", status.set.good.fingerprint.slice(0, 12)), ", ", since(status.set.good.since, "for ", ""));
       fact("declares", plural(status.set.good.objects, "object"));
@@ -157,7 +157,7 @@ function attention(status) {
         make("div", "line", tag("waiting_for_approval"), make("span", "name", "A guard refused this plan"),
           make("span", "end fine", since(approval.since, "for ", ""))),
         ...approval.refusals.map((refusal) => make("p", "", refusal.reason)),
-        make("p", "fine", "Look at the plan under Passes; this command approves exactly that plan and no other:"),
+        make("p", "fine", "Review the plan under Passes; this command approves exactly that plan:"),
         make("div", "command", make("code", "", approval.command), copy)));
     }
     return rows;
@@ -228,7 +228,7 @@ function tree(view) {
       if (filter.length && !held.length) continue;
       const states = Object.entries(view.accounts[path]).sort((a, b) => b[1] - a[1]);
       const details = make("details", "",
-        make("summary", "", make("span", "name", path ? path.split("/").pop() : "our own account"),
+        make("summary", "", make("span", "name", path ? path.split("/").pop() : "root account"),
           ...states.map(([state, count]) => make("span", "tag " + tone[state], `${number(count)} ${words(state)}`)),
           states.length ? null : make("span", "tag quiet", "empty")),
         ...held.map((object) => {
@@ -243,7 +243,7 @@ function tree(view) {
       row.style.setProperty("--depth", Math.max(0, depth - 1));
       out.push(row);
     }
-    return out.length ? out : [make("p", "none", filter.length ? "Nothing fits." : "Nothing is declared yet.")];
+    return out.length ? out : [make("p", "none", filter.length ? "No match." : "Nothing is declared yet.")];
   });
 }
 
@@ -258,9 +258,9 @@ async function plan(run, into) {
           ({ field, before: before === null ? undefined : before, after }))) : null,
         make("p", "fine", `because ${step.reason}`))),
     steps.length > 200 ? make("p", "fine", `and ${number(steps.length - 200)} more; see /status`) : "",
-    steps.length ? "" : make("p", "fine", "There were no steps in it."));
+    steps.length ? "" : make("p", "fine", "This pass had no steps."));
   } catch {
-    into.replaceChildren(make("p", "fine", "It is not remembered any more."));
+    into.replaceChildren(make("p", "fine", "This pass is no longer recorded."));
   }
 }
 
@@ -300,7 +300,7 @@ function tokens(view) {
   fill("tokens-list", [view.tokens, any], () => view.tokens.length
     ? view.tokens.map(([address, end]) => make("div", "row line", make("code", "", address.replace(/^token\//, "")),
       make("span", "end", until(end))))
-    : [make("p", "none", any ? "Of no token is an end known." : "No token is known yet.")]);
+    : [make("p", "none", any ? "No token has a known expiry." : "No tokens yet.")]);
 }
 
 function files(status) {

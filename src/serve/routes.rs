@@ -57,7 +57,12 @@ fn route(ask: &Ask, known: &Known<'_>) -> Reply {
     let wanted = match PATHS.iter().find(|(known, _)| *known == path) {
         Some((_, method)) => *method,
         None if is_pass => "GET",
-        None => return Reply::text(404, "there are /, /status, /metrics, /healthz and /readyz\n"),
+        None => {
+            return Reply::text(
+                404,
+                "available paths are /, /status, /metrics, /healthz and /readyz\n",
+            );
+        }
     };
     let is_read = wanted == "GET" && ask.method == "HEAD";
     if ask.method != wanted && !is_read {
@@ -76,7 +81,7 @@ fn route(ask: &Ask, known: &Known<'_>) -> Reply {
         _ => {}
     }
     if !is_ours(ask.host.as_deref(), known.names) {
-        let text = "this name is not ours; ask by address, or allow it with --listen-name\n";
+        let text = "unknown host name; use the address, or allow the name with --listen-name";
         return Reply::text(421, text);
     }
     match path {
@@ -101,7 +106,7 @@ fn route(ask: &Ask, known: &Known<'_>) -> Reply {
             let run = path.strip_prefix(PASSES).unwrap_or_default();
             match known.status.passes.iter().find(|pass| pass.run == run) {
                 Some(pass) => json(&**pass),
-                None => Reply::text(404, "this pass is not remembered any more\n"),
+                None => Reply::text(404, "this pass is no longer recorded\n"),
             }
         }
     }

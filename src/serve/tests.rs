@@ -97,7 +97,7 @@ fn ready_is_who_has_looked_at_the_platform_and_alive_is_who_goes_on() {
     let known = Known { status: &present, edition: 3, silent, now: Timestamp::now(), names: &[] };
     let reply = answer(&ask("GET", "/healthz"), &known);
     assert_eq!(reply.status, 503);
-    assert!(text(&reply).contains("no sign of life for 3600 s"));
+    assert!(text(&reply).contains("has not responded for 3600 s"));
 }
 
 #[test]

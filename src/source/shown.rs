@@ -35,6 +35,16 @@ pub(crate) fn is_unprintable(c: char) -> bool {
 /// The most of a user's text that a message quotes, in characters.
 const QUOTE_CHARACTERS: usize = 60;
 
+/// A number with its noun in the right form: `1 manifest`, `2 manifests`, `0 retries`.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
+}
+
 /// A piece of the user's text for a message: in backticks, on one line, cut when it is long.
 #[must_use]
 pub fn quote(text: &str) -> String {

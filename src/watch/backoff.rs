@@ -1,5 +1,5 @@
-//! Backing off: what fails is tried again later and later, each object for itself, so that one bad object holds up nothing
-//! else and does not cost a call a second.
+//! Back-off: what fails is retried with growing delays, each object for itself, so that one bad
+//! object holds up nothing else and does not cost a call a second.
 //!
 //! Invariant: no clock and no chance in here but what is handed in; the same seed and the same moments give the same waits.
 
@@ -28,7 +28,7 @@ pub(super) struct Failure {
     pub(super) error: String,
     /// Not before this.
     pub(super) until: Instant,
-    /// What was declared when it failed; none for what no manifest names.
+    /// What was declared when it failed; none for what is not declared.
     content: Option<[u8; 32]>,
 }
 

@@ -1,11 +1,12 @@
 //! Contests: a field that somebody else keeps setting is not fought over for ever.
 //!
-//! A field *returns* when it differs again after we set it, or differs although its manifest did not change. Our own
-//! writes are no returns, and a return counts once, however often it is seen before it is healed. With the third return
-//! within the window the field is *contested*: it is told and no longer set, and everything else goes on. The contest ends
-//! when the field is as declared again, when its manifest asks for something else, or after another window: then it is set
-//! once more, and the next return makes it contested at once. So a war costs one write in a window. An object that somebody
-//! deletes again and again is contested in the same way.
+//! A field *returns* when it differs again after we set it, or differs although its manifest did
+//! not change. Our own writes are no returns, and a return counts once, however often it is seen
+//! before it is healed. With the third return within the window the field is *contested*: it is
+//! reported and no longer set, and everything else goes on. The contest ends when the field is as
+//! declared again, when its manifest asks for something else, or after another window: then it is
+//! set once more, and the next return makes it contested at once. So a war costs one write in a
+//! window. An object that somebody deletes again and again is contested in the same way.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

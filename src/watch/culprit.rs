@@ -1,4 +1,4 @@
-//! Who changed a field: what the platform's own log tells of it.
+//! Who changed a field, from the platform's own log.
 //!
 //! A look costs one call for an object, so there is one only for what drifted, at most [`MOST_LOOKS`] in a pass, and the
 //! same drift is looked up once.
@@ -32,7 +32,8 @@ pub(super) struct Changed {
 pub(super) struct Culprits(BTreeMap<(Address, String), (String, Option<ChangedBy>)>);
 
 impl Culprits {
-    /// Looks up who changed these fields; gives those that are told for the first time. Everything else is forgotten.
+    /// Looks up who changed these fields; returns those that were not reported before. Everything
+    /// else is forgotten.
     pub(super) async fn look(&mut self, reader: &Reader, changed: &[Changed]) -> Vec<Changed> {
         let key = |changed: &Changed| (changed.address.clone(), changed.field.clone());
         let keys: std::collections::BTreeSet<_> = changed.iter().map(key).collect();

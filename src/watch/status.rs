@@ -30,7 +30,7 @@ pub type Receiver = watch::Receiver<Arc<Status>>;
 /// Where the loop publishes it.
 pub type Sender = watch::Sender<Arc<Status>>;
 
-/// The daemon, as an outsider may see it. `/status` is just this.
+/// The state of the daemon, as `/status` serves it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Status {
     /// `flespi-gitops/status/v1`.
@@ -45,11 +45,11 @@ pub struct Status {
     pub platform: String,
     /// When the process began.
     pub started: Timestamp,
-    /// The one thing that matters most at present.
+    /// The gravest current state.
     pub state: State,
     /// The same in a sentence.
     pub says: String,
-    /// Everything that is not as it should be at present, the gravest first; empty when all is well.
+    /// All current conditions, the gravest first; empty when all is well.
     pub conditions: Vec<Condition>,
     /// The files and folders.
     pub files: FilesStatus,
@@ -61,11 +61,11 @@ pub struct Status {
     pub passes: VecDeque<Arc<PassRecord>>,
     /// Counts since the process began.
     pub totals: Totals,
-    /// Every declared object, and every object that only marks tell of.
+    /// Every declared object, and every object that is only known by its mark.
     pub objects: Arc<BTreeMap<Address, ObjectStatus>>,
-    /// What waits for a person.
+    /// What waits for approval.
     pub approval: Option<Approval>,
-    /// How often the platform is looked at without any change of files, in seconds.
+    /// Interval between passes while no file changes, in seconds.
     pub interval_seconds: u64,
     /// When the next pass begins unless something happens before.
     pub next_pass: Option<Timestamp>,
@@ -83,19 +83,19 @@ pub enum State {
     Passing,
     /// Another process holds the lock; it writes, this one waits.
     Standby,
-    /// Not even our own identity can be read from the platform.
+    /// Not even the account of the token can be read from the platform.
     PlatformAway,
-    /// A root is gone or does not answer; the last good set stays in force.
+    /// A path is gone or does not answer; the last valid set is in force.
     RootUnknown,
-    /// The present set of manifests is invalid; the last good one stays in force.
+    /// The current set of manifests is invalid; the last valid set is in force.
     SetInvalid,
-    /// A guard refused something, and a person has to decide.
+    /// A guard refused something, and a person must decide.
     WaitingForApproval,
-    /// Something failed or cannot be done; it is tried again.
+    /// Something failed or cannot be done; it is retried.
     Degraded,
-    /// The system does not tell of all changes of files, so they are noticed later.
+    /// The system does not report all changes of files, so they are noticed later.
     WatchImpaired,
-    /// The platform is what the manifests say, as far as it is to be.
+    /// The platform matches the manifests, except for what is left on purpose.
     Idle,
     /// What is in flight is finished, and then the process ends.
     Stopping,
@@ -135,10 +135,10 @@ impl State {
     ];
 }
 
-/// Something that is not as it should be.
+/// A condition that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Condition {
-    /// Which state it leads to while nothing graver is the case.
+    /// The state it leads to, unless there is a graver one.
     pub state: State,
     /// Since when.
     pub since: Timestamp,
@@ -153,15 +153,15 @@ pub struct FilesStatus {
     pub roots: Vec<RootStatus>,
     /// Manifest files (and the tables that they name) that were found.
     pub files: usize,
-    /// Folders of which the system tells changes. None: there are only rescans.
+    /// Folders whose changes the system reports. With none, there are only rescans.
     pub folders_watched: usize,
-    /// How often the tree is read without any hint, in seconds.
+    /// Interval of rescans, in seconds.
     pub rescan_seconds: u64,
-    /// When the tree was last looked at.
+    /// When the tree was last read.
     pub looked: Option<Timestamp>,
     /// Settled sets since the process began, the first included.
     pub generation: u64,
-    /// Why the system tells fewer changes than there are, if it does; rescans find the rest.
+    /// Why the system does not report all changes, if so; rescans find the rest.
     pub trouble: Option<String>,
 }
 
@@ -170,18 +170,18 @@ pub struct FilesStatus {
 pub struct RootStatus {
     /// As it was given.
     pub path: PathBuf,
-    /// Why what is in it is not known; none if it is. Unknown is never taken for empty.
+    /// Why its content is unknown; none if it is known. Unknown never counts as empty.
     pub unknown: Option<String>,
 }
 
 /// The set of manifests.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct SetStatus {
-    /// The last good one, which is in force.
+    /// The last valid one, which is in force.
     pub good: Option<GoodSet>,
-    /// What is wrong with the present one; empty if it is the one in force.
+    /// Findings of the current set; empty if it is in force.
     pub findings: Vec<FindingStatus>,
-    /// Since when the present one is not the one in force.
+    /// Since when the current set is not in force.
     pub stale_since: Option<Timestamp>,
 }
 
@@ -220,7 +220,7 @@ pub struct CurrentPass {
     pub began: Timestamp,
     /// Steps to do, once there is a plan.
     pub planned: Option<usize>,
-    /// Steps that ended, one way or another.
+    /// Steps that ended, with any outcome.
     pub settled: usize,
 }
 
@@ -234,9 +234,9 @@ pub enum PassOutcome {
     Applied,
     /// Something was done and something was not.
     Partial,
-    /// It looked and told, and wrote nothing, as it was told to.
+    /// It only reported, as configured.
     Reported,
-    /// A guard refused, and a person has to decide.
+    /// A guard refused, and a person must decide.
     Refused,
     /// Nothing was done, since it failed.
     Failed,
@@ -352,19 +352,19 @@ pub struct Totals {
     pub invalid_sets: u64,
 }
 
-/// How an object stands.
+/// The state of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectState {
-    /// As the manifests say.
+    /// In sync with the manifests.
     InSync,
-    /// A change is planned and not made yet.
+    /// A change is planned, but not applied yet.
     Pending,
-    /// The platform was changed, and it is left so as `drift` says.
+    /// The platform was changed, and is left as it is because of `drift`.
     Drifted,
-    /// Somebody else keeps setting a field; it is not healed for the time being.
+    /// Somebody else keeps setting a field; it is currently not healed.
     Contested,
-    /// The last try failed; there will be another one.
+    /// The last attempt failed and will be retried.
     Failing,
     /// It cannot be done, and the reason says what to do about it.
     Blocked,
@@ -372,7 +372,7 @@ pub enum ObjectState {
     Waiting,
     /// It could not be read.
     Unknown,
-    /// It carries our mark and no manifest names it; only pruning would delete it.
+    /// It has this stack's mark, but is no longer declared; only pruning would delete it.
     Prunable,
 }
 
@@ -411,17 +411,17 @@ impl ObjectState {
 pub struct ObjectStatus {
     /// What it is.
     pub kind: Kind,
-    /// The account that holds it; empty: our own.
+    /// The account that holds it; empty: the root account.
     pub account: String,
     /// Its name within the account.
     pub name: String,
-    /// Where the manifest stands, `file:line:col`.
+    /// Where the manifest is, `file:line:col`.
     pub source: Option<String>,
     /// Its id on the platform, if it is known.
     pub id_on_platform: Option<i64>,
-    /// How it stands.
+    /// Its state.
     pub state: ObjectState,
-    /// Since when it stands so.
+    /// Since when it has this state.
     pub since: Timestamp,
     /// Why, if it is not in sync.
     pub reason: Option<String>,
@@ -429,13 +429,14 @@ pub struct ObjectStatus {
     pub drift: Drift,
     /// The fields that differ or are fought over.
     pub fields: Vec<FieldStatus>,
-    /// Tries that failed in a row.
+    /// Consecutive failures.
     pub failures: u32,
-    /// When it is tried again.
+    /// When it is retried.
     pub retry_at: Option<Timestamp>,
-    /// When a token ends, if that is known.
+    /// When a token expires, if that is known.
     pub ends_at: Option<Timestamp>,
-    /// How many seconds a token lives after its last use; null if something else decides when it ends.
+    /// Lifetime of a token after its last use, in seconds; null if something else decides its
+    /// expiry.
     pub ttl_seconds: Option<i64>,
 }
 
@@ -456,7 +457,7 @@ pub struct FieldStatus {
     pub by: Option<ChangedBy>,
 }
 
-/// Who changed something, as the platform's log tells.
+/// Who changed something, from the platform's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChangedBy {
     /// When.
@@ -469,20 +470,20 @@ pub struct ChangedBy {
     pub host: Option<String>,
 }
 
-/// What waits for a person.
+/// What waits for approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Approval {
-    /// Digest of the plan that is to be approved.
+    /// Digest of the plan to approve.
     pub digest: String,
     /// Since when it waits.
     pub since: Timestamp,
     /// Why it does.
     pub refusals: Vec<Refusal>,
-    /// What would be done.
+    /// The plan to approve.
     pub summary: Summary,
     /// The command that approves exactly this plan.
     pub command: String,
-    /// What cannot be done at all.
+    /// What cannot be done.
     pub blocked: Vec<Blocked>,
     /// What waits for somebody else.
     pub pending: Vec<Pending>,

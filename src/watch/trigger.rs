@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-/// Why a pass begins; told to people, and no input to anything.
+/// Why a pass begins; for people only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
@@ -16,11 +16,11 @@ pub enum Trigger {
     Files,
     /// It is time.
     Interval,
-    /// Something failed and is due to be tried again.
+    /// A retry is due.
     Retry,
     /// SIGHUP.
     Signal,
-    /// Somebody asked for it.
+    /// It was requested over HTTP.
     Request,
 }
 

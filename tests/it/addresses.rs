@@ -150,7 +150,7 @@ fn errors_name_the_proxy_in_between_and_never_its_password() {
     let world = world();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let cases: Vec<(Option<&str>, &str)> = vec![
-        (Some("407 Proxy Authentication Required"), "wants a user name and a password"),
+        (Some("407 Proxy Authentication Required"), "requires a user name and password"),
         (Some("403 Forbidden"), "refused to connect to flespi.invalid"),
         (Some("502 Bad Gateway"), "refused to connect to flespi.invalid"),
         (None, "cannot connect to the proxy"),
@@ -184,7 +184,7 @@ fn errors_name_the_proxy_in_between_and_never_its_password() {
                 if status.is_some_and(|status| status.starts_with("407")) {
                     assert_eq!(proxy.asked().len(), 1, "nobody logs in by asking again");
                     assert!(
-                        run.stderr.contains("help: put user name and password"),
+                        run.stderr.contains("help: add user name and password"),
                         "{}",
                         run.stderr
                     );
@@ -193,7 +193,7 @@ fn errors_name_the_proxy_in_between_and_never_its_password() {
         }
     });
     for (value, words) in
-        [("socks5://user:CANARY@127.0.0.1:1", "socks5"), ("http://user:CANARY@", "no address")]
+        [("socks5://user:CANARY@127.0.0.1:1", "socks5"), ("http://user:CANARY@", "not an address")]
     {
         let environment = [("FLESPI_PLATFORM", "https://flespi.invalid"), ("ALL_PROXY", value)];
         let run = run_with(&world, &["plan", "limit.yaml"], &environment).expect(4);
@@ -222,7 +222,7 @@ fn without_authorities_everything_works_that_needs_none_and_the_error_is_about_t
         }
         let environment = [("SSL_CERT_FILE", value), ("FLESPI_PLATFORM", "https://flespi.invalid")];
         let run = run_with(&world, &["plan", "limit.yaml"], &environment).expect(4);
-        for words in ["no certificate authority", value, "SSL_CERT_FILE", "ca-certificates"] {
+        for words in ["no certificate authorities", value, "SSL_CERT_FILE", "ca-certificates"] {
             assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
         }
         assert!(!run.stderr.contains("64 letters"), "{}", run.stderr);
@@ -315,13 +315,13 @@ fn a_redirect_is_never_followed_and_told_as_what_it_is() {
             assert_eq!(again, 1, "{status} {method}: {said}");
             let origin = if is_elsewhere { trap.url() } else { server.url() };
             assert!(
-                said.contains(&format!("{status}: a redirect to {origin}, which is not followed")),
+                said.contains(&format!("{status}: redirect to {origin}, not followed")),
                 "{said}"
             );
             assert!(!said.contains("try again later") && !said.contains("CANARY"), "{said}");
             if method == "GET" {
                 assert!(
-                    said.contains("help: name the address of the API itself in --platform"),
+                    said.contains("help: set --platform to the address of the API itself"),
                     "{said}"
                 );
             }
@@ -368,7 +368,7 @@ fn a_server_that_nobody_vouches_for_or_of_another_name_gets_no_token() {
         [(sandbox.url(), &[][..]), (&*elsewhere, &[("SSL_CERT_FILE", &*authority)][..])]
     {
         let run = plan(url, environment).expect(4);
-        let is_told = ["is not trusted", "no certificate authority"];
+        let is_told = ["is not trusted", "no certificate authorities"];
         assert!(is_told.iter().any(|words| run.stderr.contains(words)), "{}", run.stderr);
     }
     runtime.block_on(sandbox.stop()).unwrap();
@@ -377,11 +377,8 @@ fn a_server_that_nobody_vouches_for_or_of_another_name_gets_no_token() {
 #[test]
 fn what_answers_in_the_place_of_the_platform_gets_advice_of_its_own() {
     for (status, words) in [
-        ("404 Not Found", "something answers there that is not the platform's API"),
-        (
-            "407 Proxy Authentication Required",
-            "put user name and password into the proxy's address",
-        ),
+        ("404 Not Found", "the server there does not answer like the platform's API"),
+        ("407 Proxy Authentication Required", "add user name and password to the proxy's address"),
     ] {
         let world = world();
         let server = Server::start(move |_| empty_answer(status));

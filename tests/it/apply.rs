@@ -36,7 +36,7 @@ fn an_unmarked_object_of_the_same_name_is_told_and_not_touched() {
     world.write("acme.yaml", ACME);
     world.empty_journal();
     let refused = world.run(&["apply", ".", "--yes"]).expect(5);
-    assert!(refused.stdout.contains("carries no mark"), "{}", refused.stdout);
+    assert!(refused.stdout.contains("has no mark"), "{}", refused.stdout);
     assert_eq!(world.writes().len(), 0);
     assert_eq!(world.count("subaccounts"), 1);
 }
@@ -213,7 +213,7 @@ fn the_ledger_adds_up_when_something_fails() {
     assert!(number("applied") > 0 && number("failed") > 0 && number("blocked") > 0, "{summary}");
     for step in report["steps"].as_array().unwrap() {
         if step["outcome"] == "blocked" {
-            assert!(step["error"].as_str().unwrap().starts_with("blocked because of "), "{step}");
+            assert!(step["error"].as_str().unwrap().starts_with("blocked because "), "{step}");
         }
     }
     // The next plan is exactly the rest.

@@ -270,7 +270,7 @@ fn what_is_blocked_is_in_the_comment_and_keeps_no_plan_from_being_applied() {
     let pipeline = Pipeline::new("github.yml");
     pipeline.world.api("POST", "/platform/limits", Some(&json!([{"name": "Starter"}])));
     pipeline.step("plan", "Plan").expect(0);
-    assert!(pipeline.world.read("comment.md").contains("carries no mark"));
+    assert!(pipeline.world.read("comment.md").contains("has no mark"));
     let pipeline = Pipeline::new("gitlab.yml");
     pipeline.world.api("POST", "/platform/limits", Some(&json!([{"name": "Starter"}])));
     pipeline.script("plan", "script").expect(0);

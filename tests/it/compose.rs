@@ -204,8 +204,8 @@ metadata: {name: starter}
     assert_eq!(
         told("prod"),
         "\
-a.yaml:8:20: error[overlay-target]: no manifest describes `limit/strater`; did you mean `limit/starter`?
-a.yaml:11:20: error[overlay-target]: no limit/starter has a field `colour`; take it out of `remove`; fields of `defaults` are none of the object's own
+a.yaml:8:20: error[overlay-target]: `limit/strater` is not declared; did you mean `limit/starter`?
+a.yaml:11:20: error[overlay-target]: no limit/starter has a field `colour`; remove it from `remove`; fields of `defaults` do not belong to the object itself
 "
     );
     assert_eq!(
@@ -215,7 +215,7 @@ a.yaml:11:20: error[overlay-target]: no limit/starter has a field `colour`; take
     // A mistake in a patch is told where the patch stands.
     assert_eq!(
         told("staging"),
-        "a.yaml:15:33: error[wrong-type]: `spec.devices_count` takes an integer, and this is the text `many`\n"
+        "a.yaml:15:33: error[wrong-type]: `spec.devices_count` takes an integer, not the text `many`\n"
     );
 }
 

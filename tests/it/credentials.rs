@@ -157,7 +157,7 @@ fn what_is_no_token_is_told_for_what_it_is_before_anything_is_sent() {
     let token = world.token();
     for (value, why) in [
         (format!("FlespiToken {token}"), "begins with `FlespiToken`"),
-        (format!("'{token}'"), "stands in quotes"),
+        (format!("'{token}'"), "is in quotes"),
         (format!("{token}\n{token}\n"), "has several lines"),
         (token[..63].to_owned(), "has 63 characters; a token has 64 letters and digits"),
         ("\n".to_owned(), "is empty"),

@@ -414,7 +414,7 @@ fn an_invalid_set_leaves_the_last_good_one_in_force_and_says_so() {
     assert_eq!(status.set.good, good);
     let finding = &status.set.findings[0];
     assert!(finding.place.as_ref().unwrap().contains("a.yaml:4:"), "{finding:?}");
-    assert!(status.says.contains("stays in force"), "{}", status.says);
+    assert!(status.says.contains("the last valid set is in force"), "{}", status.says);
     assert_eq!(status.totals.invalid_sets, 1);
     daemon.meddle("a", &json!({"devices_count": 99}));
     let status = daemon.pass();
@@ -433,7 +433,7 @@ fn a_removed_root_is_unknown_and_nothing_is_pruned() {
     std::fs::rename(world.path().join("manifests"), world.path().join("away")).unwrap();
     let status = daemon.until("unknown", |status| status.state == State::RootUnknown);
     assert!(status.files.roots[0].unknown.is_some());
-    assert!(status.says.contains("not empty"), "{}", status.says);
+    assert!(status.says.contains("the last valid set is in force"), "{}", status.says);
     daemon.meddle("a", &json!({"devices_count": 99}));
     let status = daemon.pass();
     assert_eq!((daemon.devices("a"), daemon.devices("b")), (Some(10), Some(10)));

@@ -139,7 +139,7 @@ fn without_age_a_manifest_that_wants_it_is_refused_before_anything_is_sent() {
             said.contains("key.age cannot be written: this binary was built without `age`"),
             "{said}"
         );
-        assert!(said.contains("build it with its default features, which have `age`"), "{said}");
+        assert!(said.contains("build it with its default features, which include `age`"), "{said}");
     }
     assert_eq!((world.count("tokens"), world.writes().len()), (before, 0));
     assert!(!world.path().join("out").exists());
@@ -247,11 +247,11 @@ fn bad_sinks_are_named_with_their_token_and_hold_up_nobody_else() {
         ("stores something else", liar, "the content differs"),
         ("prints without end", flood, "more than 65536 bytes"),
         ("runs for ever", endless, "did not end within 1 s"),
-        ("is not there", "{exec: [no-such-program]}", "there is no program `no-such-program`"),
+        ("is not there", "{exec: [no-such-program]}", "no such program: `no-such-program`"),
         ("is a file in place of a folder", "{file: blocker/key}", "file ./blocker/key"),
         ("is a folder", "{file: folder}", "file ./folder"),
         ("is a pipe that nobody reads", "{file: pipe}", "not a regular file"),
-        ("is no JSON", "{json: blocker, pointer: /a}", "it is no JSON"),
+        ("is no JSON", "{json: blocker, pointer: /a}", "not JSON"),
         ("is no cluster", "{kubernetes: keys, key: a}", "Kubernetes Secret keys"),
         ("has no address", "{vault: keys, key: a}", "VAULT_ADDR"),
         (
@@ -424,7 +424,7 @@ fn a_token_whose_key_nobody_ever_got_is_made_anew_by_the_next_run() {
     let lost = world.item("tokens", "info", "app")["id"].as_i64().unwrap();
     let plan = world.plan(&["."]);
     let reason = plan["steps"][0]["reason"].as_str().unwrap();
-    assert!(reason.contains("nobody has the key, so a new token takes its place"), "{reason}");
+    assert!(reason.contains("nobody has the key, so a new token replaces it"), "{reason}");
     world.apply(&["."]);
     let key = world.read("out/app");
     assert_key_of(&world, "app", key.trim());

@@ -118,7 +118,7 @@ fn a_copied_mark_of_its_own_token_is_disputed_and_neither_token_is_touched() {
     tenants.world.edit("all.yaml", admin, &admin.replace("1h", "2h"));
     let plan = tenants.world.plan(&["."]);
     assert_eq!(plan["steps"], json!([]), "{plan:#}");
-    assert!(plan["blocked"].to_string().contains("which one is meant"), "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("choose one with `metadata.id`"), "{plan:#}");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_removed_mark_makes_nobody_twice() {
     let tenants = Tenants::new();
     tenants.meddle("PUT", "/platform/customer", &json!({"metadata": {}}));
     let plan = tenants.world.plan(&["."]);
-    assert!(plan["blocked"].to_string().contains("carries no mark"), "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("has no mark"), "{plan:#}");
     tenants.world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
     assert_eq!(tenants.world.count("subaccounts"), 2);
 }

@@ -151,7 +151,7 @@ fn a_list_that_never_shows_what_was_created_does_not_keep_a_run_creating() {
         }
     });
     let run = platform.run(&["apply", ".", "--yes", "--state-dir", "other"]).expect(5);
-    assert!(run.stderr.contains("limit/old came back or was taken back"), "{}", run.stderr);
+    assert!(run.stderr.contains("limit/old was restored or undone"), "{}", run.stderr);
     let created = world.writes().iter().filter(|write| write.method == "POST").count();
     assert_eq!(created, 2);
     assert_eq!(world.item("limits", "name", "old")["devices_count"], 3, "the first one stays");
@@ -173,7 +173,11 @@ fn a_list_of_tokens_without_the_one_that_asks_for_it_is_unknown() {
         }
     });
     let run = platform.run(&["apply", ".", "--prune", "--yes"]).expect(4);
-    assert!(run.stdout.contains("our own token is missing from the list"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("the token of this run is missing from the list"),
+        "{}",
+        run.stdout
+    );
     assert!(world.writes().is_empty(), "{:?}", world.writes());
 }
 
@@ -367,7 +371,7 @@ fn an_overlap_that_only_a_wrong_clock_ends_goes_on() {
     assert_ne!(first, second);
     let platform = Between::new(&world, |passing| passing.date = in_days(31 + 5));
     let run = platform.run(&["apply", ".", "--yes"]).expect(5);
-    assert!(run.stdout.contains("is to be deleted by the time that it is"), "{}", run.stdout);
+    assert!(run.stdout.contains("is due for deletion, but "), "{}", run.stdout);
     for key in [first, second] {
         assert_eq!(world.call("GET", "/auth/info", Some(&key), None, None).0, 200);
     }
@@ -436,7 +440,7 @@ fn a_value_that_the_platform_keeps_otherwise_is_not_called_applied() {
             }
         });
         let run = run.expect(6);
-        assert!(run.stdout.contains(&format!("and keeps {value}")), "{}", run.stdout);
+        assert!(run.stdout.contains(&format!("but stored {value}")), "{}", run.stdout);
     }
 }
 

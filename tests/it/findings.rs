@@ -130,7 +130,7 @@ fn findings_have_a_short_form() {
         run.stdout,
         "\
 a b/é.yaml:6:3: error[unknown-field]: `devices_cout` is not a field of `spec`; did you mean `devices_count`?
-a b/é.yaml:10:18: error[duplicate-address]: limit/starter is described twice; take one of them out; the other stands at a b/é.yaml:1:1
+a b/é.yaml:10:18: error[duplicate-address]: limit/starter is declared twice; remove one of them; the other is at a b/é.yaml:1:1
 "
     );
     world.run(&["plan", "--format", "short"]).expect(64);

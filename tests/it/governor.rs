@@ -17,7 +17,7 @@ fn whoever_has_to_wait_says_for_how_long_and_why_and_then_goes_on() {
         {"method": "POST", "count": 1, "effect": {"answer": {"status": 429, "retry_after": 2, "reason": "slow"}}}]}));
     let run = world.apply(&["."]);
     assert!(
-        run.stderr.contains("waiting 2 s: the platform takes no more calls: 429: slow"),
+        run.stderr.contains("waiting 2 s: the platform accepts no more calls: 429: slow"),
         "{}",
         run.stderr
     );

@@ -193,7 +193,7 @@ fn our_own_token_is_neither_narrowed_nor_deleted() {
         );
         world.empty_journal();
         let refused = world.run(&["apply", ".", "--yes"]).expect(5);
-        assert!(refused.stdout.contains("signs this very run"), "{}", refused.stdout);
+        assert!(refused.stdout.contains("is the token of this run"), "{}", refused.stdout);
         assert_eq!(world.writes().len(), 0);
     }
 }

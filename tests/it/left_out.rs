@@ -45,7 +45,10 @@ fn r30_a_file_with_another_name_is_no_deletion() {
         assert!(plan.stdout.contains("--approve"), "{name}: {}", plan.stdout);
         let refused = world.run(&["apply", "m", "--prune", "--yes"]).expect(5);
         let all = format!("{}{}", refused.stdout, refused.stderr);
-        assert!(all.contains(name) && all.contains("not everything was read"), "{name}: {all}");
+        assert!(
+            all.contains(name) && all.contains("not everything could be read"),
+            "{name}: {all}"
+        );
         assert_eq!(world.writes().len(), 0, "{name}");
         // Without --prune nothing is deleted anyway.
         world.apply(&["m"]);

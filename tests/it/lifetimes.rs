@@ -54,15 +54,15 @@ fn a_token_that_nobody_uses_is_foretold_to_end_and_one_in_use_is_not() {
     let plan = world.plan(&["."]);
     assert_eq!(
         plan["forecasts"][0]["words"],
-        "ends in 5 days (ttl 30 days, last used 24 days ago)"
+        "expires in 5 days (ttl 30 days, last used 24 days ago)"
     );
     assert_eq!(plan["forecasts"][0]["is_due"], true);
     for form in [&["--format", "markdown"][..], &[]] {
         let text = world.run(&[&["plan", "."][..], form].concat()).expect(0).stdout;
-        assert!(text.contains("ends in 5 days"), "{text}");
+        assert!(text.contains("expires in 5 days"), "{text}");
     }
     world.run(&["plan", ".", "--html", "plan.html"]).expect(0);
-    assert!(world.read("plan.html").contains("ends in 5 days"));
+    assert!(world.read("plan.html").contains("expires in 5 days"));
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn expiring_within_is_a_verdict_for_ci() {
     for command in ["status", "plan"] {
         world.run(&[command, ".", "--expiring-within", "14d"]).expect(0);
         let refused = world.run(&[command, ".", "--expiring-within", "36500d"]).expect(5);
-        assert!(refused.stderr.contains("1 token ends within 36500 days"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("1 token expires within 36500 days"), "{}", refused.stderr);
         world.run(&[command, "."]).expect(0);
     }
     assert_eq!(world.run(&["status", ".", "--expiring-within", "soon"]).code, 64);
@@ -83,13 +83,13 @@ fn what_lapsed_is_told_and_issued_again() {
     let old = world.read("out/app");
     world.advance(2 * HOUR);
     let reason = reason(&world);
-    assert!(reason.contains("the one before lapsed 20"), "{reason}");
+    assert!(reason.contains("the previous one lapsed 20"), "{reason}");
     assert!(
-        reason.contains("(ended 59 minutes ago (ttl 60 minutes, never used))")
-            || reason.contains("ended 60 minutes ago"),
+        reason.contains("(expired 59 minutes ago (ttl 60 minutes, never used))")
+            || reason.contains("expired 60 minutes ago"),
         "{reason}"
     );
-    assert!(reason.contains("another one is issued (renew: always)"), "{reason}");
+    assert!(reason.contains("a new one is issued (renew: always)"), "{reason}");
     world.apply(&["."]);
     let new = world.read("out/app");
     assert_ne!(new, old, "the sink held a key, and it was the old one");
@@ -102,7 +102,7 @@ fn what_somebody_deleted_is_told_with_who_and_when() {
     let world = world("  ttl: 30d\n");
     let by = delete(&world);
     let reason = reason(&world);
-    assert!(reason.contains(&format!("the one before was deleted by token {by}")), "{reason}");
+    assert!(reason.contains(&format!("the previous one was deleted by token {by}")), "{reason}");
     world.apply(&["."]);
     assert_eq!(world.plan(&["."])["steps"], json!([]));
 }
@@ -158,7 +158,7 @@ fn without_a_log_a_token_is_only_issued_again_where_that_is_the_rule() {
         world.advance(2 * HOUR);
         world.faults(&no_log);
         let run = world.run(&["apply", ".", "--yes"]).expect(code);
-        assert!(run.stdout.contains("what became of it is not known"), "{}", run.stdout);
+        assert!(run.stdout.contains("what became of it is unknown"), "{}", run.stdout);
     }
 }
 
@@ -203,7 +203,7 @@ fn status_has_every_token_by_the_time_it_has_left() {
     let errors: Vec<String> = validator.iter_errors(&status).map(|it| it.to_string()).collect();
     assert_eq!(errors, [""; 0]);
     let text = world.run(&["status", "."]).expect(0).stdout;
-    assert!(text.contains("hand out the right to do everything\n  token/admin\n"), "{text}");
+    assert!(text.contains("master tokens\n  token/admin\n"), "{text}");
     assert!(
         text.lines().any(|line| line.starts_with("token/quick") && line.contains("in 3 days")),
         "{text}"
@@ -235,7 +235,7 @@ fn the_platforms_clock_counts_and_not_ours() {
     let new_year = 1_924_992_000;
     world.advance(new_year - 10 * DAY + 60 - now);
     let plan = world.plan(&["."]);
-    assert_eq!(plan["forecasts"][0]["words"], "ends in 9 days (expire)", "{plan:#}");
+    assert_eq!(plan["forecasts"][0]["words"], "expires in 9 days (expire)", "{plan:#}");
 }
 
 /// A token with an `expire` that is `seconds` from now.

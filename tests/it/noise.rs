@@ -138,7 +138,10 @@ fn what_no_manifest_can_say_of_an_access_is_no_drift_and_goes_along_with_edits()
     assert_eq!(access["acl"][0]["methods"], json!(["GET", "PUT"]), "{sent:?}");
 
     let export = through(&["export"]).stdout;
-    assert!(export.contains("# access: readonly is `true`, which no manifest can say"), "{export}");
+    assert!(
+        export.contains("# access: readonly is `true`, which manifests cannot express"),
+        "{export}"
+    );
     assert!(export.contains("methods: [GET, PUT]"), "{export}");
 }
 

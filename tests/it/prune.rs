@@ -121,7 +121,7 @@ fn a_mark_in_the_wrong_place_is_told_and_never_followed() {
     world.call("POST", "/platform/subaccounts", Some(&token), acme["id"].as_i64(), Some(&body));
     let plan = world.plan(&[".", "--prune"]);
     assert_eq!(plan["steps"], json!([]), "{plan}");
-    assert!(plan["disputed"].to_string().contains("which it is not"), "{plan}");
+    assert!(plan["disputed"].to_string().contains("but is another object"), "{plan}");
 }
 
 #[test]

@@ -123,11 +123,7 @@ fn a_rename_that_was_asked_for_before_and_means_another_object_now_is_refused_an
     world.write("all.yaml", &[moved("c", "a"), moved("a", "c")].concat());
     world.empty_journal();
     let refused = world.run(&["apply", ".", "--yes", "--prune"]).expect(5);
-    assert!(
-        refused.stdout.contains("say with `metadata.id` which one is meant"),
-        "{}",
-        refused.stdout
-    );
+    assert!(refused.stdout.contains("choose one with `metadata.id`"), "{}", refused.stdout);
     assert_eq!(world.writes().len(), 0);
     assert_eq!(addresses(&world), before);
 }

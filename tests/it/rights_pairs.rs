@@ -192,7 +192,7 @@ fn a_difference_is_told_in_words() {
             "gains POST on the REST API of ai; gains GET on all other items of gw with all submodules",
         ),
         ("master", "standard", "gains the platform API: it becomes a master token"),
-        ("standard", "master", "loses the platform API: it is no master token any more"),
+        ("standard", "master", "loses the platform API: it is no longer a master token"),
         (
             "gw/devices GET",
             "standard",
@@ -207,7 +207,7 @@ fn a_difference_is_told_in_words() {
             "gw GET @ ttl=86400 expire=1798675200",
             "gw GET @ ttl=3600 origin=none",
             "loses its origin bound (none); stays valid for 1d after its last use instead of 1h; \
-             is valid until 2026-12-31T00:00:00Z in any case",
+             is valid until 2026-12-31T00:00:00Z even if unused",
         ),
         ("gw GET @ disabled", "gw GET", "cannot be used while it is disabled"),
     ] {

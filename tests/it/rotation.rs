@@ -127,7 +127,7 @@ fn the_plan_says_what_comes_and_why() {
         (&json!("create"), &json!("token:token/app:generation-2"))
     );
     assert!(
-        step["reason"].as_str().unwrap().starts_with("the key is replaced every 30 days"),
+        step["reason"].as_str().unwrap().starts_with("the key is rotated every 30 days"),
         "{step}"
     );
     assert_eq!(due["steps"].as_array().unwrap().len(), 1, "the old key stays for the overlap");
@@ -237,7 +237,7 @@ fn now_ends_the_overlap() {
     assert_eq!(numbers(&world), [2], "what was under way is ended, and nothing more is issued");
     assert!(!works(&world, &old) && works(&world, &key(&world)));
     let again = world.run(&["rotate", "token/app", "--now", "--yes"]).expect(0);
-    assert!(again.stdout.contains("was replaced less than 5 minutes ago"), "{}", again.stdout);
+    assert!(again.stdout.contains("was rotated less than 5 minutes ago"), "{}", again.stdout);
     assert_eq!(numbers(&world), [2], "an impatient person is no reason to do it twice");
     world.advance(300);
     world.run(&["rotate", "token/app", "--now", "--yes"]).expect(0);
@@ -378,7 +378,7 @@ fn the_token_that_signs_the_run_is_not_deleted_by_it() {
         crate::support::run(command)
     };
     let partial = with(&own, &["rotate", "token/app", "--now", "--yes"]).expect(6);
-    assert!(partial.stdout.contains("signs this very run"), "{}", partial.stdout);
+    assert!(partial.stdout.contains("is the token of this run"), "{}", partial.stdout);
     assert!(works(&world, &own), "the run that works with it goes on");
     let next = key(&world);
     assert_ne!(next, own);

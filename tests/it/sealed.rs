@@ -119,7 +119,7 @@ fn what_a_sealed_plan_declares_is_under_its_seal_as_its_steps_are() {
         assert_ne!(forged, sealed, "{member}");
         world.write("reviewed.plan", &forged.to_string());
         let refused = apply_reviewed(&world).expect(5);
-        assert!(refused.stderr.contains("does not fit its seal"), "{member}: {}", refused.stderr);
+        assert!(refused.stderr.contains("does not match its seal"), "{member}: {}", refused.stderr);
     }
 }
 

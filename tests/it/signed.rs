@@ -39,7 +39,7 @@ fn what_is_made_with_a_key_is_found_with_the_key_and_with_no_other() {
     world.write("key", &"x".repeat(40));
     let plan = world.plan(&with(&["--prune"]));
     assert_eq!(plan["steps"], json!([]), "{plan:#}");
-    assert!(plan["blocked"].to_string().contains("does not fit"), "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("does not match"), "{plan:#}");
 }
 
 #[test]

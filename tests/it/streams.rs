@@ -184,7 +184,7 @@ fn a_graver_exit_code_stays_when_the_result_is_lost() {
         doom(&mut command, Stream::Out, Fate::Full);
         let output = command.stderr(Stdio::piped()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("cannot write the result to the standard output"), "{said}");
+        assert!(said.contains("cannot write the result to stdout"), "{said}");
         output.status.code().unwrap()
     };
     world.write("broken.yaml", "kind: Limit\n");

@@ -100,7 +100,7 @@ fn no_store_is_contacted_and_no_credential_used_that_only_a_manifest_chose() {
         for command in ["plan", "status", "validate"] {
             let run = run_in(&world, &[command, "m"]).expect(0);
             assert_eq!(attacker.heard(), [""; 0], "{command}: {manifest}");
-            let is_said = command == "validate" || run.stdout.contains("not looked at here");
+            let is_said = command == "validate" || run.stdout.contains("checked only by apply");
             let is_new_password = manifest.contains("generate");
             assert!(is_said || is_new_password, "{command}: {}", run.stdout);
         }
@@ -197,7 +197,7 @@ fn a_store_that_the_operator_names_is_looked_at_and_only_where_it_allows_it() {
     let run = run_in(&world, &with).expect(0);
     assert!(run.stdout.contains("does not let manifests use `flespi/app`"), "{}", run.stdout);
     let run = run_in(&world, &["plan", "m"]).expect(0);
-    assert!(run.stdout.contains("not looked at here"), "{}", run.stdout);
+    assert!(run.stdout.contains("checked only by apply"), "{}", run.stdout);
     assert_eq!(attacker.heard().len(), heard);
 
     world.write("operator/stores.yaml", "stores: {producton: {vault: {}, paths: ['**']}}\n");

@@ -52,7 +52,7 @@ fn a_fifo_a_socket_a_folder_and_a_device_stay_what_they_are() {
         assert!(refused("it is a device").is_symlink());
         fresh();
         symlink("nowhere", &path).unwrap();
-        assert!(refused("it is a link to nothing").is_symlink());
+        assert!(refused("it is a dangling symbolic link").is_symlink());
     }
     // Only root may make one where a file could be.
     let _ = std::fs::remove_dir_all(world.path().join("out"));

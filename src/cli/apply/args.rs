@@ -10,7 +10,7 @@ use crate::cli::duration::positive;
 use crate::cli::gate::GateArgs;
 use crate::cli::manifests::Manifests;
 
-/// Make the platform what the manifests say.
+/// Make the platform match the manifests.
 ///
 /// Shows the plan, asks, and applies it: limits, subaccounts, their assignment, tokens, then
 /// credentials; deletions in reverse.
@@ -25,19 +25,19 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     pub(super) manifests: Manifests,
 
-    /// Carry out a plan that `plan --out FILE` saved: what was reviewed, or nothing.
+    /// Apply a plan that `plan --out FILE` saved: exactly what was reviewed, or nothing.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "prune", "exclude"])]
     pub(super) plan: Option<PathBuf>,
 
-    /// Delete what carries this stack's mark and no manifest names.
+    /// Delete objects with this stack's mark that are no longer declared.
     #[arg(long)]
     pub(super) prune: bool,
 
-    /// Do not ask.
+    /// Apply without asking.
     #[arg(short, long)]
     pub(super) yes: bool,
 
-    /// What a failed step means for those that do not need it.
+    /// What to do with independent steps after a step fails.
     #[arg(long, value_enum, default_value = "finish", value_name = "WHAT")]
     pub(super) on_error: OnErrorArg,
 

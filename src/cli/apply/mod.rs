@@ -82,8 +82,8 @@ async fn passes(
                 }
                 Further::Vain(address) => {
                     let why = format!(
-                        "{address} came back or was taken back a second time: the platform does \
-                         not list what is there, so nothing more is begun"
+                        "{address} was restored or undone a second time: the platform's lists are incomplete, \
+                         so this run starts nothing more"
                     );
                     output.error(&format!("refused: {why}"));
                     report.refused.push(why);

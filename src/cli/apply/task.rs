@@ -38,12 +38,12 @@ impl Task {
             return Err(Exit::Failed);
         };
         let text = text.map_err(|error| {
-            output.error(&format!("the plan {} could not be read: {error}", file.display()));
+            output.error(&format!("cannot read the plan {}: {error}", file.display()));
             Exit::Refused
         })?;
         let sealed = Sealed::read(&text).map_err(|error| {
-            output.error(&format!("the plan {} is not used", file.display()));
-            output.failure(&error, Some("make a new one with `plan --out FILE`"));
+            output.error(&format!("cannot use the plan {}", file.display()));
+            output.failure(&error, Some("create a new one with `flespi-gitops plan --out FILE`"));
             Exit::Refused
         })?;
         let mut desired = sealed.desired().clone();
@@ -82,7 +82,7 @@ impl Task {
         match sealed.restrict(prepared.plan) {
             Ok(plan) => Ok(Prepared { plan, ..prepared }),
             Err(stale) => {
-                output.error("the plan no longer fits the platform, and nothing was done:");
+                output.error("the plan no longer matches the platform; nothing was done:");
                 for Stale { address, what } in stale {
                     output.error(&format!("{address}: {what}"));
                 }

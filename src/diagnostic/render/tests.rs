@@ -30,7 +30,7 @@ fn findings() -> (SourceMap, Vec<Diagnostic>) {
             .help("did you mean `Token`?")
             .suggest(at("Tokn", 0), "Token")
             .pointer("/kind"),
-        Diagnostic::error(Code::DuplicateKey, "the key `info` is here twice")
+        Diagnostic::error(Code::DuplicateKey, "key `info` appears twice")
             .at(at("info", 1), "again")
             .and(at("info", 0), "first"),
         Diagnostic::warning(Code::UndeclaredLimit, "nothing is limited")
@@ -61,7 +61,7 @@ help: with this edit
 1 | kind: Token
   |          +
 
-error[duplicate-key]: the key `info` is here twice
+error[duplicate-key]: key `info` appears twice
  --> tokens.yaml:7:3
   |
 6 |   info: one
@@ -107,7 +107,7 @@ fn one_finding_is_one_line() {
     let expected = "\
 secret.yaml: error[unreadable-file]: cannot read it: permission denied
 tokens.yaml:1:7: error[unknown-kind]: there is no kind `Tokn`; did you mean `Token`?
-tokens.yaml:7:3: error[duplicate-key]: the key `info` is here twice
+tokens.yaml:7:3: error[duplicate-key]: key `info` appears twice
 tokens.yaml:4:1: warning[undeclared-limit]: nothing is limited; one; two
 ";
     assert_eq!(short(&map, &found), expected);
@@ -122,7 +122,7 @@ fn programs_get_every_field_every_time() {
          "line": null, "column": null, "end_line": null, "end_column": null, "help": null, "pointer": null},
         {"code": "unknown-kind", "severity": "error", "message": "there is no kind `Tokn`", "file": "tokens.yaml",
          "line": 1, "column": 7, "end_line": 1, "end_column": 11, "help": "did you mean `Token`?", "pointer": "/kind"},
-        {"code": "duplicate-key", "severity": "error", "message": "the key `info` is here twice", "file": "tokens.yaml",
+        {"code": "duplicate-key", "severity": "error", "message": "key `info` appears twice", "file": "tokens.yaml",
          "line": 7, "column": 3, "end_line": 7, "end_column": 7, "help": null, "pointer": null},
         {"code": "undeclared-limit", "severity": "warning", "message": "nothing is limited", "file": "tokens.yaml",
          "line": 4, "column": 1, "end_line": 4, "end_column": 5, "help": "one\ntwo", "pointer": null},

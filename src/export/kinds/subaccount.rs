@@ -25,10 +25,8 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
     let Some(email) = wanted.or(text) else { return };
     spec.field("credentials", json!({"email": email}));
     spec.block.comment(match has_password {
-        true => {
-            "credentials.password: was set by this stack; say where it comes from to go on with it"
-        }
-        false => "credentials.password: is not readable; say where it comes from to set one",
+        true => "credentials.password: was set by this stack; add its source to keep managing it",
+        false => "credentials.password: is not readable; add a source to set one",
     });
 }
 
@@ -53,11 +51,11 @@ fn limit(written: &Written<'_>, kind: Kind, id: i64, spec: &mut Spec<'_>) {
             }
         }
         Some(limit) => spec.block.comment(&format!(
-            "limit: it has limit {limit}, which no manifest here can name; it keeps it"
+            "limit: it has limit {limit}, which these manifests cannot name; it keeps it"
         )),
         // The account of our token may itself be a subaccount, and its parent's limits are out of sight.
         None => spec.block.comment(&format!(
-            "limit: it has limit {id} of an account above this one, which no manifest can name; it keeps it"
+            "limit: it has limit {id} of an account above this one, which manifests cannot name; it keeps it"
         )),
     }
 }

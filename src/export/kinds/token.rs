@@ -46,7 +46,7 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
 }
 
 /// What is said of a value that has no place in a manifest.
-const STAYS: &str = "which no manifest can say; it stays as it is, also when the rest is edited";
+const STAYS: &str = "which manifests cannot express; it stays as it is, even if the rest is edited";
 
 /// A value in one short line.
 fn said(value: &Value) -> String {

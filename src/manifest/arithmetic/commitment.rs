@@ -37,8 +37,8 @@ const NO_QUANTITY: &str = "blocking_duration";
 /// The most limits of children that a finding points at.
 const MOST_CHILDREN: usize = 3;
 
-/// Accounts whose children may use more together than they have, by the address of the account; our own account has none,
-/// and goes by that of the child that has most.
+/// Accounts whose children may use more together than they have, by the address of the account; the
+/// root account has none, and goes by that of the child that has most.
 pub(super) fn overcommitted(view: &View<'_>, tree: &Tree<'_>) -> Vec<(Address, Diagnostic)> {
     let mut findings = Vec::new();
     for quota in KEPT {
@@ -86,10 +86,11 @@ fn overcommitment(
     let count = children.len();
     let message = match parent {
         0 => format!(
-            "`{quota}`: the {count} accounts below ours may use {sum} together, and the plan has {bound}"
+            "`{quota}`: the {count} accounts below the root account may together use {sum}, but the plan has \
+             {bound}"
         ),
         _ => format!(
-            "`{quota}`: the {count} accounts in {name} may use {sum} together, and it has {bound}"
+            "`{quota}`: the {count} accounts in {name} may together use {sum}, but it has {bound}"
         ),
     };
     let finding = Diagnostic::warning(Code::LimitOvercommitted, message);
@@ -154,7 +155,7 @@ pub(super) fn above_parent(view: &View<'_>, tree: &Tree<'_>, diagnostics: &mut D
             let finding = Diagnostic::warning(
                 Code::LimitAboveParent,
                 format!(
-                    "`{quota}`: {} is allowed {own}, and {} has {bound}",
+                    "`{quota}`: {} is allowed {own}, but {} has {bound}",
                     declared.address,
                     tree.name(above)
                 ),
@@ -200,7 +201,7 @@ fn without_limit(
     let name = tree.name(above);
     let finding = Diagnostic::warning(
         Code::LimitLeftOpen,
-        format!("{address} has no limit, and may use up all that {name} has"),
+        format!("{address} has no limit, so it may use up all that {name} has"),
     )
     .help("name a limit: `limit: NAME`");
     Some(view.place(finding, address, "/spec/limit", Target::Key))

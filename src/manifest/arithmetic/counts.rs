@@ -20,7 +20,7 @@ pub(super) fn check(view: &View<'_>, tree: &Tree<'_>, diagnostics: &mut Diagnost
                     let finding = Diagnostic::error(
                         Code::LimitTooSmall,
                         format!(
-                            "`{quota}`: `{}` is allowed {bound}, and {count} are declared in it and below",
+                            "`{quota}`: `{}` is allowed {bound}, but {count} are declared in it and below",
                             declared.own_path()
                         ),
                     )
@@ -33,7 +33,7 @@ pub(super) fn check(view: &View<'_>, tree: &Tree<'_>, diagnostics: &mut Diagnost
                     (Some((document, _)), Some(tariff)) => Diagnostic::error(
                         Code::PlanTooSmall,
                         format!(
-                            "`{quota}`: the plan `{}` has {bound}, and {count} are declared",
+                            "`{quota}`: the plan `{}` has {bound}, but {count} are declared",
                             tariff.as_str()
                         ),
                     )

@@ -49,20 +49,20 @@ fn calls(
         (0, true) => Diagnostic::error(
             Code::LimitLocksOut,
             format!(
-                "`{path}` is allowed no calls, and its credentials are set with calls of its own"
+                "`{path}` is allowed no API calls, but setting its credentials takes calls of its own"
             ),
         )
         .help("set the credentials first, or block the account with `enabled: false` instead"),
         (0, false) => Diagnostic::warning(
             Code::LimitLocksOut,
-            format!("`{path}` is allowed no calls, and objects in it are to be managed"),
+            format!("`{path}` is allowed no API calls, but has objects to manage"),
         )
         .help("to block an account write `enabled: false`; its objects stay manageable"),
         _ => Diagnostic::warning(
             Code::LimitLocksOut,
-            format!("`{path}` is allowed {calls} calls a minute, too few to manage it by"),
+            format!("`{path}` is allowed {calls} API calls a minute, too few to manage it"),
         )
-        .help(format!("a pass takes some calls of its own; {FEW_CALLS} a minute are the least")),
+        .help(format!("a pass takes calls of its own; allow at least {FEW_CALLS} a minute")),
     };
     Some((finding, quota))
 }
@@ -77,7 +77,7 @@ fn tokens(
     let finding = Diagnostic::error(
         Code::LimitLocksOut,
         format!(
-            "`{}` is allowed no tokens, and its password is set with a token made inside it",
+            "`{}` is allowed no tokens, but setting its password takes a token inside it",
             declared.own_path()
         ),
     )

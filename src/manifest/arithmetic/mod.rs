@@ -1,7 +1,7 @@
 //! Limits are arithmetic over the tree of accounts, and can be added up before any call.
 //!
 //! ```text
-//! our own account   spec.plan of the Stack: what the platform's plan has
+//! root account      spec.plan of the Stack: what the platform's plan has
 //!   emea            limit/region:  devices_count 5000 ◄── at least what acme and globex may use together
 //!     acme          limit/tenant:  devices_count 2000 ◄── no more than emea has; its own objects have to fit too
 //!     globex        limit/tenant

@@ -14,7 +14,7 @@ pub(super) const PLAN: &str = "/spec/plan";
 
 /// One account.
 pub(super) struct Account<'a> {
-    /// Its manifest; none for our own account.
+    /// Its manifest; none for the root account.
     pub(super) declared: Option<&'a Declared>,
     /// Its limit.
     pub(super) limit: Option<&'a Declared>,
@@ -22,7 +22,7 @@ pub(super) struct Account<'a> {
     pub(super) parent: Option<usize>,
 }
 
-/// All declared accounts, parents before their children; our own account is the first.
+/// All declared accounts, parents before their children; the root account is the first.
 pub(super) struct Tree<'a> {
     pub(super) accounts: Vec<Account<'a>>,
     pub(super) by_path: BTreeMap<AccountPath, usize>,
@@ -72,7 +72,7 @@ impl<'a> Tree<'a> {
     pub(super) fn name(&self, account: usize) -> String {
         match self.accounts.get(account).and_then(|account| account.declared) {
             Some(declared) => format!("`{}`", declared.own_path()),
-            None => "our own account".to_owned(),
+            None => "the root account".to_owned(),
         }
     }
 

@@ -77,7 +77,7 @@ fn cell(source: SourceId, text: &str, at: usize) -> Result<(Cell, usize), Malfor
         if let Some(quote) = raw.find('"') {
             return Err(Malformed {
                 span: Span::new(source, at + quote, at + quote + 1),
-                said: "a quote inside of a cell that does not begin with one",
+                said: "a cell that contains a quote must begin with one",
             });
         }
         let trimmed = raw.trim();
@@ -106,7 +106,7 @@ fn cell(source: SourceId, text: &str, at: usize) -> Result<(Cell, usize), Malfor
         if !matches!(text.as_bytes().get(next), None | Some(b',' | b'\n' | b'\r')) {
             return Err(Malformed {
                 span: Span::new(source, next, next),
-                said: "behind a closing quote stands a comma or the end of the line",
+                said: "after a closing quote there must be a comma or the end of the line",
             });
         }
         return Ok((Cell { span: Span::new(source, at, next), text: value, quoted: true }, next));
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn cells_have_their_text_and_their_place() {
         let said = read("\u{feff}name,title\r\na, \"x\"\n").unwrap_err();
-        assert!(said.starts_with("2:4 a quote inside"), "{said}");
+        assert!(said.starts_with("2:4 a cell that contains a quote"), "{said}");
         assert_eq!(
             read("name,title\r\n\r\na,\"x, \"\"y\"\"\nz\"\nb ,\nc,d").unwrap(),
             [
@@ -155,6 +155,6 @@ mod tests {
     #[test]
     fn quotes_must_be_closed() {
         assert!(read("a\n\"b").unwrap_err().starts_with("2:1 the cell"));
-        assert!(read("\"a\"b").unwrap_err().starts_with("1:4 behind"));
+        assert!(read("\"a\"b").unwrap_err().starts_with("1:4 after a closing"));
     }
 }

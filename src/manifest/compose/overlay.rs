@@ -33,9 +33,9 @@ pub(super) fn choose<'a>(
     diagnostics.push(if let Some(known) = nearest(name, names.iter().copied()) {
         finding.help(format!("did you mean `{known}`?"))
     } else if names.is_empty() {
-        finding.help("overlays stand in the Stack manifest, below `spec.overlays`")
+        finding.help("overlays belong in the Stack manifest, below `spec.overlays`")
     } else {
-        finding.help(format!("there are {}", names.join(", ")))
+        finding.help(format!("the overlays are {}", names.join(", ")))
     });
     None
 }
@@ -92,7 +92,7 @@ pub(super) fn patch(
                 );
                 diagnostics
                     .push(Diagnostic::error(Code::OverlayTarget, message).at(name.span, "").help(
-                    "take it out of `remove`; fields of `defaults` are none of the object's own",
+                    "remove it from `remove`; fields of `defaults` do not belong to the object itself",
                 ));
             }
         }
@@ -101,7 +101,7 @@ pub(super) fn patch(
 
 fn nothing(wanted: &Spanned, pattern: &str, known: &HashMap<String, Vec<usize>>) -> Diagnostic {
     let finding =
-        Diagnostic::error(Code::OverlayTarget, format!("no manifest describes {}", quote(pattern)))
+        Diagnostic::error(Code::OverlayTarget, format!("{} is not declared", quote(pattern)))
             .at(wanted.span, "");
     let mut known: Vec<&str> = known.keys().map(String::as_str).collect();
     known.sort_unstable();

@@ -46,10 +46,13 @@ pub(super) fn resolve<'p>(
                 diagnostics.push(
                     Diagnostic::error(
                         Code::MissingParameter,
-                        format!("the row has no {}, and the parameter no default", quote(name)),
+                        format!("the row has no {}, and the parameter has no default", quote(name)),
                     )
                     .at(row.span, "")
-                    .help(format!("give the row a value, or the parameter a `default` if most rows have the same `{name}`")),
+                    .help(format!(
+                        "give the row a value; if most rows have the same `{name}`, give the \
+                                   parameter a `default`"
+                    )),
                 );
                 continue;
             }
@@ -68,7 +71,7 @@ pub(super) fn unknown(key: &Key, parameters: &BTreeMap<&str, Declared<'_>>) -> D
     .at(key.span, "");
     match nearest(&key.text, parameters.keys().copied()) {
         Some(known) => finding.help(format!("did you mean `{known}`?")).suggest(key.span, known),
-        None => finding.help("declare it below `parameters`, or take it out of the table"),
+        None => finding.help("declare it below `parameters`, or remove it from the table"),
     }
 }
 
@@ -114,12 +117,12 @@ pub(super) fn typed(
     };
     let finding = Diagnostic::error(
         Code::WrongType,
-        format!("the parameter `{name}` takes {wanted}, and this is {}", cell.describe()),
+        format!("parameter `{name}` takes {wanted}, not {}", cell.describe()),
     )
     .at(cell.span, "");
     Err(Box::new(match scalar {
         Some(scalar) if kind == ParameterType::String && !scalar.text.is_empty() => finding
-            .help("put it in quotes if it is meant as text")
+            .help("put it in quotes if it is text")
             .suggest(cell.span, format!("\"{}\"", scalar.text)),
         Some(scalar) if kind == ParameterType::Integer => {
             match number::meant(&scalar.text, untyped || scalar.plain) {
@@ -131,7 +134,7 @@ pub(super) fn typed(
     }))
 }
 
-const TYPE_HELP: &str = "the type stands in `parameters` of the template";
+const TYPE_HELP: &str = "the type is set in `parameters` of the template";
 
 fn is_item(item: &Spanned) -> bool {
     item.as_scalar().is_some_and(|scalar| matches!(scalar.meaning, Meaning::Text | Meaning::Int(_)))

@@ -131,7 +131,7 @@ fn of_yaml(
     let [list] = documents.as_slice() else {
         let message = match documents.len() {
             0 => format!("{} holds no table", path.display()),
-            many => format!("{} holds {many} documents, and a table is one", path.display()),
+            many => format!("{} holds {many} documents, but a table is one", path.display()),
         };
         diagnostics.push(Diagnostic::error(Code::TableForm, message).at(at, "").help(TABLE_HELP));
         return None;
@@ -146,12 +146,9 @@ fn of_yaml(
         let what =
             if std::ptr::eq(stranger, list) { "a table is a list" } else { "a row is a mapping" };
         diagnostics.push(
-            Diagnostic::error(
-                Code::TableForm,
-                format!("{what}, and this is {}", stranger.describe()),
-            )
-            .at(stranger.span.head(), "")
-            .help(TABLE_HELP),
+            Diagnostic::error(Code::TableForm, format!("{what}, not {}", stranger.describe()))
+                .at(stranger.span.head(), "")
+                .help(TABLE_HELP),
         );
         return None;
     }
@@ -180,18 +177,17 @@ fn of_csv(
     };
     if let Some((at, separator)) = other_separator(text) {
         let message = match separator {
-            "\t" => "the cells are separated by tabs, and a table takes commas".to_owned(),
-            other => format!("the cells are separated by `{other}`, and a table takes commas"),
+            "\t" => "the cells are separated by tabs, but a table takes commas".to_owned(),
+            other => format!("the cells are separated by `{other}`, but a table takes commas"),
         };
-        let help = "save it with commas, which a spreadsheet calls the field separator; a cell with a comma in it \
-                    stands in double quotes";
+        let help = "save it with commas as field separator; a cell with a comma in it goes in double quotes";
         return refuse(Span::new(source, at, at + separator.len()), message, help);
     }
     let mut records = match csv::records(source, text, limits.rows + 2) {
         Ok(records) => records.into_iter(),
         Err(malformed) => {
-            let help = "a cell with a comma, a quote or a line break in it stands in double \
-                        quotes, and a quote in it is doubled";
+            let help = "a cell with a comma, a quote or a line break in it goes in double quotes, and a quote \
+                        in it is doubled";
             return refuse(malformed.span, malformed.said.to_owned(), help);
         }
     };
@@ -204,7 +200,7 @@ fn of_csv(
     let mut names = HashSet::new();
     for column in &columns {
         if !names.insert(column.text.as_str()) {
-            let message = format!("the column {} is here twice", quote(&column.text));
+            let message = format!("column {} appears twice", quote(&column.text));
             return refuse(column.span, message, "keep one of them");
         }
     }
@@ -214,14 +210,14 @@ fn of_csv(
         let span = first.span.to(last.span);
         if record.len() != columns.len() {
             let message = format!(
-                "the row has {} cells, and there are {} columns",
+                "the row has {} cells, but there are {} columns",
                 record.len(),
                 columns.len()
             );
             return refuse(
                 span,
                 message,
-                "each column has a cell in each row, if only an empty one",
+                "give each row a cell for each column, even if it is empty",
             );
         }
         let cells = columns.iter().zip(record);

@@ -80,7 +80,7 @@ impl<'a> Template<'a> {
                 diagnostics.push(
                     Diagnostic::error(
                         Code::InvalidName,
-                        format!("{} is no name for a parameter", quote(name)),
+                        format!("{} is not a parameter name", quote(name)),
                     )
                     .at(key, "")
                     .help("a name has a-z and 0-9 and, between them, `_` or `-`")
@@ -113,7 +113,7 @@ impl<'a> Template<'a> {
                     format!("no manifest of the template uses {}", quote(&format!("${{{name}}}"))),
                 )
                 .at(key, "")
-                .help("use it, or take it out of the template and of its rows")
+                .help("use it, or remove it from the template and from its rows")
                 .pointer(place),
             );
         }
@@ -137,7 +137,7 @@ impl<'a> Template<'a> {
                 .pointer(place),
         };
         diagnostics
-            .push(finding.help(format!("what it makes is one of {}", WORDS_OF_OBJECTS.join(", "))));
+            .push(finding.help(format!("a template makes one of {}", WORDS_OF_OBJECTS.join(", "))));
     }
 
     fn check_value(
@@ -167,7 +167,7 @@ impl<'a> Template<'a> {
                         diagnostics.push(
                             Diagnostic::error(Code::TemplateForm, "a key cannot be filled in")
                                 .at(entry.key.span, "")
-                                .help("parameters stand in values; which fields there are is the same for every row")
+                                .help("parameters belong in values; every row has the same fields")
                                 .pointer(&*place),
                         );
                     }
@@ -193,7 +193,7 @@ impl<'a> Template<'a> {
                 diagnostics.push(
                     Diagnostic::error(Code::TemplateForm, malformed.said)
                         .at(self.part(span, cut), "")
-                        .help("a parameter is written `${name}`, and `$${` stands for `${` itself")
+                        .help("write a parameter as `${name}`, and `$${` for `${` itself")
                         .pointer(place),
                 );
                 return;
@@ -260,10 +260,10 @@ impl<'a> Template<'a> {
             diagnostics.push(
                 Diagnostic::warning(
                     Code::TemplateEmpty,
-                    "the table has no rows, so nothing comes out",
+                    "the table has no rows, so the template produces nothing",
                 )
                 .at(each.head(), "")
-                .help("what the rows declared before counts as taken out of the manifests"),
+                .help("what the rows declared before is no longer declared"),
             );
         }
         for column in &table.columns {
@@ -288,7 +288,7 @@ impl<'a> Template<'a> {
                     Diagnostic::error(Code::DuplicateRow, "the table has the same row twice")
                         .at(row.span, "again")
                         .and(before, "first")
-                        .help("take one of them out"),
+                        .help("remove one of them"),
                 );
                 continue;
             }
@@ -310,9 +310,9 @@ impl<'a> Template<'a> {
 pub(super) fn overdrawn(each: Span) -> Diagnostic {
     Diagnostic::error(
         Code::TemplateBudget,
-        "what is said once for many objects comes to more than a load may hold",
+        "templates and defaults expand to more than a load may hold",
     )
-    .at(each.head(), "not carried out")
+    .at(each.head(), "not expanded")
     .help("split it into several loads, each with a stack of its own")
 }
 

@@ -34,9 +34,10 @@ macro_rules! kinds {
         pub(super) const KINDS: [&str; [$($title,)* "Stack", "Template"].len()] =
             [$($title,)* "Stack", "Template"];
 
-        /// Fields for the `spec` of every object of a kind. A field that a manifest has itself is left as it is, except that
-        /// `metadata` and `lifecycle` are filled up key by key. `ttl` and `expire` count as one field, since a token lives
-        /// as long as either allows: a token that says one of them gets neither.
+        /// Fields for the `spec` of every object of a kind. A field that the manifest sets itself
+        /// is kept, except that `metadata` and `lifecycle` are merged key by key. `ttl` and
+        /// `expire` count as one field, since a token is valid as long as either allows: a token
+        /// that sets one of them gets neither.
         #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct Defaults {
@@ -74,7 +75,7 @@ macro_rules! kinds {
                 #[schemars(example = ["*-ro", "*-rw"])]
                 pub $field: Vec<String>,
             )*
-            /// How much it matters; default `deny`.
+            /// What a broken rule means; default `deny`.
             pub level: Level,
         }
 

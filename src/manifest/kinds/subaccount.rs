@@ -77,7 +77,7 @@ fn limit(
         };
         let own = address.as_account().unwrap_or_default();
         let problem = if own.contains(&owner) {
-            Some((Code::Cycle, format!("the limit of {address} lies inside {address} itself")))
+            Some((Code::Cycle, format!("the limit of {address} is inside {address} itself")))
         } else if !owner.contains(&address.account) {
             Some((Code::LimitNotInFamily, format!("the account `{owner}` is not above {address}")))
         } else {
@@ -96,14 +96,14 @@ fn limit(
     let span = place.span(at_name, Target::Value);
     let (name, message) = match wanted {
         LimitRef::Name(name) => {
-            (name, format!("no manifest declares a limit `{name}` in the accounts above {address}"))
+            (name, format!("limit `{name}` is not declared in the accounts above {address}"))
         }
         LimitRef::In(limit) => {
             let wanted = match AccountPath::parse(&limit.account) {
                 Ok(owner) => Address::new(Kind::Limit, owner, &limit.name).to_string(),
                 Err(_) => limit.name.clone(),
             };
-            (&limit.name, format!("no manifest declares {wanted}"))
+            (&limit.name, format!("{wanted} is not declared"))
         }
     };
     let is_in_reach = |known: &Address| match wanted {
@@ -120,8 +120,8 @@ fn limit(
         finding.help(format!("did you mean `{similar}`?")).suggest(span, similar)
     } else if let Some(elsewhere) = elsewhere {
         finding.help(format!(
-            "there is {elsewhere}, but a limit has to belong to the parent of the subaccount or \
-                 to an account above"
+            "there is {elsewhere}, but a limit must belong to the parent of the subaccount or to an account \
+             above"
         ))
     } else if in_reach.is_empty() {
         finding.help("declare it with a Limit manifest in the parent account or above")

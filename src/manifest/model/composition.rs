@@ -16,9 +16,9 @@ use crate::resource::AddressPattern;
 pub struct Overlay {
     /// What the environment is.
     pub description: Option<String>,
-    /// Defaults that go before those of the stack.
+    /// Defaults that take precedence over those of the stack.
     pub defaults: Defaults,
-    /// Changes to single objects, carried out in this order.
+    /// Changes to single objects, applied in this order.
     #[schemars(length(max = 200))]
     pub patches: Vec<Patch>,
 }
@@ -31,15 +31,15 @@ pub struct Patch {
     /// any names.
     #[schemars(extend("pattern" = AddressPattern::form()), example = "subaccount/emea/*")]
     pub address: String,
-    /// Fields that take the place of those of the manifest; of `metadata`, `lifecycle` and `credentials` only the keys
-    /// that are named.
+    /// Fields that replace those of the manifest; of `metadata`, `lifecycle` and `credentials`,
+    /// only the given keys.
     #[serde(default)]
     #[schemars(
         example = Map::from_iter([("devices_count".to_owned(), Value::from(500))]),
         extend("properties" = spec_of_any_kind())
     )]
     pub spec: Map<String, Value>,
-    /// Fields of the `spec` that are taken out.
+    /// Fields of the `spec` to remove.
     #[serde(default)]
     #[schemars(example = ["expire"])]
     pub remove: BTreeSet<String>,

@@ -7,9 +7,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
-    /// Requests that have to be allowed, with everything that they name.
+    /// Requests that must be allowed, with everything that they name.
     pub allow: Vec<Expectation>,
-    /// Requests that have to be denied, for everything that they name.
+    /// Requests that must be denied, for everything that they name.
     pub deny: Vec<Expectation>,
 }
 
@@ -19,7 +19,7 @@ pub struct Expect {
 pub enum Expectation {
     /// Method and path, or `publish` or `subscribe` and a topic.
     Request(#[schemars(example = "GET gw/devices/123/messages", length(min = 1))] String),
-    /// The same, with how it is made.
+    /// A request, with how it is made.
     With(ExpectedRequest),
 }
 

@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// How much it matters when a rule is broken.
+/// What a broken rule means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// The manifests are invalid.
     #[default]
     Deny,
-    /// It is told.
+    /// A warning.
     Warn,
 }

@@ -14,7 +14,7 @@ macro_rules! limit_spec {
         #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct LimitSpec {
-            /// Name that people see; default: `metadata.name`.
+            /// Display name; default: `metadata.name`.
             #[schemars(length(max = 255))]
             pub name: Option<String>,
             /// Free text for people.

@@ -41,7 +41,7 @@ pub(super) fn manifests_of_any_kind(schema: &mut Schema) {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum ApiVersion {
-    /// The only version so far.
+    /// The only version.
     #[serde(rename = "flespi-gitops/v1")]
     V1,
 }
@@ -54,7 +54,7 @@ pub struct ObjectMeta {
     /// digits, inside also `.`, `_` and `-`.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"), length(max = 100))]
     pub name: String,
-    /// Account path of the owner, such as `emea/acme`; left out: the account of our own token.
+    /// Account path of the owner, such as `emea/acme`; left out: the root account.
     #[serde(default)]
     #[schemars(
         regex(
@@ -77,15 +77,15 @@ pub struct ObjectMeta {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lifecycle {
-    /// Never delete the object, also after its manifest is gone.
+    /// Never delete the object, not even when it is no longer declared.
     pub protect: bool,
     /// The rights of the reconciler over the object; left out: all of them. `[observe]` refers to
-    /// an object that somebody else manages.
+    /// an object that is managed elsewhere.
     pub manage: Option<BTreeSet<Right>>,
-    /// Take over an object of the same name that nobody marked.
+    /// Take over an object of the same name that has no mark.
     pub adopt: bool,
-    /// Whether a deleted object that still lies in the recycle bin is brought back, with its id
-    /// and its key, rather than made anew; default: `true`. Limits cannot be brought back.
+    /// Whether a deleted object that is still in the recycle bin is restored, with its id and its
+    /// key, rather than recreated; default: `true`. Limits cannot be restored.
     pub restore: Option<bool>,
     /// What to do when the platform differs although the manifest did not change.
     pub drift: Option<Drift>,
@@ -101,7 +101,7 @@ pub enum SecretSource {
     File(FileSource),
     /// What a program prints, without the line end at its end; no shell is involved.
     Exec(ExecSource),
-    /// Made once by us and delivered like a key.
+    /// Generated once and delivered like a key.
     Generate(GenerateSource),
 }
 
@@ -123,7 +123,7 @@ pub struct FileSource {
     pub file: PathBuf,
 }
 
-/// What a program prints on its standard output.
+/// What a program prints on stdout.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecSource {
@@ -137,18 +137,18 @@ pub struct ExecSource {
     pub timeout: u64,
 }
 
-/// A secret that we make.
+/// A generated secret.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GenerateSource {
     /// How strong it is.
     pub generate: Generate,
-    /// Where it goes, and from where it is read again.
+    /// Where it is delivered, and read back from.
     #[schemars(length(min = 1))]
     pub deliver: Vec<SecretSink>,
 }
 
-/// How a secret is made.
+/// How a secret is generated.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Generate {

@@ -10,30 +10,30 @@ use super::time::Ttl;
 use crate::manifest::kinds::Names;
 use crate::resource::Address;
 
-/// Rules for every object of the load. A rule that is left out does not hold.
+/// Rules for every object of the load. A rule that is left out does not apply.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Policies {
     /// No token has the access `master`.
     pub no_master_tokens: Option<Level>,
-    /// No token has the access `standard`: every one names what it may do.
+    /// No token has the access `standard`: every token lists what it may do.
     pub no_standard_tokens: Option<Level>,
-    /// Tokens that are not used run out in time.
+    /// Unused tokens expire in time.
     pub ttl_at_most: Option<TtlAtMost>,
-    /// Every token ends by itself, used or not: it has `expire`, and no `ttl` that outlives it.
+    /// Every token has a fixed expiry: it has `expire`, and no `ttl` that outlives it.
     pub tokens_need_expire: Option<Level>,
-    /// Every token names the addresses that may use it.
+    /// Every token lists the addresses that may use it.
     pub tokens_need_ips: Option<Level>,
-    /// Passwords of subaccounts have a least length. `validate` checks those that are generated; a run checks those that it
-    /// reads, and sets none that is shorter.
+    /// Passwords of subaccounts have a minimum length. `validate` checks generated ones; a run
+    /// checks those that it reads, and does not set a shorter one.
     pub passwords_at_least: Option<PasswordsAtLeast>,
     /// Every subaccount names its limit.
     pub subaccounts_need_limit: Option<Level>,
-    /// Limits bound these quotas: they name them, with something else than -1.
+    /// Limits bound these quotas: they set them, to a value other than -1.
     pub no_unlimited: Option<NoUnlimited>,
-    /// The subaccounts of an account may not use more together than it has itself.
+    /// The subaccounts of an account may together not use more than it has itself.
     pub no_overcommitment: Option<Level>,
-    /// How objects are called.
+    /// How objects are named.
     pub names: Option<Names>,
     /// Requests that no token may be able to make.
     pub never_allowed: Option<NeverAllowed>,
@@ -57,25 +57,26 @@ pub enum RuleName {
     NeverAllowed,
 }
 
-/// Tokens that are not used run out in time.
+/// Unused tokens expire in time.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TtlAtMost {
     /// The longest `ttl` that a token may have.
     pub max: Ttl,
-    /// How much it matters; default `deny`.
+    /// What a broken rule means; default `deny`.
     #[serde(default)]
     pub level: Level,
 }
 
-/// Passwords of subaccounts have a least length.
+/// Passwords of subaccounts have a minimum length.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordsAtLeast {
-    /// The fewest characters that a password may have.
+    /// The minimum number of characters.
     #[schemars(range(min = 1, max = 256), example = 16)]
     pub min: u16,
-    /// How much it matters; default `deny`. With `warn` passwords that are read when they are set are not measured.
+    /// What a broken rule means; default `deny`. With `warn` passwords that are read when they are
+    /// set are not measured.
     #[serde(default)]
     pub level: Level,
 }
@@ -87,7 +88,7 @@ pub struct NoUnlimited {
     /// The quotas, such as `devices_count`.
     #[schemars(length(min = 1), example = ["devices_count", "tokens_count"])]
     pub quotas: BTreeSet<String>,
-    /// How much it matters; default `deny`.
+    /// What a broken rule means; default `deny`.
     #[serde(default)]
     pub level: Level,
 }
@@ -99,12 +100,12 @@ pub struct NeverAllowed {
     /// Methods and paths, or `publish` or `subscribe` and a topic.
     #[schemars(length(min = 1), example = ["DELETE gw/devices/all", "publish command/#"])]
     pub requests: Vec<String>,
-    /// How much it matters; default `deny`.
+    /// What a broken rule means; default `deny`.
     #[serde(default)]
     pub level: Level,
 }
 
-/// One object that need not keep one rule.
+/// An object that is exempt from a rule.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
@@ -113,7 +114,7 @@ pub struct Exception {
     /// The object's address.
     #[schemars(extend("pattern" = Address::form()), example = "token/emea/breakglass")]
     pub object: String,
-    /// Why, for whoever reviews it.
+    /// The reason, for reviewers.
     #[schemars(length(min = 8))]
     pub reason: String,
 }

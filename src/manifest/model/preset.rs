@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::acl::AclIds;
 use crate::rights::Method;
 
-/// Access by a ready recipe: `validate --show-expanded` shows what it comes out as.
+/// Access by a ready-made recipe; `validate --show-expanded` shows what it expands to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PresetAccess {
@@ -39,7 +39,7 @@ pub struct PresetAccess {
     pub configure: Option<bool>,
 }
 
-/// A ready recipe.
+/// A ready-made recipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PresetName {

@@ -19,7 +19,7 @@ pub enum SecretSink {
     Json(JsonSink),
     /// A file encrypted with age to recipients, which may live in git.
     Age(AgeSink),
-    /// Any other store, by a program that reads the secret from its standard input.
+    /// Any other store, by a program that reads the secret from stdin.
     Exec(ExecSink),
     /// A key of a secret in Vault or OpenBao (KV engine of version 2).
     Vault(VaultSink),
@@ -46,10 +46,10 @@ impl SecretSink {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSink {
-    /// The file; missing folders are made. One that is there keeps its owner and its mode.
+    /// The file; missing folders are created. An existing file keeps its owner and its mode.
     #[schemars(with = "String", length(min = 1), example = "out/key")]
     pub file: PathBuf,
-    /// What is taken although it is no good place for a secret.
+    /// What is accepted although it is a bad place for a secret.
     #[serde(default)]
     pub allow: Vec<Allowance>,
     /// A key itself, or the link with which it is shared.
@@ -67,7 +67,7 @@ pub struct DotenvSink {
     /// Name of the variable.
     #[schemars(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"), example = &"FLESPI_TOKEN")]
     pub key: String,
-    /// What is taken although it is no good place for a secret.
+    /// What is accepted although it is a bad place for a secret.
     #[serde(default)]
     pub allow: Vec<Allowance>,
     /// A key itself, or the link with which it is shared.
@@ -82,10 +82,10 @@ pub struct JsonSink {
     /// The file, which may hold anything else.
     #[schemars(with = "String", length(min = 1), example = "config/secrets.json")]
     pub json: PathBuf,
-    /// Where in the file, as a JSON pointer (RFC 6901); objects that are missing on the way are made.
+    /// Where in the file, as a JSON pointer (RFC 6901); missing objects on the way are created.
     #[schemars(regex(pattern = r"^(/([^/~]|~[01])+)+$"), example = "/flespi/token")]
     pub pointer: String,
-    /// What is taken although it is no good place for a secret.
+    /// What is accepted although it is a bad place for a secret.
     #[serde(default)]
     pub allow: Vec<Allowance>,
     /// A key itself, or the link with which it is shared.
@@ -93,8 +93,8 @@ pub struct JsonSink {
     pub form: KeyForm,
 }
 
-/// A file encrypted with age. It is never decrypted by us: beside the recipients it names a hash of the key, by which we
-/// know later what it holds.
+/// A file encrypted with age. This program never decrypts it: beside the recipients it records a
+/// hash of the key, to recognise its content later.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgeSink {
@@ -109,16 +109,16 @@ pub struct AgeSink {
     pub form: KeyForm,
 }
 
-/// Any other store. The program gets the secret on its standard input, `FLESPI_GITOPS_ADDRESS` and
-/// `FLESPI_GITOPS_VERB` (`deliver` or `read`) in its environment, and is never run by a plan.
+/// Any other store. The program gets the secret on stdin, `FLESPI_GITOPS_ADDRESS` and
+/// `FLESPI_GITOPS_VERB` (`deliver` or `read`) in its environment; a plan never runs it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecSink {
     /// The program and its arguments; it runs in the manifest's folder, without a shell.
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub exec: Vec<String>,
-    /// A program that prints the stored secret, or nothing if there is none; left out: what was delivered once is taken
-    /// for delivered.
+    /// A program that prints the stored secret, or nothing if there is none; left out: what was
+    /// delivered once counts as delivered.
     #[serde(default)]
     #[schemars(length(min = 1), inner(length(min = 1)))]
     pub read: Option<Vec<String>>,
@@ -145,7 +145,7 @@ pub struct VaultSink {
     #[serde(default = "default_mount")]
     #[schemars(regex(pattern = r"^[^/]+(/[^/]+)*/?$"))]
     pub mount: String,
-    /// A store that the operator describes (`--stores`), in the place of what follows.
+    /// A store that the operator describes (`--stores`), instead of the following fields.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"production")]
     pub store: Option<String>,
@@ -170,8 +170,9 @@ pub struct VaultSink {
     pub form: KeyForm,
 }
 
-/// A key of a Secret in Kubernetes. The other keys of the Secret are kept. Inside a cluster the service account says
-/// where and who; its role needs `get`, `create` and `patch` on secrets.
+/// A key of a Secret in Kubernetes. The other keys of the Secret are kept. Inside a cluster the
+/// service account provides address and token; its role needs `get`, `create` and `patch` on
+/// secrets.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KubernetesSink {
@@ -189,7 +190,7 @@ pub struct KubernetesSink {
     #[serde(default)]
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), length(max = 63))]
     pub namespace: Option<String>,
-    /// A store that the operator describes (`--stores`), in the place of what follows.
+    /// A store that the operator describes (`--stores`), instead of the following fields.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"production")]
     pub store: Option<String>,
@@ -225,7 +226,7 @@ pub enum KeyForm {
     /// The key itself.
     #[default]
     Key,
-    /// The link that opens what the token is for: that of its preset, otherwise that of the flespi panel. It holds the
-    /// key, so it is as secret as the key.
+    /// The link that opens what the token is for: that of its preset, otherwise that of the flespi
+    /// panel. It contains the key, so it is as secret as the key.
     Link,
 }

@@ -20,7 +20,7 @@ pub struct StackManifest {
     pub api_version: ApiVersion,
     /// `Stack`.
     pub kind: StackKind,
-    /// How the stack is called.
+    /// The name of the stack.
     pub metadata: StackMeta,
     /// The settings.
     #[serde(default)]
@@ -35,12 +35,12 @@ pub enum StackKind {
     Stack,
 }
 
-/// How the stack is called.
+/// The name of the stack.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StackMeta {
-    /// The name under which the stack marks what it owns. Changing it later leaves everything
-    /// behind with the old name.
+    /// The name under which the stack marks what it owns. Changing it later leaves all existing
+    /// objects with the old name.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"), length(max = 100))]
     pub name: String,
 }
@@ -49,21 +49,21 @@ pub struct StackMeta {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StackSpec {
-    /// What to do about drift of objects that do not say it themselves; default `heal`.
+    /// What to do about drift of objects that do not set it themselves; default `heal`.
     pub drift: Option<Drift>,
-    /// Addresses that are never looked at: neither planned, changed, deleted nor exported. `*` and
-    /// `?` stand for characters of one name, `**` between slashes for any names; a subaccount takes
-    /// everything in it along.
+    /// Addresses to leave alone: neither planned, changed, deleted nor exported. `*` and `?` stand
+    /// for characters of one name, `**` between slashes for any names; a subaccount includes
+    /// everything in it.
     pub exclude: Vec<ExcludePattern>,
-    /// How much a pass may delete or cut off before a person has to approve it.
+    /// How much a pass may delete or cut off without approval.
     pub guards: Guards,
-    /// The platform's plan of the account of our own token: what it has is checked against what the manifests ask for.
+    /// The platform's plan of the root account; `validate` checks the manifests against it.
     pub plan: Option<Tariff>,
     /// Rules for every object of the load.
     pub policies: Policies,
-    /// Objects that need not keep a rule.
+    /// Objects that are exempt from a rule.
     pub exceptions: Vec<Exception>,
-    /// What holds for every object of a kind that does not say otherwise.
+    /// Default fields for every object of a kind.
     pub defaults: Defaults,
     /// Changes for an environment, by name; `--overlay NAME` chooses one.
     pub overlays: BTreeMap<String, Overlay>,
@@ -81,7 +81,7 @@ pub struct Guards {
     pub deletes_percent: Option<u8>,
     /// Objects by kind.
     pub deletes_of: DeletesOf,
-    /// Objects in any one branch directly below our own account; default: no such bound.
+    /// Objects in any one branch directly below the root account; default: unlimited.
     pub deletes_per_subtree: Option<u64>,
 }
 

@@ -13,10 +13,10 @@ use super::parts::{Lifecycle, SecretSource, free_names};
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SubaccountSpec {
-    /// Name that people see; default: `metadata.name`.
+    /// Display name; default: `metadata.name`.
     #[schemars(length(max = 255))]
     pub name: Option<String>,
-    /// The limit that fences the subaccount: a name in the parent account or, failing that, in the
+    /// The limit that bounds the subaccount: a name in the parent account or, failing that, in the
     /// nearest account above it.
     pub limit: Option<LimitRef>,
     /// Whether the subaccount may be used; `false` blocks it.
@@ -34,7 +34,7 @@ pub struct SubaccountSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum LimitRef {
-    /// A name, looked for in the parent account and then upwards.
+    /// A name, looked up in the parent account and then upwards.
     Name(#[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"))] String),
     /// A name in one account.
     In(LimitIn),
@@ -44,7 +44,7 @@ pub enum LimitRef {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitIn {
-    /// Account path of the limit's owner; empty: the account of our own token.
+    /// Account path of the limit's owner; empty: the root account.
     #[schemars(regex(
         pattern = r"^([a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*)?$"
     ))]
@@ -79,7 +79,7 @@ impl HasDefaults for SubaccountSpec {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SubaccountDefaults {
-    /// The limit that fences the subaccount.
+    /// The limit that bounds the subaccount.
     pub limit: Option<LimitRef>,
     /// Whether the subaccount may be used; `false` blocks it.
     pub enabled: Option<bool>,

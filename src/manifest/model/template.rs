@@ -22,7 +22,7 @@ pub struct TemplateManifest {
     pub api_version: ApiVersion,
     /// `Template`.
     pub kind: TemplateKind,
-    /// How the template is called.
+    /// The name of the template.
     pub metadata: TemplateMeta,
     /// Parameters, rows and manifests.
     pub spec: TemplateSpec,
@@ -36,7 +36,7 @@ pub enum TemplateKind {
     Template,
 }
 
-/// How the template is called.
+/// The name of the template.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateMeta {
@@ -58,8 +58,8 @@ pub struct TemplateSpec {
     pub parameters: BTreeMap<String, Parameter>,
     /// The rows: a list, or a file with a table.
     pub for_each: Rows,
-    /// The manifests that every row is to have. A value that is nothing but `${name}` takes the type of the parameter;
-    /// inside of a longer text it is filled in as text; `$${` stands for `${` itself.
+    /// The manifests for every row. A value that is nothing but `${name}` takes the type of the
+    /// parameter; inside of a longer text it is filled in as text; `$${` stands for `${` itself.
     #[schemars(length(min = 1), transform = manifests_of_any_kind)]
     pub manifests: Vec<Map<String, Value>>,
 }
@@ -88,7 +88,7 @@ pub enum ParameterType {
     Integer,
     /// `true` or `false`.
     Boolean,
-    /// A list of texts or numbers; in CSV separated by blanks. It can only be a whole value.
+    /// A list of texts or numbers; in CSV separated by spaces. It can only be a whole value.
     List,
 }
 

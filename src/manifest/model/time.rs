@@ -99,7 +99,7 @@ impl de::Visitor<'_> for Seconds {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<i64, E> {
-        (self.0)(text).ok_or_else(|| E::custom("a text that stands for no number of seconds"))
+        (self.0)(text).ok_or_else(|| E::custom("a text that is not a number of seconds"))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::rights::Method;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenSpec {
-    /// Name that people see; default: `metadata.name`.
+    /// Display name; default: `metadata.name`.
     #[serde(default)]
     #[schemars(length(max = 255))]
     pub info: Option<String>,
@@ -30,7 +30,7 @@ pub struct TokenSpec {
     /// How long the token stays valid after its creation or last use.
     #[serde(default)]
     pub ttl: Option<Ttl>,
-    /// Until when the token is valid in any case.
+    /// The fixed expiry of the token.
     #[serde(default)]
     pub expire: Option<Expire>,
     /// What the token allows.
@@ -48,10 +48,10 @@ pub struct TokenSpec {
     /// Where the key goes.
     #[serde(default)]
     pub deliver: Vec<SecretSink>,
-    /// How the key is replaced by another one from time to time.
+    /// How the key is rotated.
     #[serde(default)]
     pub rotation: Option<Rotation>,
-    /// What to do when the token is gone: issue another one `always` (the default), only if it
+    /// What to do when the token is gone: issue a new one `always` (the default), only if it
     /// `lapsed`, or `never`.
     #[serde(default)]
     pub renew: Option<Renew>,
@@ -63,20 +63,20 @@ pub struct TokenSpec {
     pub expect: Expect,
 }
 
-/// How the key of a token is replaced: another token is issued, its key delivered, and the old one
+/// How the key of a token is rotated: a new token is issued, its key delivered, and the old one
 /// deleted.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// After which time another key is issued; left out: only by `flespi-gitops rotate`.
+    /// Interval between rotations; left out: only by `flespi-gitops rotate`.
     #[serde(default)]
     #[schemars(example = "30d")]
     pub every: Option<Ttl>,
-    /// For how long the old key stays valid once the new one is delivered everywhere.
+    /// How long the old key stays valid once the new one is delivered everywhere.
     #[schemars(example = "48h")]
     pub overlap: Ttl,
-    /// What the end of the old key waits for: `overlap` (the default), until that is over, or half of
-    /// it if the old key is proven to be unused; `unused`, until it was not used for that long.
+    /// When the old key is deleted: `overlap` (the default), after the overlap, or after half of it
+    /// if the old key is proven to be unused; `unused`, once it was not used for that long.
     #[serde(default)]
     pub retire: Option<Retire>,
 }
@@ -89,7 +89,7 @@ pub enum Access {
     Named(NamedAccess),
     /// Only what a list names.
     Acl(AclAccess),
-    /// A ready recipe.
+    /// A ready-made recipe.
     Preset(PresetAccess),
 }
 
@@ -213,7 +213,7 @@ pub struct TokenDefaults {
     pub enabled: Option<bool>,
     /// How long the token stays valid after its creation or last use.
     pub ttl: Option<Ttl>,
-    /// Until when the token is valid in any case.
+    /// The fixed expiry of the token.
     pub expire: Option<Expire>,
     /// What the token allows.
     pub access: Option<Access>,

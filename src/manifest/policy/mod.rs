@@ -111,15 +111,18 @@ fn unused(
             Some(object) if view.desired.objects.contains_key(&object) && is_set => {
                 (format!("{object} keeps the rule"), "object")
             }
-            Some(object) if is_set => (format!("no manifest declares {object}"), "object"),
+            Some(object) if is_set => (format!("{object} is not declared"), "object"),
             _ => ("the Stack does not set this rule".to_owned(), "rule"),
         };
         let at = format!("/spec/exceptions/{index}/{below}");
         diagnostics.push(
-            Diagnostic::warning(Code::PolicyException, format!("nothing is excepted: {why}"))
-                .at(document.span(&at, Target::Value), "")
-                .help("take the exception out")
-                .pointer(at),
+            Diagnostic::warning(
+                Code::PolicyException,
+                format!("this exception has no effect: {why}"),
+            )
+            .at(document.span(&at, Target::Value), "")
+            .help("remove the exception")
+            .pointer(at),
         );
     }
 }

@@ -112,15 +112,17 @@ pub(super) fn parameters(document: &Document, policies: &Policies, diagnostics: 
             .unwrap_or(index);
         let at = format!("{list}/{index}");
         let span = document.span(&at, Target::Value);
-        let finding =
-            Diagnostic::error(Code::InvalidValue, format!("{} is no quota of limits", quote(name)))
-                .at(span, "")
-                .pointer(at);
+        let finding = Diagnostic::error(
+            Code::InvalidValue,
+            format!("{} is not a quota of limits", quote(name)),
+        )
+        .at(span, "")
+        .pointer(at);
         diagnostics.push(match nearest(name, quota::NAMES.iter().copied()) {
             Some(similar) => {
                 finding.help(format!("did you mean `{similar}`?")).suggest(span, similar)
             }
-            None => finding.help("quotas are called as in the manifests of limits"),
+            None => finding.help("quotas have the same names as in Limit manifests"),
         });
     }
     for (index, text) in policies.never_allowed.iter().flat_map(|it| &it.requests).enumerate() {
@@ -155,7 +157,7 @@ fn of_type(view: &View<'_>, unwanted: AccessType) -> Vec<Broken> {
             format!("{} has the access `{word}`", declared.address),
             "/spec/access",
             Target::Value,
-            "list what it has to do: `access: {acl: [{uri: gw/devices, methods: [GET]}]}`",
+            "list what it needs: `access: {acl: [{uri: gw/devices, methods: [GET]}]}`",
         )
     };
     tokens(view).filter(is_of_type).map(broken).collect()
@@ -168,13 +170,13 @@ fn ttl_at_most(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
         Broken::new(
             &declared.address,
             format!(
-                "`ttl` is {}, and at most {} are allowed",
+                "`ttl` is {}, but at most {} is allowed",
                 duration_words(number(declared, "ttl")),
                 duration_words(max)
             ),
             "/spec/ttl",
             Target::Value,
-            "a shorter time ends the token sooner once it is no longer used",
+            "with a shorter one the token expires sooner once it is no longer used",
         )
     };
     tokens(view).filter(|declared| number(declared, "ttl") > max).map(broken).collect()
@@ -189,18 +191,19 @@ fn tokens_need_expire(view: &View<'_>) -> Vec<Broken> {
         }
         if number(declared, "expire") == 0 {
             let help = "write `expire: 2027-01-31T00:00:00Z`";
-            let message = format!("{address} has no `expire`, and lives as long as it is used");
+            let message =
+                format!("{address} has no `expire`, and stays valid as long as it is used");
             return Some(Broken::new(address, message, "/spec/expire", Target::Key, help));
         }
         (number(declared, "ttl") != 0).then(|| {
             Broken::new(
                 address,
                 format!(
-                    "{address} outlives its `expire` as long as it is used, for it has a `ttl` too"
+                    "{address} outlives its `expire` as long as it is used, because it also has a `ttl`"
                 ),
                 "/spec/ttl",
                 Target::Value,
-                "a token is valid while either holds; take the `ttl` out",
+                "a token is valid while either holds; remove `ttl`",
             )
         })
     };
@@ -226,7 +229,7 @@ fn passwords_at_least(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
             Broken::new(
                 &declared.address,
                 format!(
-                    "the password of {} is generated with {length} characters, and {} is the least",
+                    "the password of {} is generated with {length} characters, but at least {} are required",
                     declared.address, rule.min
                 ),
                 "/spec/credentials/password/generate",
@@ -333,7 +336,7 @@ fn never_allowed(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
                 format!("{} {may} {text}: {}", declared.address, decision.words),
                 at,
                 Target::Key,
-                "no token is to be able to do that; name less in its access",
+                "no token may be able to do that; narrow its access",
             ));
         }
     }

@@ -45,7 +45,7 @@ impl Reporter<'_> {
                 self.renamed.push((path.to_owned(), word.to_owned()));
                 // Renamed, there would be two of it.
                 if self.sibling(path, word) {
-                    return finding.help(format!("`{word}` is here already; take one of them out"));
+                    return finding.help(format!("`{word}` is already here; remove one of them"));
                 }
                 finding
                     .help(format!("did you mean `{word}`?"))

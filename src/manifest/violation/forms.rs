@@ -155,7 +155,7 @@ impl<'a> Reporter<'a> {
             finding = finding.help(help);
         }
         if path == "/metadata/name" && said.contains('/') {
-            finding = finding.help("the path of the owner stands in `account`, beside the name");
+            finding = finding.help("write the path of the owner in `account`, beside the name");
         }
         self.suggest_repair(path, finding)
     }
@@ -175,7 +175,7 @@ impl<'a> Reporter<'a> {
             // There is no character to point at behind the colon.
             let message = format!("{place} has no value");
             return Some(self.finding(Code::WrongType, path, Target::Key, message).help(format!(
-                "write {wanted} behind it; what is not wanted is left out, key and all"
+                "write {wanted} after it; to leave the field out, remove its key as well"
             )));
         }
         // Whoever writes a password here should not find it in a log.
@@ -183,7 +183,7 @@ impl<'a> Reporter<'a> {
             (true, Some(_)) => "a bare value".to_owned(),
             _ => found.describe(),
         };
-        let message = format!("{place} takes {wanted}, and this is {this}");
+        let message = format!("{place} takes {wanted}, not {this}");
         let finding = self.finding(Code::WrongType, path, Target::Value, message);
         let text = found.as_str().filter(|text| placeholder::is_constant(text));
         let placeholder = text.and_then(placeholder::variable);
@@ -194,7 +194,10 @@ impl<'a> Reporter<'a> {
             return Some(finding.help(format!("{help} `{source}`")).suggest(span, source));
         }
         if path.ends_with("/password") {
-            return Some(finding.help("a manifest holds no secrets: say where it comes from, such as `{env: ACME_PASSWORD}`, and change the one that was written down"));
+            return Some(finding.help(
+                "a manifest holds no secrets: write its source, such as `{env: \
+                                      ACME_PASSWORD}`, and change the secret that was exposed",
+            ));
         }
         let Some(scalar) = found.as_scalar() else {
             return Some(match form_help(path) {

@@ -142,10 +142,10 @@ impl<'a> Reporter<'a> {
             }
             ValidationErrorKind::Pattern { .. } => self.wrong_form(error, path, &said),
             ValidationErrorKind::Minimum { limit } => {
-                finding(format!("{place} must be at least {limit}, and this is {said}"))
+                finding(format!("{place} must be at least {limit}, not {said}"))
             }
             ValidationErrorKind::Maximum { limit } => {
-                finding(format!("{place} must be at most {limit}, and this is {said}"))
+                finding(format!("{place} must be at most {limit}, not {said}"))
             }
             ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinLength { .. } => {
                 finding(format!("{place} must not be empty"))
@@ -156,7 +156,7 @@ impl<'a> Reporter<'a> {
             ValidationErrorKind::MaxItems { limit } => {
                 finding(format!("{place} has more than {limit} items"))
             }
-            ValidationErrorKind::UniqueItems => finding(format!("{place} names something twice")),
+            ValidationErrorKind::UniqueItems => finding(format!("{place} lists something twice")),
             _ => self.finding(Code::Schema, path, Target::Value, error.to_string()),
         };
         Some(finding)

@@ -28,8 +28,7 @@ pub(super) fn in_bin<'a>(
         Some(Ok(records)) => records,
         Some(Err(reason)) => {
             return Some(Binding::Blocked(format!(
-                "it is not there, and whether it lies in the recycle bin could not be read: \
-                 {reason}"
+                "it does not exist, and the recycle bin could not be read: {reason}"
             )));
         }
     };
@@ -47,9 +46,8 @@ pub(super) fn in_bin<'a>(
             let records: Vec<i64> = several.iter().map(|buried| buried.record).collect();
             Some(Binding::Disputed(
                 format!(
-                    "it is not there, and records {} of the recycle bin carry its mark; \
-                     restore the one that is meant by hand, or set `lifecycle: {{restore: \
-                     false}}` to have it made anew",
+                    "it does not exist, and records {} of the recycle bin carry its mark; restore the right \
+                     one by hand, or set `lifecycle: {{restore: false}}` to recreate it",
                     words(&records)
                 ),
                 several.iter().map(|buried| buried.object.id).collect(),

@@ -33,7 +33,7 @@ pub(in crate::plan) enum Binding<'a> {
     Waiting(Address),
     /// That depends on what lies in a recycle bin, into which nobody looked yet.
     Open,
-    /// It cannot be told, or must not be touched.
+    /// It is unknown, or must not be touched.
     Blocked(String),
     /// Marks contradict each other, and these objects are what they are about.
     Disputed(String, Vec<i64>),

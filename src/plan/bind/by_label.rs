@@ -34,8 +34,8 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -
         [object] => match &object.mark {
             Ok(None) if declared.lifecycle.adopt => Binding::Found(object, How::Adopted),
             Ok(None) => Binding::Blocked(format!(
-                "{kind} {id} is called `{label}` and carries no mark; take it over with \
-                 `lifecycle: {{adopt: true}}` or `metadata: {{id: {id}}}`, or choose another name",
+                "{kind} {id} is called `{label}` and has no mark; take it over with `lifecycle: {{adopt: \
+                 true}}` or `metadata: {{id: {id}}}`, or choose another name",
                 id = object.id
             )),
             _ => in_disguise(known, object, label),
@@ -43,7 +43,7 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -
         several => {
             let ids: Vec<i64> = several.iter().map(|object| object.id).collect();
             let reason = format!(
-                "{} {} are all called `{label}`; say with `metadata.id` which one is meant",
+                "{} {} are all called `{label}`; choose one with `metadata.id`",
                 kind.collection(),
                 words(&ids)
             );
@@ -68,12 +68,12 @@ fn in_disguise<'a>(known: &Known<'a>, object: &'a Object, label: &str) -> Bindin
             old = mark.address
         ),
         Ok(Some(mark)) => format!("carries the mark of {}", mark.address),
-        Ok(None) => "carries no mark".to_owned(),
+        Ok(None) => "has no mark".to_owned(),
         Err(problem) => format!("{problem}; correct the mark or remove it"),
     };
     let reason = format!(
-        "{kind} {id} is called `{label}`, and {what}; if it is the one, bind it with \
-         `metadata: {{id: {id}}}`"
+        "{kind} {id} is called `{label}`, and {what}; if it is the right one, bind it with `metadata: {{id: \
+         {id}}}`"
     );
     Binding::Disputed(reason, vec![*id])
 }
@@ -93,9 +93,8 @@ fn absent<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -> Binding<'a>
     if let Some(object) = claimed {
         return Binding::Disputed(
             format!(
-                "subaccount {id} `{label}` carries neither its mark nor its name, and holds \
-                 objects whose marks say that they are in `{path}`; if it is the one, bind it \
-                 with `metadata: {{id: {id}}}`",
+                "subaccount {id} `{label}` has neither its mark nor its name, but holds objects whose marks \
+                 say that they are in `{path}`; if it is the right one, bind it with `metadata: {{id: {id}}}`",
                 id = object.id,
                 label = object.label()
             ),
@@ -106,8 +105,8 @@ fn absent<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -> Binding<'a>
     match known.index.doubles(owner) {
         Some((address, ids)) => Binding::Disputed(
             format!(
-                "it is not there, and subaccounts {} both carry the mark of {address}: one of \
-                 them may be it; bind each with `metadata.id`",
+                "it does not exist, and subaccounts {} both carry the mark of {address}; if one of them is it, \
+                 bind each with `metadata.id`",
                 words(ids)
             ),
             ids.clone(),

@@ -99,7 +99,7 @@ pub(super) fn by_mark<'a>(
             let ids: Vec<i64> = ids.into_iter().collect();
             Binding::Disputed(
                 format!(
-                    "{} {} carry the mark of {}; say with `metadata.id` which one is meant",
+                    "{} {} carry the mark of {}; choose one with `metadata.id`",
                     kind.collection(),
                     words(&ids),
                     declared.address

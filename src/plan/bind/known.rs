@@ -21,7 +21,7 @@ pub(super) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// Only our own account is bound.
+    /// Only the root account is bound.
     pub(super) fn new(desired: &'a Desired, actual: &'a Actual, answers: &'a Answers) -> Self {
         let root = Account::Is(actual.identity.account, BTreeSet::from([AccountPath::root()]));
         Self {

@@ -99,7 +99,7 @@ fn note<'a>(known: &mut Known<'a>, declared: &'a Declared, binding: Binding<'a>)
         let taken = known.bindings.by_object.insert((object.kind, object.id), &declared.address);
         if let Some(other) = taken {
             known.bindings.by_object.insert((object.kind, object.id), other);
-            binding = Binding::Blocked(format!("{} {} is {other} already", object.kind, object.id));
+            binding = Binding::Blocked(format!("{} {} is already {other}", object.kind, object.id));
             older.clear();
         }
     }
@@ -125,7 +125,7 @@ fn note_account<'a>(known: &mut Known<'a>, declared: &Declared, binding: &Bindin
 fn bind_surely<'a>(known: &Known<'a>, declared: &Declared) -> Certainty<'a> {
     let kind = declared.address.kind;
     if let Some(reason) = known.actual.unknown.get(&kind) {
-        let reason = format!("{} could not be read: {reason}", kind.collection());
+        let reason = format!("cannot read {}: {reason}", kind.collection());
         return Sure(Binding::Blocked(reason));
     }
     let (owner, paths) = match known.accounts.get(&declared.address.account) {
@@ -145,8 +145,8 @@ fn bind_surely<'a>(known: &Known<'a>, declared: &Declared) -> Certainty<'a> {
                 (Some(newest), _) => Binding::Found(newest, How::Mark),
                 (None, Some(binding)) => binding,
                 (None, None) => Binding::Blocked(format!(
-                    "metadata.id names {kind} {id}, and the platform has none; remove the line \
-                     to have it created"
+                    "metadata.id names {kind} {id}, which does not exist on the platform; remove the line to \
+                     create it"
                 )),
             })
         }

@@ -262,14 +262,14 @@ impl<'t> Builder<'t> {
                             },
                         )
                         .at(span, "")
-                        .help("if text is meant, put it in quotes"),
+                        .help("if it is text, put it in quotes"),
                     );
                 }
                 Meaning::Unreadable
             }
             Err(Unfit::Tag(said)) => {
                 let said = match self.is_secret() {
-                    true => "the tag is unknown or does not fit its value".to_owned(),
+                    true => "the tag is unknown or does not match its value".to_owned(),
                     false => said,
                 };
                 sink.push(self.tag_problem(said, span, at));

@@ -1,6 +1,6 @@
 //! The complaints about one file.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, counted};
 use crate::source::{Limits, SourceId, Span};
 
 /// Collects the complaints about one file, up to the limit.
@@ -38,7 +38,8 @@ impl Sink {
     /// The complaints, with a word about those that were too many.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
         if self.dropped > 0 {
-            let message = format!("{} more problems in this file are not listed", self.dropped);
+            let message =
+                format!("{} in this file not listed", counted(self.dropped as u64, "more problem"));
             let diagnostic = Diagnostic::error(Code::TooManyProblems, message)
                 .at(Span::new(self.source, 0, 0), "");
             self.kept.push(diagnostic);

@@ -111,6 +111,6 @@ fn overdrawn(alias: Span) -> Diagnostic {
         Code::AliasBudget,
         "the aliases of this file expand to more than a manifest may hold",
     )
-    .at(alias, "expanding stopped inside of this one")
+    .at(alias, "expansion stopped in this one")
     .help("write out what differs, and repeat less")
 }

@@ -65,7 +65,7 @@ pub(super) fn slip(source: SourceId, text: &str, at: usize) -> Option<Slip> {
             model.column
         ),
         false => {
-            format!("this line is indented by {}, which fits nothing above it", spaces(indent))
+            format!("this line is indented by {}, which matches nothing above it", spaces(indent))
         }
     };
     let wanted = model.column;

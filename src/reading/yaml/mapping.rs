@@ -22,13 +22,10 @@ pub(super) fn pairs(nodes: &[Node], children: &[NodeId], sink: &mut Sink) -> Vec
             None => pairs.push((key, value)),
             Some(_) if sink.is_full() => sink.drop_one(),
             Some(before) => sink.push(
-                Diagnostic::error(
-                    Code::DuplicateKey,
-                    format!("the key {} is here twice", quote(text)),
-                )
-                .at(span, "again")
-                .and(before, "first")
-                .help("keep one of them; which one would count is not defined"),
+                Diagnostic::error(Code::DuplicateKey, format!("key {} appears twice", quote(text)))
+                    .at(span, "again")
+                    .and(before, "first")
+                    .help("keep one of them; YAML does not define which one counts"),
             ),
         }
     }
@@ -74,9 +71,9 @@ fn key<'a>(nodes: &'a [Node], id: NodeId, sink: &mut Sink) -> Option<(&'a str, S
             let (what, help) = match target.kind {
                 NodeKind::Mapping(_) => (
                     "a mapping",
-                    "if this is meant to be filled in, it has not been; if it is text, put it in quotes",
+                    "if a tool fills this in, it has not run yet; if it is text, put it in quotes",
                 ),
-                _ => ("a list", "if text is meant, put it in quotes"),
+                _ => ("a list", "if it is text, put it in quotes"),
             };
             sink.push(
                 Diagnostic::error(Code::NonStringKey, format!("{what} cannot be a key"))

@@ -17,7 +17,7 @@ pub(super) enum Unfit {
 }
 
 const NOT_FINITE: &str = "is not a finite number";
-const NO_ROOM: &str = "has no room in a 64-bit integer";
+const NO_ROOM: &str = "does not fit in a 64-bit integer";
 
 /// The meaning of a scalar with this text, style and tag.
 pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Meaning, Unfit> {
@@ -31,7 +31,7 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Mean
         return Err(Unfit::Tag(unknown(tag)));
     };
     let unfit =
-        || Unfit::Tag(format!("the tag {} does not fit {}", quote(&tag.original()), quote(text)));
+        || Unfit::Tag(format!("the tag {} does not match {}", quote(&tag.original()), quote(text)));
     match (name, core(text)) {
         ("str", _) => Ok(Meaning::Text),
         ("seq" | "map", _) => Err(unfit()),
@@ -53,7 +53,7 @@ pub(super) fn collection_tag(core: &str, tag: &Tag) -> Option<String> {
         Some(name) if name == core => None,
         Some(_) => {
             let what = if core == "map" { "a mapping" } else { "a list" };
-            Some(format!("the tag {} does not fit {what}", quote(&tag.original())))
+            Some(format!("the tag {} does not match {what}", quote(&tag.original())))
         }
         None => Some(unknown(tag)),
     }
@@ -140,7 +140,7 @@ fn is_nonspecific(tag: &Tag) -> bool {
 }
 
 fn unknown(tag: &Tag) -> String {
-    format!("the tag {} is not known", quote(&tag.original()))
+    format!("unknown tag {}", quote(&tag.original()))
 }
 
 #[cfg(test)]

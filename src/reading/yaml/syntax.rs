@@ -86,10 +86,10 @@ pub(super) fn unprintable(source: SourceId, text: &str, sink: &mut Sink) {
     let Some((at, c)) = found.next() else { return };
     let more = match found.count() {
         0 => String::new(),
-        more => format!(", and {more} more like it may not either"),
+        more => format!(", and neither are {more} more like it"),
     };
     let message =
-        format!("the character U+{:04X} may not stand in YAML as it is{more}", u32::from(c));
+        format!("the character U+{:04X} is not allowed in YAML as it is{more}", u32::from(c));
     sink.push(
         Diagnostic::error(Code::YamlSyntax, message)
             .at(Span::new(source, at, at + c.len_utf8()), "")
@@ -124,31 +124,29 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => ("a tab may not be used for indentation", TAB_HELP),
-        ErrorKind::InvalidIndentation => ("the indentation fits nothing above it", INDENT_HELP),
-        ErrorKind::ExpectedBlockMappingKey => ("a key was expected here", INDENT_HELP),
-        ErrorKind::ExpectedBlockSequenceEntry => {
-            ("another `- ` item was expected here", INDENT_HELP)
-        }
+        | ErrorKind::TabInPlainScalar => ("a tab is not allowed for indentation", TAB_HELP),
+        ErrorKind::InvalidIndentation => ("the indentation matches nothing above it", INDENT_HELP),
+        ErrorKind::ExpectedBlockMappingKey => ("expected a key", INDENT_HELP),
+        ErrorKind::ExpectedBlockSequenceEntry => ("expected another `- ` item", INDENT_HELP),
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
-            "a `:` is missing behind this key",
+            "a `:` is missing after this key",
             "a field is written `key: value`, with the colon on the line of the key",
         ),
         ErrorKind::MappingValueNotAllowed => (
-            "a value may not begin here",
+            "a value cannot begin here",
             "text that holds `: ` needs quotes, and so does a key in the middle of a line",
         ),
-        ErrorKind::MappingKeyNotAllowed => ("a key may not begin here", INDENT_HELP),
+        ErrorKind::MappingKeyNotAllowed => ("a key cannot begin here", INDENT_HELP),
         ErrorKind::BlockSequenceEntryNotAllowed => {
-            ("a list may not begin here", "start the list on a line of its own")
+            ("a list cannot begin here", "start the list on a line of its own")
         }
         ErrorKind::BlockEntryInFlowCollection => (
-            "a `- ` item may not stand between brackets",
+            "a `- ` item cannot be between brackets",
             "between brackets items are separated by commas",
         ),
         ErrorKind::UnexpectedCharacter { .. }
         | ErrorKind::PlainScalarStartsWithDashFlowIndicator => {
-            ("bare text may not begin with this character", QUOTE_HELP)
+            ("bare text cannot begin with this character", QUOTE_HELP)
         }
         ErrorKind::UnclosedQuotedScalar => ("this quote is never closed", ""),
         ErrorKind::DocumentIndicatorInQuotedScalar => {
@@ -163,22 +161,22 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             "inside of double quotes a quote is written `\\\"`",
         ),
         ErrorKind::UnknownQuotedScalarEscape => (
-            "this escape is not known",
+            "unknown escape",
             "inside of double quotes a backslash is written `\\\\`; single quotes take it as it is",
         ),
         ErrorKind::InvalidQuotedScalarIndent => (
             "a quote above is still open here",
-            "close it, or indent this line further if it belongs to the text",
+            "close it, or indent this line further if it is part of the text",
         ),
         ErrorKind::InvalidFlowScalarIndent => (
             "this line is indented less than what it belongs to",
             "a bracket above may be missing its end",
         ),
         ErrorKind::InvalidColonPlacement | ErrorKind::FlowMappingValueAdjacentCollection => {
-            ("a `:` may not stand here", "a bracket above may be missing its end")
+            ("a `:` is not allowed here", "a bracket above may be missing its end")
         }
-        ErrorKind::ExpectedFlowMappingSeparator => ("a `,` or `}` was expected here", QUOTE_HELP),
-        ErrorKind::ExpectedFlowSequenceSeparator => ("a `,` or `]` was expected here", QUOTE_HELP),
+        ErrorKind::ExpectedFlowMappingSeparator => ("expected a `,` or `}`", QUOTE_HELP),
+        ErrorKind::ExpectedFlowSequenceSeparator => ("expected a `,` or `]`", QUOTE_HELP),
         ErrorKind::MisplacedFlowCollectionEnd => ("this bracket closes nothing", QUOTE_HELP),
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
             return (format!("`{close}` closes what `{open}` opened"), "");
@@ -192,20 +190,18 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             ("a bracket is still open where the file ends", "")
         }
         ErrorKind::InvalidBlockScalarHeader => {
-            ("nothing may follow this `|` or `>`", "the text starts on the next line, indented")
+            ("nothing can follow this `|` or `>`", "the text starts on the next line, indented")
         }
         ErrorKind::InvalidBlockScalarIndent => (
             "an empty line above is indented further than the text",
-            "remove the blanks from the empty lines above",
+            "remove the spaces from the empty lines above",
         ),
-        ErrorKind::CommentInterceptedScalar => {
-            ("a comment stands in the middle of a text", QUOTE_HELP)
-        }
-        ErrorKind::CommentNotSeparated => ("a comment needs a blank before its `#`", QUOTE_HELP),
+        ErrorKind::CommentInterceptedScalar => ("a comment in the middle of a text", QUOTE_HELP),
+        ErrorKind::CommentNotSeparated => ("a comment needs a space before its `#`", QUOTE_HELP),
         ErrorKind::UndeclaredTagHandle => {
             ("this tag has a prefix that is not declared", "manifests need no tags")
         }
-        ErrorKind::ExpectedNodeContent => ("a value was expected here", QUOTE_HELP),
+        ErrorKind::ExpectedNodeContent => ("expected a value", QUOTE_HELP),
         ErrorKind::ExpectedDocumentStart | ErrorKind::InvalidDocumentEnd => {
             ("the document ended above; `---` has to begin a new one", INDENT_HELP)
         }
@@ -214,8 +210,8 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
         }
         ErrorKind::MissingAnchorOrAliasName => ("a name is missing here", QUOTE_HELP),
         ErrorKind::BomInsideDocument => (
-            "a byte order mark stands inside of a document",
-            "between documents it stands before the `---`",
+            "a byte order mark inside of a document",
+            "between documents, it belongs before the `---`",
         ),
         other => return (format!("not valid YAML: {other}"), ""),
     };

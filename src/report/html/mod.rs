@@ -14,6 +14,7 @@ use super::outline::{self, Account, Notice, Outline, Tone, outline};
 use super::plan::named_first;
 use super::risk::{Concern, Risk};
 use super::value::{Shown, Side, shown};
+use crate::diagnostic::counted;
 use crate::plan::{Action, Change, Plan, Step, StepId};
 
 const STYLE: &str = include_str!("page.css");
@@ -84,10 +85,11 @@ fn header(plan: &Plan, calls: u64) -> String {
     sums.push(format!("<li class=\"quiet\">{} unchanged</li>", plan.unchanged));
     format!(
         "<header>\n<h1>Plan for stack <code>{}</code></h1>\n<ul class=\"sums\">{}</ul>\n\
-         <p class=\"soft\">plan <code>{}</code> · {calls} API calls</p>\n</header>\n",
+         <p class=\"soft\">plan <code>{}</code> · {}</p>\n</header>\n",
         html(&plan.stack),
         sums.concat(),
-        html(&plan.digest)
+        html(&plan.digest),
+        counted(calls, "API call")
     )
 }
 
@@ -96,7 +98,7 @@ fn risks(risky: &[(&Step, Risk)], places: &BTreeMap<&StepId, usize>) -> String {
         return String::new();
     }
     let mut text = format!(
-        "<section class=\"alarm\">\n<h2>Look twice <small>{}</small></h2>\n<ul>\n",
+        "<section class=\"alarm\">\n<h2>Review first <small>{}</small></h2>\n<ul>\n",
         outline::concerns(risky)
     );
     for (step, Risk { concern, words }) in risky {
@@ -181,7 +183,7 @@ fn step_article(step: &Step, places: &BTreeMap<&StepId, usize>) -> String {
     });
     format!(
         "<article class=\"step\" id=\"{}\">\n<h3><span class=\"tag {class}\">{}</span> \
-         <code>{}</code></h3>\n{table}{}<p class=\"soft\">because {}</p>\n</article>\n",
+         <code>{}</code></h3>\n{table}{}<p class=\"soft\">reason: {}</p>\n</article>\n",
         anchor(step, places),
         outline::verb(step),
         html(&step.address.to_string()),

@@ -5,7 +5,7 @@ use super::{Bounded, MARKDOWN_LEAST, listing, marker, named};
 /// Kept for the words about what was left out.
 const END: usize = 200;
 
-/// The findings, which `text` tells to people, in at most `limit` bytes, but not less than
+/// The findings, which `text` shows to people, in at most `limit` bytes, but not less than
 /// [`MARKDOWN_LEAST`]. It takes the place of the plan's comment, since there is no plan.
 pub fn findings_markdown(text: &str, stack: &str, limit: usize) -> String {
     let limit = limit.max(MARKDOWN_LEAST);

@@ -13,11 +13,11 @@ use crate::resource::Phase;
 /// Kept for the words about what was left out.
 const END: usize = 300;
 
-/// A step longer than this is told without its values: one huge value must not push out the rest.
+/// A step longer than this is shown without its values: one huge value must not push out the rest.
 const LONGEST_STEP: usize = 6_000;
 
 /// The plan in at most `limit` bytes, but not less than [`MARKDOWN_LEAST`]: a table of sums, what
-/// to look at twice, what is in the way, and all steps by account, folded.
+/// to review first, what is in the way, and all steps by account, folded.
 pub fn plan_markdown(plan: &Plan, limit: usize) -> String {
     let limit = limit.max(MARKDOWN_LEAST);
     let Outline { risky, mut accounts, notices } = outline(plan);
@@ -32,7 +32,7 @@ pub fn plan_markdown(plan: &Plan, limit: usize) -> String {
     let mut left_out = LeftOut::default();
 
     let items: Vec<String> = risky.iter().map(|(step, risk)| risk_line(step, risk)).collect();
-    let title = format!("Look twice: {}", outline::concerns(&risky));
+    let title = format!("Review first: {}", outline::concerns(&risky));
     // Half of what is left at most, so that there is room to see what it is about.
     let share = text.room() / 2;
     left_out.risky = text.add_part(&list(&title, items), share);
@@ -65,7 +65,7 @@ fn end(plan: &Plan, left_out: LeftOut, limit: usize) -> String {
     let LeftOut { risky, notices, steps } = left_out;
     let parts = [
         (steps, format!("{steps} of {} changes", plan.steps.len())),
-        (risky, format!("{risky} to look at twice")),
+        (risky, format!("{risky} to review first")),
         (notices, format!("{notices} remarks")),
     ];
     let parts: Vec<String> =
@@ -145,7 +145,7 @@ fn notice_part(notice: &Notice<'_>) -> Part {
 /// The steps of an account in a fold, as a block that services colour like a patch.
 fn account_part(account: &Account<'_>, steps: &[&Step]) -> Part {
     let name = match account.path.is_root() {
-        true => "our own account".to_owned(),
+        true => "root account".to_owned(),
         false => format!("account {}", markdown_code(&account.path.to_string())),
     };
     let changes = if steps.len() == 1 { "change" } else { "changes" };
@@ -210,5 +210,5 @@ fn patch(step: &Step) -> String {
         body = format!("    too long to show here: {fields}\n");
     }
     let reason: String = printable(&step.reason).chars().take(PROSE).collect();
-    format!("{head}{body}{rights}    because {reason}\n")
+    format!("{head}{body}{rights}    reason: {reason}\n")
 }

@@ -72,6 +72,6 @@ pub fn run_markdown(report: &Report, stack: &str, limit: usize) -> String {
 fn step_line(step: &StepReport) -> String {
     let why = step.error.as_ref().map(|error| format!(": {}", markdown_prose(error, PROSE)));
     let id = step.id_on_platform.map(|id| format!(" (id {id})")).unwrap_or_default();
-    let action = step.action.as_str();
-    format!("- {action} {}{id}{}\n", markdown_code(&step.id.to_string()), why.unwrap_or_default())
+    let title = markdown_code(&step.id.title(step.action.as_str()));
+    format!("- {title}{id}{}\n", why.unwrap_or_default())
 }

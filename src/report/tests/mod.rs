@@ -115,7 +115,7 @@ pub(super) fn mixed() -> Plan {
     Plan {
         blocked: vec![Blocked {
             address: "subaccount/apac".parse().unwrap(),
-            reason: "an unmarked subaccount (id 17) has its name, and nobody marked it".to_owned(),
+            reason: "an unmarked subaccount (id 17) has its name, and it has no mark".to_owned(),
             source: Some("accounts/apac.yaml:2:1".to_owned()),
         }],
         pending: vec![Pending {
@@ -152,7 +152,7 @@ fn report(plan: &Plan) -> Report {
     let outcomes = [
         (StepOutcome::Applied, None),
         (StepOutcome::Failed, Some("the platform answered 400: not today")),
-        (StepOutcome::Blocked, Some("blocked because of subaccount:subaccount/emea/acme")),
+        (StepOutcome::Blocked, Some("blocked because subaccount/emea/acme was not applied")),
         (StepOutcome::NotStarted, None),
     ];
     let steps =

@@ -33,7 +33,7 @@ fn ten_thousand_changes_fit_into_a_comment_which_says_what_is_missing() {
     let text = plan_markdown(&plan, MARKDOWN_DEFAULT);
     is_whole(&text);
     assert!(text.len() <= MARKDOWN_DEFAULT && text.len() > MARKDOWN_DEFAULT * 9 / 10);
-    let shown = text.lines().filter(|line| line.starts_with("    because ")).count();
+    let shown = text.lines().filter(|line| line.starts_with("    reason: ")).count();
     let missing = format!("below 60000 bytes: {} of 10000 changes", 10_000 - shown);
     assert!(shown > 0 && text.contains(&missing), "{missing}: {}", &text[text.len() - 400..]);
     assert!(text.contains("8000 to create, 1000 to update, 1000 to delete"));
@@ -50,7 +50,7 @@ fn ten_thousand_changes_are_all_on_the_page_and_in_the_text() {
         page.split("<code>").filter_map(|rest| rest.split_once("</code>")).map(|it| it.0).collect();
     assert!(plan.steps.iter().all(|step| shown.contains(step.address.to_string().as_str())));
     let text = plan_text(&plan, None);
-    assert_eq!(text.matches("because ").count(), 10_000);
+    assert_eq!(text.matches("reason: ").count(), 10_000);
     assert!(text.contains("and 1900 more, each below"));
 }
 

@@ -39,7 +39,7 @@ pub(super) const ROW: KindRow = KindRow {
         Field::own("metadata"),
     ]],
     answered: "id,cid,metadata",
-    loss: Loss { empty: "is deleted; whoever uses its key is locked out", full: None },
+    loss: Loss { empty: "is deleted, which locks out everyone who uses its key", full: None },
     recovery: Recovery {
         with: "with its key",
         means: "comes back, and its former key works again",

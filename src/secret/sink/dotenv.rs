@@ -16,7 +16,7 @@ pub struct DotenvSink {
     pub dotenv: PathBuf,
     /// Name of the variable.
     pub key: String,
-    /// What is taken although it is no good place for a secret.
+    /// What is accepted although it is a bad place for a secret.
     #[serde(default)]
     pub allow: Vec<Allowance>,
 }

@@ -7,12 +7,12 @@ use super::{Held, Trouble};
 use crate::secret::program::Program;
 use crate::secret::{SecretString, Trust};
 
-/// A program that stores a secret, and perhaps one that tells what is stored.
+/// A program that stores a secret, and optionally one that prints what is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ExecSink {
     /// The program that stores, and its arguments.
     pub command: Vec<String>,
-    /// The program that prints what is stored, or nothing; left out: nobody can tell.
+    /// The program that prints what is stored, or nothing; left out: unknown.
     pub read: Option<Vec<String>>,
     /// How long either may take, in seconds.
     pub timeout: u64,
@@ -31,7 +31,7 @@ impl ExecSink {
         let Some(command) = &self.read else { return Ok(Held::Untold) };
         let bytes = self.run(command, "read", None).await?;
         let text = String::from_utf8(bytes)
-            .map_err(|_| Trouble::Refused("what its program prints is no text".to_owned()))?;
+            .map_err(|_| Trouble::Refused("the output of its program is not text".to_owned()))?;
         let text = text.trim_end();
         Ok(match text.is_empty() {
             true => Held::Nothing,
@@ -56,7 +56,7 @@ impl ExecSink {
         for command in [Some(&self.command), self.read.as_ref()].into_iter().flatten() {
             let program = command.first().map_or("", String::as_str);
             if !self.candidates(program).iter().any(|path| is_program(path)) {
-                return Err(Trouble::Refused(format!("there is no program `{program}`")));
+                return Err(Trouble::Refused(format!("no such program: `{program}`")));
             }
         }
         Ok(())

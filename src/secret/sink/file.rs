@@ -12,12 +12,12 @@ use crate::secret::{ExposeSecret, SecretString, disk, tracked};
 pub struct FileSink {
     /// The file.
     pub file: PathBuf,
-    /// What is taken although it is no good place for a secret.
+    /// What is accepted although it is a bad place for a secret.
     #[serde(default)]
     pub allow: Vec<Allowance>,
 }
 
-/// What makes a file a bad place for a secret, and is refused unless somebody allowed it.
+/// What makes a file a bad place for a secret; refused unless `allow` lists it.
 #[derive(
     Debug,
     Clone,
@@ -32,7 +32,7 @@ pub struct FileSink {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Allowance {
-    /// The file is there already, and everybody on the machine can read it.
+    /// The file already exists, and everybody on the machine can read it.
     WorldReadable,
     /// Everybody on the machine can put another file in its place.
     WorldWritable,
@@ -102,13 +102,13 @@ pub(super) fn refuse(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
 fn refuse_tracked(path: &Path, allow: &[Allowance]) -> Result<(), Trouble> {
     if !allow.contains(&Allowance::Tracked) {
         let why = |error| {
-            let what = "whether git tracks it could not be told, which `allow: [tracked]` takes";
+            let what = "cannot tell whether git tracks it; `allow: [tracked]` accepts that";
             Trouble::Refused(format!("{what}: {error}"))
         };
         if tracked::is_tracked(path).map_err(why)? {
             return Err(Trouble::Refused(
-                "git tracks it, so the next commit would hold the secret; take it out with `git rm --cached`, deliver \
-                 to another file, or say `allow: [tracked]`"
+                "git tracks it, so the next commit would hold the secret; untrack it with `git rm --cached`, \
+                 deliver to another file, or write `allow: [tracked]`"
                     .to_owned(),
             ));
         }
@@ -129,8 +129,8 @@ fn refuse_open(
         let mode = there.map_or(0, |metadata| metadata.mode());
         if mode & 0o004 != 0 && bad(Allowance::WorldReadable) {
             return Err(Trouble::Refused(format!(
-                "everybody on this machine can read it (mode {:04o}); take that away with `chmod o-r`, or say \
-                 `allow: [world-readable]`",
+                "everybody on this machine can read it (mode {:04o}); run `chmod o-r` on it, or write `allow: \
+                 [world-readable]`",
                 mode & 0o7777
             )));
         }
@@ -138,8 +138,8 @@ fn refuse_open(
         // With the sticky bit, as /tmp has it, nobody replaces what is another's.
         if mode & 0o1002 == 0o002 && bad(Allowance::WorldWritable) {
             return Err(Trouble::Refused(format!(
-                "everybody on this machine can write in its folder (mode {:04o}); take that away with `chmod o-w`, or \
-                 say `allow: [world-writable]`",
+                "everybody on this machine can write in its folder (mode {:04o}); run `chmod o-w` on it, or \
+                 write `allow: [world-writable]`",
                 mode & 0o7777
             )));
         }

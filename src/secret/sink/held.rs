@@ -2,10 +2,10 @@
 
 use crate::secret::{ExposeSecret, SecretString, print};
 
-/// What a sink holds, as far as it can be told.
+/// What a sink holds, as far as it is known.
 #[derive(Debug, Clone)]
 pub enum Held {
-    /// Nothing, or something that is no secret of ours.
+    /// Nothing, or something else than a secret of this program.
     Nothing,
     /// This secret.
     Secret(SecretString),
@@ -22,7 +22,8 @@ impl From<Option<SecretString>> for Held {
 }
 
 impl Held {
-    /// Whether it is the secret of this [keyed print](crate::secret::print); `None` if that cannot be told.
+    /// Whether it is the secret of this [keyed print](crate::secret::print); `None` if that is
+    /// unknown.
     pub fn is(&self, wanted: &str) -> Option<bool> {
         match self {
             Self::Nothing => Some(false),

@@ -36,13 +36,14 @@ pub(super) fn way_to(store: &Url, ca: Option<&Path>) -> Result<Transport, Troubl
 
 /// The address of a store: https, or plain http on this machine.
 pub(super) fn address(text: &str) -> Result<Url, Trouble> {
-    let url: Url =
-        text.parse().map_err(|_| Trouble::Refused(format!("`{text}` is no address of a store")))?;
+    let url: Url = text
+        .parse()
+        .map_err(|_| Trouble::Refused(format!("`{text}` is not the address of a store")))?;
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
         _ => Err(Trouble::Refused(format!(
-            "`{text}`: a secret goes over https only, except to this machine"
+            "`{text}`: a secret is sent over https only, except to this machine"
         ))),
     }
 }
@@ -54,7 +55,7 @@ pub(super) fn join<'a>(
 ) -> Result<Url, Trouble> {
     let mut url = base.clone();
     url.path_segments_mut()
-        .map_err(|()| Trouble::Refused(format!("`{base}` is no address of a store")))?
+        .map_err(|()| Trouble::Refused(format!("`{base}` is not the address of a store")))?
         .pop_if_empty()
         .extend(segments);
     Ok(url)
@@ -77,7 +78,7 @@ async fn exchange(way: &Transport, request: RequestBuilder) -> Result<Answer, Tr
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(lost)? {
         if bytes.len() + chunk.len() > MAX_BYTES {
-            return Err(Trouble::Refused(format!("it answers with more than {MAX_BYTES} bytes")));
+            return Err(Trouble::Refused(format!("its answer has more than {MAX_BYTES} bytes")));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -19,7 +19,7 @@ pub struct JsonSink {
     pub json: PathBuf,
     /// Where in the file, as RFC 6901 has it: `/flespi/token`.
     pub pointer: String,
-    /// What is taken although it is no good place for a secret.
+    /// What is accepted although it is a bad place for a secret.
     #[serde(default)]
     pub allow: Vec<Allowance>,
 }
@@ -78,7 +78,7 @@ fn steps(pointer: &str) -> Vec<String> {
 
 /// serde_json's words quote nothing of the text, only line and column.
 fn no_json(error: &serde_json::Error) -> Trouble {
-    Trouble::Refused(format!("it is no JSON (line {}, column {})", error.line(), error.column()))
+    Trouble::Refused(format!("not JSON (line {}, column {})", error.line(), error.column()))
 }
 
 fn get(text: &str, pointer: &str) -> Result<Option<SecretString>, Trouble> {
@@ -116,7 +116,7 @@ fn child<'a>(value: &'a RawValue, step: &str) -> Result<Option<&'a RawValue>, Tr
     Ok(None)
 }
 
-/// `text` with `secret` at `pointer`; objects that are missing on the way are made.
+/// `text` with `secret` at `pointer`; missing objects on the way are created.
 fn set(text: &str, pointer: &str, secret: &str) -> Result<String, Trouble> {
     let steps = steps(pointer);
     if text.trim().is_empty() {
@@ -145,7 +145,7 @@ fn set(text: &str, pointer: &str, secret: &str) -> Result<String, Trouble> {
     }
     if value.get().starts_with(['{', '[']) {
         return Err(Trouble::Refused(format!(
-            "`{pointer}` in it is no text but has others below it"
+            "`{pointer}` in it is not text but has others below it"
         )));
     }
     let mut new = text.to_owned();

@@ -65,7 +65,9 @@ fn server(store: &KubernetesStore) -> Result<String, Trouble> {
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         Some(format!("https://{host}:{port}"))
     });
-    server.ok_or_else(|| Trouble::Refused("this is no cluster, and `server` names none".to_owned()))
+    server.ok_or_else(|| {
+        Trouble::Refused("not running in a cluster, and `server` is not set".to_owned())
+    })
 }
 
 fn token_file(store: &KubernetesStore) -> PathBuf {
@@ -73,7 +75,7 @@ fn token_file(store: &KubernetesStore) -> PathBuf {
 }
 
 fn no_token(file: &Path) -> Trouble {
-    Trouble::Refused(format!("there is no token for it in {}", file.display()))
+    Trouble::Refused(format!("no token for it in {}", file.display()))
 }
 
 impl KubernetesSink {
@@ -86,7 +88,7 @@ impl KubernetesSink {
         };
         let bytes =
             BASE64.decode(text.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let text = bytes.ok_or_else(|| Trouble::Refused("what it holds is no text".to_owned()))?;
+        let text = bytes.ok_or_else(|| Trouble::Refused("what it holds is not text".to_owned()))?;
         Ok(Held::from((!text.is_empty()).then(|| SecretString::from(text))))
     }
 
@@ -148,7 +150,7 @@ impl KubernetesSink {
                 }
             }
         }
-        Err(Trouble::Refused(format!("somebody else changed it {ROUNDS} times meanwhile")))
+        Err(Trouble::Refused(format!("it was changed {ROUNDS} times in the meantime")))
     }
 
     async fn there(&self, cluster: &Cluster) -> Result<Option<Value>, Trouble> {
@@ -236,7 +238,9 @@ impl Cluster {
         let text = SecretString::from(format!("Bearer {}", self.token.expose_secret()));
         let mut token =
             reqwest::header::HeaderValue::from_str(text.expose_secret()).map_err(|_| {
-                Trouble::Refused("its token has characters that no token has".to_owned())
+                Trouble::Refused(
+                    "its token has characters that are not valid in a token".to_owned(),
+                )
             })?;
         token.set_sensitive(true);
         http::send(&self.way, request.header("authorization", token)).await

@@ -1,8 +1,9 @@
 //! Secret sinks: where keys and generated passwords go.
 //!
-//! A [`Sink`] is a place and the form that a secret has there. It is plain data, so that it can travel in a sealed plan,
-//! and knows three verbs: [`Sink::read`] tells what it holds, [`Sink::probe`] whether it would take a secret, and
-//! [`Sink::deliver`] stores one and reads it back. Each kind of place has a room of its own beside this file.
+//! A [`Sink`] is a place and the form that a secret has there. It is plain data, so that it can
+//! travel in a sealed plan, and knows three verbs: [`Sink::read`] returns what it holds,
+//! [`Sink::probe`] whether it would take a secret, and [`Sink::deliver`] stores one and reads it
+//! back. Each kind of place has a room of its own beside this file.
 
 mod age;
 mod dotenv;
@@ -112,7 +113,7 @@ impl Sink {
     /// that the link of today is delivered in its place.
     ///
     /// # Errors
-    /// [`SinkError`] when that cannot be told.
+    /// [`SinkError`] when that cannot be read.
     pub async fn read(&self) -> Result<Held, SinkError> {
         let held = self.in_time("read", self.place.read()).await?;
         Ok(match (held, &self.link) {
@@ -240,7 +241,7 @@ impl Sink {
         self.in_time("written", self.place.write(&text, secret)).await?;
         match self.read().await?.may_be(secret) {
             true => Ok(()),
-            false => Err(SinkError::new(self, "read back as it was written", Trouble::Differs)),
+            false => Err(SinkError::new(self, "read back as written", Trouble::Differs)),
         }
     }
 

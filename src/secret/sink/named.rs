@@ -21,7 +21,7 @@ pub(super) fn granted<'a>(
 ) -> Result<&'a Store, Trouble> {
     let store = store.ok_or_else(|| {
         Trouble::Refused(format!(
-            "no store `{name}` is known here; describe it in a file and name that with --stores"
+            "store `{name}` is unknown; describe it in a file and pass that with --stores"
         ))
     })?;
     match store.allows(path) {

@@ -85,7 +85,7 @@ fn address(store: &VaultStore) -> Result<String, Trouble> {
 }
 
 fn no_token() -> Trouble {
-    let missing = "there is no token for it; set VAULT_TOKEN in the environment, or `token_file`";
+    let missing = "it has no token; set VAULT_TOKEN in the environment, or `token_file`";
     Trouble::Refused(missing.to_owned())
 }
 
@@ -142,7 +142,7 @@ impl VaultSink {
                 _ => return Err(refusal(&answer, "to store it", &[&store.token, secret])),
             }
         }
-        Err(Trouble::Refused(format!("somebody else changed it {ROUNDS} times meanwhile")))
+        Err(Trouble::Refused(format!("it was changed {ROUNDS} times in the meantime")))
     }
 
     fn url(&self, store: &Connection) -> Result<Url, Trouble> {
@@ -215,7 +215,7 @@ impl VaultSink {
             }
             (404, None) => Ok(Stored { version: 0, data: Map::new() }),
             (200, None) => {
-                Err(Trouble::Refused(format!("`{}` is no KV engine of version 2", self.mount)))
+                Err(Trouble::Refused(format!("`{}` is not a KV engine of version 2", self.mount)))
             }
             _ => Err(refusal(&answer, "to be read", &[&store.token])),
         }
@@ -226,7 +226,9 @@ impl Connection {
     async fn send(&self, request: RequestBuilder) -> Result<Answer, Trouble> {
         let mut token = reqwest::header::HeaderValue::from_str(self.token.expose_secret())
             .map_err(|_| {
-                Trouble::Refused("its token has characters that no token has".to_owned())
+                Trouble::Refused(
+                    "its token has characters that are not valid in a token".to_owned(),
+                )
             })?;
         token.set_sensitive(true);
         let mut request = request.header("x-vault-token", token);

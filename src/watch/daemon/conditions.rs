@@ -2,6 +2,7 @@
 
 use super::pass_result::PassResult;
 use super::{Daemon, Narrator};
+use crate::diagnostic::counted;
 use crate::plan::Plan;
 use crate::watch::status::ObjectState::{Blocked, Contested, Failing};
 use crate::watch::status::{Approval, PassOutcome, State};
@@ -11,7 +12,7 @@ impl<N: Narrator> Daemon<'_, N> {
         let is_unread = result.outcome == PassOutcome::Unreadable;
         match (&result.error, &result.whole) {
             (Some(error), _) if is_unread => {
-                self.board.raise(State::PlatformAway, format!("nothing can be planned: {error}"));
+                self.board.raise(State::PlatformAway, format!("planning failed: {error}"));
             }
             (_, Some(whole)) if !whole.unknown.is_empty() => {
                 let kinds = whole
@@ -49,7 +50,9 @@ impl<N: Narrator> Daemon<'_, N> {
                     self.board.clear(State::Degraded);
                 }
                 count => {
-                    let says = format!("{count} objects are failing, blocked or contested");
+                    let verb = if count == 1 { "is" } else { "are" };
+                    let count = counted(count as u64, "object");
+                    let says = format!("{count} {verb} failing, blocked or contested");
                     self.board.raise(State::Degraded, says);
                 }
             }
@@ -73,14 +76,14 @@ impl<N: Narrator> Daemon<'_, N> {
         if known.is_none() {
             let reasons = whole.refusals.iter().map(|refusal| refusal.reason.as_str());
             let reasons = reasons.collect::<Vec<_>>().join("; ");
-            let line = format!("refused without approval, and what was edited waits: {reasons}");
-            let help = format!("look at the plan, then undo the edit or run: {command}");
+            let line = format!("refused without approval, and the edit waits: {reasons}");
+            let help = format!("review the plan, then undo the edit or run: {command}");
             self.narrator.complain(&line, Some(&help));
         }
         let since = known.map_or_else(|| self.board.now(), |approval| approval.since);
         self.board.raise(
             State::WaitingForApproval,
-            format!("a guard refused what was edited; approve it with: {command}"),
+            format!("a guard refused the edit; approve it with: {command}"),
         );
         self.board.status.approval = Some(Approval {
             digest: whole.digest.clone(),

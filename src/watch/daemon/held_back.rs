@@ -26,7 +26,7 @@ pub(super) fn contest(
             THE_OBJECT => format!("{address} is contested: somebody else deleted it"),
             field => format!("{address}: {field} is contested: somebody else set it"),
         };
-        let help = "look for another program that manages it, or take it out of its manifest";
+        let help = "look for another program that manages it, or remove it from its manifest";
         let line = format!("{what} again and again, so it is left alone");
         narrator.complain(&line, Some(help));
     }
@@ -47,7 +47,7 @@ fn holds(backoff: &Backoff, contests: &Contests, now: Instant) -> Holds {
         let seconds = failure.until.saturating_duration_since(now).as_secs() + 1;
         let (count, error) = (failure.count, &failure.error);
         let reason =
-            format!("it failed {count} times in a row and is tried again in {seconds} s: {error}");
+            format!("it failed {count} times in a row and is retried in {seconds} s: {error}");
         holds.objects.insert(address.clone(), reason);
     }
     for (address, field) in contests.contested() {

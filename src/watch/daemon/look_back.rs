@@ -18,7 +18,7 @@ use crate::shutdown;
 use crate::watch::culprit::Changed;
 
 impl<N: Narrator> Daemon<'_, N> {
-    /// Remembers what has to be remembered of a pass, and works out how every object stands.
+    /// Records a pass, and works out the state of every object.
     pub(super) async fn look_back(
         &mut self,
         client: &Client,
@@ -51,7 +51,7 @@ impl<N: Narrator> Daemon<'_, N> {
         for changed in told {
             let Changed { address, field, found, .. } = &changed;
             let by = self.culprits.of(address, field);
-            let by = by.map_or_else(|| "who did it is not known".to_owned(), ToString::to_string);
+            let by = by.map_or_else(|| "who changed it is unknown".to_owned(), ToString::to_string);
             self.narrator.say(&format!("drift: {address}: {field} was changed to {found} ({by})"));
         }
         let standing = Standing {
@@ -91,7 +91,7 @@ fn drifts<'a>(changes: impl Iterator<Item = &'a plan::Change>) -> u64 {
     changes.filter(|change| change.cause == Cause::Drift).count() as u64
 }
 
-/// What somebody changed, as far as it is to be told.
+/// What somebody changed, as far as it is reported.
 fn drifting(whole: &Plan, prepared: &Prepared) -> Vec<Changed> {
     let left = whole.drifted.iter().filter(|drifted| drifted.policy == Drift::Report);
     let left = left.map(|drifted| Changed {

@@ -1,4 +1,4 @@
-//! The loop: waits for a reason, makes a pass, tells how things stand.
+//! The loop: waits for a reason, makes a pass, reports the state.
 //!
 //! Invariant: passes follow each other and never overlap; whatever happens during one is one reason for the next. Waiting
 //! goes by a clock that nobody can set, so a wall clock that jumps moves what people read and nothing else.
@@ -50,14 +50,14 @@ const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
 pub enum FirstPass {
     /// Everything that any pass does.
     Apply,
-    /// Look and tell, and write nothing.
+    /// Report only, and write nothing.
     Report,
 }
 
 /// How the daemon behaves.
 #[derive(Clone)]
 pub struct Options {
-    /// Delete what carries this stack's mark and no manifest names.
+    /// Delete objects with this stack's mark that are no longer declared.
     pub prune: bool,
     /// How often the platform is looked at without any change of files; a tenth longer or shorter each time.
     pub interval: Duration,
@@ -267,7 +267,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
     }
 
     fn files_do_not_answer(&mut self) {
-        let says = "the manifests could not be read in time; the last set stays in force";
+        let says = "reading the manifests timed out; the last valid set is in force";
         self.narrator.complain(says, None);
         self.board.raise(State::RootUnknown, says.to_owned());
     }
@@ -295,7 +295,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             return false;
         }
         if !matches!(settled.reading, Reading::Unknown) && self.board.clear(State::RootUnknown) {
-            self.narrator.say("all roots are there again");
+            self.narrator.say("all paths exist again");
         }
         match settled.reading {
             Reading::Nothing => false,
@@ -305,7 +305,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     Some(format!("{}: {}", root.path.display(), root.unknown.as_ref()?))
                 });
                 let says = format!(
-                    "unknown, which is not empty, so the last set stays in force: {}",
+                    "some paths cannot be read; the last valid set is in force: {}",
                     unknown.collect::<Vec<_>>().join("; ")
                 );
                 self.narrator.complain(&says, None);
@@ -324,7 +324,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     self.reject(vec![FindingStatus {
                         code: "stack".to_owned(),
                         message: format!(
-                            "the stack is now called `{}`; restart to own things under that name",
+                            "the stack is now called `{}`; restart to manage objects under that name",
                             load.desired.stack
                         ),
                         place: load.stack_origin.as_ref().map(ToString::to_string),
@@ -345,14 +345,14 @@ impl<'a, N: Narrator> Daemon<'a, N> {
         }
     }
 
-    /// The present set is not taken; the last good one stays in force.
+    /// Refuses the current set; the last valid one is in force.
     fn reject(&mut self, findings: Vec<FindingStatus>) {
         let first = findings.first().map(|finding| match &finding.place {
             Some(place) => format!("{place}: {}", finding.message),
             None => finding.message.clone(),
         });
         let says = format!(
-            "the last valid set of manifests stays in force: {}",
+            "the new manifests are refused, the last valid set is in force: {}",
             first.unwrap_or_default()
         );
         self.narrator.complain(&says, None);

@@ -15,7 +15,7 @@ use crate::watch::contest::{Contests, THE_OBJECT};
 use crate::watch::culprit::Culprits;
 use crate::watch::status::{FieldStatus, ObjectState, ObjectStatus};
 
-/// Everything that tells how objects stand.
+/// Everything that decides the state of objects.
 pub(super) struct Standing<'a> {
     pub(super) desired: &'a Desired,
     /// The plan before anything was held back.
@@ -51,7 +51,7 @@ impl Standing<'_> {
             let object = ObjectStatus {
                 state: ObjectState::Prunable,
                 id_on_platform: Some(prunable.id_on_platform),
-                reason: Some("no manifest names it, and only --prune would delete it".to_owned()),
+                reason: Some("no longer declared; only --prune deletes it".to_owned()),
                 ..self.blank(&prunable.address)
             };
             objects.insert(prunable.address.clone(), object);
@@ -92,7 +92,7 @@ impl Standing<'_> {
         for drifted in &self.whole.drifted {
             let Some(object) = objects.get_mut(&drifted.address) else { continue };
             object.state = ObjectState::Drifted;
-            object.reason = Some("it was changed on the platform and is left so".to_owned());
+            object.reason = Some("it was changed on the platform and is left as it is".to_owned());
             object.fields.push(FieldStatus {
                 field: drifted.field.clone(),
                 found: drifted.found.clone(),

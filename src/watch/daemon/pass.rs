@@ -1,4 +1,4 @@
-//! One pass: look, plan, hold back what has to wait, write the rest, and tell.
+//! One pass: read, plan, hold back what must wait, write the rest, and report.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -247,7 +247,7 @@ impl<N: Narrator> Caller for DaemonCaller<'_, N> {
             PassEvent::Planned(prepared) => self.show(&prepared.plan),
             PassEvent::Waiting(_) => tracing::info!("waiting for another run"),
             PassEvent::Outdated => {
-                self.narrator.say("another run wrote meanwhile; planning again");
+                self.narrator.say("another run wrote in the meantime; planning again");
             }
             PassEvent::Begins(plan) => {
                 if let Some(pass) = &mut self.board.status.pass {

@@ -1,4 +1,4 @@
-//! How a pass is told afterwards: its record in the status.
+//! The record of a pass in the status.
 
 use std::collections::BTreeMap;
 

@@ -38,23 +38,23 @@ pub(super) struct Heard {
 
 /// Where the system, those who ask and the one who looks meet.
 #[derive(Debug, Default)]
-pub(super) struct Ear {
+pub(super) struct Listener {
     heard: Mutex<Heard>,
     bell: Condvar,
 }
 
-impl Ear {
+impl Listener {
     pub(super) fn lock(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what was heard, and wakes whoever waits.
-    pub(super) fn tell(&self, change: impl FnOnce(&mut Heard)) {
+    pub(super) fn note(&self, change: impl FnOnce(&mut Heard)) {
         change(&mut self.lock());
         self.bell.notify_all();
     }
 
-    /// Waits until something is told or `until` has come, and gives what was heard so far.
+    /// Waits for a hint or until `until`, and returns the hints so far.
     pub(super) fn wait(&self, until: Instant) -> MutexGuard<'_, Heard> {
         let heard = self.lock();
         let left = until.saturating_duration_since(Instant::now());
@@ -68,7 +68,7 @@ impl Ear {
         let now = Instant::now();
         let Ok(event) = event else {
             // An error of the watch is as good a reason to look as a change.
-            return self.tell(|heard| heard.hint = Some(now));
+            return self.note(|heard| heard.hint = Some(now));
         };
         let mut heard = self.lock();
         let is_hint = event.need_rescan() || heard.take(&event);
@@ -130,7 +130,7 @@ fn trouble(error: &notify::Error) -> String {
             "no inotify watch is left".to_owned(),
             format!("raise the limit with `sysctl fs.inotify.{limit}`, or"),
         ),
-        None => (error.to_string(), "if the file system tells no changes,".to_owned()),
+        None => (error.to_string(), "if the file system reports no changes,".to_owned()),
     };
     format!(
         "{what}, so files are read every few seconds instead\n  help: {help} choose how often they \
@@ -141,7 +141,7 @@ fn trouble(error: &notify::Error) -> String {
 /// The watches.
 #[derive(Debug)]
 pub(super) struct Hints {
-    ear: Arc<Ear>,
+    listener: Arc<Listener>,
     watcher: Option<notify::RecommendedWatcher>,
     watched: BTreeMap<PathBuf, Folder>,
     /// Why there are fewer watches than folders.
@@ -150,11 +150,11 @@ pub(super) struct Hints {
 
 impl Hints {
     /// Without any watch; with `is_polling` there will be none.
-    pub(super) fn new(ear: Arc<Ear>, is_polling: bool) -> Self {
-        let mut hints = Self { ear, watcher: None, watched: BTreeMap::new(), trouble: None };
+    pub(super) fn new(listener: Arc<Listener>, is_polling: bool) -> Self {
+        let mut hints = Self { listener, watcher: None, watched: BTreeMap::new(), trouble: None };
         if !is_polling {
-            let ear = Arc::clone(&hints.ear);
-            match notify::recommended_watcher(move |event| ear.event(event)) {
+            let listener = Arc::clone(&hints.listener);
+            match notify::recommended_watcher(move |event| listener.event(event)) {
                 Ok(watcher) => hints.watcher = Some(watcher),
                 Err(error) => hints.trouble = Some(trouble(&error)),
             }
@@ -171,7 +171,7 @@ impl Hints {
     pub(super) fn follow(&mut self, folders: &BTreeMap<PathBuf, Folder>) -> bool {
         let Some(watcher) = &mut self.watcher else { return false };
         let lost = {
-            let mut heard = self.ear.lock();
+            let mut heard = self.listener.lock();
             heard.folders.clone_from(folders);
             std::mem::take(&mut heard.lost)
         };

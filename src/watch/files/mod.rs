@@ -25,12 +25,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
-use self::hints::{Ear, Hints};
+use self::hints::{Hints, Listener};
 use self::tree::{Depth, Tree, TreeReader};
 use super::status::FilesStatus;
 use crate::manifest::{Load, checkout, walk};
 
-/// How often the tree is looked at while the system does not tell of all changes.
+/// How often the tree is read while the system does not report all changes.
 const FALLBACK: Duration = Duration::from_secs(5);
 
 /// How patient the thread is.
@@ -65,7 +65,7 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// For file systems that tell no changes: reads the tree every `interval`.
+    /// For file systems that report no changes: reads the tree every `interval`.
     pub fn polling(interval: Duration) -> Self {
         let gap = (interval / 2).min(Duration::from_millis(500));
         Self { polling: true, rescan: interval, gap, quiet: Duration::ZERO, ..Self::default() }
@@ -100,7 +100,7 @@ pub type Loader = Box<dyn FnMut() -> Load + Send>;
 /// The watched files.
 #[derive(Debug)]
 pub struct Files {
-    ear: Arc<Ear>,
+    listener: Arc<Listener>,
     settled: watch::Receiver<Settled>,
     thread: Option<JoinHandle<()>>,
 }
@@ -117,13 +117,13 @@ impl Files {
         patience: Patience,
         load: Loader,
     ) -> Result<Self, std::io::Error> {
-        let ear = Arc::new(Ear::default());
+        let listener = Arc::new(Listener::default());
         let status =
             FilesStatus { rescan_seconds: patience.rescan.as_secs(), ..FilesStatus::default() };
         let (sender, settled) = watch::channel(Settled { reading: Reading::Nothing, status });
-        let looker = Looker {
-            hints: Hints::new(Arc::clone(&ear), patience.polling),
-            ear: Arc::clone(&ear),
+        let observer = Observer {
+            hints: Hints::new(Arc::clone(&listener), patience.polling),
+            listener: Arc::clone(&listener),
             roots,
             patience,
             load,
@@ -133,8 +133,8 @@ impl Files {
             sender,
         };
         let thread = std::thread::Builder::new().name("files".to_owned());
-        let thread = thread.spawn(move || looker.run())?;
-        Ok(Self { ear, settled, thread: Some(thread) })
+        let thread = thread.spawn(move || observer.run())?;
+        Ok(Self { listener, settled, thread: Some(thread) })
     }
 
     /// The last settled set, for waiting on the next.
@@ -146,7 +146,7 @@ impl Files {
     /// if that takes longer than `longest`, as when a file system does not answer.
     pub async fn look(&self, longest: Duration) -> bool {
         let (done, is_done) = oneshot::channel();
-        self.ear.tell(|heard| {
+        self.listener.note(|heard| {
             // Those who were waited for too long wait no more.
             heard.looks.retain(|look| !look.is_closed());
             heard.looks.push(done);
@@ -157,7 +157,7 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        self.ear.tell(|heard| heard.is_over = true);
+        self.listener.note(|heard| heard.is_over = true);
         let Some(thread) = self.thread.take() else { return };
         // A thread that hangs in a file system that does not answer must not hang the process.
         let deadline = Instant::now() + Duration::from_secs(2);
@@ -171,8 +171,8 @@ impl Drop for Files {
 }
 
 /// The thread's own.
-struct Looker {
-    ear: Arc<Ear>,
+struct Observer {
+    listener: Arc<Listener>,
     hints: Hints,
     roots: Vec<PathBuf>,
     patience: Patience,
@@ -188,7 +188,7 @@ struct Looker {
 /// The process ends.
 struct Over;
 
-impl Looker {
+impl Observer {
     fn run(mut self) {
         // The error is that it is over, which is no error here.
         let Err(Over) = self.look_for_ever();
@@ -205,10 +205,10 @@ impl Looker {
             }
             let due = Instant::now() + self.rescan();
             loop {
-                let mut heard = self.ear.lock();
+                let mut heard = self.listener.lock();
                 if !heard.is_over && heard.hint.is_none() && heard.looks.is_empty() {
                     drop(heard);
-                    heard = self.ear.wait(due);
+                    heard = self.listener.wait(due);
                 }
                 if heard.is_over {
                     return Err(Over);
@@ -237,10 +237,10 @@ impl Looker {
             }
             self.pause(self.patience.gap)?;
             if began.elapsed() >= 2 * self.patience.ceiling.max(self.patience.writers) {
-                self.tell_unrest();
+                self.report_unrest();
             }
             let is_restless = began.elapsed() >= self.patience.ceiling;
-            if self.ear.lock().hint.is_some() && !is_restless {
+            if self.listener.lock().hint.is_some() && !is_restless {
                 continue;
             }
             if self.read(Depth::Stamps).digest != first.digest {
@@ -256,7 +256,7 @@ impl Looker {
     fn rest(&mut self, began: Instant) -> Result<(), Over> {
         loop {
             let now = Instant::now();
-            let mut heard = self.ear.lock();
+            let mut heard = self.listener.lock();
             if heard.is_over {
                 return Err(Over);
             }
@@ -277,7 +277,7 @@ impl Looker {
                 true => now + Duration::from_millis(50),
                 false => quiet.unwrap_or(now),
             };
-            drop(self.ear.wait(until));
+            drop(self.listener.wait(until));
         }
     }
 
@@ -285,7 +285,7 @@ impl Looker {
     fn pause(&self, length: Duration) -> Result<(), Over> {
         let until = Instant::now() + length;
         while Instant::now() < until {
-            if self.ear.wait(until).is_over {
+            if self.listener.wait(until).is_over {
                 return Err(Over);
             }
         }
@@ -366,9 +366,9 @@ impl Looker {
     }
 
     /// Says that the tree never is the same twice.
-    fn tell_unrest(&self) {
+    fn report_unrest(&self) {
         self.sender.send_if_modified(|settled| {
-            let says = "the manifests never come to rest, so they are not read".to_owned();
+            let says = "the manifests keep changing, so they are not read".to_owned();
             let is_new = settled.status.trouble.as_ref() != Some(&says);
             settled.status.trouble = Some(says);
             is_new

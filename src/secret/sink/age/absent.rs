@@ -6,7 +6,7 @@ use crate::secret::SecretString;
 /// Why this program does not encrypt to age, and what to do.
 pub(super) const MISSING: Option<[&str; 2]> = Some([
     "this binary was built without `age`",
-    "build it with its default features, which have `age`",
+    "build it with its default features, which include `age`",
 ]);
 
 /// Every recipient passes, as none of them is used.
