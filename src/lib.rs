@@ -46,6 +46,10 @@
 //! | the order of steps | `plan/order.rs`, `apply/scheduler.rs` |
 //! | what is never deleted | `plan/prune.rs` |
 //! | a request on the wire | [`api::request`] |
+//! | how many calls are made at once and a minute, and who waits | `api/governor.rs` |
+//! | the fewest writes of a plan | `plan/bound.rs`; how calls are bundled in `apply/bundle.rs` |
+//! | secrets inside of fields | [`resource::stand_in`], `plan/secrets.rs`, `apply/secrets.rs` |
+//! | how tokens are made, and no key is lost | `apply/tokens.rs`, `apply/courier.rs` |
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |
 //! | what we take for granted of the platform | [`assumptions`] and the sandbox's own table |
 //! | how an estate is written as manifests | [`export`] |

@@ -103,10 +103,12 @@ async fn make(
                 failures.insert(at, Failure::new("the new token has no id"));
                 continue;
             };
-            if let Some(key) = &key {
-                courier.keep(id, key).await;
-            } else if !tokens[at].sinks.is_empty() {
-                keyless.insert(id, at);
+            // A key that nobody asked for is not kept either.
+            let is_wanted = !tokens[at].sinks.is_empty();
+            match &key {
+                Some(key) if is_wanted => courier.keep(id, key).await,
+                None if is_wanted => drop(keyless.insert(id, at)),
+                _ => {}
             }
             made.insert(at, Made { id, item, key, attempts });
         }

@@ -23,6 +23,18 @@ fn manifests(accounts: &[&str], count: usize) -> String {
     text
 }
 
+#[track_caller]
+fn assert_spool_is_empty(world: &World) {
+    let spool = world.path().join(".flespi-gitops/state");
+    let left = walkdir::WalkDir::new(spool).into_iter().flatten().map(|it| it.path().to_owned());
+    // The spool's own key stays.
+    let is_kept = |it: &PathBuf| {
+        it.is_file() && it.to_string_lossy().contains("/spool/") && !it.ends_with("key")
+    };
+    let left: Vec<PathBuf> = left.filter(is_kept).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 /// Applies, and sees that every file has the key of the one token that it belongs to.
 #[track_caller]
 fn apply(world: &World, accounts: &[&str], count: usize) {
@@ -43,14 +55,7 @@ fn apply(world: &World, accounts: &[&str], count: usize) {
             assert_eq!(answer["result"][0]["cid"], owner, "{answer}");
         }
     }
-    let spool = world.path().join(".flespi-gitops/state");
-    let left = walkdir::WalkDir::new(spool).into_iter().flatten().map(|it| it.path().to_owned());
-    // The spool's own key stays.
-    let is_kept = |it: &PathBuf| {
-        it.is_file() && it.to_string_lossy().contains("/spool/") && !it.ends_with("key")
-    };
-    let left: Vec<PathBuf> = left.filter(is_kept).collect();
-    assert!(left.is_empty(), "{left:?}");
+    assert_spool_is_empty(world);
     let plan = world.plan(&["."]);
     assert_eq!(plan["steps"], json!([]), "{plan}");
 }
@@ -58,6 +63,16 @@ fn apply(world: &World, accounts: &[&str], count: usize) {
 fn posts(world: &World) -> usize {
     let is_it = |line: &str| line == "POST /platform/tokens";
     world.writes().iter().filter(|request| is_it(&request.line())).count()
+}
+
+#[test]
+fn the_key_of_a_token_without_a_sink_is_kept_nowhere() {
+    let world = World::new();
+    let text = manifests(&["a"], 3).replace(", deliver: [{file: out/a-t1}]", "");
+    assert_eq!(text.matches("deliver").count(), 2);
+    world.write("all.yaml", &text);
+    world.apply(&["."]);
+    assert_spool_is_empty(&world);
 }
 
 #[test]

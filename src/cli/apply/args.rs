@@ -12,8 +12,8 @@ use crate::cli::manifests::Manifests;
 
 /// Make the platform match the manifests.
 ///
-/// Shows the plan, asks, and applies it: limits, subaccounts, their assignment, tokens, then
-/// credentials; deletions in reverse.
+/// Shows the plan, asks, and applies it: limits, subaccounts, their assignment, tokens, credentials, then
+/// further kinds; deletions in reverse.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
