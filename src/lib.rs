@@ -1,7 +1,7 @@
 //! Declarative accounts, limits and tokens for the flespi telematics platform.
 //!
-//! Manifests in a git repository declare limits, subaccounts and tokens; this crate makes the
-//! platform match them. One straight line leads from text to an exit code: four verbs, four values.
+//! Manifests in a git repository declare limits, subaccounts, tokens and webhooks; this crate makes
+//! the platform match them. One straight line leads from text to an exit code: four verbs, four values.
 //!
 //! ```text
 //!  manifests ── manifest::load ──► Desired ──┐

@@ -71,9 +71,9 @@ Examples:
 
 /// Declarative accounts, limits and tokens for the flespi telematics platform.
 ///
-/// Manifests in folders declare limits, subaccounts and tokens; this program makes the platform
-/// match them. Without an account, try it with `--platform sandbox`, an embedded copy of the
-/// platform's API.
+/// Manifests in folders declare limits, subaccounts, tokens and webhooks; this program makes the
+/// platform match them. Without an account, try it with `--platform sandbox`, an embedded copy of
+/// the platform's API.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = AFTER_HELP, propagate_version = true)]
 pub struct Cli {

@@ -31,8 +31,8 @@ use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 /// Apply now, whenever files change, and on an interval.
 ///
 /// Runs until it is stopped (Ctrl-C, SIGTERM), then finishes the step in flight; SIGHUP asks for a
-/// pass now. An invalid set of manifests is reported, and the last valid set is in force; so too
-/// when a folder vanishes. What fails is retried with back-off, each object for itself. When a
+/// pass now. When the manifests are invalid or a folder vanishes, that is reported, and the last
+/// valid set is in force. What fails is retried with back-off, each object for itself. When a
 /// guard refuses a plan, all edits wait for approval, and drift is still healed. A field that
 /// somebody else sets three times within the window is contested: it is reported and left alone.
 #[derive(Debug, clap::Args)]
