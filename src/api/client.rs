@@ -283,7 +283,7 @@ fn held_back(request: &Request, refused: Refused, attempt: u32) -> ApiError {
         }
         Refused::Ending => "not sent: the run ends".to_owned(),
     };
-    ApiError { attempts: attempt, ..ApiError::new(request, Class::RateLimited, what) }
+    ApiError { attempts: attempt, ..ApiError::new(request, Class::Unsent, what) }
 }
 
 fn authorization(token: &SecretString) -> Result<HeaderValue, ClientError> {

@@ -17,6 +17,8 @@ pub enum Class {
     Rejected,
     /// Too many calls (429); the call was not carried out.
     RateLimited,
+    /// The call was not sent: it would have had to wait for too long, or the run ends.
+    Unsent,
     /// The platform is in trouble (5xx); whether the call was carried out is unknown.
     Server,
     /// No connection came about; the call was not carried out.

@@ -37,6 +37,7 @@ pub fn next(
         | Class::Forbidden
         | Class::NotFound
         | Class::Rejected
+        | Class::Unsent
         | Class::TooLarge => false,
     };
     if !worth_trying || attempt >= MAX_ATTEMPTS {

@@ -33,6 +33,7 @@ fn a_wait_that_is_longer_than_the_deadline_is_an_error_at_once() {
     let run = world.run(&["apply", ".", "--yes", "--deadline", "20s"]).expect(1);
     assert!(began.elapsed() < Duration::from_secs(20), "it did not wait");
     assert!(run.stdout.contains("beyond the deadline"), "{}", run.stdout);
+    assert!(!run.stdout.contains("whether it came about"), "it was not sent: {}", run.stdout);
     assert_eq!(world.count("limits"), 0);
 }
 
