@@ -15,7 +15,7 @@ use super::create::{self, Found};
 use super::job::{Done, Failure, Results};
 use super::payload::{NewItem, NewToken, Parcel};
 use super::set;
-use crate::resource::Kind;
+use crate::resource::{KeyNote, Kind, Mark};
 use crate::secret::SecretString;
 
 /// How often tokens are made whose keys get lost.
@@ -107,7 +107,8 @@ async fn make(
             let is_wanted = !tokens[at].sinks.is_empty();
             match &key {
                 Some(key) if is_wanted => courier.keep(id, key).await,
-                None if is_wanted => drop(keyless.insert(id, at)),
+                // One whose mark says that its key is delivered is there by the doing of another run, which has it.
+                None if is_wanted && is_on_its_way(&item) => drop(keyless.insert(id, at)),
                 _ => {}
             }
             made.insert(at, Made { id, item, key, attempts });
@@ -132,6 +133,13 @@ async fn make(
         made.retain(|at, _| !open.contains(at));
     }
     made
+}
+
+/// Whether the mark of a token says that nobody has its key yet.
+fn is_on_its_way(item: &Map<String, Value>) -> bool {
+    let metadata = item.get("metadata").and_then(Value::as_object);
+    let mark = metadata.and_then(|metadata| Mark::read(metadata).ok().flatten());
+    mark.is_some_and(|mark| mark.key == Some(KeyNote::Pending))
 }
 
 /// Deletes tokens that nobody ever got the key of.
