@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::loading;
 use super::manifests::{ByOption, absence};
 use super::output::Output;
+use super::pace::Pace;
 use super::plan::json;
 use super::session::{self, Session, unix_now};
 use super::settings::{Common, Format};
@@ -193,7 +194,7 @@ async fn live(
     common: &Common,
     output: &Output,
 ) -> Result<Explanation, Exit> {
-    let session = Session::open(common, output).await?;
+    let session = Session::open(Pace::default(), common, output).await?;
     let reader = Reader::new(session.client.clone());
     let kinds = Kind::read_for(|_| false);
     let scope = Scope { signer: &session.signer, stack: "", seen: None, kinds };

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::pace::Pace;
 use super::session::{self, Session};
 use super::settings::Common;
 use crate::diagnostic::counted;
@@ -33,6 +34,9 @@ pub(super) struct Args {
     /// Folder to write to; nothing in it is removed.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pace: Pace,
 
     /// Overwrite existing files with other content.
     #[arg(long, requires = "out")]
@@ -103,7 +107,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         output.error(&format!("`{name}` is not a stack name: use a-z, 0-9, `.`, `_` and `-`"));
         return Exit::Usage;
     }
-    let session = match Session::open(common, output).await {
+    let session = match Session::open(args.pace, common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
     };

@@ -21,6 +21,7 @@ mod log_lines;
 mod manifests;
 mod output;
 mod outside;
+mod pace;
 mod plan;
 mod platform;
 mod recorder;

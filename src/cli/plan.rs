@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::loading;
 use super::manifests::Manifests;
 use super::output::Output;
+use super::pace::Pace;
 use super::session::{self, Session};
 use super::settings::{Common, Format};
 use crate::diagnostic::counted;
@@ -47,6 +48,9 @@ pub(super) struct Args {
     /// Exit with 2 if there are changes, and with 5 if an object is blocked or disputed.
     #[arg(long)]
     detailed_exitcode: bool,
+
+    #[command(flatten)]
+    pace: Pace,
 
     /// How long the command may take: what the platform asks to wait for longer fails at once.
     #[arg(long, value_name = "DURATION", value_parser = positive)]
@@ -103,7 +107,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(load) => load,
         Err(exit) => return exit,
     };
-    let session = match Session::open_until(args.deadline, common, output).await {
+    let session = match Session::open_until(args.deadline, args.pace, common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
     };

@@ -6,6 +6,7 @@ use super::gate::GateArgs;
 use super::loading;
 use super::manifests::{ByOption, absence};
 use super::output::Output;
+use super::pace::Pace;
 use super::plan::seconds;
 use super::settings::Common;
 use crate::diagnostic::suggest::nearest;
@@ -53,6 +54,9 @@ pub(super) struct Args {
     approve: Option<String>,
 
     #[command(flatten)]
+    pace: Pace,
+
+    #[command(flatten)]
     gate: GateArgs,
 }
 
@@ -80,6 +84,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     }
     let order = Order { at_once: args.now, compromised: args.compromised, overlap: args.overlap };
     desired.orders = args.addresses.iter().map(|address| (address.clone(), order)).collect();
-    let consent = apply::Args::consent(args.yes, args.approve.clone(), args.gate.clone());
+    let consent =
+        apply::Args::consent(args.yes, args.approve.clone(), args.gate.clone(), args.pace);
     apply::run_ordered(desired, &consent, common, output).await
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::exit::Exit;
 use super::gate::Gate;
 use super::output::Output;
+use super::pace::Pace;
 use super::platform::Platform;
 use super::recorder::Recorder;
 use super::secrets::{signer, spool, token};
@@ -42,13 +43,14 @@ pub(super) struct Session {
 
 impl Session {
     /// Finds the platform and the token. Nothing is sent yet.
-    pub(super) async fn open(common: &Common, output: &Output) -> Result<Self, Exit> {
-        Self::open_until(None, common, output).await
+    pub(super) async fn open(pace: Pace, common: &Common, output: &Output) -> Result<Self, Exit> {
+        Self::open_until(None, pace, common, output).await
     }
 
     /// The same; what would have to wait for longer than `deadline` from now on fails at once.
     pub(super) async fn open_until(
         deadline: Option<Duration>,
+        pace: Pace,
         common: &Common,
         output: &Output,
     ) -> Result<Self, Exit> {
@@ -72,7 +74,7 @@ impl Session {
             platform,
             timeout: CALL_TIMEOUT,
             trace,
-            calls_per_minute: common.calls_per_minute.map(NonZeroU32::get),
+            calls_per_minute: pace.calls_per_minute.map(NonZeroU32::get),
             deadline: deadline.map(|deadline| Instant::now() + deadline),
         };
         match Client::new(&settings, &token) {

@@ -1,6 +1,5 @@
 //! Options that every command has; each variable of the environment is named here.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -60,10 +59,6 @@ pub(super) struct Common {
     /// folder it is required.
     #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
-
-    /// The most API calls in any 60 seconds; for an account whose calls are limited or shared.
-    #[arg(long, global = true, value_name = "N", env = "FLESPI_GITOPS_CALLS_PER_MINUTE")]
-    pub(super) calls_per_minute: Option<NonZeroU32>,
 
     /// Overlay of the Stack to apply to the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
@@ -199,3 +194,32 @@ pub(super) const WATCHDOG_VARIABLE: &str = "WATCHDOG_USEC";
 
 /// The variable that says of which process signs of life are wanted.
 pub(super) const WATCHDOG_PID_VARIABLE: &str = "WATCHDOG_PID";
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::CommandFactory;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn no_command_has_an_option_of_its_own_that_is_called_like_a_common_one() {
+        let cli = Cli::command();
+        let common: Vec<&str> = cli
+            .get_arguments()
+            .filter(|arg| arg.is_global_set())
+            .map(|arg| arg.get_id().as_str())
+            .collect();
+        assert!(common.contains(&"platform"), "{common:?}");
+        for command in cli.get_subcommands() {
+            for arg in command.get_arguments().filter(|arg| !arg.is_global_set()) {
+                let id = arg.get_id().as_str();
+                assert!(!common.contains(&id), "{} --{id}", command.get_name());
+            }
+        }
+        // Reading takes every option by its type, which fails where two of one name differ.
+        let words = ["flespi-gitops", "sandbox", "--calls-per-minute", "60"].map(OsString::from);
+        assert!(Cli::read(&words).is_ok());
+    }
+}

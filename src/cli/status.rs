@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::loading;
 use super::manifests::Manifests;
 use super::output::Output;
+use super::pace::Pace;
 use super::plan::{Expiring, json};
 use super::session::{self, Session};
 use super::settings::{Common, Format};
@@ -28,6 +29,9 @@ pub(super) struct Args {
     manifests: Manifests,
 
     #[command(flatten)]
+    pace: Pace,
+
+    #[command(flatten)]
     expiring: Expiring,
 }
 
@@ -43,7 +47,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(load) => load,
         Err(exit) => return exit,
     };
-    let session = match Session::open(common, output).await {
+    let session = match Session::open(args.pace, common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
     };

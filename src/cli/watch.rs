@@ -14,6 +14,7 @@ use super::loading;
 use super::manifests::Manifests;
 use super::output::Output;
 use super::outside::{Outside, OutsideArgs};
+use super::pace::Pace;
 use super::session::{self, Session};
 use super::settings::Common;
 use crate::apply::Report;
@@ -50,6 +51,9 @@ pub(super) struct Args {
     /// Delete objects with this stack's mark that are no longer declared.
     #[arg(long)]
     prune: bool,
+
+    #[command(flatten)]
+    pace: Pace,
 
     /// Interval between passes while no file changes; a tenth longer or shorter each time, so that
     /// many daemons do not call at once.
@@ -120,7 +124,7 @@ pub(super) async fn run(args: &Args, by_hand: &str, common: &Common, output: &Ou
         Ok(in_force) => in_force,
         Err(exit) => return exit,
     };
-    let session = match Session::open(common, output).await {
+    let session = match Session::open(args.pace, common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
     };

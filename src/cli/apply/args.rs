@@ -9,6 +9,7 @@ use crate::apply::OnError;
 use crate::cli::duration::positive;
 use crate::cli::gate::GateArgs;
 use crate::cli::manifests::Manifests;
+use crate::cli::pace::Pace;
 
 /// Make the platform match the manifests.
 ///
@@ -45,6 +46,9 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "DIGEST")]
     pub(super) approve: Option<String>,
 
+    #[command(flatten)]
+    pub(super) pace: Pace,
+
     /// How long the command may take: what the platform asks to wait for longer fails at once.
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     pub(super) deadline: Option<Duration>,
@@ -73,7 +77,12 @@ impl From<OnErrorArg> for OnError {
 
 impl Args {
     /// The options of a run that takes what it does from somewhere else.
-    pub(in crate::cli) fn consent(yes: bool, approve: Option<String>, gate: GateArgs) -> Self {
+    pub(in crate::cli) fn consent(
+        yes: bool,
+        approve: Option<String>,
+        gate: GateArgs,
+        pace: Pace,
+    ) -> Self {
         Self {
             manifests: Manifests::default(),
             plan: None,
@@ -81,6 +90,7 @@ impl Args {
             yes,
             on_error: OnErrorArg::Finish,
             approve,
+            pace,
             deadline: None,
             gate,
         }

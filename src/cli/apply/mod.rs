@@ -39,7 +39,7 @@ pub(super) async fn run_ordered(
 }
 
 async fn run_task(args: &Args, task: Task, common: &Common, output: &Output) -> Exit {
-    let session = match Session::open_until(args.deadline, common, output).await {
+    let session = match Session::open_until(args.deadline, args.pace, common, output).await {
         Ok(session) => session,
         Err(exit) => return exit,
     };
