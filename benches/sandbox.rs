@@ -9,7 +9,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::print_stdout,
     reason = "a benchmark tells what it found, and fails loudly"
 )]
@@ -17,9 +16,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+#[path = "support/serving.rs"]
+mod serving;
 
 use serde_json::{Value, json};
 
@@ -45,15 +47,7 @@ struct Process {
 impl Process {
     fn start(folder: &Path) -> Self {
         let start = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flespi-gitops"))
-            .args(["sandbox", "--state"])
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).expect("a sandbox that is ready");
+        let (child, ready) = serving::start(folder, &[]);
         let text = |name: &str| ready[name].as_str().unwrap().to_owned();
         let address = text("listening").replace("http://", "");
         Self { child, address, token: text("token"), started_in: start.elapsed() }

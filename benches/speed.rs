@@ -14,12 +14,14 @@
     reason = "a benchmark tells what it found, and fails loudly"
 )]
 
-use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+#[path = "support/serving.rs"]
+mod serving;
 
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -42,16 +44,7 @@ struct Platform {
 
 impl Platform {
     fn start(folder: &Path, latency: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flespi-gitops"))
-            .args(["sandbox", "--latency", latency, "--state"])
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
+        let (child, ready) = serving::start(folder, &["--latency", latency]);
         let text = |name: &str| ready[name].as_str().unwrap().to_owned();
         Self { child, url: text("listening"), token: text("token") }
     }
@@ -98,9 +91,15 @@ impl Drop for Platform {
     }
 }
 
-/// Manifests of `limits` limits and `accounts` accounts with `tokens` tokens each. Every account has the limit that is
-/// `shift` behind its own number.
-fn write(folder: &Path, limits: usize, accounts: usize, tokens: usize, shift: usize) {
+/// Manifests of `limits` limits and `accounts` accounts with `tokens` tokens each; which limit an account has, `limit_of`
+/// says of its number.
+fn write(
+    folder: &Path,
+    limits: usize,
+    accounts: usize,
+    tokens: usize,
+    limit_of: fn(usize) -> usize,
+) {
     let manifest = |kind: &str, name: &str, more: &str| {
         format!("---\napiVersion: flespi-gitops/v1\nkind: {kind}\nmetadata: {{name: {name}{more}\n")
     };
@@ -110,7 +109,7 @@ fn write(folder: &Path, limits: usize, accounts: usize, tokens: usize, shift: us
         text += &manifest("Limit", &format!("l{number}"), &spec);
     }
     for number in 0..accounts {
-        let limit = (number + shift) % limits;
+        let limit = limit_of(number);
         text += &manifest(
             "Subaccount",
             &format!("a{number}"),
@@ -188,115 +187,89 @@ fn least_reads(limits: usize, accounts: usize, tokens: usize) -> u64 {
     1 + pages(limits) + pages(accounts) + pages(accounts * tokens)
 }
 
-fn calls(api: &Value) -> (u64, u64, u64) {
-    let number = |name: &str| api[name].as_u64().unwrap();
-    (number("calls"), number("writes"), number("least_writes"))
+/// A run of the program, as a row of the table.
+struct Measured {
+    calls: u64,
+    writes: u64,
+    /// The fewest writes, as the report says.
+    least: u64,
+    seconds: f64,
+    memory: f64,
+}
+
+impl Measured {
+    fn apply(platform: &Platform, folder: &Path) -> Self {
+        let (report, seconds, memory) = platform.run(&["apply", "manifests", "--yes"], folder);
+        let number = |name: &str| report["api"][name].as_u64().unwrap();
+        let (calls, writes, least) = (number("calls"), number("writes"), number("least_writes"));
+        Self { calls, writes, least, seconds, memory }
+    }
+
+    /// `of_least` is what was counted and its bound, `theirs` the seconds of the other client.
+    fn row(
+        &self,
+        work: &'static str,
+        of_least: (u64, u64),
+        theirs: Option<f64>,
+        is_good: bool,
+    ) -> Row {
+        let (counted, least) = of_least;
+        let cells = [
+            format!("{} ({} writes)", self.calls, self.writes),
+            format!("{:.3}", counted as f64 / least as f64),
+            format!("{:.2} s", self.seconds),
+            theirs.map_or_else(String::new, |theirs| format!("{:.1} x", theirs / self.seconds)),
+            format!("{:.0} MB", self.memory),
+        ];
+        Row { work, cells, is_good }
+    }
 }
 
 fn first_apply_and_nothing_to_do() -> Vec<Row> {
     let (limits, accounts, tokens) = (100, 1_000, 1);
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), limits, accounts, tokens, 0);
+    write(folder.path(), limits, accounts, tokens, |account| account % 100);
     let platform = Platform::start(&folder.path().join("ours"), LATENCY);
-    let (report, seconds, memory) = platform.run(&["apply", "manifests", "--yes"], folder.path());
-    let (made, writes, least) = calls(&report["api"]);
-    let bound = least + least_reads(0, 0, 0);
+    let first = Measured::apply(&platform, folder.path());
     let other = Platform::start(&folder.path().join("theirs"), LATENCY);
     let theirs = one_by_one(&other, limits, accounts, tokens);
-    let first = Row {
-        work: "first apply of 100 limits, 1,000 accounts, 1,000 tokens",
-        cells: [
-            format!("{made}"),
-            format!("{:.3}", made as f64 / bound as f64),
-            format!("{seconds:.2} s"),
-            format!("{:.1} x", theirs / seconds),
-            format!("{memory:.0} MB"),
-        ],
-        is_good: writes == least && made as f64 <= 1.02 * bound as f64,
-    };
-    let (report, seconds, memory) = platform.run(&["apply", "manifests", "--yes"], folder.path());
-    let (made, writes, _) = calls(&report["api"]);
+    let bound = first.least + least_reads(0, 0, 0);
+    let is_good = first.writes == first.least && first.calls as f64 <= 1.02 * bound as f64;
+    let work = "first apply of 100 limits, 1,000 accounts, 1,000 tokens";
+    let first = first.row(work, (first.calls, bound), Some(theirs), is_good);
+
+    let again = Measured::apply(&platform, folder.path());
     let bound = least_reads(limits, accounts, tokens);
-    let again = Row {
-        work: "nothing to do there",
-        cells: [
-            format!("{made}"),
-            format!("{:.3}", made as f64 / bound as f64),
-            format!("{seconds:.2} s"),
-            String::new(),
-            format!("{memory:.0} MB"),
-        ],
-        is_good: writes == 0 && made <= bound + 1,
-    };
-    write(folder.path(), limits, accounts, tokens, 1);
-    let one = {
-        // All accounts get one and the same limit.
-        let path = folder.path().join("manifests/all.yaml");
-        let text = std::fs::read_to_string(&path).unwrap();
-        let mut same = String::new();
-        for line in text.lines() {
-            let line = if line.starts_with("spec: {limit: ") { "spec: {limit: l0}" } else { line };
-            writeln!(same, "{line}").unwrap();
-        }
-        std::fs::write(path, same).unwrap();
-        let (report, seconds, memory) =
-            platform.run(&["apply", "manifests", "--yes"], folder.path());
-        let (made, writes, least) = calls(&report["api"]);
-        Row {
-            work: "another limit for 990 of them",
-            cells: [
-                format!("{made} ({writes} writes)"),
-                format!("{:.3}", writes as f64 / least as f64),
-                format!("{seconds:.2} s"),
-                String::new(),
-                format!("{memory:.0} MB"),
-            ],
-            is_good: writes <= 3,
-        }
-    };
-    vec![first, again, one]
+    let is_good = again.writes == 0 && again.calls <= bound + 1;
+    let again = again.row("nothing to do there", (again.calls, bound), None, is_good);
+
+    write(folder.path(), limits, accounts, tokens, |_| 0);
+    let moved = Measured::apply(&platform, folder.path());
+    let of_least = (moved.writes, moved.least);
+    let moved = moved.row("another limit for 990 of them", of_least, None, moved.writes <= 3);
+    vec![first, again, moved]
 }
 
 fn many_tokens_in_each() -> Row {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), 1, 100, 50, 0);
+    write(folder.path(), 1, 100, 50, |_| 0);
     let platform = Platform::start(&folder.path().join("ours"), LATENCY);
-    let (report, seconds, memory) = platform.run(&["apply", "manifests", "--yes"], folder.path());
-    let (made, writes, least) = calls(&report["api"]);
+    let ours = Measured::apply(&platform, folder.path());
     let other = Platform::start(&folder.path().join("theirs"), LATENCY);
     let theirs = one_by_one(&other, 1, 100, 50);
-    Row {
-        work: "first apply of 100 accounts with 50 tokens each",
-        cells: [
-            format!("{made} ({writes} writes)"),
-            format!("{:.3}", writes as f64 / least as f64),
-            format!("{seconds:.2} s"),
-            format!("{:.1} x", theirs / seconds),
-            format!("{memory:.0} MB"),
-        ],
-        is_good: writes <= 112,
-    }
+    let work = "first apply of 100 accounts with 50 tokens each";
+    ours.row(work, (ours.writes, ours.least), Some(theirs), ours.writes <= 112)
 }
 
 fn large(work: &'static str, accounts: usize) -> Row {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), 1, accounts, 10, 0);
+    write(folder.path(), 1, accounts, 10, |_| 0);
     let platform = Platform::start(&folder.path().join("ours"), "0ms");
-    platform.run(&["apply", "manifests", "--yes"], folder.path());
-    let (report, seconds, memory) = platform.run(&["apply", "manifests", "--yes"], folder.path());
-    let (made, writes, _) = calls(&report["api"]);
+    Measured::apply(&platform, folder.path());
+    let again = Measured::apply(&platform, folder.path());
     let bound = least_reads(1, accounts, 10);
-    Row {
-        work,
-        cells: [
-            format!("{made}"),
-            format!("{:.3}", made as f64 / bound as f64),
-            format!("{seconds:.2} s"),
-            String::new(),
-            format!("{memory:.0} MB"),
-        ],
-        is_good: writes == 0 && made <= bound + 1,
-    }
+    let is_good = again.writes == 0 && again.calls <= bound + 1;
+    again.row(work, (again.calls, bound), None, is_good)
 }
 
 fn main() -> ExitCode {

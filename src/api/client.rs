@@ -24,8 +24,8 @@ use crate::shutdown;
 use crate::transport::{Transport, TransportError, Trouble};
 
 /// The largest answer that is read, in bytes. A full page of limits with all quotas is about 2 MB; decoded, an answer
-/// takes up to ten times its size, and eight may be under way. Pages that are larger for their `metadata` are asked for
-/// again in smaller pieces.
+/// takes up to ten times its size, and as many may be under way as the governor allows, which are fewer the longer answers
+/// take. Pages that are larger for their `metadata` are asked for again in smaller pieces.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// How a client behaves.
@@ -72,6 +72,13 @@ pub enum ClientError {
     /// There is no way to the platform.
     #[error(transparent)]
     Transport(#[from] TransportError),
+}
+
+impl Settings {
+    /// Calls to `platform`, one try of which takes no longer than `timeout`, with no other bounds.
+    pub fn new(platform: reqwest::Url, timeout: Duration) -> Self {
+        Self { platform, timeout, trace: None, calls_per_minute: None, deadline: None }
+    }
 }
 
 impl Client {
@@ -170,19 +177,16 @@ impl Client {
             let idempotent = request.method.is_idempotent();
             match retry::next(attempt, error.class, idempotent, error.retry_after, jitter) {
                 Next::GiveUp => return Err(error),
-                // What the platform says of this call holds for all that the token signs.
-                Next::Wait(wait) if error.class == Class::RateLimited => {
-                    tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; again");
-                    self.gate.close(
-                        wait,
-                        &format!("the platform accepts no more calls: {}", error.what),
-                    );
-                    attempt += 1;
-                }
                 Next::Wait(wait) => {
                     tracing::info!(attempt, wait_ms = wait.as_millis() as u64, "{error}; retrying");
+                    attempt += 1;
+                    if error.class == Class::RateLimited {
+                        // What the platform says of this call holds for all that the token signs; the governor waits.
+                        self.gate.close(wait, &error.what);
+                        continue;
+                    }
                     tokio::select! {
-                        () = tokio::time::sleep(wait) => attempt += 1,
+                        () = tokio::time::sleep(wait) => {}
                         () = shutdown::begun(), if !request.cleans_up => return Err(error),
                     }
                 }

@@ -10,7 +10,7 @@
 //! Whoever waits for long is seen: [`Governor::waiting`] says why and until when. A wait that would end after the deadline
 //! of the process is none, but an error at once.
 //!
-//! Invariant: the governor never holds a call back for a reason that it does not report.
+//! Invariant: whatever holds a call back for a second or longer is reported, except other calls that are under way.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -230,11 +230,11 @@ impl Governor {
 
 impl Gate {
     /// Closes it for `wait`, if it is not closed for longer.
-    pub(super) fn close(&self, wait: Duration, why: &str) {
+    pub(super) fn close(&self, wait: Duration, said: &str) {
         let until = Instant::now() + wait;
         let mut closed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if closed.as_ref().is_none_or(|(known, _)| *known < until) {
-            *closed = Some((until, why.to_owned()));
+            *closed = Some((until, format!("the platform accepts no more calls: {said}")));
         }
     }
 
@@ -286,14 +286,17 @@ mod tests {
     async fn whoever_waits_says_why_and_stops_saying_so() {
         let (governor, gate) = (Arc::new(Governor::new(None, None)), Arc::new(Gate::default()));
         let mut waiting = governor.waiting();
-        gate.close(Duration::from_secs(30), "the platform asks to wait");
+        gate.close(Duration::from_secs(30), "429");
         let call = tokio::spawn({
             let (governor, gate) = (Arc::clone(&governor), Arc::clone(&gate));
             async move { governor.permit(&gate, false).await.map(drop) }
         });
         waiting.changed().await.unwrap();
         let said = waiting.borrow_and_update().clone().unwrap();
-        assert_eq!((said.why.as_str(), said.wait.as_secs()), ("the platform asks to wait", 30));
+        assert_eq!(
+            (said.why.as_str(), said.wait.as_secs()),
+            ("the platform accepts no more calls: 429", 30)
+        );
         assert_eq!(call.await.unwrap(), Ok(()));
         assert_eq!(*waiting.borrow(), None);
         // What one token is refused for keeps no other back.
@@ -309,7 +312,7 @@ mod tests {
         let began = Instant::now();
         let governor = Governor::new(None, Some(began + Duration::from_secs(10)));
         let gate = Gate::default();
-        gate.close(Duration::from_secs(11), "the platform asks to wait");
+        gate.close(Duration::from_secs(11), "429");
         let refused = governor.permit(&gate, false).await.unwrap_err();
         assert!(matches!(refused, Refused::TooLate(waiting) if waiting.wait.as_secs() == 11));
         assert_eq!(Instant::now(), began);

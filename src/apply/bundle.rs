@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::job::{Ids, Job, Work};
 use super::ledger::{Learnt, marked};
-use super::payload::{Change, CredentialsJob, NewItem, NewToken, Parcel, Record, Sources};
+use super::payload::{CredentialsJob, Edit, Enclosing, NewItem, NewToken, Parcel, Record};
 use crate::assumptions::{IDS_PER_CALL, PASSWORD_FORM};
 use crate::plan::{
     CreateEffect, CredentialsEffect, Effect, HandOver, MarkEdit, Plan, Retirement, UpdateEffect,
@@ -176,7 +176,7 @@ impl<'a> Bundler<'a, '_> {
             Cargo::Restore { kind, owner, buried } => Work::Restore { kind, owner, buried },
             Cargo::Update(effect) => self.update(effect),
             Cargo::UpdateAll(effect) => {
-                Work::Update { kind: effect.kind, ids, change: plain(effect.fields.clone()) }
+                Work::Update { kind: effect.kind, ids, edit: plain(effect.fields.clone()) }
             }
             Cargo::Assign { kind, refs, refresh } => self.assignment(kind, refs, ids, refresh),
             Cargo::Credentials { owner, id, effect, address } => {
@@ -265,8 +265,10 @@ impl<'a> Bundler<'a, '_> {
         match deliver {
             None => {
                 let sources = secrets.clone();
-                let change = Change { item: body.into(), sources, owner: *owner };
-                Work::Update { kind: *kind, ids: vec![*id], change }
+                let enclosing =
+                    (!sources.is_empty()).then_some(Enclosing { sources, owner: *owner });
+                let edit = Edit { item: body.into(), enclosing };
+                Work::Update { kind: *kind, ids: vec![*id], edit }
             }
             Some(delivery) => {
                 let parcel = Parcel { id: *id, owner: *owner, metadata };
@@ -282,7 +284,7 @@ impl<'a> Bundler<'a, '_> {
             let metadata = marked(known, refresh, self.signer);
             body.insert("metadata".to_owned(), Value::Object(metadata));
         }
-        Work::Update { kind, ids, change: plain(body) }
+        Work::Update { kind, ids, edit: plain(body) }
     }
 }
 
@@ -339,9 +341,9 @@ fn fields(refs: &Ids) -> Map<String, Value> {
     refs.iter().map(|(field, id)| (field.clone(), Value::from(*id))).collect()
 }
 
-/// A change without secrets.
-fn plain(body: Map<String, Value>) -> Change {
-    Change { item: body.into(), sources: Sources::new(), owner: 0 }
+/// An edit without secrets.
+fn plain(body: Map<String, Value>) -> Edit {
+    Edit { item: body.into(), enclosing: None }
 }
 
 /// Whether an update may share its call: its body is the same for all.

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::job::Failure;
-use super::payload::{Change, NewItem, Parcel};
+use super::payload::{Edit, Enclosing, NewItem, Parcel};
 use super::{secrets, set};
 use crate::api::{Item, PlatformTime, Writer};
 use crate::causes::error_chain;
@@ -84,11 +84,12 @@ impl Courier {
         }
     }
 
-    /// What is sent for `change`, with its secrets.
-    pub(super) async fn enclosed(&self, change: &Change) -> Result<Item, Failure> {
-        let Change { item, sources, owner } = change;
-        let mut item = item.clone();
-        secrets::enclose(&mut item, sources, *owner, &self.signer).await?;
+    /// What is sent for `edit`, with its secrets.
+    pub(super) async fn enclosed(&self, edit: &Edit) -> Result<Item, Failure> {
+        let mut item = edit.item.clone();
+        if let Some(Enclosing { sources, owner }) = &edit.enclosing {
+            secrets::enclose(&mut item, sources, *owner, &self.signer).await?;
+        }
         Ok(item)
     }
 

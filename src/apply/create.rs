@@ -65,7 +65,7 @@ async fn create_all(
     if items.is_empty() {
         return Results::new();
     }
-    let Made { found, failures, attempts, .. } =
+    let Attempt { found, failures, attempts, .. } =
         make(writer, kind, own_account, owner, items).await;
     let mut made: BTreeMap<i64, usize> = BTreeMap::new();
     let mut given = BTreeMap::new();
@@ -99,7 +99,7 @@ pub(super) async fn make_keys(
     own_account: i64,
     owner: i64,
     items: &[NewItem],
-) -> Made {
+) -> Attempt {
     let writer = &courier.writer;
     if !courier.makes_one_by_one() {
         let made = make(writer, Kind::KEY, own_account, owner, items).await;
@@ -108,7 +108,7 @@ pub(super) async fn make_keys(
         }
         return made;
     }
-    let mut all = Made::default();
+    let mut all = Attempt::default();
     for (index, item) in items.iter().enumerate() {
         let alone = std::slice::from_ref(item);
         all.add(index, make(writer, Kind::KEY, own_account, owner, alone).await);
@@ -118,7 +118,7 @@ pub(super) async fn make_keys(
 
 /// What came of an attempt to make items, by their index.
 #[derive(Default)]
-pub(super) struct Made {
+pub(super) struct Attempt {
     pub(super) found: BTreeMap<usize, Found>,
     pub(super) failures: BTreeMap<usize, Failure>,
     pub(super) attempts: u32,
@@ -126,7 +126,7 @@ pub(super) struct Made {
     only_alone: bool,
 }
 
-impl Made {
+impl Attempt {
     /// Adds what came of the item at `index`, which was made alone.
     fn add(&mut self, index: usize, mut alone: Self) {
         self.attempts = self.attempts.max(alone.attempts);
@@ -146,8 +146,8 @@ async fn make(
     own_account: i64,
     owner: i64,
     items: &[NewItem],
-) -> Made {
-    let mut made = Made::default();
+) -> Attempt {
+    let mut made = Attempt::default();
     let mut missing: Vec<usize> = (0..items.len()).collect();
     // Creation in the root account is what a call without the header does.
     let header = (owner != own_account).then_some(owner);

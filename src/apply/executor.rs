@@ -322,7 +322,7 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
             vec![rotate::hand_over(courier, parcel.clone(), sinks).await]
         }
         Work::Retire { token, signer } => vec![rotate::retire(writer, token, signer).await],
-        Work::Update { kind, ids, change } => match courier.enclosed(change).await {
+        Work::Update { kind, ids, edit } => match courier.enclosed(edit).await {
             Ok(item) => set::set(writer, *kind, ids, &item).await,
             Err(failure) => ids.iter().map(|_| Err(failure.clone())).collect(),
         },

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::payload::{Change, CredentialsJob, NewItem, NewToken, Parcel, Record};
+use super::payload::{CredentialsJob, Edit, NewItem, NewToken, Parcel, Record};
 use crate::plan::{Delivery, Retirement};
 use crate::resource::{Kind, Signer};
 use crate::secret::Sink;
@@ -32,7 +32,7 @@ pub(super) enum Work {
     /// Say in the mark of a token that its successor has taken its place, and delete it.
     Retire { token: Box<Retirement>, signer: Signer },
     /// Set the same fields on all ids.
-    Update { kind: Kind, ids: Vec<i64>, change: Change },
+    Update { kind: Kind, ids: Vec<i64>, edit: Edit },
     /// Deliver the key of an existing token, after setting fields if there are any.
     Deliver { parcel: Parcel, body: Map<String, Value>, delivery: Delivery },
     /// Set e-mail or password of a subaccount.

@@ -34,10 +34,17 @@ pub(super) type Sources = BTreeMap<String, Source>;
 
 /// What is set on existing objects.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(super) struct Edit {
     pub(super) item: Item,
-    /// Where its secrets come from, and the account that holds the object: only a change of one object has any.
+    /// The secrets that belong into it; only an edit of one object has any.
+    pub(super) enclosing: Option<Enclosing>,
+}
+
+/// Secrets that belong into an item once it is sent.
+#[derive(Debug)]
+pub(super) struct Enclosing {
     pub(super) sources: Sources,
+    /// The account that holds the object.
     pub(super) owner: i64,
 }
 

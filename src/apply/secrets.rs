@@ -21,6 +21,9 @@ pub(super) async fn enclose(
     owner: i64,
     signer: &Signer,
 ) -> Result<(), Failure> {
+    if sources.is_empty() {
+        return Ok(());
+    }
     let mut hashes = BTreeMap::new();
     for (place, source) in sources {
         let secret = obtain(source, None).await?;
@@ -30,7 +33,6 @@ pub(super) async fn enclose(
     }
     if let Some(Value::Object(metadata)) = item.body.get_mut("metadata")
         && let Ok(Some(mut mark)) = Mark::read(metadata)
-        && !sources.is_empty()
     {
         mark.secrets.extend(hashes);
         mark.write(metadata);

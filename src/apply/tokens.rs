@@ -22,7 +22,7 @@ use crate::secret::SecretString;
 const ROUNDS: u32 = 3;
 
 /// A token that is there, and what became of its key.
-struct Made {
+struct MadeToken {
     id: i64,
     item: Map<String, Value>,
     key: Option<SecretString>,
@@ -89,11 +89,11 @@ async fn make(
     tokens: &[NewToken],
     mut open: Vec<usize>,
     failures: &mut BTreeMap<usize, Failure>,
-) -> BTreeMap<usize, Made> {
+) -> BTreeMap<usize, MadeToken> {
     let mut made = BTreeMap::new();
     for round in 1..=ROUNDS {
         let items: Vec<NewItem> = open.iter().map(|at| tokens[*at].item.clone()).collect();
-        let create::Made { found, failures: refused, attempts, .. } =
+        let create::Attempt { found, failures: refused, attempts, .. } =
             create::make_keys(courier, own_account, owner, &items).await;
         failures.extend(refused.into_iter().map(|(index, failure)| (open[index], failure)));
         let mut keyless = BTreeMap::new();
@@ -111,7 +111,7 @@ async fn make(
                 None if is_wanted && is_on_its_way(&item) => drop(keyless.insert(id, at)),
                 _ => {}
             }
-            made.insert(at, Made { id, item, key, attempts });
+            made.insert(at, MadeToken { id, item, key, attempts });
         }
         if keyless.is_empty() {
             break;
@@ -156,7 +156,7 @@ async fn deliver(
     courier: &Courier,
     owner: i64,
     tokens: &[NewToken],
-    made: &mut BTreeMap<usize, Made>,
+    made: &mut BTreeMap<usize, MadeToken>,
 ) -> BTreeMap<usize, Result<Map<String, Value>, Failure>> {
     let mut deliveries = JoinSet::new();
     let mut delivered = BTreeMap::new();
@@ -180,6 +180,6 @@ async fn deliver(
     delivered
 }
 
-fn metadata_of(token: &Made) -> Map<String, Value> {
+fn metadata_of(token: &MadeToken) -> Map<String, Value> {
     token.item.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default()
 }

@@ -47,6 +47,7 @@ pub(super) fn decide(
     let mark = object.and_then(|object| object.mark_of(&context.desired.stack));
     let password = wanted.password.as_ref().map(|source| secrets::Wanted {
         field: PASSWORD_FIELD,
+        what: "password",
         source,
         form: wanted.form.unwrap_or(PASSWORD_FORM),
         least: wanted.least,

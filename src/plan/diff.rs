@@ -20,6 +20,8 @@ pub(super) struct Difference {
     pub(super) fields: Map<String, Value>,
     /// The differing keys of `metadata`.
     pub(super) metadata: Map<String, Value>,
+    /// Why secrets inside of fields are set.
+    pub(super) reasons: Vec<String>,
     /// What drifted and is to be left.
     pub(super) left: Vec<Drifted>,
     /// Whether only the object's log tells which side moved.

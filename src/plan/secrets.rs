@@ -14,6 +14,8 @@ use crate::secret::{PasswordForm, Source};
 pub(super) struct Wanted<'a> {
     /// The field that it is shown as.
     pub(super) field: &'a str,
+    /// What it is called in sentences.
+    pub(super) what: &'a str,
     /// Where it comes from.
     pub(super) source: &'a Source,
     /// In what form it is sent.
@@ -45,7 +47,7 @@ impl Wanted<'_> {
         context: &Context<'_>,
         draft: &mut Draft,
     ) -> Option<(Change, String)> {
-        let Self { field, source, form, least, known, is_new } = self;
+        let Self { field, what, source, form, least, known, is_new } = self;
         let address = &context.declared.address;
         let Some(state) = self.state(context) else {
             let (source, known) = ((*source).clone(), known.clone());
@@ -53,7 +55,6 @@ impl Wanted<'_> {
             draft.questions.secrets.insert((address.clone(), (*field).to_owned()), question);
             return None;
         };
-        let what = field.rsplit_once("credentials.").map_or(*field, |(_, what)| what);
         let (before, reason) = match state {
             SecretState::Unchanged | SecretState::Unavailable(_) => return None,
             SecretState::Unknown(reason) | SecretState::Hidden(reason) => {
@@ -95,6 +96,7 @@ fn inside<'c>(
     let declared = context.declared;
     declared.secrets.iter().map(move |(field, source)| Wanted {
         field,
+        what: field,
         source,
         form: PasswordForm::Clear,
         least: None,
@@ -115,12 +117,13 @@ pub(super) fn compare(
 ) -> Result<(), String> {
     for wanted in inside(context, Some(object)) {
         refuse(&wanted, context)?;
-        if let Some((change, _)) = wanted.change(context, draft) {
+        if let Some((change, reason)) = wanted.change(context, draft) {
             let field = stand_in::field_of(wanted.field);
             if let Some(whole) = diff::whole(context.declared, object, field) {
                 difference.fields.entry(field.to_owned()).or_insert(whole);
             }
             difference.changes.push(change);
+            difference.reasons.push(reason);
         }
     }
     Ok(())

@@ -141,10 +141,12 @@ impl Update<'_> {
 
     fn reason(&self) -> String {
         let Self { context, object, how, difference, deliver } = self;
-        let reason = wording::of_update(context, object, *how, true, &difference.changes);
-        let Some(delivery) = deliver else { return reason };
-        let joint = if reason.is_empty() { "" } else { "; " };
-        format!("{reason}{joint}{}", delivery::why(delivery))
+        let of_fields = wording::of_update(context, object, *how, true, &difference.changes);
+        let mut reasons = vec![of_fields];
+        reasons.extend(difference.reasons.iter().cloned());
+        reasons.extend(deliver.as_ref().map(delivery::why));
+        reasons.retain(|reason| !reason.is_empty());
+        reasons.join("; ")
     }
 }
 

@@ -52,9 +52,11 @@ pub(super) fn of_update(
     if is_newest && context.is_protection_changed(object) {
         reasons.push("its protection in the manifest differs from its mark".to_owned());
     }
-    // Where a key is missing has words of its own.
+    // Where a key is missing, and which secret is another one, have words of their own.
+    let has_own_words =
+        |change: &&Change| change.field == DELIVER || declared.secrets.contains_key(&change.field);
     let changes: Vec<Change> =
-        changes.iter().filter(|change| change.field != DELIVER).cloned().collect();
+        changes.iter().filter(|change| !has_own_words(change)).cloned().collect();
     if !changes.is_empty() {
         reasons.push(diff::reason(declared, &changes));
     }

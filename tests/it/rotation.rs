@@ -327,8 +327,8 @@ fn a_generation_ends_by_its_own_successor_and_not_by_a_later_one() {
     assert_eq!(numbers(&world), [3]);
 }
 
-#[test]
-fn a_key_that_nobody_has_any_more_is_issued_again() {
+/// A token whose rotation is due, on a platform that gives a key but once, and its key.
+fn due_where_keys_are_shown_once() -> (World, String) {
     let mut assumptions = Assumptions::default();
     assumptions.set("token-key-on-read=never").unwrap();
     let world = World::with(Options { assumptions, ..Options::default() });
@@ -336,6 +336,12 @@ fn a_key_that_nobody_has_any_more_is_issued_again() {
     world.apply(&["."]);
     let old = key(&world);
     world.advance(30 * DAY);
+    (world, old)
+}
+
+#[test]
+fn a_key_that_nobody_has_any_more_is_issued_again() {
+    let (world, old) = due_where_keys_are_shown_once();
     // The answer that holds the key is lost, the platform does not give it again, and the run cannot take its token away.
     world.faults(&json!({"rules": [
         {"method": "POST", "path": "/platform/tokens", "count": 1, "effect": "cut_after"},
@@ -353,13 +359,7 @@ fn a_key_that_nobody_has_any_more_is_issued_again() {
 
 #[test]
 fn a_generation_whose_key_got_lost_is_made_again_by_the_same_run() {
-    let mut assumptions = Assumptions::default();
-    assumptions.set("token-key-on-read=never").unwrap();
-    let world = World::with(Options { assumptions, ..Options::default() });
-    world.write("token.yaml", TOKEN);
-    world.apply(&["."]);
-    let old = key(&world);
-    world.advance(30 * DAY);
+    let (world, old) = due_where_keys_are_shown_once();
     world.faults(&json!({"rules": [
         {"method": "POST", "path": "/platform/tokens", "count": 1, "effect": "cut_after"}]}));
     world.apply(&["."]);

@@ -43,13 +43,7 @@ impl Land {
         let sandbox = Sandbox::start(Options::default()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let platform = sandbox.url().parse().unwrap();
-        let settings = Settings {
-            platform,
-            timeout: Duration::from_secs(30),
-            trace: None,
-            calls_per_minute: None,
-            deadline: None,
-        };
+        let settings = Settings::new(platform, Duration::from_secs(30));
         let key = SecretString::from(sandbox.token().expose_secret().to_owned());
         let client = Client::new(&settings, &key).unwrap();
         let spool = Spool::new(folder.path().join("spool"), "x".to_owned(), None);

@@ -27,13 +27,7 @@ impl<'a> Passes<'a> {
         let loaded = load(&[world.path().to_owned()], 1_767_225_600);
         assert!(!loaded.diagnostics.has_errors(), "{:?}", loaded.diagnostics);
         let platform = world.sandbox().url().parse().unwrap();
-        let settings = Settings {
-            platform,
-            timeout: Duration::from_secs(30),
-            trace: None,
-            calls_per_minute: None,
-            deadline: None,
-        };
+        let settings = Settings::new(platform, Duration::from_secs(30));
         let client = Client::new(&settings, &SecretString::from(world.token())).unwrap();
         Self { world, client, desired: loaded.desired }
     }
