@@ -283,9 +283,9 @@ impl Client {
 fn held_back(request: &Request, refused: Refused, attempt: u32) -> ApiError {
     let what = match refused {
         Refused::TooLate(Waiting { why, wait, .. }) => {
-            format!("it would have to wait {} s, beyond the deadline: {why}", wait.as_secs())
+            format!("it would have to wait {} s, past the deadline: {why}", wait.as_secs())
         }
-        Refused::Ending => "not sent: the run ends".to_owned(),
+        Refused::Ending => "not sent, because the run is ending".to_owned(),
     };
     ApiError { attempts: attempt, ..ApiError::new(request, Class::Unsent, what) }
 }

@@ -52,7 +52,7 @@ pub(super) struct Args {
     #[command(flatten)]
     pace: Pace,
 
-    /// How long the command may take: what the platform asks to wait for longer fails at once.
+    /// Fail at once when a call would have to wait past this time, counted from the start.
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     deadline: Option<Duration>,
 

@@ -22,7 +22,7 @@ pub(super) fn forbidden(context: &Context<'_>) -> Option<String> {
         let (limit, calls) = quota(context, &path)?;
         (calls == 0).then(|| {
             format!(
-                "account {path} is allowed no API calls by {limit}, and this is done with calls of the account itself"
+                "{limit} allows account {path} no API calls, and setting them takes calls of the account itself"
             )
         })
     })

@@ -58,7 +58,7 @@ impl Wanted<'_> {
         let (before, reason) = match state {
             SecretState::Unchanged | SecretState::Unavailable(_) => return None,
             SecretState::Unknown(reason) | SecretState::Hidden(reason) => {
-                draft.notes.push(format!("{address}: {what} not compared: {reason}"));
+                draft.notes.push(format!("{address}: {field} not compared: {reason}"));
                 return None;
             }
             SecretState::NeverSet { trouble } => {
@@ -96,7 +96,7 @@ fn inside<'c>(
     let declared = context.declared;
     declared.secrets.iter().map(move |(field, source)| Wanted {
         field,
-        what: field,
+        what: "secret",
         source,
         form: PasswordForm::Clear,
         least: None,
@@ -123,7 +123,7 @@ pub(super) fn compare(
                 difference.fields.entry(field.to_owned()).or_insert(whole);
             }
             difference.changes.push(change);
-            difference.reasons.push(reason);
+            difference.reasons.push(format!("{}: {reason}", wanted.field));
         }
     }
     Ok(())

@@ -49,7 +49,7 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     pub(super) pace: Pace,
 
-    /// How long the command may take: what the platform asks to wait for longer fails at once.
+    /// Fail at once when a call would have to wait past this time, counted from the start.
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     pub(super) deadline: Option<Duration>,
 

@@ -22,7 +22,7 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
         }
         for place in left_out {
             spec.block.comment(&format!(
-                "{place}: may hold secrets, which are not exported; as long as it is left out, it stays as it is"
+                "{place}: not exported, since it may hold secrets; left out, it stays as it is"
             ));
         }
     }

@@ -16,7 +16,7 @@ use crate::manifest::scribe::{Scribe, set};
 use crate::resource::{Declared, Kind};
 use crate::source::Target;
 
-/// A call, or a chain of calls, that the platform makes when a message comes on a topic. What is left out is not managed.
+/// A call, or a chain of calls, that the platform makes when a message arrives on a topic. Fields left out are not managed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSpec {
@@ -32,7 +32,7 @@ pub struct WebhookSpec {
     pub triggers: Vec<Trigger>,
     /// What it calls: one call, or a list of calls that follow each other.
     pub configuration: Configuration,
-    /// How long a call that fails is tried again.
+    /// How long failed calls are retried.
     #[serde(default)]
     pub queue_ttl: Option<Ttl>,
     /// Keys to set in the platform's `metadata`; other keys are left as they are.
@@ -60,11 +60,11 @@ pub struct Trigger {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
-    /// Messages of this account; its id on the platform.
+    /// Only messages of the account with this id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub cid: Option<i64>,
-    /// Messages for which this expression over their payload is true.
+    /// Only messages for which this expression over their payload is true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub payload: Option<String>,
@@ -84,7 +84,7 @@ pub enum Configuration {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    /// Who is called: a server of yours, or the platform itself with the rights of a master token of the account.
+    /// What is called: your server, or the platform itself with the rights of a master token of the account.
     #[serde(rename = "type")]
     pub to: CallType,
     /// The address of a `custom-server`, or the path of a `flespi-platform` call.
@@ -93,29 +93,29 @@ pub struct Call {
     /// The HTTP method.
     #[serde(default)]
     pub method: Option<CallMethod>,
-    /// The body of the call, in which the platform fills in expressions.
+    /// Body of the call; the platform expands expressions in it.
     #[serde(default)]
     pub body: Option<String>,
-    /// Headers of the call; left out: those that are there stay, `[]`: none.
+    /// Headers of the call. Left out: existing headers stay; `[]`: no headers.
     #[serde(default)]
     pub headers: Option<Vec<Header>>,
-    /// The certificate of a private authority that signed that of the server, as PEM.
+    /// PEM certificate of the private authority that signed the certificate of the server.
     #[serde(default)]
     pub ca: Option<String>,
-    /// The account in which a `flespi-platform` call is made; its id on the platform.
+    /// Id of the account in which a `flespi-platform` call is made.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub cid: Option<i64>,
-    /// What is checked of the answer.
+    /// How the response is checked.
     #[serde(default)]
     pub validate: Option<Validation>,
 }
 
-/// Who is called.
+/// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallType {
-    /// A server of yours.
+    /// Your server.
     CustomServer,
     /// The platform itself.
     FlespiPlatform,
@@ -140,7 +140,7 @@ pub struct Header {
     /// Its name.
     #[schemars(regex(pattern = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), example = &"Authorization")]
     pub name: String,
-    /// Its value, or where that comes from if it is a secret.
+    /// Its value, or the source of a secret value.
     pub value: HeaderValue,
 }
 
@@ -148,32 +148,32 @@ pub struct Header {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum HeaderValue {
-    /// A text that everybody may read.
+    /// Plain text, visible to everyone.
     Plain(String),
     /// A secret.
     Secret(SecretSource),
 }
 
-/// What is checked of the answer to a call.
+/// How the response to a call is checked.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
-    /// The expression over the answer that is true for a good one.
+    /// Expression over the response that is true if the call succeeded.
     #[schemars(length(min = 1))]
     pub expression: String,
-    /// What happens otherwise.
+    /// What to do if it is false.
     pub action: ValidationAction,
 }
 
-/// What happens when an answer is not as it should be.
+/// What to do when a response fails its check.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ValidationAction {
-    /// The chain ends.
+    /// End the chain.
     Break,
-    /// The next call is made.
+    /// Go on with the next call.
     Skip,
-    /// The call is made again.
+    /// Retry the call.
     Retry,
 }
 
@@ -183,7 +183,7 @@ pub enum ValidationAction {
 pub struct WebhookDefaults {
     /// Whether the webhook makes its calls.
     pub enabled: Option<bool>,
-    /// How long a call that fails is tried again.
+    /// How long failed calls are retried.
     pub queue_ttl: Option<Ttl>,
     /// Keys to set in the platform's `metadata`.
     #[schemars(extend("propertyNames" = free_names()))]
@@ -285,13 +285,13 @@ fn uri(place: &Place<'_>, at: &str, call: &Call, diagnostics: &mut Diagnostics) 
     let has_scheme = ["http://", "https://"].iter().any(|scheme| call.uri.starts_with(scheme));
     let (what, help) = match call.to {
         CallType::CustomServer if !has_scheme => (
-            "is not the address of a server",
-            "write the whole address: `https://hooks.example/flespi`; a call of the platform itself has `type: \
+            "is not a server address",
+            "write the full address, such as `https://hooks.example/flespi`; to call the platform itself, write `type: \
              flespi-platform`",
         ),
         CallType::FlespiPlatform if has_scheme => (
-            "is not a path of the platform",
-            "write the path alone: `/gw/devices/all/telemetry`; a call to a server has `type: custom-server`",
+            "is not a path on the platform",
+            "write only the path, such as `/gw/devices/all/telemetry`; to call a server, write `type: custom-server`",
         ),
         CallType::CustomServer | CallType::FlespiPlatform => return,
     };

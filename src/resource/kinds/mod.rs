@@ -62,7 +62,7 @@ kinds! {
     Subaccount: subaccount,
     /// An access key.
     Token: token,
-    /// A call that the platform makes when a message comes.
+    /// A call that the platform makes when a message arrives.
     Webhook: webhook,
 }
 

@@ -34,7 +34,7 @@ pub(super) const ROW: KindRow = KindRow {
         Field::own("metadata"),
     ]],
     answered: "id,cid,metadata",
-    loss: Loss { empty: "is deleted; the calls that it made are not made any more", full: None },
+    loss: Loss { empty: "is deleted, which stops its calls", full: None },
     recovery: Recovery { with: "as it was", means: "comes back, and makes its calls again" },
     secret: None,
 };
