@@ -3,18 +3,20 @@
 use std::fmt;
 
 use reqwest::StatusCode;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, Class};
 use super::request::{Method, Request};
 use crate::diagnostic::render::printable;
+use crate::resource::Fields;
 
 /// What the platform answered.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// The items of `result`.
-    pub items: Vec<Map<String, Value>>,
+    /// The items of `result`, packed one by one as they are read.
+    pub items: Vec<Fields>,
     /// What the platform complains of beside the result, in words.
     pub complaints: Vec<String>,
     /// `pagination.count`: how many items there are on all pages.
@@ -23,12 +25,84 @@ pub struct Answer {
     pub oddity: Option<&'static str>,
 }
 
+impl Answer {
+    /// The items, one after the other.
+    pub fn into_items(self) -> impl Iterator<Item = Map<String, Value>> {
+        self.items.into_iter().map(|item| item.unpack())
+    }
+}
+
 #[derive(Deserialize)]
 struct Envelope {
-    result: Option<Value>,
+    result: Option<Rows>,
     #[serde(default)]
     errors: Vec<Complaint>,
     pagination: Option<Pagination>,
+}
+
+/// The rows of a `result`, and why they are not all of it. What `/auth` calls answer is not documented, so an odd result
+/// is an error only to those who need its rows.
+#[derive(Default)]
+struct Rows {
+    items: Vec<Fields>,
+    oddity: Option<&'static str>,
+}
+
+impl<'de> Deserialize<'de> for Rows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RowByRow)
+    }
+}
+
+/// Packs each row before it reads the next one: a page as a tree takes ten times its text.
+struct RowByRow;
+
+impl RowByRow {
+    const NO_LIST: Rows = Rows { items: Vec::new(), oddity: Some("its `result` is not a list") };
+}
+
+impl<'de> Visitor<'de> for RowByRow {
+    type Value = Rows;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Rows, A::Error> {
+        let mut all = Rows::default();
+        while let Some(row) = rows.next_element()? {
+            match row {
+                Value::Object(row) => all.items.push(row.into()),
+                _ => all.oddity = Some("its `result` holds something that is not an object"),
+            }
+        }
+        Ok(all)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Rows, A::Error> {
+        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self::NO_LIST)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Rows, E> {
+        Ok(Self::NO_LIST)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Rows, E> {
+        Ok(Self::NO_LIST)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Rows, E> {
+        Ok(Self::NO_LIST)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Rows, E> {
+        Ok(Self::NO_LIST)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Rows, E> {
+        Ok(Self::NO_LIST)
+    }
 }
 
 #[derive(Deserialize)]
@@ -107,33 +181,13 @@ pub(super) fn decode(
     let envelope: Envelope =
         serde_json::from_slice(body).map_err(|_| lost("the answer is truncated or not JSON"))?;
     let Some(result) = envelope.result else { return Err(lost("the answer has no `result`")) };
-    let (items, oddity) = rows(result);
+    let Rows { items, oddity } = result;
     let complaints = match request.is_secret() {
         true => envelope.errors.iter().map(|_| HIDDEN.to_owned()).collect(),
         false => words(&envelope.errors),
     };
     let total = envelope.pagination.and_then(|pagination| pagination.count);
     Ok(Answer { items, complaints, total, oddity })
-}
-
-/// The rows of a `result`, and why they are not all of it. What `/auth` calls answer is not documented, so an odd result
-/// is an error only to those who need its rows.
-fn rows(result: Value) -> (Vec<Map<String, Value>>, Option<&'static str>) {
-    let Value::Array(values) = result else {
-        return (Vec::new(), Some("its `result` is not a list"));
-    };
-    let count = values.len();
-    let items: Vec<_> = values.into_iter().filter_map(object).collect();
-    let oddity =
-        (items.len() < count).then_some("its `result` holds something that is not an object");
-    (items, oddity)
-}
-
-fn object(value: Value) -> Option<Map<String, Value>> {
-    match value {
-        Value::Object(object) => Some(object),
-        _ => None,
-    }
 }
 
 /// What a status that is no success says, in the platform's words unless they could repeat a secret of the request.

@@ -12,7 +12,7 @@ use super::error::{ApiError, Class};
 use super::log::Deletion;
 use super::request::{self, Request};
 use crate::assumptions::{IDS_PER_CALL, KEY_FIELD, PAGE_SIZE};
-use crate::resource::Kind;
+use crate::resource::{Fields, Kind};
 use crate::secret::SecretString;
 
 /// The most pages that one collection may have: a million objects, the largest plan's number of
@@ -94,7 +94,7 @@ pub enum ListError {
 }
 
 /// Items by their ids.
-pub type Items = BTreeMap<i64, Map<String, Value>>;
+pub type Items = BTreeMap<i64, Fields>;
 
 impl Reader {
     /// Reads with `client`.
@@ -128,7 +128,7 @@ impl Reader {
         owner: Option<i64>,
     ) -> Result<Vec<Deletion>, ApiError> {
         let answer = self.client.send(&request::kind_log(kind, owner)).await?;
-        Ok(answer.items.into_iter().filter_map(Deletion::of).collect())
+        Ok(answer.into_items().filter_map(Deletion::of).collect())
     }
 
     /// The id of the token that `key` is of; none if it is of none.
@@ -151,7 +151,7 @@ impl Reader {
     /// [`ApiError`] when the platform does not know us or cannot be reached.
     pub async fn identity(&self) -> Result<Option<Identity>, ApiError> {
         let answer = self.client.send(&request::identity()).await?;
-        let item = answer.items.into_iter().next().unwrap_or_default();
+        let item = answer.into_items().next().unwrap_or_default();
         let number = |name: &str| item.get(name).and_then(Value::as_i64);
         let access = item.get("access").and_then(|access| access.get("type"));
         Ok((|| {
@@ -229,8 +229,7 @@ impl Reader {
             match self.client.send(&request(chunk)).await {
                 Ok(answer) => {
                     let with_id = answer.items.into_iter();
-                    items
-                        .extend(with_id.filter_map(|item| Some((item.get("id")?.as_i64()?, item))));
+                    items.extend(with_id.filter_map(|item| Some((item.number("id")?, item))));
                 }
                 // One that is not there, or not for us, may have kept the others from being told.
                 Err(error) if matches!(error.class, Class::NotFound | Class::Forbidden) => {
@@ -250,7 +249,7 @@ impl Reader {
         let mut keys = BTreeMap::new();
         for ids in tokens.chunks(IDS_PER_CALL) {
             let answer = self.client.send(&request::token_keys(ids)).await?;
-            for item in answer.items {
+            for item in answer.into_items() {
                 let id = item.get("id").and_then(Value::as_i64);
                 let key = item.get("key").and_then(Value::as_str).filter(|key| !key.is_empty());
                 if let (Some(id), Some(key)) = (id, key) {
@@ -273,7 +272,7 @@ impl Reader {
         let mut found = BTreeMap::new();
         for ids in accounts.chunks(IDS_PER_CALL) {
             let answer = self.client.send(&request::counters(ids)).await?;
-            for item in answer.items {
+            for item in answer.into_items() {
                 let id = item.get("id").and_then(Value::as_i64);
                 let counters = item.get("counters").and_then(Value::as_object);
                 let (Some(id), Some(counters)) = (id, counters) else { continue };
@@ -295,8 +294,9 @@ impl Reader {
         let page = |limit, offset| request::list_deleted(kind, account, limit, offset);
         let mut records = self.list_pages("deleted", page).await?;
         for record in records.values_mut() {
-            if let Some(Value::Object(former)) = record.get_mut("data") {
+            if let Some(Value::Object(mut former)) = record.get("data") {
                 former.remove(KEY_FIELD);
+                record.insert("data", Value::Object(former));
             }
         }
         Ok(records)
@@ -307,7 +307,7 @@ impl Reader {
     /// # Errors
     /// [`ApiError`].
     pub async fn logs(&self, kind: Kind, id: i64) -> Result<Vec<Map<String, Value>>, ApiError> {
-        Ok(self.client.send(&request::logs(kind, id)).await?.items)
+        Ok(self.client.send(&request::logs(kind, id)).await?.into_items().collect())
     }
 
     async fn list_pages(
@@ -422,7 +422,7 @@ fn collect(
         return Err(ListError::Complaint { collection, words: complaints.join("; ") });
     }
     for item in rows {
-        let id = item.get("id").and_then(Value::as_i64);
+        let id = item.number("id");
         items.insert(id.ok_or(ListError::Nameless { collection })?, item);
     }
     Ok(total)

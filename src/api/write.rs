@@ -48,7 +48,8 @@ impl Writer {
         items: Vec<Item>,
     ) -> Result<(Vec<Created>, Vec<String>), ApiError> {
         let answer = self.client.send(&request::create(kind, owner, items)).await?;
-        Ok((answer.items.into_iter().map(created).collect(), answer.complaints))
+        let complaints = answer.complaints.clone();
+        Ok((answer.into_items().map(created).collect(), complaints))
     }
 
     /// Sets the fields of `item` on all of `ids`.

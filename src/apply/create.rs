@@ -185,7 +185,8 @@ async fn make(
         tokio::time::sleep(SETTLING).await;
         match writer.reader().list_account(kind, owner).await {
             Ok(there) => {
-                let there = there.into_values().map(|item| Created { item, key: None });
+                let there =
+                    there.into_values().map(|item| Created { item: item.unpack(), key: None });
                 take(there.collect(), items, &mut missing, &mut made.found);
             }
             Err(error) => {

@@ -162,10 +162,9 @@ async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, Secret
         let lost: Vec<i64> = there
             .into_iter()
             .filter(|(_, item)| {
-                let metadata = item.get("metadata").and_then(Value::as_object);
-                metadata
-                    .and_then(|metadata| Mark::read(metadata).ok().flatten())
-                    .is_some_and(|mark| mark.bootstrap && mark.stack == job.stack)
+                let Some(Value::Object(metadata)) = item.get("metadata") else { return false };
+                let mark = Mark::read(&metadata).ok().flatten();
+                mark.is_some_and(|mark| mark.bootstrap && mark.stack == job.stack)
             })
             .map(|(id, _)| id)
             .collect();

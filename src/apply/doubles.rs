@@ -116,6 +116,7 @@ async fn read(
             }
         }
         objects.extend(items.into_iter().filter_map(|(id, item)| {
+            let item = item.unpack();
             let number = |field: &str| item.get(field).and_then(Value::as_i64);
             let owner = number("cid")?;
             let metadata = item.get("metadata").and_then(Value::as_object);

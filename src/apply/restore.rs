@@ -55,7 +55,7 @@ async fn together(
         }
     };
     let outcome = |record: &Record| match there.get(&record.id) {
-        Some(item) => Ok(set::done(kind, record.id, item)),
+        Some(item) => Ok(set::done(kind, record.id, &item.unpack())),
         None if said.is_empty() => Err(Failure::new(
             "the platform reported it as restored, but it is not there: the platform deletes an object past \
              its own expiry again at once",

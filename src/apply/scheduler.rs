@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn names(plan: &Plan, ready: &[usize]) -> Vec<String> {
-        ready.iter().map(|at| plan.steps[*at].address.name.clone()).collect()
+        ready.iter().map(|at| plan.steps[*at].address.name.to_string()).collect()
     }
 
     #[test]

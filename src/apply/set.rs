@@ -70,8 +70,7 @@ pub(super) async fn set_metadata(
 
 async fn write(writer: &Writer, kind: Kind, ids: &[i64], item: &Item) -> Result<Items, ApiError> {
     let answer = writer.update(kind, ids, item).await?;
-    let with_id =
-        answer.items.into_iter().filter_map(|item| Some((item.get("id")?.as_i64()?, item)));
+    let with_id = answer.into_items().filter_map(|item| Some((item.get("id")?.as_i64()?, item)));
     Ok(with_id.collect())
 }
 
@@ -111,7 +110,7 @@ async fn complete(
     match reader.items(kind, &ids, &fields).await {
         Ok(found) => {
             ids.iter().for_each(|id| drop(items.remove(id)));
-            items.extend(found);
+            items.extend(found.into_iter().map(|(id, item)| (id, item.unpack())));
             (items, None)
         }
         Err(error) => (items, Some(error)),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::exit::Exit;
 use super::loading;
 use super::manifests::{ByOption, absence};
@@ -135,7 +137,8 @@ fn declared(
     if load.diagnostics.has_errors() {
         output.say("the manifests have errors; run `flespi-gitops validate` to list them");
     }
-    let rights = Rights::of(|field| declared.fields.get(field));
+    let fields = declared.fields.unpack();
+    let rights = Rights::of(|field| fields.get(field));
     let decision = match closed_account(&load.desired, &declared.address.account) {
         Some(account) => closed(&account.own_path().to_string()),
         None => decide(&rights, request),
@@ -149,7 +152,8 @@ fn declared(
 }
 
 fn deciding_place<'a>(declared: &'a Declared, decision: &Decision) -> &'a crate::source::Origin {
-    let entry = decision.entry.and_then(|entry| declared.field_origins.get(&acl_entry(entry)));
+    let entry =
+        decision.entry.and_then(|entry| declared.field_origins.get(acl_entry(entry).as_str()));
     entry.or_else(|| declared.field_origins.get("access")).unwrap_or(&declared.origin)
 }
 
@@ -158,7 +162,7 @@ fn closed_account<'a>(desired: &'a Desired, account: &AccountPath) -> Option<&'a
     account
         .self_and_ancestors()
         .filter_map(|path| desired.objects.get(&Address::of_account(&path)?))
-        .find(|account| account.fields.get("enabled").is_some_and(|it| *it == false))
+        .find(|account| account.fields.get("enabled") == Some(Value::Bool(false)))
 }
 
 /// Tokens of a blocked account cannot be used (assumption 27).
@@ -225,7 +229,8 @@ async fn live(
             older.join(", ")
         ));
     }
-    let rights = Rights::of(|field| token.fields.get(field).filter(|value| !value.is_null()));
+    let fields = token.fields();
+    let rights = Rights::of(|field| fields.get(field).filter(|value| !value.is_null()));
     let decision = match blocked_owner(&actual, token) {
         Some(account) => closed(account.label()),
         None => decide(&rights, request),
@@ -241,9 +246,9 @@ fn find<'a>(
     address: &Address,
     stack: Option<&str>,
 ) -> Result<(&'a Object, Vec<&'a Object>), String> {
-    let mark_of = |object: &'a Object| object.mark.as_ref().ok().and_then(Option::as_ref);
+    let mark_of = |object: &'a Object| object.any_mark();
     let is_there = |object: &&Object| {
-        path(actual, object.owner).as_deref() == Some(address.account.segments())
+        path(actual, object.owner).is_some_and(|path| path.iter().eq(address.account.segments()))
     };
     let tokens = || actual.tokens();
     let marked = tokens().filter(|object| {
@@ -300,9 +305,10 @@ fn path(actual: &Actual, account: i64) -> Option<Vec<String>> {
             return Some(names);
         }
         let object = actual.account(at)?;
-        let mark = object.mark.as_ref().ok().and_then(Option::as_ref);
-        names
-            .push(mark.map_or_else(|| object.label().to_owned(), |mark| mark.address.name.clone()));
+        let mark = object.any_mark();
+        names.push(
+            mark.map_or_else(|| object.label().to_owned(), |mark| mark.address.name.to_string()),
+        );
         at = object.owner;
     }
     None
@@ -313,7 +319,7 @@ fn blocked_owner<'a>(actual: &'a Actual, token: &Object) -> Option<&'a Object> {
     let mut at = token.owner;
     while at != actual.identity.account {
         let account = actual.account(at)?;
-        if account.fields.get("enabled").is_some_and(|it| *it == false) {
+        if account.field("enabled") == Some(Value::Bool(false)) {
             return Some(account);
         }
         at = account.owner;

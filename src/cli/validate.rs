@@ -9,6 +9,7 @@ use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, counted, render};
 use crate::manifest;
 use crate::resource::Declared;
+use crate::rights::AccessType;
 
 /// Check manifests without any platform: syntax, schema, references and rules.
 ///
@@ -81,8 +82,8 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
 /// Lists the master tokens on every run, since each has full access.
 fn list_masters(load: &manifest::Load, output: &Output) {
     let is_master = |declared: &&Declared| {
-        let access = declared.fields.get("access").and_then(|access| access.get("type"));
-        declared.address.kind.is_key() && access.and_then(serde_json::Value::as_i64) == Some(1)
+        let access = || declared.fields.get("access").and_then(|access| AccessType::of(&access));
+        declared.address.kind.is_key() && access() == Some(AccessType::Master)
     };
     let masters = load.desired.objects.values().filter(is_master);
     let masters: Vec<String> = masters.map(|declared| declared.address.to_string()).collect();

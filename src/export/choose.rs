@@ -118,7 +118,7 @@ fn is_superseded(object: &Object, mark: &Mark, actual: &Actual) -> bool {
 
 /// Why a token is none that a manifest should name, if so.
 fn passing_token(object: &Object, actual: &Actual, options: &Options) -> Option<&'static str> {
-    let mark = object.mark.as_ref().ok().and_then(Option::as_ref);
+    let mark = object.any_mark();
     if mark.is_some_and(|mark| mark.bootstrap) {
         return Some("tokens that only serve to set credentials");
     }
@@ -129,12 +129,11 @@ fn passing_token(object: &Object, actual: &Actual, options: &Options) -> Option<
         return Some("the token that made this export");
     }
     // People make those of the known types; others are the platform's own (assumption 12).
-    let Some(access) = AccessType::of_fields(&object.fields) else {
+    let found = object.field("access").unwrap_or_default();
+    let Some(access) = AccessType::of(&found) else {
         return Some("tokens that the platform created for itself");
     };
-    if object.fields.get("access").and_then(|access| access.get("templating"))
-        == Some(&Value::Bool(true))
-    {
+    if found.get("templating") == Some(&Value::Bool(true)) {
         return Some("tokens of realm users, which their realms bound");
     }
     let is_session =

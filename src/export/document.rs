@@ -83,13 +83,13 @@ impl Scribe<'_> {
         };
         let mut keys = Map::new();
         let mut others = 0_usize;
-        for (key, value) in &object.metadata {
+        for (key, value) in object.metadata() {
             if key.starts_with(MARK_PREFIX) || key.starts_with(PANEL_PREFIX) {
                 continue;
             }
-            let is_wanted = self.options.metadata || is_declared(key);
-            match is_wanted && is_sayable(value, DEEPEST) {
-                true => drop(keys.insert(key.clone(), value.clone())),
+            let is_wanted = self.options.metadata || is_declared(&key);
+            match is_wanted && is_sayable(&value, DEEPEST) {
+                true => drop(keys.insert(key, value)),
                 false => others += 1,
             }
         }

@@ -154,7 +154,7 @@ impl Writer {
             stem: format!("{}{}", folder(account), kind.collection()),
             texts: vec![head.clone()],
             head,
-            editor_line: editor_line(schema, account.segments().len()),
+            editor_line: editor_line(schema, account.depth()),
             places: Vec::new(),
             is_empty: true,
         }

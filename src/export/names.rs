@@ -86,7 +86,7 @@ fn names<'a>(
             .mark_of(stack)
             .filter(|mark| mark.address.kind == kind && mark.address.account == *path)
             .filter(|mark| mark.address.name.len() <= LONGEST)
-            .map(|mark| mark.address.name.clone());
+            .map(|mark| mark.address.name.to_string());
         if let Some(name) = by_mark
             && taken.insert(name.clone())
         {

@@ -180,9 +180,9 @@ fn account(
         .map(|known| known.to_string())
         .collect();
     let wanted = address.account.to_string();
-    let same_end = known.iter().find(|known| {
-        known.rsplit('/').next() == address.account.segments().last().map(String::as_str)
-    });
+    let same_end = known
+        .iter()
+        .find(|known| known.rsplit('/').next() == address.account.segments().next_back());
     let similar =
         same_end.map(String::as_str).or_else(|| nearest(&wanted, known.iter().map(String::as_str)));
     if let Some(similar) = similar {
@@ -208,8 +208,8 @@ fn circles<'a>(documents: &'a [Document], register: &Register<'_>) -> BTreeSet<&
         .map(|address| (address.name.as_str(), address))
         .collect();
     let parent = |address: &Address| {
-        let name = address.account.segments().last()?;
-        stranded.get(name.as_str()).copied()
+        let name = address.account.segments().next_back()?;
+        stranded.get(name).copied()
     };
     // Each is walked over once: a walk that comes to where an earlier one went finds nothing new there.
     let mut walk_of: BTreeMap<&str, usize> = BTreeMap::new();

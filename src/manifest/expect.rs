@@ -91,7 +91,8 @@ fn one(
 
 /// The rights of a declared token, once it is enabled: what it is expected to do is not about that switch.
 pub(super) fn rights(declared: &Declared) -> Rights {
-    Rights { enabled: true, ..Rights::of(|field| declared.fields.get(field)) }
+    let fields = declared.fields.unpack();
+    Rights { enabled: true, ..Rights::of(|field| fields.get(field)) }
 }
 
 /// Where in a manifest the entry of an access list stands; a preset has its list elsewhere.

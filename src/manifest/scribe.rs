@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use litemap::LiteMap;
 use serde_json::{Map, Value};
+use smol_str::format_smolstr;
 
 use super::model::{Access, KeyForm, SecretSink, SecretSource};
 use super::model::{Lifecycle as LifecycleModel, ObjectMeta};
@@ -39,7 +41,7 @@ pub(super) struct Scribe<'a> {
 impl Scribe<'_> {
     /// The name that people see: the one that is declared, or that of the manifest.
     pub(super) fn label(&self, declared: Option<&String>) -> String {
-        declared.unwrap_or(&self.address.name).clone()
+        declared.map_or(self.address.name.as_str(), String::as_str).to_owned()
     }
 
     /// The object with these fields, and with nothing that only its kind has.
@@ -51,9 +53,10 @@ impl Scribe<'_> {
     ) -> Declared {
         let Self { address, meta, place, .. } = self;
         let metadata = metadata.cloned().unwrap_or_default();
-        let own = fields.keys().map(|field| (field.clone(), format!("/spec/{field}")));
+        let own = fields.keys().map(|field| (field.into(), format!("/spec/{field}")));
         let keys = metadata.keys().map(|key| {
-            (format!("metadata.{key}"), crate::source::pointer::child("/spec/metadata", key))
+            let pointer = crate::source::pointer::child("/spec/metadata", key);
+            (format_smolstr!("metadata.{key}"), pointer)
         });
         let field_origins =
             own.chain(keys).map(|(field, pointer)| (field, self.origin(&pointer))).collect();
@@ -69,9 +72,9 @@ impl Scribe<'_> {
             bound_id: meta.id,
             // A form that is no address was told by the schema.
             moved_from: meta.moved_from.as_deref().and_then(|address| address.parse().ok()),
-            fields,
-            metadata,
-            refs: BTreeMap::new(),
+            fields: fields.into_iter().collect(),
+            metadata: metadata.into(),
+            refs: LiteMap::new(),
             secrets: BTreeMap::new(),
             credentials: None,
             deliver: Vec::new(),

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use super::object::Object;
-use crate::api::{Identity, ListError, PlatformTime};
+use crate::api::{Identity, Items, ListError, PlatformTime};
 use crate::resource::{Kind, Signer};
 
 /// What the platform reports.
@@ -54,12 +52,7 @@ impl Actual {
     }
 
     /// Takes in what was read of `kind`.
-    pub(super) fn add(
-        &mut self,
-        kind: Kind,
-        outcome: Result<BTreeMap<i64, Map<String, Value>>, ListError>,
-        signer: &Signer,
-    ) {
+    pub(super) fn add(&mut self, kind: Kind, outcome: Result<Items, ListError>, signer: &Signer) {
         let items = match outcome {
             Ok(items) => items,
             Err(error) => return self.add_unknown(kind, error.to_string()),
@@ -69,16 +62,12 @@ impl Actual {
             return self
                 .add_unknown(kind, "the token of this run is missing from the list".to_owned());
         }
-        let mut objects = Vec::with_capacity(items.len());
         for (id, item) in items {
-            match Object::new(kind, id, item, signer) {
-                Some(object) => objects.push(((kind, id), object)),
-                None => return self.add_unknown(kind, format!("{kind} {id} has no owner")),
-            }
-        }
-        for (key, object) in objects {
-            self.by_owner.entry(object.owner).or_default().push(key);
-            self.objects.insert(key, object);
+            let Some(object) = Object::new(kind, id, item, signer) else {
+                return self.add_unknown(kind, format!("{kind} {id} has no owner"));
+            };
+            self.by_owner.entry(object.owner).or_default().push((kind, id));
+            self.objects.insert((kind, id), object);
         }
     }
 

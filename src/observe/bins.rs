@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::object::Object;
 use crate::api::Reader;
-use crate::resource::{Address, Kind, Signer};
+use crate::resource::{Address, Fields, Kind, Signer};
 
 /// An object in a recycle bin.
 #[derive(Debug, Clone)]
@@ -50,18 +50,12 @@ pub(super) async fn bins(
     bins
 }
 
-fn buried(
-    record: i64,
-    mut item: Map<String, Value>,
-    kind: Kind,
-    account: i64,
-    signer: &Signer,
-) -> Option<Buried> {
-    let id = item.get("item_id").and_then(Value::as_i64)?;
-    let Some(Value::Object(mut data)) = item.remove("data") else { return None };
+fn buried(record: i64, item: Fields, kind: Kind, account: i64, signer: &Signer) -> Option<Buried> {
+    let id = item.number("item_id")?;
+    let Some(Value::Object(mut data)) = item.get("data") else { return None };
     // The bin says whose it was; the former object may leave it out.
     data.insert("cid".to_owned(), Value::from(account));
-    Some(Buried { record, object: Object::new(kind, id, data, signer)? })
+    Some(Buried { record, object: Object::new(kind, id, data.into(), signer)? })
 }
 
 impl Buried {

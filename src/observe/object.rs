@@ -1,8 +1,9 @@
 //! Objects as the platform has them.
 
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
-use crate::resource::{Kind, Lifetime, Mark, MarkProblem, Signer};
+use crate::resource::{Fields, Kind, Lifetime, Mark, MarkProblem, Signer};
 
 /// One object on the platform.
 #[derive(Debug, Clone)]
@@ -13,12 +14,12 @@ pub struct Object {
     pub id: i64,
     /// The account that holds it.
     pub owner: i64,
-    /// Its fields as the platform spells them, `metadata` aside.
-    pub fields: Map<String, Value>,
-    /// Its `metadata`, foreign keys included.
-    pub metadata: Map<String, Value>,
+    label: SmolStr,
+    lifetime: Option<Lifetime>,
+    /// All that the platform says of it.
+    item: Fields,
     /// What its metadata says of who manages it.
-    pub mark: Result<Option<Mark>, MarkProblem>,
+    pub mark: Result<Option<Box<Mark>>, MarkProblem>,
     /// Its mark is good, and should be written again to be signed.
     pub wants_signature: bool,
 }
@@ -26,47 +27,82 @@ pub struct Object {
 impl Object {
     /// The name that people see.
     pub fn label(&self) -> &str {
-        self.fields.get(self.kind.label_field()).and_then(Value::as_str).unwrap_or_default()
+        &self.label
     }
 
     /// What it refers to: the platform's name of each field with an id in it, and the object that this is the id of.
     pub fn refs(&self) -> impl Iterator<Item = (&'static str, (Kind, i64))> {
         self.kind.refs().filter_map(|(field, to)| {
-            let id = self.fields.get(field)?.as_i64().filter(|id| *id > 0)?;
+            let id = self.number(field).filter(|id| *id > 0)?;
             Some((field, (to, id)))
         })
     }
 
     /// How long a token lives; none for anything else.
     pub fn lifetime(&self) -> Option<Lifetime> {
-        Lifetime::of(&self.fields)
+        self.lifetime
+    }
+
+    /// Its fields as the platform spells them, `metadata` aside.
+    pub fn fields(&self) -> Map<String, Value> {
+        let mut fields = self.item.unpack();
+        fields.remove("metadata");
+        fields
+    }
+
+    /// One of its fields.
+    pub fn field(&self, name: &str) -> Option<Value> {
+        self.item.get(name)
+    }
+
+    /// The whole number in one of its fields.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.item.number(name)
+    }
+
+    /// The text in one of its fields.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.item.text(name)
+    }
+
+    /// Its `metadata`, foreign keys included.
+    pub fn metadata(&self) -> Map<String, Value> {
+        match self.field("metadata") {
+            Some(Value::Object(metadata)) => metadata,
+            _ => Map::new(),
+        }
+    }
+
+    /// The object's mark, if it has a whole one, of whatever stack.
+    pub fn any_mark(&self) -> Option<&Mark> {
+        self.mark.as_ref().ok()?.as_deref()
     }
 
     /// The object's mark, if it has a whole one of `stack`.
     pub fn mark_of(&self, stack: &str) -> Option<&Mark> {
-        self.mark.as_ref().ok().and_then(Option::as_ref).filter(|mark| mark.stack == stack)
+        self.any_mark().filter(|mark| mark.stack == stack)
     }
 
     /// Reads an item of the platform; none if it does not say whose it is.
-    pub(super) fn new(
-        kind: Kind,
-        id: i64,
-        mut item: Map<String, Value>,
-        signer: &Signer,
-    ) -> Option<Self> {
-        let owner = item.get("cid").and_then(Value::as_i64)?;
-        let metadata = match item.remove("metadata") {
+    pub(crate) fn new(kind: Kind, id: i64, item: Fields, signer: &Signer) -> Option<Self> {
+        let mut fields = item.unpack();
+        let owner = fields.get("cid").and_then(Value::as_i64)?;
+        let metadata = match fields.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
             _ => Map::new(),
         };
         let mark = match Mark::read(&metadata) {
             Ok(Some(mark)) => {
-                signer.verify(owner, &metadata).and_then(|()| mark.fits(kind)).map(|()| Some(mark))
+                let is_good = signer.verify(owner, &metadata).and_then(|()| mark.fits(kind));
+                is_good.map(|()| Some(Box::new(mark)))
             }
-            other => other,
+            Ok(None) => Ok(None),
+            Err(problem) => Err(problem),
         };
         let wants_signature = matches!(mark, Ok(Some(_))) && signer.wants_signature(&metadata);
-        Some(Self { kind, id, owner, fields: item, metadata, mark, wants_signature })
+        let label = fields.get(kind.label_field()).and_then(Value::as_str).unwrap_or_default();
+        let (label, lifetime) = (label.into(), Lifetime::of(&fields));
+        Some(Self { kind, id, owner, label, lifetime, item, mark, wants_signature })
     }
 }
 
@@ -82,7 +118,7 @@ mod tests {
                 "flespi-gitops/address": address,
                 "flespi-gitops/role": role,
             }});
-            let item = item.as_object().unwrap().clone();
+            let item = item.as_object().unwrap().clone().into();
             Object::new(kind, 7, item, &Signer::default()).unwrap()
         };
         assert!(object(Kind::Subaccount, "subaccount/a", "").mark_of("default").is_some());

@@ -4,8 +4,6 @@
 //! these calls count for it and for every account above it: where one of them is allowed none, the platform refuses them
 //! for ever, and a run that waited for it would wait in vain.
 
-use serde_json::Value;
-
 use super::bind::Binding;
 use super::context::Context;
 use crate::observe::Object;
@@ -31,16 +29,15 @@ pub(super) fn forbidden(context: &Context<'_>) -> Option<String> {
 /// The limit that fences the account at `path`, and how many calls it allows; none where nothing says so.
 fn quota(context: &Context<'_>, path: &AccountPath) -> Option<(String, i64)> {
     let address = Address::of_account(path)?;
-    let calls = |fields: Option<&Value>| fields.and_then(Value::as_i64);
     let Some(limit) = context.desired.objects.get(&address).and_then(|it| it.limit()) else {
         let account = found(context, &address)?;
         let (_, (kind, id)) = account.refs().find(|(field, _)| *field == LIMIT_FIELD)?;
         let limit = context.actual.get(kind, id)?;
-        return Some((format!("{kind} {id}"), calls(limit.fields.get(QUOTA))?));
+        return Some((format!("{kind} {id}"), limit.number(QUOTA)?));
     };
-    let declared = context.desired.objects.get(limit).and_then(|it| it.fields.get(QUOTA));
-    let there = || found(context, limit).and_then(|limit| limit.fields.get(QUOTA));
-    Some((limit.to_string(), calls(declared.or_else(there))?))
+    let declared = context.desired.objects.get(limit).and_then(|it| it.fields.number(QUOTA));
+    let there = || found(context, limit).and_then(|limit| limit.number(QUOTA));
+    Some((limit.to_string(), declared.or_else(there)?))
 }
 
 fn found<'a>(context: &Context<'a>, address: &Address) -> Option<&'a Object> {

@@ -78,7 +78,7 @@ impl<'a> Context<'a> {
             applied: diff::applied_fields(self.declared),
             key: self.unnoted_key(object),
             secrets: self.declared.secrets.keys().cloned().collect(),
-            base: object.metadata.clone(),
+            base: object.metadata(),
         }
     }
 
@@ -92,7 +92,7 @@ impl<'a> Context<'a> {
     /// Whether the account has the declared e-mail, and its mark does not say that this is our doing: as after a run that
     /// was killed between the two writes.
     pub(super) fn is_email_unnoted(&self, object: &Object) -> bool {
-        let current = canonical_email(email::current(object).unwrap_or_default());
+        let current = canonical_email(&email::current(object).unwrap_or_default());
         object.mark_of(&self.desired.stack).is_some()
             && email::as_declared(self.declared, object).is_some()
             && self.applied(object).matches(EMAIL_FIELD, &current) != Some(true)

@@ -27,7 +27,7 @@ pub(super) fn creation(
     generation: Option<Generation>,
 ) -> CreateEffect {
     let declared = context.declared;
-    let mut metadata = declared.metadata.clone();
+    let mut metadata = declared.metadata.unpack();
     let mut mark = Mark::new(&context.desired.stack, declared.address.clone());
     mark.protect = declared.lifecycle.keeps_forever();
     mark.moved_from.clone_from(&declared.moved_from);
@@ -37,7 +37,7 @@ pub(super) fn creation(
     mark.key = (!declared.deliver.is_empty()).then_some(KeyNote::Pending);
     mark.write(&mut metadata);
 
-    let mut body: serde_json::Map<String, Value> = declared.fields.clone().into_iter().collect();
+    let mut body = declared.fields.unpack();
     body.insert("metadata".to_owned(), Value::Object(metadata));
     CreateEffect {
         kind: declared.address.kind,
@@ -54,13 +54,14 @@ pub(super) fn creation(
 /// Every declared field, as what is new.
 pub(super) fn all_fields(declared: &Declared) -> Vec<Change> {
     let kind = declared.address.kind;
-    let fields = declared.fields.iter();
-    let fields = fields
-        .map(|(field, value)| (field.clone(), stand_in::shown(&canonical(kind, field, value))));
-    let metadata = declared.metadata.iter();
-    let metadata = metadata.map(|(key, value)| (diff::metadata_field(key), value.clone()));
+    let fields = declared.fields.into_iter().map(|(field, value)| {
+        let value = stand_in::shown(&canonical(kind, &field, &value));
+        (field, value)
+    });
+    let metadata = declared.metadata.into_iter();
+    let metadata = metadata.map(|(key, value)| (diff::metadata_field(&key), value));
     let refs = declared.refs.iter();
-    let refs = refs.map(|(field, to)| (field.clone(), ref_value(to)));
+    let refs = refs.map(|(field, to)| (field.to_string(), ref_value(to)));
     let deliver = declared.deliver.iter();
     let deliver = deliver.map(|sink| ("deliver".to_owned(), Value::String(sink.to_string())));
     fields

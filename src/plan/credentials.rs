@@ -79,8 +79,8 @@ pub(super) fn decide(
         stack: context.desired.stack.clone(),
         owner: context.owner_id(),
         id: object.map(|object| object.id),
-        metadata: object.map(|object| object.metadata.clone()).unwrap_or_default(),
-        email_before: object.and_then(email::current).unwrap_or_default().to_owned(),
+        metadata: object.map(Object::metadata).unwrap_or_default(),
+        email_before: object.and_then(email::current).unwrap_or_default(),
         email,
         password,
         form: wanted.form,
@@ -104,6 +104,7 @@ fn wanted_email(
 ) -> Option<Wanted<String>> {
     let declared = context.declared;
     let current = object.and_then(email::current);
+    let current = current.as_deref();
     if current.is_some_and(|current| is_same(current, wanted)) {
         return None;
     }

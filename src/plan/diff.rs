@@ -41,8 +41,10 @@ pub(super) struct Evidence<'a> {
 pub(super) fn compare(declared: &Declared, object: &Object, evidence: Evidence<'_>) -> Difference {
     let kind = declared.address.kind;
     let mut difference = Difference::default();
+    let all = object.fields();
     for (field, wanted) in &declared.fields {
-        let found = &found(declared, object, field, wanted);
+        let (field, wanted) = (field.as_str(), &wanted);
+        let found = &found(declared, all.get(field), field, wanted);
         let whole = canonical::merged(kind, field, wanted, found);
         if canonical(kind, field, &whole) == canonical(kind, field, found) {
             continue;
@@ -52,29 +54,33 @@ pub(super) fn compare(declared: &Declared, object: &Object, evidence: Evidence<'
         let said = canonical(kind, field, wanted);
         let cause = difference.cause(kind, evidence, field, (&known, &said));
         let (before, after) = shown(kind, field, wanted, found);
-        let change = Change { field: field.clone(), before, after, cause };
+        let change = Change { field: field.to_owned(), before, after, cause };
         if difference.keep(declared, object, change) {
-            difference.fields.insert(field.clone(), whole);
+            difference.fields.insert(field.to_owned(), whole);
         }
     }
+    let mut metadata = match declared.metadata.is_empty() {
+        true => Map::new(),
+        false => object.metadata(),
+    };
     for (key, after) in &declared.metadata {
-        let before = object.metadata.get(key).unwrap_or(&Value::Null);
+        let before = metadata.remove(&key).unwrap_or(Value::Null);
         if after == before {
             continue;
         }
-        let field = metadata_field(key);
-        let cause = difference.cause(kind, evidence, &field, (before, after));
-        let change = Change { field, before: before.clone(), after: after.clone(), cause };
+        let field = metadata_field(&key);
+        let cause = difference.cause(kind, evidence, &field, (&before, &after));
+        let change = Change { field, before, after: after.clone(), cause };
         if difference.keep(declared, object, change) {
-            difference.metadata.insert(key.clone(), after.clone());
+            difference.metadata.insert(key, after);
         }
     }
     difference
 }
 
 /// What the platform has for `field`, with the stand-ins of the manifest for what is secret there.
-fn found(declared: &Declared, object: &Object, field: &str, wanted: &Value) -> Value {
-    let found = object.fields.get(field).unwrap_or(&Value::Null);
+fn found(declared: &Declared, found: Option<&Value>, field: &str, wanted: &Value) -> Value {
+    let found = found.unwrap_or(&Value::Null);
     if declared.secrets.is_empty() {
         return found.clone();
     }
@@ -95,8 +101,8 @@ fn shown(kind: Kind, field: &str, wanted: &Value, found: &Value) -> (Value, Valu
 /// What is sent to set `field` as it is declared, if it is.
 pub(super) fn whole(declared: &Declared, object: &Object, field: &str) -> Option<Value> {
     let wanted = declared.fields.get(field)?;
-    let found = found(declared, object, field, wanted);
-    Some(canonical::merged(declared.address.kind, field, wanted, &found))
+    let found = found(declared, object.field(field).as_ref(), field, &wanted);
+    Some(canonical::merged(declared.address.kind, field, &wanted, &found))
 }
 
 impl Difference {
@@ -173,7 +179,7 @@ pub(super) fn reason(declared: &Declared, changes: &[Change]) -> String {
         .iter()
         .map(|change| {
             let Change { field, before, after, cause } = change;
-            let place = declared.field_origins.get(field).unwrap_or(&declared.origin);
+            let place = declared.field_origins.get(field.as_str()).unwrap_or(&declared.origin);
             let rule = match cause {
                 Cause::New => "new",
                 Cause::Edited => "the manifest was edited",
@@ -211,26 +217,28 @@ fn beyond_words(declared: &Declared, change: &Change) -> Option<String> {
 /// Every declared value in canonical form, to be noted in the mark.
 pub(super) fn applied_fields(declared: &Declared) -> Vec<(String, Value)> {
     let kind = declared.address.kind;
-    let fields =
-        declared.fields.iter().map(|(field, value)| (field.clone(), canonical(kind, field, value)));
-    let metadata =
-        declared.metadata.iter().map(|(key, value)| (metadata_field(key), value.clone()));
-    let refs = declared.refs.iter().map(|(field, to)| (field.clone(), ref_value(to)));
+    let fields = declared.fields.into_iter().map(|(field, value)| {
+        let value = canonical(kind, &field, &value);
+        (field, value)
+    });
+    let metadata = declared.metadata.into_iter().map(|(key, value)| (metadata_field(&key), value));
+    let refs = declared.refs.iter().map(|(field, to)| (field.to_string(), ref_value(to)));
     fields.chain(metadata).chain(refs).collect()
 }
 
 /// Digests of everything in an object that a write could change, by field.
 pub(super) fn found_fields(object: &Object) -> BTreeMap<String, String> {
     let row = object.kind.row();
-    let fields = object.fields.iter().filter(|(name, _)| row.is_ours(name));
+    let fields = object.fields().into_iter().filter(|(name, _)| row.is_ours(name));
     let mut digests: BTreeMap<String, String> = fields
         .map(|(name, value)| {
-            let masked = canonical::masked(object.kind, name, value);
-            (name.clone(), digest_of(&canonical(object.kind, name, &masked)))
+            let masked = canonical::masked(object.kind, &name, &value);
+            let digest = digest_of(&canonical(object.kind, &name, &masked));
+            (name, digest)
         })
         .collect();
-    for (key, value) in &object.metadata {
-        digests.insert(metadata_field(key), digest_of(value));
+    for (key, value) in object.metadata() {
+        digests.insert(metadata_field(&key), digest_of(&value));
     }
     digests
 }

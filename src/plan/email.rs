@@ -14,9 +14,8 @@ pub fn canonical_email(email: &str) -> Value {
 }
 
 /// The address that an account has.
-pub(super) fn current(account: &Object) -> Option<&str> {
-    let email = account.fields.get("email")?.as_str()?;
-    Some(email).filter(|email| !email.is_empty())
+pub(super) fn current(account: &Object) -> Option<String> {
+    account.text("email").filter(|email| !email.is_empty())
 }
 
 /// Whether two addresses are the same. The part before the @ may be case-sensitive by the letter of the mail standard
@@ -28,5 +27,5 @@ pub(super) fn is_same(a: &str, b: &str) -> bool {
 /// The declared address, if the account has it.
 pub(super) fn as_declared<'a>(declared: &'a Declared, account: &Object) -> Option<&'a str> {
     let wanted = declared.credentials.as_ref()?.email.as_deref()?;
-    current(account).is_some_and(|current| is_same(wanted, current)).then_some(wanted)
+    current(account).is_some_and(|current| is_same(wanted, &current)).then_some(wanted)
 }

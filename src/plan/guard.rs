@@ -11,6 +11,7 @@ use super::bind::Bindings;
 use super::draft::Draft;
 use super::effect::Effect;
 use super::entry::Refusal;
+use super::lifetime::access_type;
 use super::step::{Action, Holding, Step};
 use crate::observe::{Actual, Answers, Object};
 use crate::resource::guards::{DEFAULT_PERCENT, LEAST_OF_PERCENT};
@@ -254,8 +255,8 @@ fn below(actual: &Actual, account: i64) -> Vec<(Kind, i64)> {
 /// Whoever works in a subaccount with a master token is locked out when the last one goes.
 fn last_master_tokens(actual: &Actual, bindings: &Bindings<'_>, draft: &mut Draft) {
     let is_master = |token: &Object| {
-        let is_master = AccessType::of_fields(&token.fields) == Some(AccessType::Master);
-        let is_enabled = token.fields.get("enabled") != Some(&Value::Bool(false));
+        let is_master = access_type(token) == Some(AccessType::Master);
+        let is_enabled = token.field("enabled") != Some(Value::Bool(false));
         let is_bootstrap = matches!(&token.mark, Ok(Some(mark)) if mark.bootstrap);
         is_master && is_enabled && !is_bootstrap
     };

@@ -10,7 +10,7 @@ use super::schedule;
 use super::step::Step;
 use super::token_time::{Role, TokenTime};
 use crate::observe::{Actual, Object};
-use crate::resource::{Address, At, Bound, Desired, Lifetime, Span};
+use crate::resource::{Address, At, Bound, Desired, Span};
 use crate::rights::AccessType;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -84,7 +84,7 @@ impl Watch<'_> {
         later: &[&Object],
     ) -> TokenTime {
         let now = self.actual.time.now;
-        let lifetime = Lifetime::of(&token.fields);
+        let lifetime = token.lifetime();
         let declared = address.and_then(|address| self.desired.objects.get(address));
         let rotates = declared.filter(|_| role == Role::Current && later.is_empty());
         let rotates = rotates.and_then(|declared| schedule::due_at(declared, token));
@@ -137,7 +137,7 @@ impl Watch<'_> {
             id_on_platform: token.id,
             generation,
             role,
-            is_master: is_master(token),
+            is_master: access_type(token) == Some(AccessType::Master),
             ends: ends.map(|at| At(at).to_string()),
             seconds_left: ends.map(|at| at.saturating_sub(now)),
             bound: lifetime.map(|lifetime| lifetime.bound),
@@ -157,9 +157,9 @@ impl Watch<'_> {
     }
 }
 
-/// Whether a token is a master token.
-fn is_master(token: &Object) -> bool {
-    AccessType::of_fields(&token.fields) == Some(AccessType::Master)
+/// What kind of access a token gives.
+pub(super) fn access_type(token: &Object) -> Option<AccessType> {
+    AccessType::of(&token.field("access")?)
 }
 
 /// What a step of the plan deletes comes up no more.

@@ -143,7 +143,7 @@ impl<'a> Pruner<'a> {
                 mark.address.kind == object.kind && place.paths.contains(&mark.address.account)
             });
             let address = place
-                .map(|place| Address::new(object.kind, place.now, &mark.address.name))
+                .map(|place| Address::new(object.kind, place.now, mark.address.name.clone()))
                 .filter(|address| !self.desired.objects.contains_key(address));
             let Some(address) = address else {
                 draft.disputed.push(Disputed {
@@ -169,7 +169,7 @@ impl<'a> Pruner<'a> {
         }
         self.desired.is_excluded(&mark.address)
             || self.place(object.owner).is_some_and(|place| {
-                let place = Address::new(object.kind, place.now, &mark.address.name);
+                let place = Address::new(object.kind, place.now, mark.address.name.clone());
                 self.desired.is_excluded(&place)
             })
     }

@@ -20,9 +20,9 @@ use crate::resource::{Address, Applied, Phase, Right};
 pub(super) fn references(context: &Context<'_>) -> Result<(References, Vec<StepId>), String> {
     let mut refs = References::new();
     let mut needs = Vec::new();
-    for (field, to) in &context.declared.refs {
+    for (field, to) in context.declared.refs.iter() {
         let (reference, made_by) = reference(context, to)?;
-        refs.insert(field.clone(), reference);
+        refs.insert(field.to_string(), reference);
         needs.extend(made_by);
     }
     Ok((refs, needs))
@@ -86,7 +86,7 @@ pub(super) fn assign(
 ) -> Verdict {
     let declared = context.declared;
     let (mut refs, mut needs, mut changes) = (References::new(), Vec::new(), Vec::new());
-    for (field, to) in &declared.refs {
+    for (field, to) in declared.refs.iter() {
         let (reference, made_by) = reference(context, to)?;
         let Some(change) = repointing(context, object, applied, (field, &reference), draft) else {
             continue;
@@ -95,7 +95,7 @@ pub(super) fn assign(
             Some(drifted) => draft.leave(drifted),
             None => {
                 changes.push(change);
-                refs.insert(field.clone(), reference);
+                refs.insert(field.to_string(), reference);
                 needs.extend(made_by);
             }
         }
@@ -126,7 +126,7 @@ fn repointing(
     (field, wanted): (&str, &Reference),
     draft: &mut Draft,
 ) -> Option<Change> {
-    let current = object.fields.get(field).and_then(Value::as_i64).unwrap_or(0);
+    let current = object.number(field).unwrap_or(0);
     if wanted.id == Some(current) {
         return None;
     }

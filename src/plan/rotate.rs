@@ -168,7 +168,7 @@ impl<'a> RotationState<'a> {
         let effect = Effect::HandOver(Box::new(HandOver {
             id: self.current.id,
             owner: self.current.owner,
-            metadata: self.current.metadata.clone(),
+            metadata: self.current.metadata(),
             deliver: declared.deliver.clone(),
         }));
         let mut step = self.context.step(Phase::Of(Kind::KEY), Action::Update, effect);
@@ -367,8 +367,8 @@ impl<'a> RotationState<'a> {
         let mut effect = creation(context, Some(self.current.owner), Some(generation));
         // The successor is bound as its predecessor was, also by what no manifest can say.
         for (field, value) in &mut effect.body {
-            let found = self.current.fields.get(field).unwrap_or(&Value::Null);
-            *value = canonical::merged(Kind::KEY, field, value, found);
+            let found = self.current.field(field).unwrap_or_default();
+            *value = canonical::merged(Kind::KEY, field, value, &found);
         }
         let effect = Effect::Create(Box::new(effect));
         let mut step = context.step(Phase::Of(Kind::KEY), Action::Create, effect);
@@ -422,7 +422,7 @@ impl<'a> RotationState<'a> {
             owner: old.owner,
             stack: self.stack.to_owned(),
             address: context.declared.address.clone(),
-            metadata: old.metadata.clone(),
+            metadata: old.metadata(),
             generation: number,
             danger,
         }));

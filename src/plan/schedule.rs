@@ -1,7 +1,5 @@
 //! When a token gets its successor, and when it goes.
 
-use serde_json::Value;
-
 use super::generations::generation;
 use crate::observe::Object;
 use crate::resource::{Declared, Retire};
@@ -9,7 +7,7 @@ use crate::resource::{Declared, Retire};
 /// When the successor of a token is due by its manifest.
 pub(super) fn due_at(declared: &Declared, token: &Object) -> Option<i64> {
     let every = declared.rotation?.every?;
-    let created = token.fields.get("created").and_then(Value::as_i64).filter(|at| *at > 0)?;
+    let created = token.number("created").filter(|at| *at > 0)?;
     Some(created.saturating_add(every))
 }
 
@@ -64,5 +62,5 @@ fn retires_in_favour_of(
 
 /// A time in a field of a token; 0 if it is not known.
 pub(super) fn time(token: &Object, field: &str) -> i64 {
-    token.fields.get(field).and_then(Value::as_i64).unwrap_or(0)
+    token.number(field).unwrap_or(0)
 }

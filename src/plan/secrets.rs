@@ -151,7 +151,7 @@ fn refuse(wanted: &Wanted<'_>, context: &Context<'_>) -> Result<(), String> {
 
 /// Whether what is set holds a secret, or held one when it was set last: the mark has to say so in the same call.
 pub(super) fn are_touched(declared: &Declared, object: &Object, difference: &Difference) -> bool {
-    let mark = object.mark.as_ref().ok().and_then(Option::as_ref);
+    let mark = object.any_mark();
     let remembered = mark.into_iter().flat_map(|mark| mark.secrets.keys());
     let mut places = declared.secrets.keys().chain(remembered);
     places.any(|place| difference.fields.contains_key(stand_in::field_of(place)))

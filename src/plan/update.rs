@@ -86,7 +86,7 @@ impl Update<'_> {
             id: object.id,
             owner: object.owner,
             fields: difference.fields,
-            metadata: object.metadata.clone(),
+            metadata: object.metadata(),
             metadata_set: difference.metadata,
             mark,
             refresh,
@@ -178,7 +178,7 @@ pub(super) fn of_older(context: &Context<'_>, old: &Object, draft: &mut Draft) -
             owner: old.owner,
             secrets: BTreeMap::new(),
             fields: difference.fields,
-            metadata: old.metadata.clone(),
+            metadata: old.metadata(),
             metadata_set: difference.metadata,
             mark: Some(context.mark_edit(old)),
             refresh: None,
@@ -224,7 +224,7 @@ pub(super) fn would_lock_out_this_run(
 fn change_of_mark(context: &Context<'_>, object: &Object) -> Change {
     let key = format!("{MARK_PREFIX}address");
     Change {
-        before: object.metadata.get(&key).cloned().unwrap_or(Value::Null),
+        before: object.metadata().remove(&key).unwrap_or(Value::Null),
         after: Value::String(context.declared.address.to_string()),
         field: diff::metadata_field(&key),
         cause: Cause::Edited,

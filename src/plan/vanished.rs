@@ -21,9 +21,7 @@ pub(super) struct Reissue {
 /// Why a token would be dead at birth; none if it would not. Its own declaration says when it ends, and the platform's
 /// clock says when that is.
 pub(super) fn outlived(context: &Context<'_>) -> Option<String> {
-    let number = |field: &str| {
-        context.declared.fields.get(field).and_then(serde_json::Value::as_i64).unwrap_or(0)
-    };
+    let number = |field: &str| context.declared.fields.number(field).unwrap_or(0);
     let (ttl, expire) = (number("ttl"), number("expire"));
     let PlatformTime { now, here, doubt } = &context.actual.time;
     let is_bounded = context.declared.address.kind.is_key() && ttl == 0 && expire > 0;

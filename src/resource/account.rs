@@ -1,6 +1,9 @@
 //! Account paths: the chain of subaccount names below the root account, that of the token.
 
+use std::cmp::Ordering;
 use std::fmt;
+
+use smol_str::{SmolStr, format_smolstr};
 
 /// How many levels of accounts the platform has; the root account counts as the first.
 ///
@@ -8,9 +11,11 @@ use std::fmt;
 /// assumption 26.
 pub const MAX_ACCOUNT_LEVELS: usize = 4;
 
-/// The chain of subaccount names below the root account; empty for the root account itself.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct AccountPath(Vec<String>);
+/// The chain of subaccount names below the root account; empty for the root account itself. Copying one takes no memory.
+///
+/// Ordered name by name, so that whatever is in an account stands right behind it.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct AccountPath(SmolStr);
 
 /// A name that is not of the form `[a-z0-9]([a-z0-9._-]*[a-z0-9])?`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,35 +49,36 @@ impl AccountPath {
         if text.is_empty() {
             return Ok(Self::root());
         }
-        let segments: Vec<String> = text.split('/').map(str::to_owned).collect();
-        match segments.iter().find(|segment| !is_valid_name(segment)) {
-            Some(segment) => Err(InvalidName(segment.clone())),
-            None => Ok(Self(segments)),
+        match text.split('/').find(|segment| !is_valid_name(segment)) {
+            Some(segment) => Err(InvalidName(segment.to_owned())),
+            None => Ok(Self(text.into())),
         }
     }
 
     /// The account called `name` below this one.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
-        let mut segments = self.0.clone();
-        segments.push(name.to_owned());
-        Self(segments)
+        if self.is_root() { Self(name.into()) } else { Self(format_smolstr!("{self}/{name}")) }
     }
 
     /// The account that this one belongs to, and its own name there; `None` for the root.
     pub fn split_last(&self) -> Option<(Self, &str)> {
-        let (name, parents) = self.0.split_last()?;
-        Some((Self(parents.to_vec()), name))
+        match self.0.rsplit_once('/') {
+            Some((parents, name)) => Some((Self(parents.into()), name)),
+            None if self.is_root() => None,
+            None => Some((Self::root(), &self.0)),
+        }
     }
 
     /// This account and every account above it, nearest first, the root last.
-    pub fn self_and_ancestors(&self) -> impl Iterator<Item = Self> + '_ {
-        (0..=self.0.len()).rev().map(|length| Self(self.0[..length].to_vec()))
+    pub fn self_and_ancestors(&self) -> impl Iterator<Item = Self> + use<> {
+        let above = |path: &Self| path.split_last().map(|(parents, _)| parents);
+        std::iter::successors(Some(self.clone()), above)
     }
 
     /// How many accounts lie between this one and the root; 0 for the root.
     pub fn depth(&self) -> usize {
-        self.0.len()
+        self.segments().count()
     }
 
     /// Whether this is the root account.
@@ -82,18 +88,36 @@ impl AccountPath {
 
     /// Whether `other` is this account or lies below it.
     pub fn contains(&self, other: &Self) -> bool {
-        other.0.starts_with(&self.0)
+        let rest = other.0.strip_prefix(self.0.as_str());
+        self.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// The names from the top down.
-    pub fn segments(&self) -> &[String] {
-        &self.0
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// Bytes that sort as the names do one by one: the slash before everything that a name may hold.
+    fn in_order(&self) -> impl Iterator<Item = u8> + '_ {
+        self.0.bytes().map(|byte| if byte == b'/' { 0 } else { byte })
+    }
+}
+
+impl Ord for AccountPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.0 == other.0 { Ordering::Equal } else { self.in_order().cmp(other.in_order()) }
+    }
+}
+
+impl PartialOrd for AccountPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl fmt::Display for AccountPath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join("/"))
+        formatter.write_str(&self.0)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use smol_str::SmolStr;
 
 use super::account::{AccountPath, is_valid_name};
 use super::kinds::Kind;
@@ -18,7 +19,7 @@ pub struct Address {
     /// The account that holds it.
     pub account: AccountPath,
     /// Its name there.
-    pub name: String,
+    pub name: SmolStr,
 }
 
 /// A text that is not an address.
@@ -42,7 +43,7 @@ impl Address {
     }
 
     /// The address of `kind` called `name` in `account`.
-    pub fn new(kind: Kind, account: AccountPath, name: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, account: AccountPath, name: impl Into<SmolStr>) -> Self {
         Self { kind, account, name: name.into() }
     }
 

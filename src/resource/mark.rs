@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::HEXLOWER;
+use litemap::LiteMap;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use smol_str::SmolStr;
 
 use super::address::Address;
 use super::kinds::Kind;
@@ -42,7 +44,7 @@ const ROLE_RETIRED: &str = "retired";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The stack that owns the object.
-    pub stack: String,
+    pub stack: SmolStr,
     /// The address that the stack gave to it.
     pub address: Address,
     /// Digests of the field values that were last applied, to distinguish drift from an edited
@@ -146,7 +148,7 @@ impl Mark {
     /// A mark for an object of `stack` at `address`.
     pub fn new(stack: &str, address: Address) -> Self {
         Self {
-            stack: stack.to_owned(),
+            stack: stack.into(),
             address,
             applied: Applied::default(),
             protect: false,
@@ -180,7 +182,7 @@ impl Mark {
         };
         let address = address.parse().map_err(|_| MarkProblem::BadAddress(address))?;
         Ok(Some(Self {
-            stack,
+            stack: stack.into(),
             address,
             applied: text(APPLIED).map(|text| Applied::parse(&text)).unwrap_or_default(),
             protect: text(PROTECT).as_deref() == Some("true"),
@@ -240,7 +242,7 @@ impl Mark {
                 metadata.insert(key.to_owned(), Value::String(value));
             }
         };
-        set(STACK, Some(stack.clone()));
+        set(STACK, Some(stack.to_string()));
         set(ADDRESS, Some(address.to_string()));
         set(APPLIED, (!applied.is_empty()).then(|| applied.to_string()));
         set(PROTECT, protect.then(|| "true".to_owned()));
@@ -290,12 +292,17 @@ fn generation(metadata: &Map<String, Value>) -> Option<Generation> {
 /// A short digest per applied field: enough to tell whether a value is the one that we set, too
 /// short to matter in size, and worthless for guessing since the values themselves stand beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Applied(BTreeMap<String, String>);
+pub struct Applied(LiteMap<SmolStr, SmolStr>);
 
 impl Applied {
     /// The digests of canonical `fields`.
     pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
-        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), digest_of(value))).collect())
+        Self(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.into(), digest_of(value).into()))
+                .collect(),
+        )
     }
 
     /// Whether `value` is what was last applied to `field`; `None` if nothing is known of it.
@@ -305,12 +312,12 @@ impl Applied {
 
     /// Notes that `value` was applied to `field`.
     pub fn note(&mut self, field: &str, value: &Value) {
-        self.0.insert(field.to_owned(), digest_of(value));
+        self.0.insert(field.into(), digest_of(value).into());
     }
 
     /// Takes over what `older` knows of `field`.
     pub fn keep(&mut self, older: &Self, field: &str) {
-        let known = older.0.get(field).map(|digest| (field.to_owned(), digest.clone()));
+        let known = older.0.get(field).map(|digest| (field.into(), digest.clone()));
         self.0.extend(known);
     }
 
@@ -322,7 +329,7 @@ impl Applied {
         Self(
             text.split(',')
                 .filter_map(|pair| pair.split_once('='))
-                .map(|(name, digest)| (name.to_owned(), digest.to_owned()))
+                .map(|(name, digest)| (name.into(), digest.into()))
                 .collect(),
         )
     }

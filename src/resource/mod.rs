@@ -10,6 +10,7 @@ mod account;
 mod address;
 mod bounds;
 pub mod canonical;
+mod fields;
 pub mod guards;
 pub mod kinds;
 mod lifetime;
@@ -24,6 +25,7 @@ mod tariff;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
+pub use fields::Fields;
 pub use guards::Guards;
 pub use kinds::Kind;
 pub use lifetime::{At, Bound, Lifetime, Span};
@@ -39,8 +41,10 @@ pub use tariff::Tariff;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use smol_str::SmolStr;
 
 use crate::secret::{PasswordForm, Sink, Source, Stores};
 use crate::source::Origin;
@@ -117,18 +121,18 @@ pub struct Declared {
     /// The row for which a template made it, if one did; the manifest is then that of the template.
     pub row: Option<Origin>,
     /// Where each declared field stands, by field name (`devices_count`, `credentials.email`).
-    pub field_origins: BTreeMap<String, Origin>,
+    pub field_origins: LiteMap<SmolStr, Origin>,
     /// Binds the object to this id on the platform (`metadata.id`).
     pub bound_id: Option<i64>,
     /// The address that the object had before (`metadata.moved_from`).
     pub moved_from: Option<Address>,
     /// The declared platform fields, as the platform spells them. A field that is not here is not
     /// managed. `metadata` and what refers to another object have members of their own.
-    pub fields: BTreeMap<String, Value>,
+    pub fields: Fields,
     /// The declared keys of the platform's `metadata`. Keys that are not here are kept as found.
-    pub metadata: Map<String, Value>,
+    pub metadata: Fields,
     /// The objects that it refers to, by the platform's name of the field that holds their id.
-    pub refs: BTreeMap<String, Address>,
+    pub refs: LiteMap<SmolStr, Address>,
     /// Where the secrets inside of fields come from, by the places of their stand-ins.
     #[serde(default)]
     pub secrets: BTreeMap<String, Source>,
@@ -169,7 +173,7 @@ impl Declared {
     /// `spec:`, with dots: `configuration.headers.0.value`.
     pub fn enclose(&mut self, place: &str, source: Source, origin: Origin) -> Value {
         self.secrets.insert(place.to_owned(), source);
-        self.field_origins.insert(place.to_owned(), origin);
+        self.field_origins.insert(place.into(), origin);
         stand_in::stand_in(place)
     }
 

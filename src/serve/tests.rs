@@ -22,7 +22,7 @@ fn object(address: &str, state: ObjectState) -> (Address, ObjectStatus) {
     let status = ObjectStatus {
         kind: address.kind,
         account: address.account.to_string(),
-        name: address.name.clone(),
+        name: address.name.to_string(),
         source: Some("accounts/a.yaml:2:1".to_owned()),
         id_on_platform: Some(1),
         state,

@@ -47,7 +47,12 @@ fn set_of(settled: &Settled) -> Option<Set> {
             load.desired
                 .objects
                 .values()
-                .map(|d| (d.address.name.clone(), d.fields["devices_count"].as_i64().unwrap()))
+                .map(|d| {
+                    (
+                        d.address.name.to_string(),
+                        d.fields.unpack()["devices_count"].as_i64().unwrap(),
+                    )
+                })
                 .collect(),
         ),
     })

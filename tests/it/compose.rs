@@ -44,12 +44,12 @@ fn a_line_of_the_table_is_a_tenant() {
     let load = sound(&example(), None);
     assert_eq!(load.desired.objects.len(), 2 + 20 * 3);
     let acme = object(&load, "subaccount/acme");
-    assert_eq!(acme.fields["name"], "ACME Haulage, Ltd.");
+    assert_eq!(acme.fields.unpack()["name"], "ACME Haulage, Ltd.");
     assert_eq!(acme.limit().unwrap().to_string(), "limit/large");
-    assert_eq!(acme.metadata["billing"], "monthly");
+    assert_eq!(acme.metadata.unpack()["billing"], "monthly");
     let trackit = object(&load, "token/globex/trackit");
-    assert_eq!(trackit.fields["ttl"], 2_592_000);
-    assert_eq!(trackit.fields["access"]["acl"][0]["ids"], serde_json::json!([1010, 1011]));
+    assert_eq!(trackit.fields.unpack()["ttl"], 2_592_000);
+    assert_eq!(trackit.fields.unpack()["access"]["acl"][0]["ids"], serde_json::json!([1010, 1011]));
     let sinks: Vec<String> = trackit.deliver.iter().map(ToString::to_string).collect();
     assert!(sinks[1].ends_with("out/globex/trackit-link (as link)"), "{sinks:?}");
 }
@@ -62,19 +62,19 @@ fn an_expanded_object_knows_its_template_its_row_and_its_defaults() {
     assert!(origin.ends_with("tenant.yaml:35:7"), "{origin}");
     let row = trackit.row.as_ref().unwrap().to_string();
     assert!(row.ends_with("tenants.csv:3:1"), "{row}");
-    let ttl = trackit.field_origins["ttl"].to_string();
+    let ttl = trackit.field_origins.get("ttl").unwrap().to_string();
     assert!(ttl.ends_with("stack.yaml:15:12"), "{ttl}");
 }
 
 #[test]
 fn an_overlay_changes_what_a_template_made_and_goes_before_defaults() {
     let load = sound(&example(), Some("staging"));
-    assert_eq!(object(&load, "limit/large").fields["devices_count"], 5);
-    assert_eq!(object(&load, "limit/large").fields["tokens_count"], 25);
-    assert_eq!(object(&load, "subaccount/acme").metadata["billing"], "none");
-    assert_eq!(object(&load, "token/initech/app").fields["enabled"], false);
-    assert_eq!(object(&load, "token/initech/app").fields["ttl"], 86_400);
-    assert!(!object(&load, "token/acme/app").fields.contains_key("enabled"));
+    assert_eq!(object(&load, "limit/large").fields.unpack()["devices_count"], 5);
+    assert_eq!(object(&load, "limit/large").fields.unpack()["tokens_count"], 25);
+    assert_eq!(object(&load, "subaccount/acme").metadata.unpack()["billing"], "none");
+    assert_eq!(object(&load, "token/initech/app").fields.unpack()["enabled"], false);
+    assert_eq!(object(&load, "token/initech/app").fields.unpack()["ttl"], 86_400);
+    assert!(!object(&load, "token/acme/app").fields.unpack().contains_key("enabled"));
 }
 
 #[test]
@@ -270,10 +270,10 @@ spec:
     std::fs::write(folder.path().join("rows.yaml"), "- name: a\n- {name: b, devices: 9}\n")
         .unwrap();
     let load = sound(folder.path(), None);
-    assert_eq!(object(&load, "limit/a").fields["devices_count"], 7);
-    assert_eq!(object(&load, "limit/b").fields["devices_count"], 9);
-    assert_eq!(object(&load, "limit/b").metadata["open"], true);
-    assert_eq!(object(&load, "limit/b").metadata["price"], "${name} 9");
+    assert_eq!(object(&load, "limit/a").fields.unpack()["devices_count"], 7);
+    assert_eq!(object(&load, "limit/b").fields.unpack()["devices_count"], 9);
+    assert_eq!(object(&load, "limit/b").metadata.unpack()["open"], true);
+    assert_eq!(object(&load, "limit/b").metadata.unpack()["price"], "${name} 9");
 }
 
 #[test]
@@ -297,8 +297,8 @@ metadata: {name: plain}
     std::fs::write(folder.path().join("a.yaml"), text).unwrap();
     let load = sound(folder.path(), None);
     let bounded = object(&load, "token/bounded");
-    assert!(!bounded.fields.contains_key("ttl"), "a ttl would make it live for ever");
-    assert_eq!(bounded.metadata["a"], 2);
-    assert_eq!(bounded.metadata["b"], 1);
-    assert_eq!(object(&load, "token/plain").fields["ttl"], 2_592_000);
+    assert!(!bounded.fields.unpack().contains_key("ttl"), "a ttl would make it live for ever");
+    assert_eq!(bounded.metadata.unpack()["a"], 2);
+    assert_eq!(bounded.metadata.unpack()["b"], 1);
+    assert_eq!(object(&load, "token/plain").fields.unpack()["ttl"], 2_592_000);
 }

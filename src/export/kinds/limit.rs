@@ -7,7 +7,7 @@ use crate::export::spec::Spec;
 use crate::resource::quota;
 
 pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
-    let fields = &written.object.fields;
+    let fields = written.object.fields();
     if let Some(text) =
         fields.get("description").and_then(Value::as_str).filter(|text| !text.is_empty())
     {

@@ -11,10 +11,11 @@ use crate::resource::kinds::Role;
 pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
     let object = written.object;
     let row = object.kind.row();
+    let fields = object.fields();
     let elsewhere = [row.label, "metadata"];
     let own = row.fields().filter(|field| matches!(field.role, Role::Own));
     for field in own.filter(|field| !elsewhere.contains(&field.name)) {
-        let found = object.fields.get(field.name).unwrap_or(&Value::Null);
+        let found = fields.get(field.name).unwrap_or(&Value::Null);
         let (found, left_out) = without_secrets(object.kind, field.name, found);
         let value = sayable(object.kind, field.name, &found);
         if !value.is_null() {
@@ -32,27 +33,20 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     use super::*;
     use crate::export::kinds::written::Nameable;
     use crate::export::terms::Addresses;
     use crate::observe::Object;
-    use crate::resource::Kind;
+    use crate::resource::{Kind, Signer};
 
     #[test]
     fn what_can_be_set_is_written_and_what_the_platform_sets_is_not() {
         let fields =
             json!({"id": 1, "cid": 2, "name": "a", "description": "x", "devices_count": 5});
-        let object = Object {
-            kind: Kind::Limit,
-            id: 1,
-            owner: 2,
-            fields: fields.as_object().cloned().unwrap(),
-            metadata: Map::new(),
-            mark: Ok(None),
-            wants_signature: false,
-        };
+        let fields = fields.as_object().cloned().unwrap().into();
+        let object = Object::new(Kind::Limit, 1, fields, &Signer::default()).unwrap();
         let address = "limit/a".parse().unwrap();
         let mut spec = Spec::new(None);
         let addresses = Addresses::new();

@@ -12,11 +12,12 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
     if let Some((_, (kind, id))) = object.refs().find(|(field, _)| *field == LIMIT_FIELD) {
         limit(written, kind, id, spec);
     }
-    if object.fields.get("enabled") == Some(&Value::Bool(false)) {
+    if object.field("enabled") == Some(Value::Bool(false)) {
         spec.field("enabled", false);
     }
     let mark = object.mark_of(written.nameable.stack);
-    let text = object.fields.get("email").and_then(Value::as_str).filter(|email| !email.is_empty());
+    let email = object.field("email").unwrap_or_default();
+    let text = email.as_str().filter(|email| !email.is_empty());
     let request = mark.and_then(|mark| mark.email_requested.as_ref());
     let request = request.filter(|it| it.before.eq_ignore_ascii_case(text.unwrap_or_default()));
     let wanted = request.map(|request| request.address.as_str());
@@ -40,7 +41,7 @@ fn limit(written: &Written<'_>, kind: Kind, id: i64, spec: &mut Spec<'_>) {
             let nearest = address
                 .account
                 .self_and_ancestors()
-                .map(|account| Address::new(kind, account, &limit.name))
+                .map(|account| Address::new(kind, account, limit.name.clone()))
                 .find(|candidate| nameable.declared.contains(candidate));
             match nearest.as_ref() == Some(limit) {
                 true => spec.field("limit", limit.name.as_str()),

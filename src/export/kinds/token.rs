@@ -13,7 +13,7 @@ use crate::rights::AccessType;
 const LAST_SECOND: i64 = 253_402_300_799;
 
 pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
-    let (kind, fields) = (written.object.kind, &written.object.fields);
+    let (kind, fields) = (written.object.kind, written.object.fields());
     let number =
         |name: &str| fields.get(name).and_then(Value::as_i64).filter(|number| *number != 0);
     if fields.get("enabled") == Some(&Value::Bool(false)) {

@@ -235,7 +235,7 @@ fn open_quotas(
         },
     )
     .help("an account with this limit may use up what it shares with others; name a number, 0 for none");
-    let explicit = open.iter().find(|quota| limit.fields.contains_key(**quota));
+    let explicit = open.iter().find(|quota| limit.fields.get(quota).is_some());
     let at = format!("/spec/{}", explicit.unwrap_or(first));
     let target = if explicit.is_some() { Target::Value } else { Target::Key };
     let finding = view.place(finding, &limit.address, &at, target);

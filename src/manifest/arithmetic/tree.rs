@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::diagnostic::Diagnostic;
 use crate::manifest::view::View;
 use crate::resource::{AccountPath, Declared, Tariff};
@@ -117,5 +115,5 @@ impl<'a> Tree<'a> {
 
 /// The number that a limit sets for a quota; none if it leaves it open.
 pub(super) fn bound_of(limit: &Declared, quota: &str) -> Option<i64> {
-    limit.fields.get(quota).and_then(Value::as_i64).filter(|bound| *bound >= 0)
+    limit.fields.number(quota).filter(|bound| *bound >= 0)
 }

@@ -23,9 +23,8 @@ impl Spec for SubaccountSpec {
         let mut declared = scribe.declared(fields, self.metadata.as_ref(), &self.lifecycle);
         let limit = self.limit.as_ref();
         if let Some(limit) = limit.and_then(|it| resolve(scribe.register, scribe.address, it)) {
-            let field = LIMIT_FIELD.to_owned();
-            declared.field_origins.insert(field.clone(), scribe.origin("/spec/limit"));
-            declared.refs.insert(field, limit);
+            declared.field_origins.insert(LIMIT_FIELD.into(), scribe.origin("/spec/limit"));
+            declared.refs.insert(LIMIT_FIELD.into(), limit);
         }
         declared.credentials = self.credentials.as_ref().map(|credentials| Credentials {
             email: credentials.email.clone(),

@@ -32,7 +32,7 @@ impl Spec for TokenSpec {
         let mut declared = scribe.declared(fields, self.metadata.as_ref(), &self.lifecycle);
         if let Access::Acl(list) = &self.access {
             let entries = (0..list.acl.len()).map(|index| {
-                (acl_entry(index), scribe.origin(&format!("/spec/access/acl/{index}")))
+                (acl_entry(index).into(), scribe.origin(&format!("/spec/access/acl/{index}")))
             });
             declared.field_origins.extend(entries);
         }

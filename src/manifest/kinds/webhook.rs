@@ -228,8 +228,8 @@ impl Spec for WebhookSpec {
             Configuration::Chain(_) => Value::Array(calls),
         };
         let origin = scribe.origin("/spec/configuration");
-        declared.field_origins.insert("configuration".to_owned(), origin);
-        declared.fields.insert("configuration".to_owned(), configuration);
+        declared.field_origins.insert("configuration".into(), origin);
+        declared.fields.insert("configuration", configuration);
         declared
     }
 

@@ -1,7 +1,5 @@
 //! Every rule, and what breaks it.
 
-use serde_json::Value;
-
 use super::rule::{Broken, Rule};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
@@ -143,12 +141,12 @@ fn tokens<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Declared> + use<'a> {
 }
 
 fn number(declared: &Declared, field: &str) -> i64 {
-    declared.fields.get(field).and_then(Value::as_i64).unwrap_or(0)
+    declared.fields.number(field).unwrap_or(0)
 }
 
 fn of_type(view: &View<'_>, unwanted: AccessType) -> Vec<Broken> {
     let is_of_type = |declared: &&Declared| {
-        declared.fields.get("access").and_then(AccessType::of) == Some(unwanted)
+        declared.fields.get("access").and_then(|it| AccessType::of(&it)) == Some(unwanted)
     };
     let word = unwanted.word();
     let broken = |declared: &Declared| {
@@ -270,7 +268,7 @@ fn no_unlimited(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
         // A name that is none is told where it stands.
         for quota in rule.quotas.iter().filter(|it| quota::NAMES.contains(&it.as_str())) {
             let (address, at) = (&declared.address, format!("/spec/{quota}"));
-            match declared.fields.get(quota).and_then(Value::as_i64) {
+            match declared.fields.number(quota) {
                 Some(bound) if bound >= 0 => {}
                 Some(_) => broken.push(Broken::new(
                     address,

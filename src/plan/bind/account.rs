@@ -39,8 +39,9 @@ impl Account {
                 paths.extend(declared.moved_from.as_ref().and_then(Address::as_account));
                 paths.extend(mark.and_then(|mark| mark.address.as_account()));
                 if let Some(Self::Is(_, parents)) = above {
-                    let names: BTreeSet<String> =
-                        paths.iter().filter_map(|path| path.segments().last().cloned()).collect();
+                    let last =
+                        |path: &AccountPath| path.split_last().map(|(_, name)| name.to_owned());
+                    let names: BTreeSet<String> = paths.iter().filter_map(last).collect();
                     for parent in parents {
                         paths.extend(names.iter().map(|name| parent.child(name)));
                     }

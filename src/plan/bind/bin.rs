@@ -65,6 +65,6 @@ pub(super) fn was<'a>(
 ) -> bool {
     let Address { kind, account: _, name } = &declared.address;
     let stack = &known.desired.stack;
-    paths.iter().any(|path| buried.was(stack, &Address::new(*kind, path.clone(), name)))
+    paths.iter().any(|path| buried.was(stack, &Address::new(*kind, path.clone(), name.clone())))
         || known.old_addresses(declared, paths).iter().any(|old| buried.was(stack, old))
 }

@@ -1,7 +1,5 @@
 //! Recognising what is in the way of a declared object that nothing carries the mark of.
 
-use serde_json::Value;
-
 use super::bindings::{Binding, How, words};
 use super::known::Known;
 use crate::observe::Object;
@@ -15,7 +13,7 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -
         if declared.lifecycle.observe_only() {
             return Binding::Found(object, How::Observed);
         }
-        let stack = object.mark.as_ref().ok().and_then(Option::as_ref).map(|m| &*m.stack);
+        let stack = object.any_mark().map(|mark| mark.stack.as_str());
         return Binding::Blocked(format!(
             "{kind} {} has this address in the stack `{}`; refer to it with \
              `lifecycle: {{manage: [observe]}}` or choose another name",
@@ -23,8 +21,8 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -
             stack.unwrap_or_default()
         ));
     }
-    let label = declared.fields.get(kind.label_field()).and_then(Value::as_str);
-    let label = label.unwrap_or(&declared.address.name);
+    let label = declared.fields.text(kind.label_field());
+    let label = label.as_deref().unwrap_or(&declared.address.name);
     let called = known.index.labelled(kind, owner, label).iter();
     let called: Vec<&'a Object> =
         called.filter(|object| known.is_unclaimed(object)).copied().collect();

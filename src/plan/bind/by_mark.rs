@@ -57,7 +57,7 @@ pub(super) fn by_mark<'a>(
     let mut own = ours(&declared.address);
     let elsewhere = paths.iter().filter(|path| **path != declared.address.account);
     let below_renamed: Vec<&'a Object> = elsewhere
-        .flat_map(|path| ours(&Address::new(kind, path.clone(), &declared.address.name)))
+        .flat_map(|path| ours(&Address::new(kind, path.clone(), declared.address.name.clone())))
         .collect();
     let arrived = |object: &&'a Object| known.has_arrived(object);
     if own.is_empty() || (!own.iter().any(arrived) && below_renamed.iter().any(arrived)) {

@@ -20,7 +20,7 @@ impl<'a> Index<'a> {
         let mut index = Self::default();
         for object in actual.objects.values() {
             let place = (object.kind, object.owner);
-            let mark = object.mark.as_ref().ok().and_then(Option::as_ref);
+            let mark = object.any_mark();
             if mark.is_some_and(|mark| mark.bootstrap) {
                 continue;
             }

@@ -47,7 +47,8 @@ impl<'a> Known<'a> {
         let (now, old) = match paths.contains(&old.account) {
             // The account may be called otherwise now, and the manifest may call it so or so.
             true => {
-                let named = |path: &AccountPath| Address::new(old.kind, path.clone(), &old.name);
+                let named =
+                    |path: &AccountPath| Address::new(old.kind, path.clone(), old.name.clone());
                 (named(account), paths.iter().map(named).collect())
             }
             false => (old.clone(), vec![old.clone()]),
@@ -60,7 +61,8 @@ impl<'a> Known<'a> {
 
     /// Whether some manifest says that its object has left `address`, in whose account marks may use `paths`.
     pub(super) fn is_left(&self, address: &Address, paths: &BTreeSet<AccountPath>) -> bool {
-        let named = |path: &AccountPath| Address::new(address.kind, path.clone(), &address.name);
+        let named =
+            |path: &AccountPath| Address::new(address.kind, path.clone(), address.name.clone());
         self.left.contains(address) || paths.iter().any(|path| self.left.contains(&named(path)))
     }
 
@@ -73,7 +75,7 @@ impl<'a> Known<'a> {
             Some(path) if self.paths(&path).is_some_and(|paths| paths.contains(account)) => path,
             _ => account.clone(),
         };
-        let declared = self.desired.objects.get(&Address::new(*kind, account, name));
+        let declared = self.desired.objects.get(&Address::new(*kind, account, name.clone()));
         let moved_from = declared.and_then(|declared| declared.moved_from.as_ref());
         moved_from.is_some() && moved_from == mark.moved_from.as_ref()
     }

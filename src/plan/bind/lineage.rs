@@ -32,8 +32,9 @@ pub(super) fn predecessors<'a>(
     }
     let Some(paths) = known.paths(&declared.address.account) else { return Vec::new() };
     let is_left = known.is_left(&declared.address, paths);
-    let own =
-        paths.iter().map(|path| Address::new(Kind::KEY, path.clone(), &declared.address.name));
+    let own = paths
+        .iter()
+        .map(|path| Address::new(Kind::KEY, path.clone(), declared.address.name.clone()));
     let own = own.map(|address| (address, is_left));
     let old = known.old_addresses(declared, paths).into_iter().map(|address| (address, false));
     let marked = own.chain(old).flat_map(|(address, is_left)| {

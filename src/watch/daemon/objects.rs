@@ -73,7 +73,7 @@ impl Standing<'_> {
         ObjectStatus {
             kind: address.kind,
             account: address.account.to_string(),
-            name: address.name.clone(),
+            name: address.name.to_string(),
             source: None,
             id_on_platform: None,
             state: ObjectState::InSync,
