@@ -1,5 +1,6 @@
 //! One YAML document to one typed manifest, or to diagnostics and what can still be told of it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::compose::instance::Instance;
@@ -14,8 +15,8 @@ use super::violation::violations;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::resource::{AccountPath, Address, Kind, is_valid_name};
-use crate::source::pointer::tokens;
-use crate::source::{SourceMap, Spanned, Value};
+use crate::source::value::Scalar;
+use crate::source::{SourceMap, Spanned, Value, pointer};
 
 /// Checks and decodes `value`.
 pub(super) fn document(
@@ -84,8 +85,10 @@ fn decode(
     }
     match OBJECTS.iter().find(|object| object.title == kind) {
         Some(object) => typed(value, broken, object.read).map(AnyManifest::Object),
-        None if kind == "Template" => typed(value, broken, read).map(AnyManifest::Template),
-        None => typed(value, broken, read).map(AnyManifest::Stack),
+        None if kind == "Template" => {
+            typed(value, broken, |value| read(value)).map(AnyManifest::Template)
+        }
+        None => typed(value, broken, |value| read(value)).map(AnyManifest::Stack),
     }
 }
 
@@ -161,12 +164,12 @@ fn said_not_to_be(value: &Spanned, field: &str, what: &str) -> String {
 fn typed<T>(
     value: &Spanned,
     broken: &mut Vec<Diagnostic>,
-    read: impl Fn(&serde_yaml::Value) -> Result<T, String>,
+    read: impl Fn(&Spanned) -> Result<T, String>,
 ) -> Option<T> {
-    let mut yaml = value.to_yaml();
+    let mut draft = Cow::Borrowed(value);
     let mut told: Vec<String> = Vec::new();
     loop {
-        let pointer = match read(&yaml) {
+        let pointer = match read(&draft) {
             Ok(manifest) => return told.is_empty().then_some(manifest),
             Err(pointer) => pointer,
         };
@@ -175,13 +178,8 @@ fn typed<T>(
         }
         broken.push(unread(value, &pointer));
         // Decoding stops at the first mistake; with a number that every form takes in its place it finds the next.
-        let found =
-            tokens(&pointer).try_fold(&mut yaml, |node, token| match token.parse::<usize>() {
-                Ok(index) if node.is_sequence() => node.get_mut(index),
-                _ => node.get_mut(&*token),
-            });
-        if let Some(found) = found {
-            *found = serde_yaml::Value::from(1);
+        if let Some(found) = pointer::find_mut(draft.to_mut(), &pointer) {
+            found.value = Value::Scalar(Scalar::of_number(1));
         }
         told.push(pointer);
     }

@@ -84,7 +84,7 @@ impl Draft {
     ) -> Option<Box<dyn AnyObject>> {
         settle(&mut self.yaml, kind);
         for _ in 0..MOST_UNREAD {
-            let pointer = match (kind.read)(&self.yaml) {
+            let pointer = match (kind.read_mended)(&self.yaml) {
                 Ok(manifest) => return Some(manifest),
                 Err(pointer) => pointer,
             };

@@ -70,7 +70,7 @@ const ORDER: [&str; 5] = ["uri", "name", "ids", "methods", "submodules"];
 
 fn of_json(json: &serde_json::Value, span: Span) -> Spanned {
     let scalar = |text: String, meaning: Meaning| {
-        Value::Scalar(Scalar { text, plain: meaning != Meaning::Text, meaning })
+        Value::Scalar(Scalar { text: text.into(), plain: meaning != Meaning::Text, meaning })
     };
     let value = match json {
         serde_json::Value::Array(items) => {
@@ -80,7 +80,7 @@ fn of_json(json: &serde_json::Value, span: Span) -> Spanned {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(name, _)| (ORDER.iter().position(|known| known == name), *name));
             let entry = |(name, value): (&String, _)| Entry {
-                key: Key { span, text: name.clone() },
+                key: Key { span, text: name.into() },
                 value: of_json(value, span),
             };
             Value::Mapping(fields.into_iter().map(entry).collect())

@@ -1,6 +1,6 @@
 //! From YAML that the schema found sound to typed values.
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::repair::{form_help, repair};
 use super::wording::not_of_form;
@@ -8,8 +8,16 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{Spanned, Target, locate, pointer};
 
 /// Decodes a manifest, or points at the first value that has the form of its field and still means nothing.
-pub(super) fn read<T: DeserializeOwned>(yaml: &serde_yaml::Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(yaml.clone()).map_err(|error| pointer_of(error.path()))
+pub(super) fn read<'de, T, D>(value: D) -> Result<T, String>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de> + Copy,
+{
+    // Most have nothing wrong, and then nobody has to know where.
+    if let Ok(manifest) = T::deserialize(value) {
+        return Ok(manifest);
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| pointer_of(error.path()))
 }
 
 fn pointer_of(path: &serde_path_to_error::Path) -> String {

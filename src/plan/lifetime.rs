@@ -1,6 +1,6 @@
 //! Until when the declared tokens live, and what comes next for each of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::bind::{Binding, Bindings, How};
 use super::draft::Draft;
@@ -10,7 +10,7 @@ use super::schedule;
 use super::step::Step;
 use super::token_time::{Role, TokenTime};
 use crate::observe::{Actual, Object};
-use crate::resource::{Address, At, Bound, Desired, Span};
+use crate::resource::{Address, Bound, Desired};
 use crate::rights::AccessType;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub struct Forecast<'a> {
     /// Whether it expires although somebody may still need it.
     pub is_due: bool,
     /// What, when and why.
-    pub words: &'a str,
+    pub words: String,
 }
 
 /// What is known of every declared token that is there, and of our own; what comes first, first.
@@ -36,7 +36,7 @@ pub(super) fn tokens(
     horizon: i64,
 ) -> Vec<TokenTime> {
     let watch = Watch { desired, actual, horizon };
-    let mut tokens: BTreeMap<i64, TokenTime> = BTreeMap::new();
+    let mut tokens = Vec::new();
     let declared = desired.objects.iter().filter(|(address, _)| address.kind.is_key());
     for (address, _) in declared.filter(|(address, _)| desired.is_meant(address)) {
         let Some(Binding::Found(token, how)) = bindings.get(address) else { continue };
@@ -44,22 +44,24 @@ pub(super) fn tokens(
         // Of what is only referred to, generations are none of our business.
         let is_undelivered = *how != How::Observed && watch.is_undelivered(address, token);
         let role = if is_undelivered { Role::Undelivered } else { Role::Current };
-        tokens.insert(token.id, watch.token(Some(address), token, role, &[]));
+        tokens.push(watch.token(Some(address), token, role, &[]));
         for (index, old) in older.iter().enumerate() {
             let later: Vec<&Object> =
                 older.iter().skip(index + 1).copied().chain([*token]).collect();
             let has_successor = later.iter().any(|later| !watch.is_undelivered(address, later));
             let role = if has_successor { Role::Retiring } else { Role::Current };
-            tokens.insert(old.id, watch.token(Some(address), old, role, &later));
+            tokens.push(watch.token(Some(address), old, role, &later));
         }
     }
-    if let Some(own) = actual.token(actual.identity.token)
-        && desired.orders.is_empty()
-    {
-        tokens.entry(own.id).or_insert_with(|| watch.token(None, own, Role::Own, &[]));
+    let own = actual.token(actual.identity.token).filter(|_| desired.orders.is_empty());
+    if let Some(own) = own.filter(|own| !tokens.iter().any(|it| it.id_on_platform == own.id)) {
+        tokens.push(watch.token(None, own, Role::Own, &[]));
     }
-    let mut tokens: Vec<TokenTime> = tokens.into_values().collect();
-    tokens.sort_by_key(|token| (token.next.unwrap_or(i64::MAX), token.address.clone()));
+    tokens.sort_by(|a, b| {
+        let of = |token: &TokenTime| (token.next().unwrap_or(i64::MAX), token.id_on_platform);
+        let ((a_next, a_id), (b_next, b_id)) = (of(a), of(b));
+        (a_next, &a.address, a_id).cmp(&(b_next, &b.address, b_id))
+    });
     tokens
 }
 
@@ -92,35 +94,8 @@ impl Watch<'_> {
             let later = later.iter().copied();
             schedule::retires_at(declared, token, later, &self.desired.stack, now).map(|(at, _)| at)
         });
-        let generation = generations::number(token, &self.desired.stack);
-        let mut words: Vec<String> = Vec::new();
-        if token.id == self.actual.identity.token {
-            words.push("is the token of this run".to_owned());
-        }
-        match role {
-            Role::Undelivered => {
-                words.push(format!("generation {generation} is not in every sink yet"));
-            }
-            Role::Retiring => {
-                let end = match retires {
-                    Some(at) if at <= now => "is due for deletion".to_owned(),
-                    Some(at) => format!("is deleted in {}", Span(at - now)),
-                    None => "is deleted once it is no longer used".to_owned(),
-                };
-                words.push(format!("generation {generation} {end}, as its successor is delivered"));
-            }
-            Role::Current | Role::Own => {}
-        }
-        words.extend(lifetime.map(|lifetime| lifetime.words(now)));
-        if let Some(at) = rotates {
-            words.push(match at - now {
-                ..=0 => "its rotation is due".to_owned(),
-                left => format!("is rotated in {}", Span(left)),
-            });
-        }
         // Of what goes in any case its own end is no news.
-        let is_watched = role != Role::Retiring && lifetime.is_some();
-        let ends = lifetime.map(|lifetime| lifetime.ends);
+        let is_watched = role != Role::Retiring;
         // Who does not use a key for so long gets the next one before this one ends.
         let is_replaced = lifetime.is_some_and(|it| {
             it.bound == Bound::Ttl && rotates.is_some_and(|rotates| rotates < it.ends)
@@ -128,31 +103,19 @@ impl Watch<'_> {
         let is_watched = is_watched && !is_replaced;
         let is_due = is_watched && lifetime.is_some_and(|it| it.is_due(now, self.horizon));
         let by_plan = rotates.or(retires).is_some_and(|at| at.saturating_sub(now) <= self.horizon);
-        let next = match role {
-            Role::Retiring => retires,
-            _ => ends.into_iter().chain(rotates).min(),
-        };
         TokenTime {
             address: address.cloned(),
             id_on_platform: token.id,
-            generation,
+            generation: generations::number(token, &self.desired.stack),
             role,
             is_master: access_type(token) == Some(AccessType::Master),
-            ends: ends.map(|at| At(at).to_string()),
-            seconds_left: ends.map(|at| at.saturating_sub(now)),
-            bound: lifetime.map(|lifetime| lifetime.bound),
-            is_certain: lifetime.is_some_and(|lifetime| lifetime.is_certain()),
-            last_used: lifetime.and_then(|it| it.last_used).map(|at| At(at).to_string()),
-            rotates: rotates.map(|at| At(at).to_string()),
-            retires: retires.map(|at| At(at).to_string()),
-            is_due,
-            words: words.join("; "),
             is_own: token.id == self.actual.identity.token,
-            seconds_unused: lifetime.and_then(|it| it.last_used).map(|at| now.saturating_sub(at)),
-            seconds_to_rotation: rotates.map(|at| at.saturating_sub(now)),
-            seconds_to_deletion: retires.map(|at| at.saturating_sub(now)),
+            lifetime,
+            rotates,
+            retires,
+            is_due,
             is_near: is_due || by_plan || role == Role::Undelivered,
-            next,
+            now,
         }
     }
 }
@@ -183,7 +146,7 @@ pub(super) fn forecasts(tokens: &[TokenTime]) -> Vec<Forecast<'_>> {
         address: token.address.as_ref(),
         id_on_platform: token.id_on_platform,
         is_due: token.is_due,
-        words: &token.words,
+        words: token.words(),
     })
     .collect()
 }

@@ -168,7 +168,7 @@ fn coming<'a>(tokens: &[TokenTime]) -> Notice<'a> {
             Some(address) => address.to_string(),
             None => format!("this run's token {}", token.id_on_platform),
         };
-        entry(subject, token.words.clone())
+        entry(subject, token.words())
     });
     let mut entries: Vec<Entry<'_>> = shown.collect();
     if near.len() > MOST_COMING {

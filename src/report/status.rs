@@ -120,7 +120,7 @@ pub fn status(plan: &Plan, calls: u64) -> StatusDocument<'_> {
     let objects = objects(plan);
     let count = |state| objects.iter().filter(|object| object.state == state).count();
     let mut tokens: Vec<&TokenTime> = plan.tokens.iter().collect();
-    tokens.sort_by_key(|token| (token.seconds_left.unwrap_or(i64::MAX), &token.address));
+    tokens.sort_by_key(|token| (token.seconds_left().unwrap_or(i64::MAX), &token.address));
     let mut masters: Vec<&Address> = plan
         .tokens
         .iter()
@@ -231,18 +231,18 @@ fn row(token: &TokenTime) -> [String; 5] {
         Some(address) => address.to_string(),
         None => format!("this run's token {}", token.id_on_platform),
     };
-    let ends = match token.seconds_left {
+    let ends = match token.seconds_left() {
         Some(left) if left > 0 => format!("in {}", Span(left)),
         Some(left) => format!("{} ago", Span(-left)),
         None => "-".to_owned(),
     };
-    let by = match token.bound {
-        Some(Bound::Expire) if token.is_certain => "expire",
+    let by = match token.bound() {
+        Some(Bound::Expire) if token.is_certain() => "expire",
         Some(Bound::Expire) => "expire, ttl",
         Some(Bound::Ttl) => "ttl",
         None => "-",
     };
-    let used = match token.seconds_unused {
+    let used = match token.seconds_unused() {
         Some(idle) => format!("{} ago", Span(idle)),
         None => "never".to_owned(),
     };
@@ -262,14 +262,14 @@ fn remarks(token: &TokenTime) -> String {
     }
     match token.role {
         Role::Undelivered => remarks.push("not delivered yet".to_owned()),
-        Role::Retiring => remarks.push(match token.seconds_to_deletion {
+        Role::Retiring => remarks.push(match token.seconds_to_deletion() {
             Some(left) if left > 0 => format!("deleted in {}", Span(left)),
             Some(_) => "due for deletion".to_owned(),
             None => "deleted once unused".to_owned(),
         }),
         Role::Current | Role::Own => {}
     }
-    remarks.extend(token.seconds_to_rotation.map(|left| match left {
+    remarks.extend(token.seconds_to_rotation().map(|left| match left {
         ..=0 => "rotation due".to_owned(),
         left => format!("rotates in {}", Span(left)),
     }));

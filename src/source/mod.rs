@@ -13,6 +13,7 @@ pub mod pointer;
 mod position;
 pub mod shown;
 pub mod strange;
+mod typed;
 pub mod value;
 
 use std::fmt;

@@ -43,6 +43,18 @@ pub fn find<'a>(root: &'a Spanned, pointer: &str) -> Option<&'a Spanned> {
     tokens(pointer).try_fold(root, |node, token| step(node, &token).map(|(_, node)| node))
 }
 
+/// The same, to be changed.
+pub fn find_mut<'a>(root: &'a mut Spanned, pointer: &str) -> Option<&'a mut Spanned> {
+    tokens(pointer).try_fold(root, |node, token| match &mut node.value {
+        Value::Scalar(_) => None,
+        Value::Sequence(items) => items.get_mut(index_of(&token)?),
+        Value::Mapping(entries) => {
+            let entry = entries.iter_mut().find(|entry| *entry.key.text == *token);
+            entry.map(|entry| &mut entry.value)
+        }
+    })
+}
+
 /// A pointer one step further down, with the step escaped.
 #[must_use]
 pub fn child(pointer: &str, step: impl std::fmt::Display) -> String {
@@ -52,20 +64,18 @@ pub fn child(pointer: &str, step: impl std::fmt::Display) -> String {
 fn step<'a>(node: &'a Spanned, token: &str) -> Option<(Span, &'a Spanned)> {
     match &node.value {
         Value::Scalar(_) => None,
-        Value::Sequence(items) => {
-            // The standard allows no leading zeros, so that each item has one name.
-            let index = if token.starts_with('0') && token.len() > 1 {
-                None
-            } else {
-                token.parse::<usize>().ok()
-            }?;
-            items.get(index).map(|item| (item.span.head(), item))
-        }
+        Value::Sequence(items) => items.get(index_of(token)?).map(|item| (item.span.head(), item)),
         Value::Mapping(entries) => entries
             .iter()
             .find(|entry| entry.key.text == token)
             .map(|entry| (entry.key.span, &entry.value)),
     }
+}
+
+/// The standard allows no leading zeros, so that each item has one name.
+fn index_of(token: &str) -> Option<usize> {
+    let is_second_name = token.starts_with('0') && token.len() > 1;
+    if is_second_name { None } else { token.parse().ok() }
 }
 
 /// The steps of a pointer, unescaped.

@@ -3,6 +3,8 @@
 //! The text of a scalar is kept beside its meaning. YAML decides that `12` is a number; only the schema knows that a name
 //! was wanted there, and then the complaint should quote what the person typed.
 
+use smol_str::{SmolStr, format_smolstr};
+
 use super::Span;
 use super::shown::{quote, shorten};
 
@@ -44,14 +46,14 @@ pub struct Key {
     /// Where the key stands.
     pub span: Span,
     /// The key itself.
-    pub text: String,
+    pub text: SmolStr,
 }
 
 /// A scalar as it was typed and as YAML 1.2 understands it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scalar {
     /// The text after escapes and folding.
-    pub text: String,
+    pub text: SmolStr,
     /// Whether it stood bare, without quotes or a block indicator.
     pub plain: bool,
     /// What it means.
@@ -76,6 +78,14 @@ pub enum Meaning {
     Text,
     /// Could not be understood; a diagnostic has been given for it, and later stages need not add to it.
     Unreadable,
+}
+
+impl Scalar {
+    /// A whole number that nobody wrote.
+    #[must_use]
+    pub fn of_number(number: i64) -> Self {
+        Self { text: format_smolstr!("{number}"), plain: true, meaning: Meaning::Int(number) }
+    }
 }
 
 impl Spanned {
@@ -162,7 +172,7 @@ impl Spanned {
             Value::Mapping(entries) => Json::Object(
                 entries
                     .iter()
-                    .map(|entry| (entry.key.text.clone(), entry.value.to_json()))
+                    .map(|entry| (entry.key.text.to_string(), entry.value.to_json()))
                     .collect(),
             ),
             Value::Scalar(Scalar { text, meaning, .. }) => match meaning {
@@ -171,7 +181,7 @@ impl Spanned {
                 Meaning::Int(number) => Json::from(*number),
                 Meaning::Natural(number) => Json::from(*number),
                 Meaning::Float(number) => Json::from(*number),
-                Meaning::Text => Json::String(text.clone()),
+                Meaning::Text => Json::String(text.to_string()),
             },
         }
     }
@@ -185,7 +195,7 @@ impl Spanned {
             Value::Mapping(entries) => Yaml::Mapping(
                 entries
                     .iter()
-                    .map(|entry| (Yaml::String(entry.key.text.clone()), entry.value.to_yaml()))
+                    .map(|entry| (Yaml::String(entry.key.text.to_string()), entry.value.to_yaml()))
                     .collect(),
             ),
             Value::Scalar(Scalar { text, meaning, .. }) => match meaning {
@@ -194,7 +204,7 @@ impl Spanned {
                 Meaning::Int(number) => Yaml::from(*number),
                 Meaning::Natural(number) => Yaml::from(*number),
                 Meaning::Float(number) => Yaml::from(*number),
-                Meaning::Text => Yaml::String(text.clone()),
+                Meaning::Text => Yaml::String(text.to_string()),
             },
         }
     }

@@ -4,6 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use smol_str::SmolStr;
+
 use crate::source::value::{Entry, Key};
 use crate::source::{Span, Spanned, Value};
 
@@ -20,7 +22,7 @@ pub(super) fn spec_of(document: &mut Spanned, place: Span) -> Option<&mut Spanne
         Some(at) => at,
         None => {
             let value = Spanned { span: place, value: Value::Mapping(Vec::new()) };
-            entries.push(Entry { key: Key { span: place, text: "spec".to_owned() }, value });
+            entries.push(Entry { key: Key { span: place, text: "spec".into() }, value });
             entries.len() - 1
         }
     };
@@ -45,7 +47,7 @@ pub(super) fn fill(target: &mut Spanned, defaults: &Spanned) {
 
 fn fill_keys(target: &mut Spanned, defaults: &Spanned) {
     let Value::Mapping(keys) = &mut target.value else { return };
-    let there: HashSet<String> = keys.iter().map(|key| key.key.text.clone()).collect();
+    let there: HashSet<SmolStr> = keys.iter().map(|key| key.key.text.clone()).collect();
     let missing = defaults.as_mapping().iter().filter(|key| !there.contains(&key.key.text));
     keys.extend(missing.cloned());
 }
@@ -57,7 +59,7 @@ pub(super) fn replace(target: &mut Spanned, changes: &Spanned) {
 
 fn replace_fields(target: &mut Spanned, changes: &Spanned, open: &[&str]) {
     let Value::Mapping(fields) = &mut target.value else { return };
-    let places: HashMap<String, usize> =
+    let places: HashMap<SmolStr, usize> =
         fields.iter().enumerate().map(|(at, field)| (field.key.text.clone(), at)).collect();
     for change in changes.as_mapping() {
         let name = change.key.text.as_str();

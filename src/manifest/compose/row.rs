@@ -148,7 +148,7 @@ fn split(cell: &Spanned) -> Spanned {
             meaning @ Meaning::Int(_) => meaning,
             _ => Meaning::Text,
         };
-        let scalar = Scalar { text: word.to_owned(), plain: false, meaning };
+        let scalar = Scalar { text: word.into(), plain: false, meaning };
         Spanned { span: cell.span, value: Value::Scalar(scalar) }
     });
     Spanned { span: cell.span, value: Value::Sequence(items.collect()) }

@@ -196,7 +196,7 @@ fn of_csv(
         return refuse(Span::new(source, 0, 0), "the table is empty".to_owned(), help);
     };
     let columns: Vec<Key> =
-        header.into_iter().map(|cell| Key { span: cell.span, text: cell.text }).collect();
+        header.into_iter().map(|cell| Key { span: cell.span, text: cell.text.into() }).collect();
     let mut names = HashSet::new();
     for column in &columns {
         if !names.insert(column.text.as_str()) {
@@ -224,7 +224,7 @@ fn of_csv(
         // An empty cell is one that was left out, so the default of its parameter holds.
         let cells = cells.filter(|(_, cell)| cell.quoted || !cell.text.is_empty());
         let cells = cells.map(|(column, cell)| {
-            let scalar = Scalar { text: cell.text, plain: false, meaning: Meaning::Text };
+            let scalar = Scalar { text: cell.text.into(), plain: false, meaning: Meaning::Text };
             let value = Spanned { span: cell.span, value: Value::Scalar(scalar) };
             Entry { key: column.clone(), value }
         });

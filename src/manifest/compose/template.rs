@@ -389,7 +389,7 @@ fn fill_text(
         }
     }
     *bytes += out.len();
-    let scalar = Scalar { text: out, plain: false, meaning: Meaning::Text };
+    let scalar = Scalar { text: out.into(), plain: false, meaning: Meaning::Text };
     Spanned { span, value: Value::Scalar(scalar) }
 }
 

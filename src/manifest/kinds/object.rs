@@ -17,6 +17,7 @@ use crate::manifest::model::{ApiVersion, ObjectMeta};
 use crate::manifest::scribe::Scribe;
 use crate::manifest::typed;
 use crate::resource::Declared;
+use crate::source::Spanned;
 
 /// The manifest of an object.
 #[derive(Debug, Clone)]
@@ -148,7 +149,10 @@ pub(in crate::manifest) struct ObjectKind {
     /// The word after `kind:`.
     pub(in crate::manifest) title: &'static str,
     /// Reads one; the error is a pointer to the first value that has the form of its field and still means nothing.
-    pub(in crate::manifest) read: fn(&serde_yaml::Value) -> Result<Box<dyn AnyObject>, String>,
+    pub(in crate::manifest) read: fn(&Spanned) -> Result<Box<dyn AnyObject>, String>,
+    /// Reads one whose mistakes were replaced; the error is the same.
+    pub(in crate::manifest) read_mended:
+        fn(&serde_yaml::Value) -> Result<Box<dyn AnyObject>, String>,
     /// Gives the sound fields of a broken manifest what they cannot be without.
     pub(in crate::manifest) complete: fn(&mut Mapping),
     /// The schema of one, for a document that refers to it.
@@ -161,7 +165,8 @@ impl ObjectKind {
     pub(super) const fn of<S: Spec>(title: &'static str) -> Self {
         Self {
             title,
-            read: |yaml| Ok(Box::new(typed::read::<Object<S>>(yaml)?)),
+            read: |value| Ok(Box::new(typed::read::<Object<S>, _>(value)?)),
+            read_mended: |yaml| Ok(Box::new(typed::read::<Object<S>, _>(yaml)?)),
             complete: S::complete,
             schema: |generator| generator.subschema_for::<Object<S>>(),
             document: |generator| generator.into_root_schema_for::<Object<S>>(),

@@ -49,7 +49,7 @@ fn as_typed(document: &Spanned) -> Value {
         source::Value::Sequence(items) => items.iter().map(as_typed).collect(),
         source::Value::Mapping(entries) => entries
             .iter()
-            .map(|entry| (entry.key.text.clone(), as_typed(&entry.value)))
+            .map(|entry| (entry.key.text.to_string(), as_typed(&entry.value)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
         source::Value::Scalar(scalar) => match scalar.meaning {

@@ -1,15 +1,16 @@
 //! Finding objects by what they claim to be, without looking at all of them each time.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Kind};
 
-/// The objects of the platform by owner and claim.
+/// The objects of the platform by owner and claim: sorted lists, in which those of one place and claim stand together.
 #[derive(Debug, Default)]
 pub(super) struct Index<'a> {
-    marked: BTreeMap<(Kind, i64), BTreeMap<&'a Address, Vec<&'a Object>>>,
-    labelled: BTreeMap<(Kind, i64), BTreeMap<&'a str, Vec<&'a Object>>>,
+    marked: Vec<&'a Object>,
+    labelled: Vec<&'a Object>,
     residences: BTreeMap<&'a AccountPath, BTreeSet<i64>>,
     doubles: BTreeMap<i64, (&'a Address, Vec<i64>)>,
 }
@@ -18,33 +19,26 @@ impl<'a> Index<'a> {
     /// Looks at every object once. Bootstrap tokens are nobody's and left out.
     pub(super) fn new(actual: &'a Actual, stack: &str) -> Self {
         let mut index = Self::default();
-        for object in actual.objects.values() {
-            let place = (object.kind, object.owner);
-            let mark = object.any_mark();
-            if mark.is_some_and(|mark| mark.bootstrap) {
-                continue;
-            }
-            index
-                .labelled
-                .entry(place)
-                .or_default()
-                .entry(object.label())
-                .or_default()
-                .push(object);
-            let Some(mark) = mark else { continue };
-            index.marked.entry(place).or_default().entry(&mark.address).or_default().push(object);
-            if mark.stack == stack {
+        let is_nobodys = |object: &&Object| object.any_mark().is_some_and(|mark| mark.bootstrap);
+        index.labelled = actual.objects.values().filter(|object| !is_nobodys(object)).collect();
+        index.marked =
+            index.labelled.iter().copied().filter(|it| it.any_mark().is_some()).collect();
+        index.labelled.sort_by_key(|object| by_label(object));
+        index.marked.sort_by_key(|object| by_mark(object));
+        for object in &index.marked {
+            if let Some(mark) = object.mark_of(stack) {
                 index.residences.entry(&mark.address.account).or_default().insert(object.owner);
             }
         }
-        let subaccounts = index.marked.iter().filter(|((kind, _), _)| kind.is_account());
-        for ((_, owner), by_address) in subaccounts {
-            for (address, objects) in by_address {
-                let ids = objects.iter().filter(|object| object.mark_of(stack).is_some());
-                let ids: Vec<i64> = ids.map(|object| object.id).collect();
-                if ids.len() > 1 {
-                    index.doubles.entry(*owner).or_insert((address, ids));
-                }
+        let accounts = index.marked.iter().filter(|object| object.kind.is_account());
+        let accounts: Vec<&Object> =
+            accounts.copied().filter(|object| object.mark_of(stack).is_some()).collect();
+        for same in accounts.chunk_by(|a, b| by_mark(a) == by_mark(b)) {
+            if let [first, _, ..] = same
+                && let Some(mark) = first.any_mark()
+            {
+                let ids = same.iter().map(|object| object.id).collect();
+                index.doubles.entry(first.owner).or_insert((&mark.address, ids));
             }
         }
         index
@@ -52,14 +46,12 @@ impl<'a> Index<'a> {
 
     /// What the account `owner` holds with a mark of `address`, of any stack.
     pub(super) fn marked(&self, kind: Kind, owner: i64, address: &Address) -> &[&'a Object] {
-        let by_address = self.marked.get(&(kind, owner));
-        by_address.and_then(|by| by.get(address)).map(Vec::as_slice).unwrap_or_default()
+        equal(&self.marked, |object| by_mark(object).cmp(&(kind, owner, Some(address))))
     }
 
     /// What the account `owner` holds under the name `label`.
     pub(super) fn labelled(&self, kind: Kind, owner: i64, label: &str) -> &[&'a Object] {
-        let by_label = self.labelled.get(&(kind, owner));
-        by_label.and_then(|by| by.get(label)).map(Vec::as_slice).unwrap_or_default()
+        equal(&self.labelled, |object| by_label(object).cmp(&(kind, owner, label)))
     }
 
     /// The accounts that hold something of this stack which says that it is in `path`.
@@ -71,4 +63,22 @@ impl<'a> Index<'a> {
     pub(super) fn doubles(&self, owner: i64) -> Option<&(&'a Address, Vec<i64>)> {
         self.doubles.get(&owner)
     }
+}
+
+fn by_mark<'a>(object: &'a Object) -> (Kind, i64, Option<&'a Address>) {
+    (object.kind, object.owner, object.any_mark().map(|mark| &mark.address))
+}
+
+fn by_label(object: &Object) -> (Kind, i64, &str) {
+    (object.kind, object.owner, object.label())
+}
+
+/// The part of a sorted list that compares as equal.
+fn equal<'l, 'a>(
+    list: &'l [&'a Object],
+    compare: impl Fn(&Object) -> Ordering,
+) -> &'l [&'a Object] {
+    let start = list.partition_point(|object| compare(object) == Ordering::Less);
+    let rest = &list[start..];
+    &rest[..rest.partition_point(|object| compare(object) == Ordering::Equal)]
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use granit_parser::{Event, ScalarStyle, Tag};
+use smol_str::SmolStr;
 
 use super::complaints::Sink;
 use super::document::{Document, Node, NodeId, NodeKind};
@@ -276,7 +277,7 @@ impl<'t> Builder<'t> {
                 Meaning::Unreadable
             }
         };
-        NodeKind::Scalar { text: text.into_owned(), plain, meaning }
+        NodeKind::Scalar { text: SmolStr::new(text), plain, meaning }
     }
 
     /// Whether the value that comes next is one that is never shown.

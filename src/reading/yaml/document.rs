@@ -1,5 +1,7 @@
 //! A document as an arena of nodes.
 
+use smol_str::SmolStr;
+
 use crate::source::Span;
 use crate::source::value::Meaning;
 
@@ -22,7 +24,7 @@ pub enum NodeKind {
     /// A single text, number, boolean or null.
     Scalar {
         /// The text after escapes and folding.
-        text: String,
+        text: SmolStr,
         /// Whether it stood bare.
         plain: bool,
         /// What it means, its tag considered.

@@ -3,6 +3,8 @@
 //! What an alias repeats is paid for in nodes and in bytes: an alias bomb runs out of the first, a long text that is
 //! repeated ten thousand times runs out of the second, and neither gets further than the budget.
 
+use smol_str::SmolStr;
+
 use super::build::too_deep;
 use super::document::{Document, NodeId, NodeKind};
 use crate::diagnostic::{Code, Diagnostic};
@@ -102,7 +104,7 @@ impl Document {
 }
 
 fn broken(span: Span) -> Spanned {
-    let scalar = Scalar { text: String::new(), plain: true, meaning: Meaning::Unreadable };
+    let scalar = Scalar { text: SmolStr::default(), plain: true, meaning: Meaning::Unreadable };
     Spanned { span, value: Value::Scalar(scalar) }
 }
 
