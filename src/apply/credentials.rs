@@ -62,11 +62,11 @@ async fn set_with(
     }
     if let Some(email) = &job.email {
         writer.request_email(key, email).await?;
-        mark.email_requested = Some(EmailRequest {
+        mark.email_requested = Some(Box::new(EmailRequest {
             address: email.clone(),
             at: writer.reader().time().now,
             before: job.email_before.clone(),
-        });
+        }));
         mark.applied.note(EMAIL_FIELD, &canonical_email(email));
     }
     let account = note(writer, job, &mark).await?;

@@ -131,7 +131,7 @@ fn declared(
 ) -> Result<Explanation, Exit> {
     let mut load = manifest::load_with(&args.manifests.paths(), &loading::options(common));
     load.desired.exclude(args.manifests.exclude.iter().cloned());
-    let Some(declared) = load.desired.objects.get(&args.address) else {
+    let Some(declared) = load.desired.get(&args.address) else {
         return Err(not_declared(args, &load, common, output));
     };
     if load.diagnostics.has_errors() {
@@ -161,7 +161,7 @@ fn deciding_place<'a>(declared: &'a Declared, decision: &Decision) -> &'a crate:
 fn closed_account<'a>(desired: &'a Desired, account: &AccountPath) -> Option<&'a Declared> {
     account
         .self_and_ancestors()
-        .filter_map(|path| desired.objects.get(&Address::of_account(&path)?))
+        .filter_map(|path| desired.get(&Address::of_account(&path)?))
         .find(|account| account.fields.get("enabled") == Some(Value::Bool(false)))
 }
 

@@ -85,7 +85,7 @@ fn list_masters(load: &manifest::Load, output: &Output) {
         let access = || declared.fields.get("access").and_then(|access| AccessType::of(&access));
         declared.address.kind.is_key() && access() == Some(AccessType::Master)
     };
-    let masters = load.desired.objects.values().filter(is_master);
+    let masters = load.desired.all().filter(is_master);
     let masters: Vec<String> = masters.map(|declared| declared.address.to_string()).collect();
     if !masters.is_empty() {
         let title = if masters.len() == 1 { "master token" } else { "master tokens" };

@@ -74,7 +74,7 @@ pub struct Export {
 pub fn only_stack(actual: &Actual) -> Result<String, ExportError> {
     let mut ours = BTreeSet::new();
     let mut all = BTreeSet::new();
-    for object in actual.objects.values() {
+    for object in actual.all() {
         if let Ok(Some(mark)) = &object.mark {
             all.insert(mark.stack.as_str());
             if object.owner == actual.identity.account {

@@ -19,7 +19,7 @@ const LONGEST: usize = 100;
 /// The addresses of all objects below our account. What hangs in no account of ours has none.
 pub(super) fn addresses(actual: &Actual, stack: &str) -> Addresses {
     let mut contents: BTreeMap<(i64, Kind), Vec<&Object>> = BTreeMap::new();
-    for object in actual.objects.values() {
+    for object in actual.all() {
         contents.entry((object.owner, object.kind)).or_default().push(object);
     }
     let votes = votes(actual, stack);
@@ -42,7 +42,7 @@ pub(super) fn addresses(actual: &Actual, stack: &str) -> Addresses {
 /// For every account, the paths that marks of objects in and below it give to it.
 fn votes(actual: &Actual, stack: &str) -> BTreeMap<i64, BTreeSet<AccountPath>> {
     let mut votes: BTreeMap<i64, BTreeSet<AccountPath>> = BTreeMap::new();
-    for object in actual.objects.values() {
+    for object in actual.all() {
         let Some(mark) = object.mark_of(stack) else { continue };
         let mut paths = mark.address.account.self_and_ancestors();
         let mut owner = object.owner;

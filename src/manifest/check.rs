@@ -17,10 +17,7 @@ pub(super) fn single_stack<'a>(
     documents: &'a [Document],
     diagnostics: &mut Diagnostics,
 ) -> Option<(&'a Document, &'a StackManifest)> {
-    let mut stacks = documents.iter().filter_map(|document| match &document.manifest {
-        Some(AnyManifest::Stack(manifest)) => Some((document, &**manifest)),
-        _ => None,
-    });
+    let mut stacks = stacks(documents);
     let first = stacks.next()?;
     for (document, _) in stacks {
         diagnostics.push(
@@ -36,12 +33,24 @@ pub(super) fn single_stack<'a>(
     Some(first)
 }
 
+/// The same, without a word about it.
+pub(super) fn first_stack(documents: &[Document]) -> Option<(&Document, &StackManifest)> {
+    stacks(documents).next()
+}
+
+fn stacks(documents: &[Document]) -> impl Iterator<Item = (&Document, &StackManifest)> {
+    documents.iter().filter_map(|document| match &document.manifest {
+        Some(AnyManifest::Stack(manifest)) => Some((document, &**manifest)),
+        _ => None,
+    })
+}
+
 /// What all documents describe; tells which describe the same object.
 pub(super) fn register<'a>(
     documents: &'a [Document],
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
-) -> Register<'a> {
+) -> Register {
     let mut by_address: BTreeMap<&Address, &Document> = BTreeMap::new();
     let mut by_id: BTreeMap<(Kind, i64), &Document> = BTreeMap::new();
     for document in documents {
@@ -93,7 +102,7 @@ pub(super) fn register<'a>(
 /// Checks every document against the others and against the platform's rules.
 pub(super) fn documents(
     documents: &[Document],
-    register: &Register<'_>,
+    register: &Register,
     now: i64,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
@@ -132,7 +141,7 @@ fn nameless(document: &Document) -> Option<Address> {
 fn account(
     document: &Document,
     address: &Address,
-    register: &Register<'_>,
+    register: &Register,
     circles: &BTreeSet<&Address>,
     diagnostics: &mut Diagnostics,
 ) {
@@ -197,7 +206,7 @@ fn account(
 
 /// Subaccounts whose accounts, taken for names, lead back to themselves: what somebody writes who
 /// takes `account` for the name of the parent.
-fn circles<'a>(documents: &'a [Document], register: &Register<'_>) -> BTreeSet<&'a Address> {
+fn circles<'a>(documents: &'a [Document], register: &Register) -> BTreeSet<&'a Address> {
     let stranded: BTreeMap<&str, &Address> = documents
         .iter()
         .filter_map(|document| document.address.as_ref())

@@ -11,7 +11,7 @@ use crate::source::SourceMap;
 pub(super) fn declare(
     document: &Document,
     stack: &StackSpec,
-    register: &Register<'_>,
+    register: &Register,
     sources: &SourceMap,
 ) -> Option<Declared> {
     let address = document.address.as_ref()?;

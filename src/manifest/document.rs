@@ -1,6 +1,7 @@
 //! One document of a manifest file, as far as it could be read.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::compose::instance::Instance;
 use super::kinds::AnyObject;
@@ -8,15 +9,16 @@ use super::model::{StackManifest, TemplateManifest};
 use super::partial::Partial;
 use super::place::Place;
 use crate::diagnostic::Diagnostics;
+use crate::reading::yaml;
 use crate::resource::Address;
-use crate::source::{SourceMap, Spanned, Target, locate};
+use crate::source::{Limits, SourceMap, Span, Spanned, Target, Value, locate};
 
 /// One document of a manifest file.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) value: Spanned,
     /// Where relative paths start from.
-    pub(super) folder: PathBuf,
+    pub(super) folder: Arc<Path>,
     /// What it says, if it says it rightly.
     pub(super) manifest: Option<AnyManifest>,
     /// What of it can be checked on its own although it has mistakes.
@@ -26,6 +28,8 @@ pub(super) struct Document {
     pub(super) address: Option<Address>,
     /// The row that it was expanded for, if it was.
     pub(super) instance: Option<Box<Instance>>,
+    /// Whether it is what stands in its text, without anything from elsewhere.
+    pub(super) is_as_written: bool,
 }
 
 /// A decoded manifest.
@@ -48,8 +52,41 @@ impl Document {
     }
 
     /// Where `pointer` stands.
-    pub(super) fn span(&self, pointer: &str, target: Target) -> crate::source::Span {
+    pub(super) fn span(&self, pointer: &str, target: Target) -> Span {
         locate(&self.value, pointer, target)
+    }
+
+    /// Lets go of the tree if it can be had again from the text: of a large load, the trees take most of the memory, and
+    /// what is checked last seldom has to know where something stands.
+    pub(super) fn let_go(&mut self) {
+        if self.is_as_written {
+            self.value.value = Value::Mapping(Vec::new());
+        }
+    }
+
+    /// Where `pointer` stands, in a document whose tree may be gone.
+    pub(super) fn span_in(&self, sources: &SourceMap, pointer: &str, target: Target) -> Span {
+        match self.value.as_mapping() {
+            [] => locate(&self.read_again(sources), pointer, target),
+            _ => self.span(pointer, target),
+        }
+    }
+
+    /// The tree, from the beginning of the line in which it begins, since what follows may be indented alike.
+    fn read_again(&self, sources: &SourceMap) -> Spanned {
+        let Span { source, start, end } = self.value.span;
+        let text = sources.text(source);
+        let (start, end) = (start as usize, end as usize);
+        let line = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let part = text.get(line..end).unwrap_or_default();
+        let (mut documents, _) = yaml::load(source, part, &Limits::DEFAULT);
+        match documents.pop() {
+            Some(mut document) => {
+                document.shift(line);
+                document
+            }
+            None => self.value.clone(),
+        }
     }
 
     /// Leads all findings since there were `from` of them on to the row that the document was expanded for.

@@ -148,9 +148,11 @@ fn finish(
     let mut files = Vec::with_capacity(found.len());
     for Found { source, folder, identity } in found {
         let (documents, problems) = yaml::load(source, sources.text(source), &limits);
+        let folder = folder.into();
         files.push(compose::file::File { source, identity, folder, documents, problems });
     }
-    let documents = compose::compose(files, options.overlay, scope, &limits, sources, diagnostics);
+    let mut documents =
+        compose::compose(files, options.overlay, scope, &limits, sources, diagnostics);
     load.manifests = documents.len();
     // A file of nothing but comments declares as little as an empty folder.
     if documents.is_empty() && !load.diagnostics.has_errors() {
@@ -167,11 +169,14 @@ fn finish(
     let register = check::register(&documents, &load.sources, &mut load.diagnostics);
     check::documents(&documents, &register, options.now, &load.sources, &mut load.diagnostics);
     renames::check(&documents, &load.sources, &mut load.diagnostics);
-    for document in &documents {
-        if let Some(declared) = declare(document, &spec, &register, &load.sources) {
-            load.desired.objects.entry(declared.address.clone()).or_insert(declared);
+    for document in &mut documents {
+        let Some(declared) = declare(document, &spec, &register, &load.sources) else { continue };
+        if !options.expanded && !sinks::are_in(&declared) {
+            document.let_go();
         }
+        load.desired.objects.entry(declared.address.clone()).or_insert_with(|| Box::new(declared));
     }
+    let stack = check::first_stack(&documents);
     sinks::check(&load.desired, &documents, options.stores, &load.sources, &mut load.diagnostics);
     if let Some(stores) = options.stores {
         load.desired.name_stores(stores);

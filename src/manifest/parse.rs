@@ -1,9 +1,8 @@
 //! One YAML document to one typed manifest, or to diagnostics and what can still be told of it.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
-use super::compose::instance::Instance;
+use super::compose::Draft;
 use super::document::{AnyManifest, Document};
 use super::kinds::{KINDS, OBJECTS};
 use super::partial;
@@ -20,12 +19,11 @@ use crate::source::{SourceMap, Spanned, Value, pointer};
 
 /// Checks and decodes `value`.
 pub(super) fn document(
-    value: Spanned,
-    folder: PathBuf,
-    instance: Option<Box<Instance>>,
+    draft: Draft,
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Document {
+    let Draft { value, folder, instance, is_as_written } = draft;
     let before = diagnostics.len();
     let address = address_of(&value);
     let mut broken = Vec::new();
@@ -39,7 +37,7 @@ pub(super) fn document(
     if instance.is_none() && kind_of(&value) != Some("Template") {
         placeholder::check(&value, before, diagnostics);
     }
-    let document = Document { value, folder, manifest, partial, address, instance };
+    let document = Document { value, folder, manifest, partial, address, instance, is_as_written };
     document.attach_origin(before, sources, diagnostics);
     document
 }

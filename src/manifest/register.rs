@@ -1,27 +1,27 @@
 //! Which objects some manifest describes: what others may refer to.
 
-use std::collections::BTreeSet;
-
 use crate::resource::{AccountPath, Address, Kind};
 
 /// Every address that some document describes, broken documents included.
-pub(super) struct Register<'a> {
-    addresses: BTreeSet<&'a Address>,
+pub(super) struct Register {
+    /// In their order.
+    addresses: Vec<Address>,
 }
 
-impl<'a> Register<'a> {
-    pub(super) fn new(addresses: impl IntoIterator<Item = &'a Address>) -> Self {
-        Self { addresses: addresses.into_iter().collect() }
+impl Register {
+    /// Of addresses in their order.
+    pub(super) fn new<'a>(addresses: impl IntoIterator<Item = &'a Address>) -> Self {
+        Self { addresses: addresses.into_iter().cloned().collect() }
     }
 
     /// Whether some manifest describes `address`.
     pub(super) fn has(&self, address: &Address) -> bool {
-        self.addresses.contains(address)
+        self.addresses.binary_search(address).is_ok()
     }
 
     /// The addresses, in their order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'a Address> + '_ {
-        self.addresses.iter().copied()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Address> {
+        self.addresses.iter()
     }
 
     /// The object of `kind` called `name` in `account` or, failing that, in the nearest account above it.

@@ -34,7 +34,7 @@ pub(super) struct Scribe<'a> {
     pub(super) meta: &'a ObjectMeta,
     pub(super) place: place::Place<'a>,
     pub(super) settings: Settings,
-    pub(super) register: &'a Register<'a>,
+    pub(super) register: &'a Register,
     pub(super) sources: &'a SourceMap,
 }
 
@@ -71,7 +71,7 @@ impl Scribe<'_> {
             field_origins,
             bound_id: meta.id,
             // A form that is no address was told by the schema.
-            moved_from: meta.moved_from.as_deref().and_then(|address| address.parse().ok()),
+            moved_from: meta.moved_from.as_deref().and_then(|it| Some(Box::new(it.parse().ok()?))),
             fields: fields.into_iter().collect(),
             metadata: metadata.into(),
             refs: LiteMap::new(),

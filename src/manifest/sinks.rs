@@ -74,6 +74,11 @@ pub(super) fn check(
     }
 }
 
+/// Whether an object delivers anything.
+pub(super) fn are_in(declared: &Declared) -> bool {
+    !declared.deliver.is_empty() || !made(declared).is_empty()
+}
+
 /// The secrets that are generated, each with the place of the list of its sinks.
 fn made(declared: &Declared) -> Vec<(String, &Source)> {
     let password = declared.credentials.as_ref().and_then(|it| it.password.as_ref());

@@ -30,7 +30,7 @@ fn sound(text: &str) -> Load {
 
 fn declared<'a>(load: &'a Load, address: &str) -> &'a Declared {
     let address: Address = address.parse().unwrap();
-    let found = load.desired.objects.get(&address);
+    let found = load.desired.get(&address);
     found.unwrap_or_else(|| panic!("{address} is not among what was loaded"))
 }
 
@@ -114,7 +114,7 @@ fn the_fleet_has_four_levels_and_everything_in_it_can_be_removed() {
     let deepest = declared(&load, "subaccount/emea/acme/depot");
     // The account of our own token is the first level.
     assert_eq!(deepest.own_path().depth() + 1, crate::resource::MAX_ACCOUNT_LEVELS);
-    assert!(load.desired.objects.values().all(|object| !object.lifecycle.keeps_forever()));
+    assert!(load.desired.all().all(|object| !object.lifecycle.keeps_forever()));
     let tokens = addresses(&load);
     let tokens = tokens.iter().filter(|address| address.starts_with("token/"));
     assert!(tokens.count() >= 12);
@@ -526,4 +526,22 @@ fn a_key_can_go_to_every_kind_of_place() {
          /flespi/token in ./out/a.json; age file ./out/key.age; program `pass`; \
          token in vault secret/flespi/app; app in Kubernetes Secret ops/flespi-keys"
     );
+}
+
+#[test]
+fn a_place_in_a_manifest_whose_tree_is_gone_is_found_in_its_text() {
+    for text in [
+        "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: t}\nspec:\n  ttl: 400d\n  access: standard\n",
+        "  apiVersion: flespi-gitops/v1\n  kind: Token\n  metadata: {name: t}\n  spec:\n    ttl: 400d\n    access: standard\n",
+        "--- {apiVersion: flespi-gitops/v1, kind: Token, metadata: {name: t}, spec: {ttl: 400d, access: standard}}\n",
+        "# Zürich\n--- # here\napiVersion: flespi-gitops/v1\nkind: Token\nmetadata: &m {name: t}\nspec:\n  ttl: &x 400d\n  \
+         access: standard\n  metadata: {a: *x}\n",
+    ] {
+        let stack = "---\napiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: s}\nspec: {policies: {ttl-at-most: \
+                     {max: 1d}}}\n";
+        let load = load_text(&format!("{text}{stack}"));
+        let finding = load.diagnostics.iter().find(|it| it.code == Code::PolicyTtlAtMost).unwrap();
+        let place = finding.primary.as_ref().unwrap();
+        assert_eq!(load.sources.slice(place.span), "400d", "{text}");
+    }
 }

@@ -34,7 +34,7 @@ impl<'a> View<'a> {
 
     /// The declared objects of `kind`.
     pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &'a Declared> + use<'a> {
-        self.desired.objects.values().filter(move |declared| declared.address.kind == kind)
+        self.desired.all().filter(move |declared| declared.address.kind == kind)
     }
 
     /// The declared subaccounts.
@@ -65,7 +65,8 @@ impl<'a> View<'a> {
 
     /// Where `pointer` stands in the manifest of an object.
     pub(super) fn span(&self, address: &Address, pointer: &str, target: Target) -> Option<Span> {
-        self.documents.get(address).map(|document| document.span(pointer, target))
+        let document = self.documents.get(address)?;
+        Some(document.span_in(self.sources, pointer, target))
     }
 
     /// Lets `finding`, with whatever it suggests, point into the manifest of an object, and on to the row of a table that
@@ -78,7 +79,8 @@ impl<'a> View<'a> {
         target: Target,
     ) -> Diagnostic {
         let Some(document) = self.documents.get(address) else { return finding };
-        let mut finding = finding.at(document.span(pointer, target), "").pointer(pointer);
+        let span = document.span_in(self.sources, pointer, target);
+        let mut finding = finding.at(span, "").pointer(pointer);
         if let Some(instance) = &document.instance {
             instance.attach_origin(&mut finding, self.sources);
         }

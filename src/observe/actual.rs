@@ -12,7 +12,7 @@ pub struct Actual {
     /// Who we are there.
     pub identity: Identity,
     /// Every object that could be read, by kind and id.
-    pub objects: BTreeMap<(Kind, i64), Object>,
+    pub objects: BTreeMap<(Kind, i64), Box<Object>>,
     by_owner: BTreeMap<i64, Vec<(Kind, i64)>>,
     /// The kinds that could not be read, and why. Nothing is known of their objects.
     pub unknown: BTreeMap<Kind, String>,
@@ -67,7 +67,7 @@ impl Actual {
                 return self.add_unknown(kind, format!("{kind} {id} has no owner"));
             };
             self.by_owner.entry(object.owner).or_default().push((kind, id));
-            self.objects.insert((kind, id), object);
+            self.objects.insert((kind, id), Box::new(object));
         }
     }
 
@@ -79,9 +79,14 @@ impl Actual {
         self.unknown.insert(kind, reason);
     }
 
+    /// The objects, by kind and id.
+    pub fn all(&self) -> impl Iterator<Item = &Object> {
+        self.objects.values().map(|object| &**object)
+    }
+
     /// The objects of `kind`, by id.
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Object> {
-        self.objects.range((kind, i64::MIN)..=(kind, i64::MAX)).map(|(_, object)| object)
+        self.objects.range((kind, i64::MIN)..=(kind, i64::MAX)).map(|(_, object)| &**object)
     }
 
     /// The accounts below ours, by id.
@@ -107,11 +112,11 @@ impl Actual {
     /// What the account `owner` holds itself.
     pub fn owned_by(&self, owner: i64) -> impl Iterator<Item = &Object> {
         let held = self.by_owner.get(&owner).map(Vec::as_slice).unwrap_or_default();
-        held.iter().filter_map(|key| self.objects.get(key))
+        held.iter().filter_map(|(kind, id)| self.get(*kind, *id))
     }
 
     /// The object of `kind` with this id.
     pub fn get(&self, kind: Kind, id: i64) -> Option<&Object> {
-        self.objects.get(&(kind, id))
+        self.objects.get(&(kind, id)).map(|object| &**object)
     }
 }

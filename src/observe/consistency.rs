@@ -48,7 +48,7 @@ fn missing_owner(actual: &Actual) -> Option<String> {
     if actual.unknown.contains_key(&Kind::ACCOUNT) {
         return None;
     }
-    let orphan = actual.objects.values().find(|object| {
+    let orphan = actual.all().find(|object| {
         object.owner != actual.identity.account && actual.account(object.owner).is_none()
     })?;
     Some(format!(
@@ -64,7 +64,7 @@ async fn missing_referent(reader: &Reader, actual: &Actual, kind: Kind) -> Optio
         return None;
     }
     let mut users: BTreeMap<i64, &Object> = BTreeMap::new();
-    for user in actual.objects.values() {
+    for user in actual.all() {
         for (_, (to, id)) in user.refs() {
             if to == kind && actual.get(to, id).is_none() {
                 users.insert(id, user);

@@ -29,13 +29,13 @@ pub(super) fn forbidden(context: &Context<'_>) -> Option<String> {
 /// The limit that fences the account at `path`, and how many calls it allows; none where nothing says so.
 fn quota(context: &Context<'_>, path: &AccountPath) -> Option<(String, i64)> {
     let address = Address::of_account(path)?;
-    let Some(limit) = context.desired.objects.get(&address).and_then(|it| it.limit()) else {
+    let Some(limit) = context.desired.get(&address).and_then(|it| it.limit()) else {
         let account = found(context, &address)?;
         let (_, (kind, id)) = account.refs().find(|(field, _)| *field == LIMIT_FIELD)?;
         let limit = context.actual.get(kind, id)?;
         return Some((format!("{kind} {id}"), limit.number(QUOTA)?));
     };
-    let declared = context.desired.objects.get(limit).and_then(|it| it.fields.number(QUOTA));
+    let declared = context.desired.get(limit).and_then(|it| it.fields.number(QUOTA));
     let there = || found(context, limit).and_then(|limit| limit.number(QUOTA));
     Some((limit.to_string(), declared.or_else(there)?))
 }

@@ -108,9 +108,9 @@ impl<'a> Context<'a> {
     /// object's by now. If the two exchange their names once more, that note would say that they had done so already.
     pub(super) fn forgets_rename(&self, object: &Object) -> bool {
         let mark = object.mark_of(&self.desired.stack);
-        let noted = mark.and_then(|mark| mark.moved_from.as_ref());
+        let noted = mark.and_then(|mark| mark.moved_from.as_deref());
         noted.is_some_and(|noted| {
-            self.declared.moved_from.as_ref() != Some(noted)
+            self.declared.moved_from.as_deref() != Some(noted)
                 && self.desired.objects.contains_key(noted)
         })
     }

@@ -89,7 +89,7 @@ fn reason(declared: &Declared, lost: Option<i64>, reissue: &Reissue) -> String {
 fn refuse_move(context: &Context<'_>, draft: &mut Draft) {
     let Some(old) = &context.declared.moved_from else { return };
     let there = context.actual.of_kind(old.kind).find(|object| {
-        object.mark_of(&context.desired.stack).is_some_and(|mark| mark.address == *old)
+        object.mark_of(&context.desired.stack).is_some_and(|mark| mark.address == **old)
     });
     if let Some(object) = there {
         draft.refusals.push(Refusal {
@@ -114,7 +114,7 @@ fn account_needs(context: &Context<'_>, account: &AccountPath) -> Vec<StepId> {
     if !matches!(context.bindings.get(&address), Some(Binding::Absent)) {
         return Vec::new();
     }
-    let refers = context.desired.objects.get(&address).is_some_and(|a| !a.refs.is_empty());
+    let refers = context.desired.get(&address).is_some_and(|a| !a.refs.is_empty());
     let mut needs = vec![StepId::of(Phase::Of(address.kind), &address)];
     needs.extend(refers.then(|| StepId::of(Phase::Assign, &address)));
     needs

@@ -109,7 +109,7 @@ fn wanted_email(
         return None;
     }
     let mark = object.and_then(|object| object.mark_of(&context.desired.stack));
-    let request = mark.and_then(|mark| mark.email_requested.as_ref());
+    let request = mark.and_then(|mark| mark.email_requested.as_deref());
     let request = request.filter(|request| is_same(&request.address, wanted));
     let was_applied = mark.is_some_and(|mark| {
         mark.applied.matches(EMAIL_FIELD, &canonical_email(wanted)) == Some(true)

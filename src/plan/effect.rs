@@ -142,7 +142,7 @@ pub struct MarkEdit {
     /// The address.
     pub address: Address,
     /// The address from which the object is renamed, if it is.
-    pub moved_from: Option<Address>,
+    pub moved_from: Option<Box<Address>>,
     /// Whether the object outlives its manifest.
     pub protect: bool,
     /// Canonical values that were applied with this step, by field.

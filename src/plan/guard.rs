@@ -42,7 +42,7 @@ pub(super) fn refuse(
         refuse("deletes", total, guards.deletes, what);
     }
     let percent = guards.deletes_percent.unwrap_or(DEFAULT_PERCENT);
-    let owned = actual.objects.values().filter(|o| o.mark_of(&desired.stack).is_some());
+    let owned = actual.all().filter(|o| o.mark_of(&desired.stack).is_some());
     let owned = owned.count() as u64;
     let least = if guards.deletes_percent.is_some() { 0 } else { LEAST_OF_PERCENT };
     let allowed = (owned * u64::from(percent) / 100).max(least);

@@ -73,7 +73,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn is_undelivered(&self, address: &Address, token: &Object) -> bool {
-        let declared = self.desired.objects.get(address);
+        let declared = self.desired.get(address);
         declared
             .is_some_and(|declared| schedule::is_undelivered(declared, token, &self.desired.stack))
     }
@@ -87,7 +87,7 @@ impl Watch<'_> {
     ) -> TokenTime {
         let now = self.actual.time.now;
         let lifetime = token.lifetime();
-        let declared = address.and_then(|address| self.desired.objects.get(address));
+        let declared = address.and_then(|address| self.desired.get(address));
         let rotates = declared.filter(|_| role == Role::Current && later.is_empty());
         let rotates = rotates.and_then(|declared| schedule::due_at(declared, token));
         let retires = declared.filter(|_| role == Role::Retiring).and_then(|declared| {

@@ -89,7 +89,7 @@ pub fn plan(
     let bindings = bind::bind(desired, actual, answers);
     let mut draft = draft::Draft::default();
     draft.questions.bins.clone_from(&bindings.open_bins);
-    for declared in desired.objects.values().filter(|it| desired.is_meant(&it.address)) {
+    for declared in desired.all().filter(|it| desired.is_meant(&it.address)) {
         declared::add(declared, desired, actual, answers, &bindings, &mut draft);
     }
     // Whoever orders something about a token orders nothing about the rest.

@@ -124,7 +124,7 @@ impl<'a> Pruner<'a> {
 
     fn candidates(&self, draft: &mut Draft) -> Doomed<'a> {
         let mut doomed = Doomed::new();
-        for object in self.actual.objects.values() {
+        for object in self.actual.all() {
             let Some(mark) = object.mark_of(&self.desired.stack) else {
                 continue;
             };

@@ -32,7 +32,7 @@ pub(super) fn references(context: &Context<'_>) -> Result<(References, Vec<StepI
 fn reference(context: &Context<'_>, to: &Address) -> Result<(Reference, Option<StepId>), String> {
     let refer = |id| Reference { to: to.clone(), id };
     let may_be_made = || {
-        let declared = context.desired.objects.get(to);
+        let declared = context.desired.get(to);
         declared.is_some_and(|it| it.lifecycle.allows(Right::Create))
     };
     let what = to.kind;

@@ -84,7 +84,7 @@ pub async fn prepare(
         sweep(&actual, &answers, spool).await;
     }
     let calls = calls(&reader) - before;
-    let marked = actual.objects.values().filter_map(|object| {
+    let marked = actual.all().filter_map(|object| {
         let mark = object.mark_of(&desired.stack)?;
         let lifetime = object.lifetime();
         let by_use = lifetime.filter(|lifetime| lifetime.bound == Bound::Ttl);

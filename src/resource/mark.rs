@@ -58,13 +58,13 @@ pub struct Mark {
     pub retired: bool,
     /// The address from which the object was renamed last, so that a manifest that still says so is
     /// not followed a second time.
-    pub moved_from: Option<Address>,
+    pub moved_from: Option<Box<Address>>,
     /// Salted slow hash (PHC text) of the password that was last set.
     pub password: Option<String>,
     /// The same of the secrets inside of fields, by their places.
     pub secrets: BTreeMap<String, String>,
     /// The e-mail address that was last asked for, confirmed or not.
-    pub email_requested: Option<EmailRequest>,
+    pub email_requested: Option<Box<EmailRequest>>,
     /// Which generation a token is; none for the first.
     pub generation: Option<Generation>,
     /// What became of the key of a token; `None` if we never had to do with it.
@@ -188,13 +188,13 @@ impl Mark {
             protect: text(PROTECT).as_deref() == Some("true"),
             bootstrap: text(ROLE).as_deref() == Some(ROLE_BOOTSTRAP),
             retired: text(ROLE).as_deref() == Some(ROLE_RETIRED),
-            moved_from: text(MOVED_FROM).and_then(|address| address.parse().ok()),
+            moved_from: text(MOVED_FROM).and_then(|address| Some(Box::new(address.parse().ok()?))),
             password: text(PASSWORD),
             secrets: text(SECRETS).map(|text| secrets(&text)).unwrap_or_default(),
-            email_requested: text(EMAIL_REQUESTED).map(|address| EmailRequest {
-                address,
-                at: text(EMAIL_REQUESTED_AT).and_then(|at| at.parse().ok()).unwrap_or(0),
-                before: text(EMAIL_BEFORE).unwrap_or_default(),
+            email_requested: text(EMAIL_REQUESTED).map(|address| {
+                let at = text(EMAIL_REQUESTED_AT).and_then(|at| at.parse().ok()).unwrap_or(0);
+                let before = text(EMAIL_BEFORE).unwrap_or_default();
+                Box::new(EmailRequest { address, at, before })
             }),
             generation: generation(metadata),
             key: text(KEY).and_then(|text| KeyNote::parse(&text)),
@@ -252,12 +252,12 @@ impl Mark {
             (false, false) => None,
         };
         set(ROLE, role.map(str::to_owned));
-        set(MOVED_FROM, moved_from.as_ref().map(Address::to_string));
+        set(MOVED_FROM, moved_from.as_ref().map(ToString::to_string));
         set(PASSWORD, password.clone());
         let of_places: Vec<String> =
             secrets.iter().map(|(place, hash)| format!("{place}={hash}")).collect();
         set(SECRETS, (!of_places.is_empty()).then(|| of_places.join(" ")));
-        if let Some(EmailRequest { address, at, before }) = email_requested {
+        if let Some(EmailRequest { address, at, before }) = email_requested.as_deref() {
             set(EMAIL_REQUESTED, Some(address.clone()));
             set(EMAIL_REQUESTED_AT, Some(at.to_string()));
             set(EMAIL_BEFORE, (!before.is_empty()).then(|| before.clone()));
@@ -371,11 +371,11 @@ mod tests {
         mark.secrets = ["a.0", "b"]
             .map(|place| (place.to_owned(), "$argon2id$v=19$m=1,t=2,p=1$c2FsdA$aGFzaA".to_owned()))
             .into();
-        mark.email_requested = Some(EmailRequest {
+        mark.email_requested = Some(Box::new(EmailRequest {
             address: "ops@acme.example".to_owned(),
             at: 1_767_225_600,
             before: String::new(),
-        });
+        }));
         mark.generation = Some(Generation {
             number: 4,
             issued: Issued::Schedule,

@@ -58,7 +58,7 @@ pub struct Desired {
     pub guards: Guards,
     /// The declared objects by address, without the excluded ones.
     #[serde(with = "by_address")]
-    pub objects: BTreeMap<Address, Declared>,
+    pub objects: BTreeMap<Address, Box<Declared>>,
     /// What is never looked at, whatever manifests and marks say of it.
     #[serde(default)]
     pub exclude: Vec<AddressPattern>,
@@ -71,6 +71,16 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// The declared objects, by address.
+    pub fn all(&self) -> impl Iterator<Item = &Declared> {
+        self.objects.values().map(|declared| &**declared)
+    }
+
+    /// What is declared at `address`.
+    pub fn get(&self, address: &Address) -> Option<&Declared> {
+        self.objects.get(address).map(|declared| &**declared)
+    }
+
     /// Takes out of sight what `patterns` mean. A field that refers to what is out of sight keeps
     /// whatever it has.
     pub fn exclude(&mut self, patterns: impl IntoIterator<Item = AddressPattern>) {
@@ -125,7 +135,7 @@ pub struct Declared {
     /// Binds the object to this id on the platform (`metadata.id`).
     pub bound_id: Option<i64>,
     /// The address that the object had before (`metadata.moved_from`).
-    pub moved_from: Option<Address>,
+    pub moved_from: Option<Box<Address>>,
     /// The declared platform fields, as the platform spells them. A field that is not here is not
     /// managed. `metadata` and what refers to another object have members of their own.
     pub fields: Fields,
@@ -137,7 +147,7 @@ pub struct Declared {
     #[serde(default)]
     pub secrets: BTreeMap<String, Source>,
     /// The log-in of a subaccount.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<Box<Credentials>>,
     /// Where the key of a token goes.
     pub deliver: Vec<Sink>,
     /// How the key of a token is replaced from time to time.
@@ -284,7 +294,7 @@ mod by_address {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(
-        objects: &BTreeMap<Address, Declared>,
+        objects: &BTreeMap<Address, Box<Declared>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(objects.values())
@@ -292,8 +302,8 @@ mod by_address {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<BTreeMap<Address, Declared>, D::Error> {
-        let objects = Vec::<Declared>::deserialize(deserializer)?;
+    ) -> Result<BTreeMap<Address, Box<Declared>>, D::Error> {
+        let objects = Vec::<Box<Declared>>::deserialize(deserializer)?;
         Ok(objects.into_iter().map(|declared| (declared.address.clone(), declared)).collect())
     }
 }

@@ -58,6 +58,12 @@ impl Span {
         Self { source, start, end: end.max(start) }
     }
 
+    /// The same so many bytes further on.
+    #[must_use]
+    pub fn shifted(self, bytes: usize) -> Self {
+        Self::new(self.source, self.start as usize + bytes, self.end as usize + bytes)
+    }
+
     /// The place where the span begins, as an empty span.
     #[must_use]
     pub fn head(self) -> Self {

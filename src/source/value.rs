@@ -119,6 +119,19 @@ impl Spanned {
         }
     }
 
+    /// Moves the value and everything in it so many bytes further on in its text.
+    pub fn shift(&mut self, bytes: usize) {
+        self.span = self.span.shifted(bytes);
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.shift(bytes)),
+            Value::Mapping(entries) => entries.iter_mut().for_each(|entry| {
+                entry.key.span = entry.key.span.shifted(bytes);
+                entry.value.shift(bytes);
+            }),
+        }
+    }
+
     /// The text, if this is text (a bare `12` is a number, a quoted one is text).
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {

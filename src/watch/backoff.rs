@@ -64,7 +64,7 @@ impl Backoff {
     ) {
         let count = self.failing.get(address).map_or(0, |failure| failure.count) + 1;
         let until = now + self.wait(count, LONGEST);
-        let content = desired.objects.get(address).map(content);
+        let content = desired.get(address).map(content);
         self.failing.insert(address.clone(), Failure { count, error, until, content });
     }
 
@@ -74,9 +74,8 @@ impl Backoff {
 
     /// Forgets failures of what is declared otherwise by now, or no longer.
     pub(super) fn edited(&mut self, desired: &Desired) {
-        self.failing.retain(|address, failure| {
-            desired.objects.get(address).map(content) == failure.content
-        });
+        self.failing
+            .retain(|address, failure| desired.get(address).map(content) == failure.content);
     }
 
     /// Forgets every wait; somebody who asks for a pass wants it now.

@@ -36,7 +36,7 @@ fn said(load: &Load, folder: &Path) -> String {
 
 fn object<'a>(load: &'a Load, address: &str) -> &'a flespi_gitops::resource::Declared {
     let address: Address = address.parse().unwrap();
-    load.desired.objects.get(&address).unwrap_or_else(|| panic!("{address} is not there"))
+    load.desired.get(&address).unwrap_or_else(|| panic!("{address} is not there"))
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn what_is_shown_expanded_says_the_same_and_needs_no_template() {
         assert!(!load.expanded.contains("Template") && !load.expanded.contains("preset"));
         assert_eq!(load.desired.stack, again.desired.stack);
         let fields = |load: &Load| {
-            let objects = load.desired.objects.values();
+            let objects = load.desired.all();
             let told = objects.map(|o| {
                 format!(
                     "{} {:?} {:?} {:?} {:?}",

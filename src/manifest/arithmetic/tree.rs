@@ -39,7 +39,7 @@ impl<'a> Tree<'a> {
                 // Its account is declared nowhere, which is told elsewhere.
                 continue;
             };
-            let limit = declared.limit().and_then(|limit| view.desired.objects.get(limit));
+            let limit = declared.limit().and_then(|limit| view.desired.get(limit));
             by_path.insert(declared.own_path(), accounts.len());
             accounts.push(Account { declared: Some(declared), limit, parent: Some(parent) });
         }

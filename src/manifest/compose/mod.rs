@@ -16,7 +16,8 @@ mod row;
 mod table;
 mod template;
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::document::{AnyManifest, Document};
 use super::foreign;
@@ -31,10 +32,18 @@ use instance::Instance;
 use template::{Budget, Template};
 
 /// A document on its way.
-struct Draft {
-    value: Spanned,
-    folder: PathBuf,
-    instance: Option<Box<Instance>>,
+pub(super) struct Draft {
+    pub(super) value: Spanned,
+    pub(super) folder: Arc<Path>,
+    pub(super) instance: Option<Box<Instance>>,
+    /// Whether nothing was laid on it or filled in.
+    pub(super) is_as_written: bool,
+}
+
+impl Draft {
+    fn written(value: Spanned, folder: Arc<Path>) -> Self {
+        Self { value, folder, instance: None, is_as_written: true }
+    }
 }
 
 /// Every document of the load, checked and decoded.
@@ -53,7 +62,7 @@ pub(super) fn compose(
     // Tables are no documents of others, and are gone from the files by now.
     foreign::leave_out(&mut files, sources, diagnostics);
     for (value, folder) in take(&mut files, "Stack") {
-        settled.push(parse::document(value, folder, None, sources, diagnostics));
+        settled.push(parse::document(Draft::written(value, folder), sources, diagnostics));
     }
     let stack = settled
         .iter()
@@ -62,11 +71,7 @@ pub(super) fn compose(
 
     let written = files.into_iter().flat_map(|file| {
         let folder = file.folder;
-        file.documents.into_iter().map(move |value| Draft {
-            value,
-            folder: folder.clone(),
-            instance: None,
-        })
+        file.documents.into_iter().map(move |value| Draft::written(value, Arc::clone(&folder)))
     });
     let mut drafts: Vec<Draft> = written.chain(made).collect();
     let chosen = overlay.and_then(|name| overlay::choose(stack, name, diagnostics));
@@ -74,6 +79,7 @@ pub(super) fn compose(
         let mut targets: Vec<_> =
             drafts.iter_mut().map(|draft| (address_of(&draft.value), &mut draft.value)).collect();
         overlay::patch(chosen, &mut targets, diagnostics);
+        drafts.iter_mut().for_each(|draft| draft.is_as_written = false);
     }
     let ours = [
         chosen.and_then(|overlay| overlay.get("defaults")),
@@ -86,19 +92,19 @@ pub(super) fn compose(
         diagnostics.extend(place.map(|defaults| template::overdrawn(defaults.span)));
     } else {
         for draft in &mut drafts {
-            fill_up(&mut draft.value, ours.into_iter().flatten());
+            fill_up(draft, ours.into_iter().flatten());
         }
     }
     let mut documents: Vec<Document> = Vec::with_capacity(drafts.len() + settled.len());
-    for Draft { value, folder, instance } in drafts {
-        documents.push(parse::document(value, folder, instance, sources, diagnostics));
+    for draft in drafts {
+        documents.push(parse::document(draft, sources, diagnostics));
     }
     documents.append(&mut settled);
     documents
 }
 
 /// Takes the documents of a kind out of the files.
-fn take(files: &mut [File], kind: &str) -> Vec<(Spanned, PathBuf)> {
+fn take(files: &mut [File], kind: &str) -> Vec<(Spanned, Arc<Path>)> {
     let mut taken = Vec::new();
     for file in files {
         let is_it = |value: &Spanned| value.get("kind").and_then(Spanned::as_str) == Some(kind);
@@ -108,14 +114,14 @@ fn take(files: &mut [File], kind: &str) -> Vec<(Spanned, PathBuf)> {
         let (these, others) = std::mem::take(&mut file.documents).into_iter().partition(is_it);
         file.documents = others;
         let these: Vec<Spanned> = these;
-        taken.extend(these.into_iter().map(|value| (value, file.folder.clone())));
+        taken.extend(these.into_iter().map(|value| (value, Arc::clone(&file.folder))));
     }
     taken
 }
 
 /// The templates themselves, and what they make.
 fn expand(
-    templates: Vec<(Spanned, PathBuf)>,
+    templates: Vec<(Spanned, Arc<Path>)>,
     files: &mut [File],
     scope: &Scope,
     limits: &Limits,
@@ -127,7 +133,7 @@ fn expand(
     let mut documents = Vec::new();
     let mut made = Vec::new();
     for (value, folder) in templates {
-        let document = parse::document(value, folder, None, sources, diagnostics);
+        let document = parse::document(Draft::written(value, folder), sources, diagnostics);
         if let Some(AnyManifest::Template(manifest)) = &document.manifest {
             let place = document.span("/spec/for_each/file", Target::Value);
             let rows = match &manifest.spec.for_each {
@@ -145,8 +151,9 @@ fn expand(
                 let objects = template.expand(&rows, &mut budget, diagnostics);
                 made.extend(objects.into_iter().map(|(value, instance)| Draft {
                     value,
-                    folder: document.folder.clone(),
+                    folder: Arc::clone(&document.folder),
                     instance: Some(Box::new(instance)),
+                    is_as_written: false,
                 }));
             }
         }
@@ -156,7 +163,8 @@ fn expand(
 }
 
 /// Gives a document the defaults of its kind.
-fn fill_up<'a>(document: &mut Spanned, defaults: impl Iterator<Item = &'a Spanned>) {
+fn fill_up<'a>(draft: &mut Draft, defaults: impl Iterator<Item = &'a Spanned>) {
+    let document = &mut draft.value;
     let Some(kind) = document.get("kind").and_then(Spanned::as_str).map(str::to_owned) else {
         return;
     };
@@ -167,6 +175,7 @@ fn fill_up<'a>(document: &mut Spanned, defaults: impl Iterator<Item = &'a Spanne
         }
         if let Some(spec) = merge::spec_of(document, place) {
             merge::fill(spec, defaults);
+            draft.is_as_written = false;
         }
     }
 }

@@ -39,7 +39,7 @@ pub(in crate::manifest) trait Spec:
 /// What checks of one manifest may look at.
 pub(in crate::manifest) struct Check<'a> {
     pub(in crate::manifest) place: Place<'a>,
-    pub(in crate::manifest) register: &'a Register<'a>,
+    pub(in crate::manifest) register: &'a Register,
     /// The time, in unix seconds.
     pub(in crate::manifest) now: i64,
 }

@@ -26,12 +26,13 @@ impl Spec for SubaccountSpec {
             declared.field_origins.insert(LIMIT_FIELD.into(), scribe.origin("/spec/limit"));
             declared.refs.insert(LIMIT_FIELD.into(), limit);
         }
-        declared.credentials = self.credentials.as_ref().map(|credentials| Credentials {
+        let credentials = self.credentials.as_ref().map(|credentials| Credentials {
             email: credentials.email.clone(),
             password: credentials.password.as_ref().map(|source| scribe.source(source)),
             form: credentials.password_form,
             least: scribe.settings.least_password,
         });
+        declared.credentials = credentials.map(Box::new);
         declared
     }
 
@@ -43,7 +44,7 @@ impl Spec for SubaccountSpec {
 }
 
 /// The limit that a subaccount at `address` means.
-fn resolve(register: &Register<'_>, address: &Address, limit: &LimitRef) -> Option<Address> {
+fn resolve(register: &Register, address: &Address, limit: &LimitRef) -> Option<Address> {
     match limit {
         LimitRef::Name(name) => register.nearest(Kind::Limit, &address.account, name),
         LimitRef::In(limit) => {
@@ -60,7 +61,7 @@ fn limit(
     place: &Place<'_>,
     address: &Address,
     wanted: &LimitRef,
-    register: &Register<'_>,
+    register: &Register,
     diagnostics: &mut Diagnostics,
 ) {
     if resolve(register, address, wanted).is_some() {

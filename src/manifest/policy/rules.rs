@@ -293,7 +293,7 @@ fn no_unlimited(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
 fn names(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
     let Some(rule) = &policies.names else { return Vec::new() };
     let mut broken = Vec::new();
-    for declared in view.desired.objects.values() {
+    for declared in view.desired.all() {
         let address = &declared.address;
         let patterns = rule.of(address.kind);
         if patterns.is_empty() || patterns.iter().any(|mask| mask_matches(mask, &address.name)) {

@@ -36,7 +36,7 @@ impl Account {
                 // was this one.
                 let mark = object.mark_of(stack);
                 let mut paths = BTreeSet::from([path.clone()]);
-                paths.extend(declared.moved_from.as_ref().and_then(Address::as_account));
+                paths.extend(declared.moved_from.as_deref().and_then(Address::as_account));
                 paths.extend(mark.and_then(|mark| mark.address.as_account()));
                 if let Some(Self::Is(_, parents)) = above {
                     let last =

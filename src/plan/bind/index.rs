@@ -20,7 +20,7 @@ impl<'a> Index<'a> {
     pub(super) fn new(actual: &'a Actual, stack: &str) -> Self {
         let mut index = Self::default();
         let is_nobodys = |object: &&Object| object.any_mark().is_some_and(|mark| mark.bootstrap);
-        index.labelled = actual.objects.values().filter(|object| !is_nobodys(object)).collect();
+        index.labelled = actual.all().filter(|object| !is_nobodys(object)).collect();
         index.marked =
             index.labelled.iter().copied().filter(|it| it.any_mark().is_some()).collect();
         index.labelled.sort_by_key(|object| by_label(object));

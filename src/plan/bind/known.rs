@@ -29,7 +29,7 @@ impl<'a> Known<'a> {
             actual,
             answers,
             index: Index::new(actual, &desired.stack),
-            left: desired.objects.values().filter_map(|d| d.moved_from.as_ref()).collect(),
+            left: desired.all().filter_map(|d| d.moved_from.as_deref()).collect(),
             accounts: BTreeMap::from([(AccountPath::root(), root)]),
             bindings: Bindings::default(),
         }
@@ -42,7 +42,7 @@ impl<'a> Known<'a> {
         declared: &Declared,
         paths: &BTreeSet<AccountPath>,
     ) -> Vec<Address> {
-        let Some(old) = &declared.moved_from else { return Vec::new() };
+        let Some(old) = declared.moved_from.as_deref() else { return Vec::new() };
         let account = &declared.address.account;
         let (now, old) = match paths.contains(&old.account) {
             // The account may be called otherwise now, and the manifest may call it so or so.
@@ -53,7 +53,7 @@ impl<'a> Known<'a> {
             }
             false => (old.clone(), vec![old.clone()]),
         };
-        match self.desired.objects.get(&now) {
+        match self.desired.get(&now) {
             Some(successor) if successor.moved_from.is_none() => Vec::new(),
             _ => old,
         }
@@ -75,9 +75,9 @@ impl<'a> Known<'a> {
             Some(path) if self.paths(&path).is_some_and(|paths| paths.contains(account)) => path,
             _ => account.clone(),
         };
-        let declared = self.desired.objects.get(&Address::new(*kind, account, name.clone()));
-        let moved_from = declared.and_then(|declared| declared.moved_from.as_ref());
-        moved_from.is_some() && moved_from == mark.moved_from.as_ref()
+        let declared = self.desired.get(&Address::new(*kind, account, name.clone()));
+        let moved_from = declared.and_then(|declared| declared.moved_from.as_deref());
+        moved_from.is_some() && moved_from == mark.moved_from.as_deref()
     }
 
     /// Every path that marks inside an account may use, if it is bound.

@@ -35,13 +35,13 @@ pub(super) fn bind<'a>(
 ) -> Bindings<'a> {
     let mut known = Known::new(desired, actual, answers);
     let mut subaccounts: Vec<&Declared> =
-        desired.objects.values().filter(|d| d.address.kind.is_account()).collect();
+        desired.all().filter(|d| d.address.kind.is_account()).collect();
     let depth = |declared: &&Declared| declared.address.account.depth();
     subaccounts.sort_by_key(depth);
     for level in subaccounts.chunk_by(|a, b| depth(a) == depth(b)) {
         bind_all(&mut known, level);
     }
-    let others = desired.objects.values().filter(|d| !d.address.kind.is_account());
+    let others = desired.all().filter(|d| !d.address.kind.is_account());
     bind_all(&mut known, &others.collect::<Vec<_>>());
     known.bindings
 }
