@@ -21,6 +21,11 @@ pub const ITEMS_PER_POST: usize = 100;
 /// platform does not give them, the tokens are made again.
 pub const TOKENS_PER_POST: usize = 50;
 
+/// 123: the name of the calls of a minute among the `limits` and the `counters` of an account's own record, and that the
+/// counter goes on from the beginning of the minute, or over the last sixty seconds. Where it does not count, half of what
+/// is allowed counts as left.
+pub const COUNTED_CALLS: &str = "api_calls";
+
 /// 10: the largest page is unknown.
 pub const PAGE_SIZE: usize = 1_000;
 

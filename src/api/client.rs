@@ -14,9 +14,10 @@ use tokio::time::Instant;
 use super::answer::{self, Answer};
 use super::clock::{Clock, PlatformTime};
 use super::error::{ApiError, Class};
-use super::governor::{Gate, Governor, Heard, Refused, Waiting};
-use super::request::{Method, Request};
+use super::governor::{Gate, Governor, Heard, Purpose, Refused, Waiting};
+use super::request::{self, Method, Request};
 use super::retry::{self, Next};
+use super::share::Quota;
 use super::stats::Stats;
 use crate::assumptions::SANDBOX_CLOCK;
 use crate::secret::{ExposeSecret, SecretString};
@@ -53,6 +54,8 @@ pub struct Client {
     governor: Arc<Governor>,
     /// Pauses of the token.
     gate: Arc<Gate>,
+    /// Whether the token is that of the account whose calls are shared.
+    is_own: bool,
     stats: Arc<Stats>,
     clock: Arc<Clock>,
 }
@@ -95,6 +98,7 @@ impl Client {
             trace: settings.trace.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()),
             governor: Arc::new(Governor::new(settings.calls_per_minute, settings.deadline)),
             gate: Arc::default(),
+            is_own: true,
             stats: Arc::default(),
             clock: Arc::default(),
         })
@@ -105,7 +109,16 @@ impl Client {
     /// # Errors
     /// [`ClientError::BadToken`].
     pub fn signed_with(&self, token: &SecretString) -> Result<Self, ClientError> {
-        Ok(Self { authorization: authorization(token)?, gate: Arc::default(), ..self.clone() })
+        let (authorization, gate) = (authorization(token)?, Arc::default());
+        Ok(Self { authorization, gate, is_own: false, ..self.clone() })
+    }
+
+    /// The same client, signing with what its own token has become by now.
+    ///
+    /// # Errors
+    /// [`ClientError::BadToken`].
+    pub fn renewed(&self, token: &SecretString) -> Result<Self, ClientError> {
+        Ok(Self { is_own: self.is_own, ..self.signed_with(token)? })
     }
 
     /// The same client, whose calls carry the id of another run.
@@ -119,6 +132,14 @@ impl Client {
     pub fn for_run(&self, trace: &str) -> Self {
         let trace = HeaderValue::from_str(trace).ok();
         Self { trace, stats: Arc::default(), ..self.clone() }
+    }
+
+    /// How much longer than there is time so many more calls take, at the rate that they are bounded to: what they take at
+    /// least and what is left; none if they may well be done in time.
+    pub fn overrun(&self, calls: u64) -> Option<(Duration, Duration)> {
+        let left = self.governor.deadline()?.saturating_duration_since(Instant::now());
+        let least = self.governor.estimate(calls);
+        (least > left).then_some((least, left))
     }
 
     /// Why calls wait at the moment, if they do.
@@ -148,25 +169,19 @@ impl Client {
     pub async fn send(&self, request: &Request) -> Result<Answer, ApiError> {
         let mut attempt = 1;
         loop {
-            let outcome = {
-                let permit = self.governor.permit(&self.gate, request.cleans_up).await;
-                let _permit = permit.map_err(|refused| held_back(request, refused, attempt))?;
-                self.stats.count(request, attempt > 1);
-                let began = Instant::now();
-                let outcome = tokio::select! {
-                    outcome = self.send_once(request) => outcome,
-                    () = shutdown::grace_is_over() => {
-                        Err(ApiError::new(request, Class::Lost, "no answer before the end of the run"))
+            let outcome = loop {
+                let leave = (request.cleans_up, self.is_own);
+                let permit = self.governor.permit(&self.gate, leave).await;
+                let (_permit, purpose) =
+                    permit.map_err(|refused| held_back(request, refused, attempt))?;
+                match purpose {
+                    Purpose::Call => break self.try_once(request, attempt > 1).await,
+                    Purpose::Question => {
+                        let answer = self.try_once(&request::own_calls(), false).await;
+                        let record = answer.ok().and_then(|answer| answer.into_items().next());
+                        self.governor.learn(record.and_then(|record| Quota::of(&record)));
                     }
-                };
-                self.stats.answered(request, outcome.as_ref().map_or_else(|e| e.status, |_| 200));
-                self.governor.heard(match outcome.as_ref().map_err(|error| error.class) {
-                    Err(Class::RateLimited | Class::Server | Class::Unreachable | Class::Lost) => {
-                        Heard::Trouble
-                    }
-                    Ok(_) | Err(_) => Heard::Answer(began.elapsed()),
-                });
-                outcome
+                }
             };
             let mut error = match outcome {
                 Ok(answer) => return Ok(answer),
@@ -192,6 +207,26 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Sends `request` once, and takes note of how that went.
+    async fn try_once(&self, request: &Request, is_retry: bool) -> Result<Answer, ApiError> {
+        self.stats.count(request, is_retry);
+        let began = Instant::now();
+        let outcome = tokio::select! {
+            outcome = self.send_once(request) => outcome,
+            () = shutdown::grace_is_over() => {
+                Err(ApiError::new(request, Class::Lost, "no answer before the end of the run"))
+            }
+        };
+        self.stats.answered(request, outcome.as_ref().map_or_else(|e| e.status, |_| 200));
+        self.governor.heard(match outcome.as_ref().map_err(|error| error.class) {
+            Err(Class::RateLimited | Class::Server | Class::Unreachable | Class::Lost) => {
+                Heard::Trouble
+            }
+            Ok(_) | Err(_) => Heard::Answer(began.elapsed()),
+        });
+        outcome
     }
 
     async fn send_once(&self, request: &Request) -> Result<Answer, ApiError> {

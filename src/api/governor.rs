@@ -3,7 +3,7 @@
 //! ```text
 //! calls at once     8 at first; one more for each answer that came as fast as the fastest, at most 64;
 //!                   half as many when the platform is overloaded or does not answer
-//! calls a minute    at most so many in any 60 seconds, if somebody says how many
+//! calls a minute    at most so many in any 60 seconds, if somebody says how many; else a [`Share`] of the account's own
 //! pause             what a 429 asks for holds for every call of the same token
 //! ```
 //!
@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::share::{Quota, Share, Turn};
 use crate::shutdown;
 
 /// Calls at once in the beginning: enough to keep a short pass short.
@@ -65,13 +66,35 @@ pub(super) struct Governor {
     deadline: Option<Instant>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     at_once: usize,
     in_flight: usize,
     fastest: Option<Duration>,
-    /// When the calls of the last minute were sent, oldest first; only kept where they are bounded.
-    sent: VecDeque<Instant>,
+    /// When the calls of the last minute were sent, oldest first.
+    lately: VecDeque<Instant>,
+    /// Calls since the process began.
+    sent: u64,
+    share: Share,
+}
+
+impl State {
+    /// Calls of the last minute.
+    fn lately(&mut self, now: Instant) -> u64 {
+        while self.lately.front().is_some_and(|sent| *sent + MINUTE <= now) {
+            self.lately.pop_front();
+        }
+        self.lately.len() as u64
+    }
+}
+
+/// What a permit is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The call that it was asked for.
+    Call,
+    /// A question about the account's calls first, whose answer goes to [`Governor::learn`]; then permit is asked again.
+    Question,
 }
 
 /// Leave to send one call.
@@ -113,8 +136,7 @@ enum Hold {
 
 impl Governor {
     pub(super) fn new(calls_per_minute: Option<u32>, deadline: Option<Instant>) -> Self {
-        let state =
-            State { at_once: FIRST_AT_ONCE, in_flight: 0, fastest: None, sent: VecDeque::new() };
+        let state = State { at_once: FIRST_AT_ONCE, ..State::default() };
         Self {
             state: Mutex::new(state),
             ended: Notify::new(),
@@ -129,14 +151,22 @@ impl Governor {
         self.waiting.subscribe()
     }
 
-    /// Waits until a call may be sent. One that `cleans_up` is waited for also while the process ends.
+    /// Waits until a call may be sent. One that `cleans_up` is waited for also while the process ends; only who `may_ask` is
+    /// told to ask first.
     ///
     /// # Errors
     /// [`Refused`], without having waited for the deadline.
-    pub(super) async fn permit(&self, gate: &Gate, cleans_up: bool) -> Result<Permit<'_>, Refused> {
+    pub(super) async fn permit(
+        &self,
+        gate: &Gate,
+        (cleans_up, may_ask): (bool, bool),
+    ) -> Result<(Permit<'_>, Purpose), Refused> {
         loop {
             let ended = self.ended.notified();
-            let Some(hold) = self.hold(gate) else { return Ok(Permit(self)) };
+            let hold = match self.hold(gate, may_ask) {
+                Ok(purpose) => return Ok((Permit(self), purpose)),
+                Err(hold) => hold,
+            };
             let waiting = match hold {
                 Hold::Crowd => {
                     ended.await;
@@ -162,35 +192,80 @@ impl Governor {
     }
 
     /// Takes leave for one call, or says what keeps it back.
-    fn hold(&self, gate: &Gate) -> Option<Hold> {
+    fn hold(&self, gate: &Gate, may_ask: bool) -> Result<Purpose, Hold> {
         let now = Instant::now();
         if let Some((until, why)) = gate.closed(now) {
-            return Some(Hold::Time(Waiting { why, wait: until - now, until }));
+            return Err(Hold::Time(Waiting { why, wait: until - now, until }));
         }
         let mut state = self.state();
         if state.in_flight >= state.at_once {
-            return Some(Hold::Crowd);
+            return Err(Hold::Crowd);
         }
-        if let Some(most) = self.calls_per_minute {
-            while state.sent.front().is_some_and(|sent| *sent + MINUTE <= now) {
-                state.sent.pop_front();
-            }
-            if state.sent.len() >= most as usize
-                && let Some(oldest) = state.sent.front()
-            {
-                let until = *oldest + MINUTE;
-                let why =
-                    format!("the last minute used all {most} calls that --calls-per-minute allows");
-                return Some(Hold::Time(Waiting { why, wait: until - now, until }));
-            }
-            state.sent.push_back(now);
-        }
+        let purpose = self.turn(&mut state, now, may_ask)?;
+        state.lately.push_back(now);
+        state.sent += 1;
         state.in_flight += 1;
         if state.in_flight < state.at_once {
             // Whoever waits behind may go as well.
             self.ended.notify_one();
         }
-        None
+        Ok(purpose)
+    }
+
+    /// Whether one more call is within the bounds of a minute, and what it is for.
+    fn turn(&self, state: &mut State, now: Instant, may_ask: bool) -> Result<Purpose, Hold> {
+        let (lately, sent) = (state.lately(now), state.sent);
+        let (most, why, next) = match self.calls_per_minute {
+            Some(most) => {
+                let why = "the last minute used all calls that --calls-per-minute allows: ";
+                (Some(u64::from(most)), format!("{why}{most}"), None)
+            }
+            None => {
+                match may_ask.then(|| state.share.turn(now, sent)) {
+                    Some(Turn::Ask) => return Ok(Purpose::Question),
+                    Some(Turn::Wait) => return Err(Hold::Crowd),
+                    Some(Turn::Go) | None => {}
+                }
+                let most = state.share.most(now);
+                let why = most.map(|most| state.share.why(most)).unwrap_or_default();
+                (most, why, state.share.asks_next(now))
+            }
+        };
+        match (most, state.lately.front()) {
+            (Some(most), Some(oldest)) if lately >= most => {
+                let free = *oldest + MINUTE;
+                let until = next.map_or(free, |next| next.min(free)).max(now);
+                Err(Hold::Time(Waiting { why, wait: until - now, until }))
+            }
+            _ => Ok(Purpose::Call),
+        }
+    }
+
+    /// Takes in what the platform says of the account's calls; none if it says nothing.
+    pub(super) fn learn(&self, quota: Option<Quota>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let (lately, sent) = (state.lately(now), state.sent);
+        state.share.learn(now, (sent, lately), quota);
+        drop(state);
+        self.ended.notify_waiters();
+        self.ended.notify_one();
+    }
+
+    /// How long so many more calls take at least, as far as something bounds the calls of a minute.
+    pub(super) fn estimate(&self, calls: u64) -> Duration {
+        let now = Instant::now();
+        let mut state = self.state();
+        let lately = state.lately(now);
+        let most = self.calls_per_minute.map(u64::from).or_else(|| state.share.most(now));
+        let Some(most) = most else { return Duration::ZERO };
+        let later = calls.saturating_sub(most.saturating_sub(lately));
+        MINUTE * u32::try_from(later.div_ceil(most.max(1))).unwrap_or(u32::MAX)
+    }
+
+    /// When all has to be done, if somebody says so.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     fn announce(&self, waiting: Waiting) {
@@ -258,7 +333,7 @@ mod tests {
         let (governor, gate) = (Governor::new(Some(10), None), Gate::default());
         let mut sent = Vec::new();
         for number in 0_u64..35 {
-            drop(governor.permit(&gate, false).await.unwrap());
+            drop(governor.permit(&gate, (false, false)).await.unwrap());
             sent.push(Instant::now());
             tokio::time::sleep(Duration::from_millis(number * 37 % 900)).await;
         }
@@ -289,7 +364,7 @@ mod tests {
         gate.close(Duration::from_secs(30), "429");
         let call = tokio::spawn({
             let (governor, gate) = (Arc::clone(&governor), Arc::clone(&gate));
-            async move { governor.permit(&gate, false).await.map(drop) }
+            async move { governor.permit(&gate, (false, false)).await.map(drop) }
         });
         waiting.changed().await.unwrap();
         let said = waiting.borrow_and_update().clone().unwrap();
@@ -303,7 +378,7 @@ mod tests {
         gate.close(Duration::from_secs(30), "again");
         let other = Gate::default();
         let began = Instant::now();
-        drop(governor.permit(&other, false).await.unwrap());
+        drop(governor.permit(&other, (false, false)).await.unwrap());
         assert_eq!(Instant::now(), began);
     }
 
@@ -313,7 +388,7 @@ mod tests {
         let governor = Governor::new(None, Some(began + Duration::from_secs(10)));
         let gate = Gate::default();
         gate.close(Duration::from_secs(11), "429");
-        let refused = governor.permit(&gate, false).await.unwrap_err();
+        let refused = governor.permit(&gate, (false, false)).await.unwrap_err();
         assert!(matches!(refused, Refused::TooLate(waiting) if waiting.wait.as_secs() == 11));
         assert_eq!(Instant::now(), began);
     }
@@ -326,7 +401,7 @@ mod tests {
             let governor = Arc::clone(&governor);
             calls.spawn(async move {
                 let gate = Gate::default();
-                let permit = governor.permit(&gate, false).await.unwrap();
+                let (permit, _) = governor.permit(&gate, (false, false)).await.unwrap();
                 let under_way = governor.state().in_flight;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 drop(permit);

@@ -13,6 +13,7 @@ mod log;
 mod read;
 pub mod request;
 pub mod retry;
+mod share;
 mod stats;
 mod write;
 

@@ -213,6 +213,11 @@ pub fn counters(ids: &[i64]) -> Request {
     Request::new(Method::Get, format!("/platform/subaccounts/{ids}?fields=id,counters"))
 }
 
+/// How many calls our own account may make, and how many were made.
+pub fn own_calls() -> Request {
+    Request::new(Method::Get, "/platform/customer?fields=limits,counters".to_owned())
+}
+
 /// The keys of some tokens, should the platform give them (assumption 11).
 pub fn token_keys(ids: &[i64]) -> Request {
     let ids = join(ids);

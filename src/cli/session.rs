@@ -98,7 +98,7 @@ impl Session {
         if self.sandbox.is_some() {
             return None;
         }
-        self.client.signed_with(&token(common, output).ok()?).ok()
+        self.client.renewed(&token(common, output).ok()?).ok()
     }
 
     /// What a pass works with. `seen` is what was there before.

@@ -13,6 +13,21 @@ use crate::reading::yaml;
 use crate::resource::Address;
 use crate::source::{Limits, SourceMap, Span, Spanned, Target, Value, locate};
 
+/// A document on its way.
+pub(super) struct Draft {
+    pub(super) value: Spanned,
+    pub(super) folder: Arc<Path>,
+    pub(super) instance: Option<Box<Instance>>,
+    /// Whether nothing was laid on it or filled in.
+    pub(super) is_as_written: bool,
+}
+
+impl Draft {
+    pub(super) fn written(value: Spanned, folder: Arc<Path>) -> Self {
+        Self { value, folder, instance: None, is_as_written: true }
+    }
+}
+
 /// One document of a manifest file.
 #[derive(Debug)]
 pub(super) struct Document {

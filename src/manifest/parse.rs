@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::compose::Draft;
-use super::document::{AnyManifest, Document};
+use super::document::{AnyManifest, Document, Draft};
 use super::kinds::{KINDS, OBJECTS};
 use super::partial;
 use super::placeholder;

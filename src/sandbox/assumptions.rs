@@ -176,6 +176,8 @@ assumptions! {
         "How many characters does the password of a realm user need?";
     TOKEN_BATCH = 122 "token-batch" ["all", "refuse", "first"]
         "Does a POST of several tokens make all of them, none, or the first without a word about the others?";
+    COUNTED_CALLS = 123 "counted-calls" ["minute", "absent"]
+        "Do the counters of an account tell how many API calls its minute has seen?";
 }
 
 /// The answers in force for one sandbox; the defaults of [`ASSUMPTIONS`] unless set otherwise.

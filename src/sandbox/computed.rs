@@ -51,13 +51,14 @@ fn blocked(state: &State, account: &Item) -> Value {
     blocked.max().unwrap_or(0).into()
 }
 
-/// `counters`: how many items of each kind the account and everything below it own, as limits count them.
+/// `counters`: how many items of each kind the account and everything below it own, as limits count them, and the calls of
+/// its minute as of the last one.
 pub(super) fn counters(state: &State, account: &Item) -> Value {
     let counted = Kind::ALL.into_iter().filter_map(|kind| Some((kind.row().counter?, kind)));
+    let items = counted.map(|(name, kind)| (name.to_owned(), state.usage(account.id, kind).into()));
+    let calls = state.calls.get(&account.id);
     Value::Object(
-        counted
-            .map(|(name, kind)| (name.to_owned(), state.usage(account.id, kind).into()))
-            .collect(),
+        items.chain(calls.map(|calls| ("api_calls".to_owned(), (*calls).into()))).collect(),
     )
 }
 

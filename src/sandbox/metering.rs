@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     answer::Refusal,
-    assumptions::{Assumptions, CALL_RATE, OVERUSE, RETRY_AFTER},
+    assumptions::{Assumptions, CALL_RATE, COUNTED_CALLS, OVERUSE, RETRY_AFTER},
     books::Books,
     catalog::Kind,
     quota,
@@ -89,6 +89,9 @@ pub(super) fn count(
         minute.total += 1;
         if bounded == account {
             *minute.tokens.entry(token).or_default() += 1;
+        }
+        if books.assumptions.is(&COUNTED_CALLS, "minute") {
+            books.state.calls.insert(bounded, minute.total);
         }
         if minute.total > most {
             overused(books, meter, bounded, token, most, now)?;

@@ -171,6 +171,8 @@ pub(super) struct State {
     parents: HashMap<u64, u64>,
     /// Account → how many items of each kind its whole branch owns. What limits are held against, at any size of branch.
     totals: HashMap<u64, [u32; Kind::ALL.len()]>,
+    /// Account → the calls of its minute, as far as something bounds them. In memory only, like minutes themselves.
+    pub(super) calls: HashMap<u64, u64>,
     pub(super) bin: BTreeMap<u64, Buried>,
     pub(super) codes: BTreeMap<String, Code>,
     pub(super) outbox: VecDeque<Mail>,

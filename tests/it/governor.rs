@@ -70,3 +70,60 @@ fn an_account_that_may_make_no_calls_is_named_at_once_and_all_others_get_theirs(
     assert_eq!(world.writes().iter().filter(|request| log_ins(request)).count(), 1);
     assert_eq!(world.count("subaccounts"), 3);
 }
+
+/// Manifests of so many subaccounts with a token each, which no two of them can have made in one call.
+fn accounts(count: usize) -> String {
+    let account = |number| {
+        format!(
+            "---\napiVersion: flespi-gitops/v1\nkind: Subaccount\nmetadata: {{name: a{number}}}\n\
+             spec: {{metadata: {{n: {number}}}}}\n\
+             ---\napiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {{name: t, account: a{number}}}\n\
+             spec: {{ttl: 1d, access: standard}}\n"
+        )
+    };
+    (0..count).map(account).collect()
+}
+
+#[test]
+fn a_plan_that_takes_longer_than_there_is_time_is_not_begun() {
+    let world = World::new();
+    world.write("all.yaml", &accounts(30));
+    let arguments = ["apply", ".", "--yes", "--calls-per-minute", "20", "--deadline", "50s"];
+    let run = world.run(&arguments).expect(5);
+    let words = "31 writes take 60 s or longer at the allowed number of calls a minute";
+    assert!(run.stderr.contains(words), "{}", run.stderr);
+    assert!(world.writes().is_empty());
+}
+
+/// An account whose limit bounds its calls, with a client of its own that is at work there.
+#[test]
+fn in_an_account_whose_calls_are_bounded_a_run_takes_half_of_what_others_leave() {
+    let world = World::new();
+    let limit =
+        &world.api("POST", "/platform/limits", Some(&json!([{"name": "calls", "api_calls": 100}])))
+            [0];
+    let account = json!([{"name": "busy", "limit_id": limit["id"]}]);
+    let account =
+        world.api("POST", "/platform/subaccounts", Some(&account))[0]["id"].as_i64().unwrap();
+    let token = json!([{"info": "ours", "ttl": 86_400, "access": {"type": 1}}]);
+    let (_, made) = world.call(
+        "POST",
+        "/platform/tokens?fields=id,key",
+        Some(&world.token()),
+        Some(account),
+        Some(&token),
+    );
+    let key = made["result"][0]["key"].as_str().unwrap().to_owned();
+    world.keep_secret(&key);
+    world.write("all.yaml", &accounts(200));
+    world.empty_journal();
+    let mut command = world.command(&["apply", ".", "--yes", "--deadline", "8s"]);
+    command.env("FLESPI_TOKEN", &key);
+    let run = crate::support::run(command);
+    let asked =
+        world.journal().iter().filter(|it| it.path.starts_with("/platform/customer?")).count();
+    assert!((2..=3).contains(&asked), "{asked}");
+    let calls = world.journal().len();
+    assert!((40..=50).contains(&calls), "half of 100 and not more: {calls}");
+    assert!(run.stdout.contains("this run takes of the account's 100"), "{}", run.stdout);
+}

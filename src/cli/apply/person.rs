@@ -93,6 +93,17 @@ impl Person<'_> {
         Report::refused(&prepared.plan, self.session.client.stats().snapshot(), why)
     }
 
+    /// Why the plan cannot be done before the deadline, if that is certain.
+    fn too_late(&self, plan: &Plan) -> Option<String> {
+        let writes = plan.least_writes();
+        let (least, left) = self.session.client.overrun(writes)?;
+        let (least, left) = (least.as_secs(), left.as_secs());
+        Some(format!(
+            "{writes} writes take {least} s or longer at the allowed number of calls a minute, and {left} s are left until \
+             the deadline; set a later --deadline, or a higher --calls-per-minute"
+        ))
+    }
+
     fn show(&self, prepared: &Prepared) {
         if matches!(self.common.format, Format::Text | Format::Short | Format::Sarif) {
             self.output.result(&plan_text(&prepared.plan, self.output.width()));
@@ -120,7 +131,8 @@ impl Caller for Person<'_> {
     }
 
     fn approve(&mut self, plan: &Plan) -> Result<(), Vec<String>> {
-        let why = disapproval(plan, self.args.approve.as_deref());
+        let mut why = disapproval(plan, self.args.approve.as_deref());
+        why.extend(self.too_late(plan));
         if why.is_empty() { Ok(()) } else { Err(why) }
     }
 

@@ -19,7 +19,7 @@ mod template;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::document::{AnyManifest, Document};
+use super::document::{AnyManifest, Document, Draft};
 use super::foreign;
 use super::model::Rows;
 use super::parse::{self, address_of};
@@ -28,23 +28,7 @@ use crate::diagnostic::Diagnostics;
 use crate::source::{Limits, SourceMap, Spanned, Target, Value, pointer};
 
 use file::File;
-use instance::Instance;
 use template::{Budget, Template};
-
-/// A document on its way.
-pub(super) struct Draft {
-    pub(super) value: Spanned,
-    pub(super) folder: Arc<Path>,
-    pub(super) instance: Option<Box<Instance>>,
-    /// Whether nothing was laid on it or filled in.
-    pub(super) is_as_written: bool,
-}
-
-impl Draft {
-    fn written(value: Spanned, folder: Arc<Path>) -> Self {
-        Self { value, folder, instance: None, is_as_written: true }
-    }
-}
 
 /// Every document of the load, checked and decoded.
 pub(super) fn compose(
