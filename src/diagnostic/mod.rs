@@ -204,6 +204,14 @@ impl Diagnostics {
         }
     }
 
+    /// Adds those of a part that was looked at by itself.
+    pub fn absorb(&mut self, part: Self) {
+        let Self { items, dropped, dropped_error } = part;
+        items.into_iter().for_each(|item| self.push(item));
+        self.dropped += dropped;
+        self.dropped_error |= dropped_error;
+    }
+
     /// Whether there are so many already that one more deserves no search for what was probably meant.
     #[must_use]
     pub fn are_many(&self) -> bool {

@@ -20,6 +20,7 @@ mod mask;
 mod misplaced;
 pub mod model;
 mod number;
+mod parallel;
 mod parse;
 mod partial;
 mod place;
@@ -145,12 +146,15 @@ fn finish(
 ) -> Load {
     let limits = Limits::DEFAULT;
     let Load { sources, diagnostics, .. } = &mut load;
-    let mut files = Vec::with_capacity(found.len());
-    for Found { source, folder, identity } in found {
-        let (documents, problems) = yaml::load(source, sources.text(source), &limits);
-        let folder = folder.into();
-        files.push(compose::file::File { source, identity, folder, documents, problems });
-    }
+    let files = parallel::in_parts(found, |found| {
+        let read = |Found { source, folder, identity }| {
+            let (documents, problems) = yaml::load(source, sources.text(source), &limits);
+            let folder = folder.into();
+            compose::file::File { source, identity, folder, documents, problems }
+        };
+        found.into_iter().map(read).collect::<Vec<_>>()
+    });
+    let files = files.into_iter().flatten().collect();
     let mut documents =
         compose::compose(files, options.overlay, scope, &limits, sources, diagnostics);
     load.manifests = documents.len();

@@ -96,16 +96,16 @@ impl AccountPath {
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/').filter(|segment| !segment.is_empty())
     }
-
-    /// Bytes that sort as the names do one by one: the slash before everything that a name may hold.
-    fn in_order(&self) -> impl Iterator<Item = u8> + '_ {
-        self.0.bytes().map(|byte| if byte == b'/' { 0 } else { byte })
-    }
 }
 
 impl Ord for AccountPath {
     fn cmp(&self, other: &Self) -> Ordering {
-        if self.0 == other.0 { Ordering::Equal } else { self.in_order().cmp(other.in_order()) }
+        let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
+        let common = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        // The slash comes before everything that a name may hold, and the end before the slash.
+        let rank =
+            |bytes: &[u8]| bytes.get(common).map(|byte| if *byte == b'/' { 0 } else { *byte });
+        rank(a).cmp(&rank(b))
     }
 }
 
@@ -154,5 +154,18 @@ mod tests {
         let path = AccountPath::parse("a/b").unwrap();
         let chain: Vec<String> = path.self_and_ancestors().map(|p| p.to_string()).collect();
         assert_eq!(chain, ["a/b", "a", ""]);
+    }
+
+    #[test]
+    fn whatever_is_in_an_account_stands_right_behind_it() {
+        let sorted = ["", "a", "a/b", "a/b/c", "a/b-c", "a/bc", "a-b", "a-b/c", "a.b", "ab", "b"];
+        let paths: Vec<AccountPath> = sorted.map(|it| AccountPath::parse(it).unwrap()).into();
+        for (at, path) in paths.iter().enumerate() {
+            let names = |path: &AccountPath| path.segments().map(str::to_owned).collect::<Vec<_>>();
+            for (other_at, other) in paths.iter().enumerate() {
+                assert_eq!(path.cmp(other), names(path).cmp(&names(other)), "{path} {other}");
+                assert_eq!(path.cmp(other), at.cmp(&other_at), "{path} {other}");
+            }
+        }
     }
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use super::document::{AnyManifest, Document, Draft};
 use super::foreign;
 use super::model::Rows;
+use super::parallel;
 use super::parse::{self, address_of};
 use super::scope::Scope;
 use crate::diagnostic::Diagnostics;
@@ -80,8 +81,15 @@ pub(super) fn compose(
         }
     }
     let mut documents: Vec<Document> = Vec::with_capacity(drafts.len() + settled.len());
-    for draft in drafts {
-        documents.push(parse::document(draft, sources, diagnostics));
+    let sources = &*sources;
+    let parts = parallel::in_parts(drafts, |drafts| {
+        let mut found = Diagnostics::new();
+        let documents = drafts.into_iter().map(|it| parse::document(it, sources, &mut found));
+        (documents.collect::<Vec<_>>(), found)
+    });
+    for (mut part, found) in parts {
+        documents.append(&mut part);
+        diagnostics.absorb(found);
     }
     documents.append(&mut settled);
     documents
