@@ -96,15 +96,10 @@ pub(super) fn seconds(text: &str) -> Result<i64, String> {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match loading::load(
-        &args.manifests.paths(),
-        args.manifests.exclude(),
-        common,
-        output,
-    )
-    .await
-    {
-        Ok(load) => load,
+    let paths = args.manifests.paths();
+    // The texts are not needed any more.
+    let desired = match loading::load(&paths, args.manifests.exclude(), common, output).await {
+        Ok(load) => load.desired,
         Err(exit) => return exit,
     };
     let session = match Session::open_until(args.deadline, args.pace, common, output).await {
@@ -112,10 +107,10 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune, horizon: args.expiring.horizon() };
-    let trust = Trust::unreviewed(&args.manifests.paths(), common.allow_outside);
-    let seen = session.recorder.seen(&load.desired.stack);
+    let trust = Trust::unreviewed(&paths, common.allow_outside);
+    let seen = session.recorder.seen(&desired.stack);
     let context = session.context(&trust, seen.as_ref());
-    let prepared = reconcile::prepare(&load.desired, context, policy).await;
+    let prepared = reconcile::prepare(&desired, context, policy).await;
     session.close(output).await;
     match prepared {
         Ok(prepared) => {
@@ -128,8 +123,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             }
             if let Some(file) = &args.out {
                 let own_account = prepared.own_account;
-                let sealed =
-                    Sealed::new(&prepared.plan, &load.desired, own_account, policy, &trust);
+                let sealed = Sealed::new(&prepared.plan, &desired, own_account, policy, &trust);
                 // It holds no secret, and what it describes is nobody else's business all the same.
                 if let Err(exit) = write(file, &json(&sealed), Access::Private, output) {
                     return exit;

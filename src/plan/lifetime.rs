@@ -36,7 +36,7 @@ pub(super) fn tokens(
     horizon: i64,
 ) -> Vec<TokenTime> {
     let watch = Watch { desired, actual, horizon };
-    let mut tokens = Vec::new();
+    let mut tokens = Vec::with_capacity(actual.tokens().count());
     let declared = desired.objects.iter().filter(|(address, _)| address.kind.is_key());
     for (address, _) in declared.filter(|(address, _)| desired.is_meant(address)) {
         let Some(Binding::Found(token, how)) = bindings.get(address) else { continue };
@@ -57,7 +57,8 @@ pub(super) fn tokens(
     if let Some(own) = own.filter(|own| !tokens.iter().any(|it| it.id_on_platform == own.id)) {
         tokens.push(watch.token(None, own, Role::Own, &[]));
     }
-    tokens.sort_by(|a, b| {
+    // No two have the same id, and a stable sort takes half as much memory again.
+    tokens.sort_unstable_by(|a, b| {
         let of = |token: &TokenTime| (token.next().unwrap_or(i64::MAX), token.id_on_platform);
         let ((a_next, a_id), (b_next, b_id)) = (of(a), of(b));
         (a_next, &a.address, a_id).cmp(&(b_next, &b.address, b_id))

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use super::context::Context;
 use crate::api::{Client, Reader};
 use crate::apply::{Report, StepOutcome};
@@ -22,7 +24,7 @@ pub struct Prepared {
     /// Id of the root account.
     pub own_account: i64,
     /// What carries the mark of the stack.
-    pub found: BTreeMap<Address, Found>,
+    pub found: LiteMap<Address, Found>,
     /// API calls that it took to make the plan.
     pub calls: u64,
 }

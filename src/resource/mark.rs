@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::HEXLOWER;
-use litemap::LiteMap;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
@@ -291,57 +290,72 @@ fn generation(metadata: &Map<String, Value>) -> Option<Generation> {
 
 /// A short digest per applied field: enough to tell whether a value is the one that we set, too
 /// short to matter in size, and worthless for guessing since the values themselves stand beside it.
+///
+/// Kept as the text that marks have: there is one for each object, and most are asked for a field or two.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Applied(LiteMap<SmolStr, SmolStr>);
+pub struct Applied(SmolStr);
 
 impl Applied {
     /// The digests of canonical `fields`.
     pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
-        Self(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name.into(), digest_of(value).into()))
-                .collect(),
-        )
+        let digests: BTreeMap<&str, String> =
+            fields.into_iter().map(|(name, value)| (name, digest_of(value))).collect();
+        Self::written(digests)
     }
 
     /// Whether `value` is what was last applied to `field`; `None` if nothing is known of it.
     pub fn matches(&self, field: &str, value: &Value) -> Option<bool> {
-        self.0.get(field).map(|known| *known == digest_of(value))
+        self.digest(field).map(|known| known == digest_of(value))
     }
 
     /// Notes that `value` was applied to `field`.
     pub fn note(&mut self, field: &str, value: &Value) {
-        self.0.insert(field.into(), digest_of(value).into());
+        self.set(field, &digest_of(value));
     }
 
     /// Takes over what `older` knows of `field`.
     pub fn keep(&mut self, older: &Self, field: &str) {
-        let known = older.0.get(field).map(|digest| (field.into(), digest.clone()));
-        self.0.extend(known);
+        if let Some(digest) = older.digest(field) {
+            self.set(field, digest);
+        }
+    }
+
+    fn digest(&self, field: &str) -> Option<&str> {
+        self.pairs().find(|(name, _)| *name == field).map(|(_, digest)| digest)
+    }
+
+    fn set(&mut self, field: &str, digest: &str) {
+        let mut digests: BTreeMap<&str, &str> = self.pairs().collect();
+        digests.insert(field, digest);
+        *self = Self::written(digests);
     }
 
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// In the order of names, each of them once.
     fn parse(text: &str) -> Self {
-        Self(
-            text.split(',')
-                .filter_map(|pair| pair.split_once('='))
-                .map(|(name, digest)| (name.into(), digest.into()))
-                .collect(),
-        )
+        Self::written(pairs(text).collect::<BTreeMap<_, _>>())
     }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        pairs(&self.0)
+    }
+
+    fn written<D: std::fmt::Display>(digests: BTreeMap<&str, D>) -> Self {
+        let pairs = digests.iter().map(|(name, digest)| format!("{name}={digest}"));
+        Self(pairs.collect::<Vec<_>>().join(",").into())
+    }
+}
+
+fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split(',').filter_map(|pair| pair.split_once('='))
 }
 
 impl std::fmt::Display for Applied {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, (name, digest)) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(formatter, "{comma}{name}={digest}")?;
-        }
-        Ok(())
+        formatter.write_str(&self.0)
     }
 }
 

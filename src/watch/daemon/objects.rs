@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use litemap::LiteMap;
 use tokio::time::Instant;
 
 use crate::apply::{Report, StepOutcome};
@@ -21,7 +22,7 @@ pub(super) struct Standing<'a> {
     /// The plan before anything was held back.
     pub(super) whole: &'a Plan,
     pub(super) report: Option<&'a Report>,
-    pub(super) found: &'a BTreeMap<Address, Found>,
+    pub(super) found: &'a LiteMap<Address, Found>,
     pub(super) backoff: &'a Backoff,
     pub(super) contests: &'a Contests,
     pub(super) culprits: &'a Culprits,
