@@ -15,6 +15,7 @@ use super::answer::{self, Answer};
 use super::clock::{Clock, PlatformTime};
 use super::error::{ApiError, Class};
 use super::governor::{Gate, Governor, Heard, Purpose, Refused, Waiting};
+use super::progress::Progress;
 use super::request::{self, Method, Request};
 use super::retry::{self, Next};
 use super::share::Quota;
@@ -28,6 +29,9 @@ use crate::transport::{Transport, TransportError, Trouble};
 /// takes up to ten times its size, and as many may be under way as the governor allows, which are fewer the longer answers
 /// take. Pages that are larger for their `metadata` are asked for again in smaller pieces.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// No more is reserved for an answer before it comes, whatever its length is said to be.
+const MOST_RESERVED_BYTES: usize = 1024 * 1024;
 
 /// How a client behaves.
 #[derive(Debug, Clone)]
@@ -57,6 +61,7 @@ pub struct Client {
     /// Whether the token is that of the account whose calls are shared.
     is_own: bool,
     stats: Arc<Stats>,
+    progress: Arc<Progress>,
     clock: Arc<Clock>,
 }
 
@@ -100,6 +105,7 @@ impl Client {
             gate: Arc::default(),
             is_own: true,
             stats: Arc::default(),
+            progress: Arc::default(),
             clock: Arc::default(),
         })
     }
@@ -147,6 +153,16 @@ impl Client {
         self.governor.waiting()
     }
 
+    /// How many calls the process has made.
+    pub fn sent(&self) -> u64 {
+        self.governor.sent()
+    }
+
+    /// How far what is under way has come.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     /// The counts of all calls made by this client and those that were made from it.
     pub fn stats(&self) -> &Stats {
         &self.stats
@@ -172,9 +188,8 @@ impl Client {
             let outcome = loop {
                 let leave = (request.cleans_up, self.is_own);
                 let permit = self.governor.permit(&self.gate, leave).await;
-                let (_permit, purpose) =
-                    permit.map_err(|refused| held_back(request, refused, attempt))?;
-                match purpose {
+                let permit = permit.map_err(|refused| held_back(request, refused, attempt))?;
+                match permit.purpose {
                     Purpose::Call => break self.try_once(request, attempt > 1).await,
                     Purpose::Question => {
                         let answer = self.try_once(&request::own_calls(), false).await;
@@ -303,7 +318,9 @@ impl Client {
         if response.content_length().is_some_and(|length| length > MAX_ANSWER_BYTES as u64) {
             return Err(too_large());
         }
-        let mut body = Vec::new();
+        // Pages come by the dozen, and each that grows leaves pieces behind.
+        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(announced.unwrap_or(0).min(MOST_RESERVED_BYTES));
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
                 return Err(too_large());

@@ -99,12 +99,22 @@ pub(super) enum Purpose {
 
 /// Leave to send one call.
 #[derive(Debug)]
-pub(super) struct Permit<'a>(&'a Governor);
+pub(super) struct Permit<'a> {
+    governor: &'a Governor,
+    /// What it is for.
+    pub(super) purpose: Purpose,
+}
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.0.state().in_flight -= 1;
-        self.0.ended.notify_one();
+        let mut state = self.governor.state();
+        state.in_flight -= 1;
+        // Whoever asked may have been broken off; then it is another's turn.
+        if self.purpose == Purpose::Question {
+            state.share.forget_question();
+        }
+        drop(state);
+        self.governor.ended.notify_one();
     }
 }
 
@@ -160,11 +170,11 @@ impl Governor {
         &self,
         gate: &Gate,
         (cleans_up, may_ask): (bool, bool),
-    ) -> Result<(Permit<'_>, Purpose), Refused> {
+    ) -> Result<Permit<'_>, Refused> {
         loop {
             let ended = self.ended.notified();
             let hold = match self.hold(gate, may_ask) {
-                Ok(purpose) => return Ok((Permit(self), purpose)),
+                Ok(purpose) => return Ok(Permit { governor: self, purpose }),
                 Err(hold) => hold,
             };
             let waiting = match hold {
@@ -221,6 +231,7 @@ impl Governor {
                 (Some(u64::from(most)), format!("{why}{most}"), None)
             }
             None => {
+                let sent = (sent, state.in_flight);
                 match may_ask.then(|| state.share.turn(now, sent)) {
                     Some(Turn::Ask) => return Ok(Purpose::Question),
                     Some(Turn::Wait) => return Err(Hold::Crowd),
@@ -261,6 +272,11 @@ impl Governor {
         let Some(most) = most else { return Duration::ZERO };
         let later = calls.saturating_sub(most.saturating_sub(lately));
         MINUTE * u32::try_from(later.div_ceil(most.max(1))).unwrap_or(u32::MAX)
+    }
+
+    /// Calls since the process began.
+    pub(super) fn sent(&self) -> u64 {
+        self.state().sent
     }
 
     /// When all has to be done, if somebody says so.
@@ -401,7 +417,7 @@ mod tests {
             let governor = Arc::clone(&governor);
             calls.spawn(async move {
                 let gate = Gate::default();
-                let (permit, _) = governor.permit(&gate, (false, false)).await.unwrap();
+                let permit = governor.permit(&gate, (false, false)).await.unwrap();
                 let under_way = governor.state().in_flight;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 drop(permit);
@@ -410,5 +426,25 @@ mod tests {
         }
         let most = calls.join_all().await.into_iter().max();
         assert_eq!(most, Some(FIRST_AT_ONCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_is_broken_off_is_asked_by_the_next() {
+        let governor = Arc::new(Governor::new(None, None));
+        let gate = Arc::new(Gate::default());
+        let question = loop {
+            let permit = governor.permit(&gate, (false, true)).await.unwrap();
+            if permit.purpose == Purpose::Question {
+                break permit;
+            }
+        };
+        let next = tokio::spawn({
+            let (governor, gate) = (Arc::clone(&governor), Arc::clone(&gate));
+            async move { governor.permit(&gate, (false, true)).await.unwrap().purpose }
+        });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!next.is_finished(), "one question is enough");
+        drop(question);
+        assert_eq!(next.await.unwrap(), Purpose::Question);
     }
 }

@@ -361,12 +361,18 @@ impl Reader {
             return Err(ListError::TooMany { collection, total });
         }
         let mut others = JoinSet::new();
+        let pages = count.div_ceil(stride).saturating_sub(1) as u64;
+        let progress = self.client.progress();
+        if pages > 0 {
+            progress.expect("reading", "pages", pages, self.client.sent());
+        }
         for offset in (stride..count).step_by(stride) {
             let (client, request) = (self.client.clone(), page(size, offset));
             others.spawn(async move { client.send(&request).await });
         }
         while let Some(joined) = others.join_next().await {
             // A task that panicked or was cancelled is a page that did not come.
+            progress.did_one();
             let Ok(answer) = joined else { continue };
             collect(collection, answer?, &mut items)?;
         }

@@ -56,8 +56,8 @@ impl Quota {
 /// What is known of the account's calls.
 #[derive(Debug, Default)]
 pub(super) struct Share {
-    /// Whether somebody is asking at the moment.
-    is_asking: bool,
+    /// Whether somebody is asking at the moment, and whether nothing else of ours is under way meanwhile.
+    asking: Option<bool>,
     /// Whether an answer said that nothing bounds the calls, or that nobody knows.
     is_free: bool,
     allowed: u64,
@@ -73,6 +73,8 @@ struct Reading {
     sent: u64,
     /// Those of them that were sent in the minute before.
     lately: u64,
+    /// Whether nothing else was under way, so that the counter had seen all of them.
+    is_exact: bool,
 }
 
 /// What is to be done before the next call.
@@ -87,19 +89,31 @@ pub(super) enum Turn {
 }
 
 impl Share {
-    /// Whose turn it is, `sent` calls after the process began. Whoever is told to ask has to [`learn`](Self::learn).
-    pub(super) fn turn(&mut self, now: Instant, sent: u64) -> Turn {
+    /// Whose turn it is, `sent` calls after the process began, of which so many are `under_way`. Whoever is told to ask has
+    /// to [`learn`](Self::learn).
+    ///
+    /// The first question keeps nobody waiting: in most accounts nothing bounds the calls. Those that follow are asked when
+    /// nothing else is under way, or calls of ours would be taken for those of others.
+    pub(super) fn turn(&mut self, now: Instant, (sent, under_way): (u64, usize)) -> Turn {
         if self.is_free || sent < FREE {
             return Turn::Go;
         }
-        if self.is_asking {
+        if self.asking.is_some() {
             return Turn::Wait;
         }
-        if self.asks_next(now).is_none_or(|at| at <= now) {
-            self.is_asking = true;
-            return Turn::Ask;
+        if self.asks_next(now).is_some_and(|at| at > now) {
+            return Turn::Go;
         }
-        Turn::Go
+        if under_way > 0 && !self.readings.is_empty() {
+            return Turn::Wait;
+        }
+        self.asking = Some(under_way == 0);
+        Turn::Ask
+    }
+
+    /// Nobody asks any more, whether there was an answer or not.
+    pub(super) fn forget_question(&mut self) {
+        self.asking = None;
     }
 
     /// When it will be asked next; none if it was never asked.
@@ -116,13 +130,13 @@ impl Share {
 
     /// Takes in an answer after `sent` calls, of which `lately` were sent in the last minute; none is one that says nothing.
     pub(super) fn learn(&mut self, now: Instant, (sent, lately): (u64, u64), quota: Option<Quota>) {
-        self.is_asking = false;
+        let is_exact = self.asking.take().unwrap_or(false);
         let Some(Quota { allowed, used }) = quota else {
             self.is_free = true;
             return;
         };
         self.allowed = allowed;
-        self.readings.push_back(Reading { at: now, used, sent, lately });
+        self.readings.push_back(Reading { at: now, used, sent, lately, is_exact });
         // One that is older tells how much was used since.
         while self.readings.get(1).is_some_and(|second| second.at + MINUTE <= now) {
             self.readings.pop_front();
@@ -145,7 +159,8 @@ impl Share {
 
     /// Calls a minute that are not ours, at most by what was read lately; none before it was read twice.
     fn others(&self, now: Instant) -> Option<u64> {
-        let steps = self.readings.iter().zip(self.readings.iter().skip(1));
+        let exact = || self.readings.iter().filter(|reading| reading.is_exact);
+        let steps = exact().zip(exact().skip(1));
         let rates =
             steps.filter(|(_, after)| after.at + MINUTE > now).filter_map(|(before, after)| {
                 // A counter that went back began another minute.
@@ -230,7 +245,7 @@ mod tests {
                 while ours.front().is_some_and(|call| *call + MINUTE <= now) {
                     ours.pop_front();
                 }
-                match share.turn(now, sent) {
+                match share.turn(now, (sent, 0)) {
                     Turn::Ask => {
                         account.call(now);
                         ours.push_back(now);
@@ -270,12 +285,31 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_short_run_asks_nobody_and_one_without_bounds_asks_once() {
         let (mut share, now) = (Share::default(), Instant::now());
-        assert!((0..FREE).all(|sent| share.turn(now, sent) == Turn::Go));
-        assert_eq!(share.turn(now, FREE), Turn::Ask);
-        assert_eq!(share.turn(now, FREE), Turn::Wait, "one question is enough");
+        assert!((0..FREE).all(|sent| share.turn(now, (sent, 0)) == Turn::Go));
+        assert_eq!(share.turn(now, (FREE, 8)), Turn::Ask);
+        assert_eq!(share.turn(now, (FREE, 8)), Turn::Wait, "one question is enough");
         share.learn(now, (FREE + 1, FREE + 1), None);
-        assert_eq!(share.turn(now + 10 * MINUTE, 1_000), Turn::Go);
+        assert_eq!(share.turn(now + 10 * MINUTE, (1_000, 8)), Turn::Go);
         assert_eq!(share.most(now + 10 * MINUTE), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_calls_are_bounded_nobody_asks_while_others_of_ours_are_under_way() {
+        let (mut share, now) = (Share::default(), Instant::now());
+        let quota = |used| Some(Quota { allowed: 100, used: Some(used) });
+        assert_eq!(share.turn(now, (FREE, 8)), Turn::Ask);
+        // The counter has not seen the eight that are under way.
+        share.learn(now, (FREE + 1, FREE + 1), quota(3));
+        let later = now + SECOND;
+        assert_eq!(share.turn(later, (20, 8)), Turn::Wait);
+        assert_eq!(share.turn(later, (20, 0)), Turn::Ask);
+        share.learn(later, (21, 21), quota(21));
+        assert_eq!(share.others(later), None, "one exact reading is none to compare with");
+        let last = later + SECOND;
+        assert_eq!(share.turn(last, (30, 0)), Turn::Ask);
+        share.learn(last, (31, 31), quota(33));
+        assert_eq!(share.others(last), Some(40), "two calls in three seconds");
+        assert_eq!(share.most(last), Some(30));
     }
 
     #[tokio::test(start_paused = true)]

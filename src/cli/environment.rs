@@ -73,6 +73,10 @@ mod anew {
         format!("/dev/fd/{number}")
     }
 
+    /// How long the allocator keeps what is not needed any more, in milliseconds. Of a pass over a large estate that would be
+    /// what reading the manifests took, while the platform's answers come in.
+    const PURGE_VARIABLE: &str = "MIMALLOC_PURGE_DELAY";
+
     fn start_anew() {
         let token = std::env::var_os(TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let is_empty = |name: &&str| std::env::var_os(name).is_some_and(|value| value.is_empty());
@@ -84,6 +88,9 @@ mod anew {
         let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) else { return };
         let mut command = Command::new(program);
         command.arg0(name).args(arguments);
+        if std::env::var_os(PURGE_VARIABLE).is_none() {
+            command.env(PURGE_VARIABLE, "0");
+        }
         empty.iter().for_each(|name| {
             command.env_remove(name);
         });

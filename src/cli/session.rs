@@ -1,5 +1,6 @@
 //! What plan, apply and watch have in common: a platform to talk to, and the words for when it is not to be had.
 
+use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::platform::Platform;
 use super::recorder::Recorder;
 use super::secrets::{signer, spool, token};
 use super::settings::Common;
-use crate::api::{ApiError, Class, Client, ClientError, Settings, Waiting};
+use crate::api::{ApiError, Class, Client, ClientError, Line, Settings, Waiting};
 use crate::observe::{ObserveError, Seen};
 use crate::reconcile::Context;
 use crate::resource::Signer;
@@ -80,6 +81,7 @@ impl Session {
         match Client::new(&settings, &token) {
             Ok(client) => {
                 tokio::spawn(say_waits(client.waiting(), output.clone()));
+                tokio::spawn(say_progress(client.clone(), output.clone()));
                 Ok(Self { client, signer, spool, run, gate, recorder, sandbox })
             }
             Err(error) => {
@@ -123,6 +125,27 @@ async fn say_waits(mut waits: watch::Receiver<Option<Waiting>>, output: Output) 
         let waiting = waits.borrow_and_update().clone();
         if let Some(Waiting { why, wait, .. }) = waiting {
             output.say(&format!("waiting {} s: {why}", wait.as_secs_f64().ceil()));
+        }
+    }
+}
+
+/// Says from time to time how far what takes long has come; more often to somebody who looks on.
+async fn say_progress(client: Client, output: Output) {
+    let is_watched = std::io::stderr().is_terminal();
+    let (first, then) = if is_watched { (1, 5) } else { (10, 30) };
+    let mut due = Duration::from_secs(first);
+    let mut stage_since = None;
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let Some(stage) = client.progress().stage() else { continue };
+        if stage_since != Some(stage.since) {
+            (stage_since, due) = (Some(stage.since), Duration::from_secs(first));
+        }
+        let now = Instant::now();
+        if now.duration_since(stage.since) >= due {
+            due = now.duration_since(stage.since) + Duration::from_secs(then);
+            let line = Line { stage: &stage, calls: client.sent(), now };
+            output.say(&line.to_string());
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use tokio::sync::watch::Receiver;
 use tracing::Instrument;
 
 use super::duration::{duration, interval, poll_interval, positive};
@@ -17,6 +18,7 @@ use super::outside::{Outside, OutsideArgs};
 use super::pace::Pace;
 use super::session::{self, Session};
 use super::settings::Common;
+use crate::api::Waiting;
 use crate::apply::Report;
 use crate::diagnostic::render;
 use crate::manifest::{self, Load};
@@ -27,6 +29,7 @@ use crate::run::RunId;
 use crate::secret::Stores;
 use crate::shutdown;
 use crate::watch::files::{Files, Loader, Patience, Reading, Settled};
+use crate::watch::status::{CallsWait, Sender};
 use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
 
 /// Apply now, whenever files change, and on an interval.
@@ -199,6 +202,7 @@ async fn follow(
         Err(exit) => return exit,
     };
     let hangups = tokio::spawn(hangups(wake));
+    let waits = tokio::spawn(note_waits(session.client.waiting(), status.clone()));
     let options = watch::Options {
         prune: args.prune,
         interval: args.interval,
@@ -227,8 +231,22 @@ async fn follow(
     let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, reporter);
     daemon.run(shutdown::flag()).await;
     hangups.abort();
+    waits.abort();
     outside.close().await;
     Exit::Done
+}
+
+/// Shows at once why calls wait, also in the middle of a pass.
+async fn note_waits(mut waits: Receiver<Option<Waiting>>, status: Sender) {
+    while waits.changed().await.is_ok() {
+        let waiting = waits.borrow_and_update().clone();
+        let since = jiff::Timestamp::now();
+        let calls_wait = waiting.map(|Waiting { why, wait, .. }| {
+            let until = since.checked_add(wait).unwrap_or(since);
+            CallsWait { why, since, until }
+        });
+        status.send_modify(|known| Arc::make_mut(known).calls_wait = calls_wait);
+    }
 }
 
 /// SIGHUP asks for a pass.

@@ -3,7 +3,7 @@
 use tokio::sync::{mpsc, watch};
 
 use super::{Caller, Consent, Context, PassEvent, Prepared, carry_out, prepare};
-use crate::apply::{OnError, Report};
+use crate::apply::{Event, OnError, Report};
 use crate::lock::{self, Holder, LeaseKey, Leases, LockError};
 use crate::observe::ObserveError;
 use crate::plan::Policy;
@@ -176,12 +176,20 @@ async fn write<C: Caller>(
     caller.on_event(PassEvent::Begins(&prepared.plan));
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut progress = Progress::new(&prepared.plan);
+    let client = work.context.client;
+    let steps = prepared.plan.steps.len() as u64;
+    client.progress().expect("applying", "steps", steps, client.sent());
     let telling = async {
         while let Some(event) = events.recv().await {
+            if let Event::Settled { .. } = event {
+                client.progress().did_one();
+            }
             let line = progress.line(&event);
             caller.on_event(PassEvent::Step(&event, line));
         }
     };
     let doing = carry_out(prepared, work.context, work.on_error, stop, sender);
-    tokio::join!(doing, telling).0
+    let (report, ()) = tokio::join!(doing, telling);
+    client.progress().end();
+    report
 }

@@ -18,7 +18,7 @@ const PREFIX: &str = "flespi_gitops_";
 /// The status at `now` as metrics.
 pub fn metrics_text(status: &Status, now: Timestamp) -> String {
     let mut page = Page::default();
-    daemon(status, &mut page);
+    daemon(status, now, &mut page);
     passes(status, &mut page);
     objects(status, now, &mut page);
     calls(status, &mut page);
@@ -26,7 +26,7 @@ pub fn metrics_text(status: &Status, now: Timestamp) -> String {
     page.0
 }
 
-fn daemon(status: &Status, page: &mut Page) {
+fn daemon(status: &Status, now: Timestamp, page: &mut Page) {
     page.family("build_info", Sort::Gauge, "Version of the running program.");
     page.value("build_info", &[("version", status.version)], 1.0);
     page.family("process_start_time_seconds", Sort::Gauge, "Start time of the process, unix time.");
@@ -44,6 +44,13 @@ fn daemon(status: &Status, page: &mut Page) {
     page.value("conditions", &[], count(status.conditions.len()));
     page.family("waiting_for_approval", Sort::Gauge, "1 while a guard waits for approval.");
     page.value("waiting_for_approval", &[], f64::from(u8::from(status.approval.is_some())));
+    page.family(
+        "calls_waiting_seconds",
+        Sort::Gauge,
+        "Time that API calls still wait; 0 if they do not.",
+    );
+    let wait = status.calls_wait.as_ref().map_or(0.0, |wait| seconds(wait.until) - seconds(now));
+    page.value("calls_waiting_seconds", &[], wait.max(0.0));
     page.family("interval_seconds", Sort::Gauge, "Interval between passes.");
     page.value("interval_seconds", &[], status.interval_seconds as f64);
 }

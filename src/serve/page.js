@@ -141,13 +141,18 @@ function banner(status, objects) {
 function attention(status) {
   const approval = status.approval;
   const conditions = status.conditions;
-  at("attention").hidden = !approval && !conditions.length;
-  fill("attention-list", [approval, conditions], () => {
+  const wait = status.calls_wait;
+  at("attention").hidden = !approval && !conditions.length && !wait;
+  fill("attention-list", [approval, conditions, wait], () => {
     const rows = conditions
       .filter((condition) => !(approval && condition.state === "waiting_for_approval"))
       .map((condition) =>
         make("div", "row", make("div", "line", tag(condition.state), make("span", "", condition.says),
           make("span", "end fine", since(condition.since, "for ", "")))));
+    if (wait) {
+      rows.unshift(make("div", "row", make("div", "line", tag("calls wait", "caution"), make("span", "", wait.why),
+        make("span", "end fine", since(wait.since, "for ", "")))));
+    }
     if (approval) {
       const copy = make("button", "", "Copy");
       copy.type = "button";

@@ -65,12 +65,25 @@ pub struct Status {
     pub objects: Arc<BTreeMap<Address, ObjectStatus>>,
     /// What waits for approval.
     pub approval: Option<Approval>,
+    /// Why API calls wait at the moment; null if they do not.
+    pub calls_wait: Option<CallsWait>,
     /// Interval between passes while no file changes, in seconds.
     pub interval_seconds: u64,
     /// When the next pass begins unless something happens before.
     pub next_pass: Option<Timestamp>,
     /// When a pass last ended with the platform equal to the manifests, what is left on purpose aside.
     pub last_success: Option<Timestamp>,
+}
+
+/// A wait of all calls of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CallsWait {
+    /// The reason.
+    pub why: String,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it is over.
+    pub until: Timestamp,
 }
 
 /// What the daemon does or waits for.
@@ -509,6 +522,7 @@ impl Status {
             totals: Totals::default(),
             objects: Arc::default(),
             approval: None,
+            calls_wait: None,
             interval_seconds,
             next_pass: None,
             last_success: None,

@@ -6,6 +6,7 @@ use flespi_gitops::sandbox::Options;
 use serde_json::json;
 
 use crate::support::World;
+use crate::support::listening::Daemon;
 
 const LIMIT: &str = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: a}\n";
 
@@ -126,4 +127,29 @@ fn in_an_account_whose_calls_are_bounded_a_run_takes_half_of_what_others_leave()
     let calls = world.journal().len();
     assert!((40..=50).contains(&calls), "half of 100 and not more: {calls}");
     assert!(run.stdout.contains("this run takes of the account's 100"), "{}", run.stdout);
+}
+
+#[test]
+fn a_daemon_whose_calls_wait_says_so_in_the_middle_of_the_pass() {
+    let world = World::new();
+    world.write("manifests/limit.yaml", LIMIT);
+    world.faults(&json!({"rules": [
+        {"method": "POST", "count": 1, "effect": {"answer": {"status": 429, "retry_after": 4, "reason": "slow"}}}]}));
+    let daemon = Daemon::start(&world, &[]);
+    let waiting = daemon.wait("calls wait", |status| !status["calls_wait"].is_null());
+    assert_eq!(
+        waiting["calls_wait"]["why"],
+        "the platform accepts no more calls: 429: slow (code 2)"
+    );
+    assert!(!waiting["pass"].is_null(), "the pass goes on");
+    let metric = |metrics: &str| {
+        let line =
+            metrics.lines().find(|line| line.starts_with("flespi_gitops_calls_waiting_seconds "));
+        line.unwrap().rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    assert!(metric(&daemon.get("/metrics")) > 0.0);
+    let done =
+        daemon.wait("the pass is over", |status| !status["passes"].as_array().unwrap().is_empty());
+    assert_eq!(done["calls_wait"], json!(null));
+    assert_eq!(world.count("limits"), 1);
 }

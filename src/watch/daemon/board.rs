@@ -84,7 +84,11 @@ impl Board {
             (None, Some((state, condition))) => (*state, condition.says.clone()),
             (None, None) => (State::Idle, "the platform is as the manifests say".to_owned()),
         };
-        self.sender.send_replace(Arc::new(status.clone()));
+        self.sender.send_modify(|known| {
+            // Whoever knows of waiting calls says so directly, in the middle of a pass.
+            let calls_wait = known.calls_wait.clone();
+            *known = Arc::new(Status { calls_wait, ..status.clone() });
+        });
     }
 }
 
