@@ -562,6 +562,8 @@ fn main() -> ExitCode {
     }
     let sizes: &[usize] = if is_large { &[100, 1_000, 10_000] } else { &[50, 500] };
     let grown = growth(sizes);
+    // A tenth of a second in all is not measured well enough for more.
+    let most = if is_large { 1.05 } else { 1.1 };
     println!(
         "\n| growth from {} to {} objects | exponent of CPU | memory of one more | |",
         sizes[0] * 11 + 1,
@@ -570,7 +572,7 @@ fn main() -> ExitCode {
     println!("| --- | ---: | ---: | --- |");
     let mut is_good = rows.iter().all(|row| row.is_good);
     for (command, exponent, kilobytes) in grown {
-        let is_within = exponent <= 1.1 && kilobytes <= MOST_KILOBYTES;
+        let is_within = exponent <= most && kilobytes <= MOST_KILOBYTES;
         let verdict = if is_within { "" } else { "beyond its bound" };
         println!("| {command} | {exponent:.2} | {kilobytes:.1} kB | {verdict} |");
         is_good &= is_within;

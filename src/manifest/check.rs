@@ -46,8 +46,8 @@ fn stacks(documents: &[Document]) -> impl Iterator<Item = (&Document, &StackMani
 }
 
 /// What all documents describe; tells which describe the same object.
-pub(super) fn register<'a>(
-    documents: &'a [Document],
+pub(super) fn register(
+    documents: &[Document],
     sources: &SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Register {

@@ -65,7 +65,7 @@ impl<'a> Index<'a> {
     }
 }
 
-fn by_mark<'a>(object: &'a Object) -> (Kind, i64, Option<&'a Address>) {
+fn by_mark(object: &Object) -> (Kind, i64, Option<&Address>) {
     (object.kind, object.owner, object.any_mark().map(|mark| &mark.address))
 }
 
