@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::diagnostic::counted;
+
 /// What is under way, shared by all that work on it.
 #[derive(Debug, Default)]
 pub struct Progress(Mutex<Option<Stage>>);
@@ -76,7 +78,8 @@ impl fmt::Display for Line<'_> {
         let seconds = self.now.duration_since(*since).as_secs_f64().max(0.001);
         let calls = self.calls.saturating_sub(*calls_before);
         let rate = calls as f64 / seconds;
-        write!(formatter, "{what}: {done} of {total} {parts}, {calls} calls, {rate:.0} a second")?;
+        let calls = counted(calls, "call");
+        write!(formatter, "{what}: {done} of {total} {parts}, {calls}, {rate:.0} a second")?;
         if *done > 0 {
             let left = seconds * total.saturating_sub(*done) as f64 / *done as f64;
             write!(formatter, ", about {} s left", Duration::from_secs_f64(left).as_secs().max(1))?;

@@ -1,6 +1,7 @@
 //! Runs what the scheduler says may begin: bounded concurrency, grouped calls, graceful stop.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde_json::{Map, Value};
@@ -66,7 +67,8 @@ pub async fn apply(apply: Apply<'_>) -> Report {
         ledger: Ledger::new(plan),
         learnt: Learnt::default(),
         pending: plan.pending.clone(),
-        queue: VecDeque::new(),
+        queue: BTreeMap::new(),
+        enqueued: 0,
         busy: BTreeSet::new(),
         has_failed: false,
         apply,
@@ -138,7 +140,10 @@ struct Run<'a> {
     ledger: Ledger,
     learnt: Learnt,
     pending: Vec<Pending>,
-    queue: VecDeque<Bundle<'a>>,
+    /// What can begin: first what most steps wait for, and of equals what came first.
+    queue: BTreeMap<(Reverse<usize>, usize), Bundle<'a>>,
+    /// How many bundles came so far.
+    enqueued: usize,
     /// Objects that a running job writes to.
     busy: BTreeSet<(Kind, i64)>,
     has_failed: bool,
@@ -169,7 +174,12 @@ impl<'a> Run<'a> {
             }
             let bundler = self.bundler();
             let (bundles, stuck) = bundler.bundle(&rest);
-            self.queue.extend(bundles);
+            for bundle in bundles {
+                let awaited_by: usize =
+                    bundle.steps.iter().map(|at| self.scheduler.awaited_by(*at)).sum();
+                self.enqueued += 1;
+                self.queue.insert((Reverse(awaited_by), self.enqueued), bundle);
+            }
             for (at, reason) in stuck {
                 self.settle(at, Err(Failure::new(reason)));
             }
@@ -202,8 +212,9 @@ impl<'a> Run<'a> {
     fn next_job(&mut self) -> Option<Job> {
         let is_free =
             |bundle: &Bundle<'_>| bundle.objects.iter().all(|object| !self.busy.contains(object));
-        let position = self.queue.iter().position(is_free)?;
-        let bundle = self.queue.remove(position)?;
+        let (first, _) = self.queue.iter().find(|(_, bundle)| is_free(bundle))?;
+        let first = *first;
+        let bundle = self.queue.remove(&first)?;
         let job = self.bundler().job(bundle);
         self.busy.extend(job.objects.iter().copied());
         for at in &job.steps {

@@ -33,6 +33,8 @@ struct Node {
     state: State,
     open_needs: usize,
     dependants: Vec<usize>,
+    /// How many steps wait for this one, by way of others too.
+    awaited_by: usize,
 }
 
 /// What may begin, given what has ended.
@@ -59,6 +61,7 @@ impl Scheduler {
                 state: State::Waiting,
                 open_needs: step.needs.iter().filter(|need| index.contains_key(need)).count(),
                 dependants: Vec::new(),
+                awaited_by: 0,
             })
             .collect();
         let mut members: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
@@ -67,6 +70,12 @@ impl Scheduler {
             for need in step.needs.iter().filter_map(|need| index.get(need)) {
                 nodes[*need].dependants.push(at);
             }
+        }
+        // What a step needs stands before it in the plan.
+        for at in (0..nodes.len()).rev() {
+            let through = nodes[at].dependants.iter().map(|dependant| nodes[*dependant].awaited_by);
+            nodes[at].awaited_by =
+                through.fold(0, |sum, more| sum.saturating_add(more).saturating_add(1));
         }
         let open = members.iter().map(|(group, steps)| (group.clone(), steps.len())).collect();
         let candidates = (0..nodes.len()).collect();
@@ -81,6 +90,11 @@ impl Scheduler {
             self.nodes[*at].state = State::Running;
         }
         ready
+    }
+
+    /// How many steps wait for a step, by way of others too; whatever waits by two ways counts twice.
+    pub(super) fn awaited_by(&self, at: usize) -> usize {
+        self.nodes[at].awaited_by
     }
 
     fn is_ready(&self, at: usize) -> bool {
@@ -222,6 +236,22 @@ mod tests {
 
     fn names(plan: &Plan, ready: &[usize]) -> Vec<String> {
         ready.iter().map(|at| plan.steps[*at].address.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_step_is_awaited_by_those_that_need_it_and_by_those_that_need_them() {
+        let limit = id("l", Phase::Of(Kind::Limit));
+        let account = id("a", Phase::Of(Kind::Subaccount));
+        let plan = plan(vec![
+            step("l", "", Phase::Of(Kind::Limit), Action::Create, &[]),
+            step("a", "", Phase::Of(Kind::Subaccount), Action::Create, &[limit]),
+            step("b", "", Phase::Of(Kind::Subaccount), Action::Create, &[]),
+            step("t", "a", Phase::Of(Kind::Token), Action::Create, &[account.clone()]),
+            step("u", "a", Phase::Of(Kind::Token), Action::Create, &[account]),
+        ]);
+        let scheduler = Scheduler::new(&plan);
+        let awaited: Vec<usize> = (0..5).map(|at| scheduler.awaited_by(at)).collect();
+        assert_eq!(awaited, [3, 2, 0, 0, 0]);
     }
 
     #[test]
