@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::answer::{self, Answer};
 use super::clock::{Clock, PlatformTime};
 use super::error::{ApiError, Class};
-use super::governor::{Gate, Governor, Heard, Purpose, Refused, Waiting};
+use super::governor::{Caller, Gate, Governor, Heard, Purpose, Refused, Waiting};
 use super::progress::Progress;
 use super::request::{self, Method, Request};
 use super::retry::{self, Next};
@@ -186,8 +186,8 @@ impl Client {
         let mut attempt = 1;
         loop {
             let outcome = loop {
-                let leave = (request.cleans_up, self.is_own);
-                let permit = self.governor.permit(&self.gate, leave).await;
+                let caller = Caller { cleans_up: request.cleans_up, may_ask: self.is_own };
+                let permit = self.governor.permit(&self.gate, caller).await;
                 let permit = permit.map_err(|refused| held_back(request, refused, attempt))?;
                 match permit.purpose {
                     Purpose::Call => break self.try_once(request, attempt > 1).await,

@@ -88,6 +88,15 @@ impl State {
     }
 }
 
+/// Who wants to send a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Caller {
+    /// It takes back what the run needed for itself: it waits for its turn also while the process ends.
+    pub(super) cleans_up: bool,
+    /// Its token is that of the account whose calls are shared, so it can be told to ask for them first.
+    pub(super) may_ask: bool,
+}
+
 /// What a permit is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -161,19 +170,14 @@ impl Governor {
         self.waiting.subscribe()
     }
 
-    /// Waits until a call may be sent. One that `cleans_up` is waited for also while the process ends; only who `may_ask` is
-    /// told to ask first.
+    /// Waits until a call may be sent.
     ///
     /// # Errors
     /// [`Refused`], without having waited for the deadline.
-    pub(super) async fn permit(
-        &self,
-        gate: &Gate,
-        (cleans_up, may_ask): (bool, bool),
-    ) -> Result<Permit<'_>, Refused> {
+    pub(super) async fn permit(&self, gate: &Gate, caller: Caller) -> Result<Permit<'_>, Refused> {
         loop {
             let ended = self.ended.notified();
-            let hold = match self.hold(gate, may_ask) {
+            let hold = match self.hold(gate, caller.may_ask) {
                 Ok(purpose) => return Ok(Permit { governor: self, purpose }),
                 Err(hold) => hold,
             };
@@ -193,7 +197,7 @@ impl Governor {
             }
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
-                () = shutdown::begun(), if !cleans_up => return Err(Refused::Ending),
+                () = shutdown::begun(), if !caller.cleans_up => return Err(Refused::Ending),
             }
             self.waiting.send_if_modified(|known| {
                 known.take_if(|known| known.until <= Instant::now()).is_some()
@@ -342,6 +346,7 @@ mod tests {
 
     use super::*;
 
+    const CURIOUS: Caller = Caller { cleans_up: false, may_ask: true };
     const FAST: Heard = Heard::Answer(Duration::from_millis(20));
 
     #[tokio::test(start_paused = true)]
@@ -349,7 +354,7 @@ mod tests {
         let (governor, gate) = (Governor::new(Some(10), None), Gate::default());
         let mut sent = Vec::new();
         for number in 0_u64..35 {
-            drop(governor.permit(&gate, (false, false)).await.unwrap());
+            drop(governor.permit(&gate, Caller::default()).await.unwrap());
             sent.push(Instant::now());
             tokio::time::sleep(Duration::from_millis(number * 37 % 900)).await;
         }
@@ -380,7 +385,7 @@ mod tests {
         gate.close(Duration::from_secs(30), "429");
         let call = tokio::spawn({
             let (governor, gate) = (Arc::clone(&governor), Arc::clone(&gate));
-            async move { governor.permit(&gate, (false, false)).await.map(drop) }
+            async move { governor.permit(&gate, Caller::default()).await.map(drop) }
         });
         waiting.changed().await.unwrap();
         let said = waiting.borrow_and_update().clone().unwrap();
@@ -394,7 +399,7 @@ mod tests {
         gate.close(Duration::from_secs(30), "again");
         let other = Gate::default();
         let began = Instant::now();
-        drop(governor.permit(&other, (false, false)).await.unwrap());
+        drop(governor.permit(&other, Caller::default()).await.unwrap());
         assert_eq!(Instant::now(), began);
     }
 
@@ -404,7 +409,7 @@ mod tests {
         let governor = Governor::new(None, Some(began + Duration::from_secs(10)));
         let gate = Gate::default();
         gate.close(Duration::from_secs(11), "429");
-        let refused = governor.permit(&gate, (false, false)).await.unwrap_err();
+        let refused = governor.permit(&gate, Caller::default()).await.unwrap_err();
         assert!(matches!(refused, Refused::TooLate(waiting) if waiting.wait.as_secs() == 11));
         assert_eq!(Instant::now(), began);
     }
@@ -417,7 +422,7 @@ mod tests {
             let governor = Arc::clone(&governor);
             calls.spawn(async move {
                 let gate = Gate::default();
-                let permit = governor.permit(&gate, (false, false)).await.unwrap();
+                let permit = governor.permit(&gate, Caller::default()).await.unwrap();
                 let under_way = governor.state().in_flight;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 drop(permit);
@@ -433,14 +438,14 @@ mod tests {
         let governor = Arc::new(Governor::new(None, None));
         let gate = Arc::new(Gate::default());
         let question = loop {
-            let permit = governor.permit(&gate, (false, true)).await.unwrap();
+            let permit = governor.permit(&gate, CURIOUS).await.unwrap();
             if permit.purpose == Purpose::Question {
                 break permit;
             }
         };
         let next = tokio::spawn({
             let (governor, gate) = (Arc::clone(&governor), Arc::clone(&gate));
-            async move { governor.permit(&gate, (false, true)).await.unwrap().purpose }
+            async move { governor.permit(&gate, CURIOUS).await.unwrap().purpose }
         });
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert!(!next.is_finished(), "one question is enough");
