@@ -100,7 +100,10 @@ impl Cost {
             text
         });
         let mut cost = Self::default();
-        while child.try_wait().unwrap().is_none() {
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
             let status = std::fs::read_to_string(format!("{folder}/status")).unwrap_or_default();
             let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
             let kilobytes = line.and_then(|it| it.split_whitespace().next()?.parse::<f64>().ok());
@@ -111,7 +114,8 @@ impl Cost {
             let hundredths: f64 = numbers.take(2).filter_map(|it| it.parse::<f64>().ok()).sum();
             cost.cpu = cost.cpu.max(hundredths / 100.0);
             std::thread::sleep(Duration::from_millis(2));
-        }
+        };
+        assert!(status.success(), "{status}");
         cost.seconds = started.elapsed().as_secs_f64();
         (reader.join().unwrap(), cost)
     }
@@ -390,8 +394,9 @@ fn validate_many_files() -> Row {
         for token in 0..9 {
             text += &format!(
                 "---\n{head} Token\nmetadata: {{name: t{token}, account: a{file}}}\nspec:\n  ttl: 90d\n  access:\n    \
-                 acl:\n      - {{uri: gw/devices, methods: [GET], ids: [{file}, {token}], submodules: [{{name: messages, \
-                 methods: [GET]}}]}}\n"
+                 acl:\n      - {{uri: gw/devices, methods: [GET], ids: [{}, {token}], submodules: [{{name: messages, \
+                 methods: [GET]}}]}}\n",
+                file + 100
             );
         }
         std::fs::write(manifests.join(format!("{file:04}.yaml")), text).unwrap();

@@ -188,6 +188,9 @@ impl Governor {
                 }
                 Hold::Time(waiting) => waiting,
             };
+            // Whoever was called out of the crowd and does not go calls the next one: it may be that nobody is under way any
+            // more who would.
+            self.ended.notify_one();
             if self.deadline.is_some_and(|deadline| waiting.until > deadline) {
                 return Err(Refused::TooLate(waiting));
             }
@@ -249,7 +252,8 @@ impl Governor {
         match (most, state.lately.front()) {
             (Some(most), Some(oldest)) if lately >= most => {
                 let free = *oldest + MINUTE;
-                let until = next.map_or(free, |next| next.min(free)).max(now);
+                // Who may not ask waits for those who may.
+                let until = next.filter(|_| may_ask).map_or(free, |next| next.min(free)).max(now);
                 Err(Hold::Time(Waiting { why, wait: until - now, until }))
             }
             _ => Ok(Purpose::Call),
@@ -451,5 +455,26 @@ mod tests {
         assert!(!next.is_finished(), "one question is enough");
         drop(question);
         assert_eq!(next.await.unwrap(), Purpose::Question);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_left_in_a_crowd_in_which_the_first_may_not_go() {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let governor = Arc::new(Governor::new(None, Some(deadline)));
+        (0..5).for_each(|_| governor.heard(Heard::Trouble));
+        let gate = Arc::new(Gate::default());
+        let under_way = governor.permit(&gate, Caller::default()).await.unwrap();
+        let mut crowd = tokio::task::JoinSet::new();
+        for _ in 0..3 {
+            let (governor, gate) = (Arc::clone(&governor), Arc::clone(&gate));
+            crowd.spawn(async move {
+                governor.permit(&gate, Caller::default()).await.map(drop).unwrap_err()
+            });
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        gate.close(Duration::from_secs(60), "429");
+        drop(under_way);
+        let refused = tokio::time::timeout(Duration::from_secs(5), crowd.join_all()).await.unwrap();
+        assert!(refused.iter().all(|refused| matches!(refused, Refused::TooLate(_))));
     }
 }
