@@ -246,7 +246,7 @@ mod tests {
             step("l", "", Phase::Of(Kind::Limit), Action::Create, &[]),
             step("a", "", Phase::Of(Kind::Subaccount), Action::Create, &[limit]),
             step("b", "", Phase::Of(Kind::Subaccount), Action::Create, &[]),
-            step("t", "a", Phase::Of(Kind::Token), Action::Create, &[account.clone()]),
+            step("t", "a", Phase::Of(Kind::Token), Action::Create, std::slice::from_ref(&account)),
             step("u", "a", Phase::Of(Kind::Token), Action::Create, &[account]),
         ]);
         let scheduler = Scheduler::new(&plan);
