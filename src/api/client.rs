@@ -192,9 +192,7 @@ impl Client {
                 match permit.purpose {
                     Purpose::Call => break self.try_once(request, attempt > 1).await,
                     Purpose::Question => {
-                        let answer = self.try_once(&request::own_calls(), false).await;
-                        let record = answer.ok().and_then(|answer| answer.into_items().next());
-                        self.governor.learn(record.and_then(|record| Quota::of(&record)));
+                        self.governor.learn(self.own_quota().await);
                     }
                 }
             };
@@ -221,6 +219,23 @@ impl Client {
                     }
                 }
             }
+        }
+    }
+
+    /// What bounds the calls of our account; an error if the platform does not say whether anything does.
+    async fn own_quota(&self) -> Result<Option<Quota>, ()> {
+        match self.try_once(&request::own_calls(), false).await {
+            Ok(answer) => {
+                let record = answer.into_items().next();
+                Ok(record.and_then(|record| Quota::of(&record)))
+            }
+            // Whoever may not know it has to live with refusals.
+            Err(error)
+                if matches!(error.class, Class::Forbidden | Class::NotFound | Class::Rejected) =>
+            {
+                Ok(None)
+            }
+            Err(_) => Err(()),
         }
     }
 

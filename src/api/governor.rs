@@ -260,12 +260,15 @@ impl Governor {
         }
     }
 
-    /// Takes in what the platform says of the account's calls; none if it says nothing.
-    pub(super) fn learn(&self, quota: Option<Quota>) {
+    /// Takes in what the platform says of the account's calls: none if it says of no bound, an error if it says nothing.
+    pub(super) fn learn(&self, quota: Result<Option<Quota>, ()>) {
         let now = Instant::now();
         let mut state = self.state();
         let (lately, sent) = (state.lately(now), state.sent);
-        state.share.learn(now, (sent, lately), quota);
+        match quota {
+            Ok(quota) => state.share.learn(now, (sent, lately), quota),
+            Err(()) => state.share.was_not_answered(now),
+        }
         drop(state);
         self.ended.notify_waiters();
         self.ended.notify_one();

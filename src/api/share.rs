@@ -32,6 +32,9 @@ const SECOND: Duration = Duration::from_secs(3);
 /// So long a reading holds.
 const HOLDS: Duration = Duration::from_secs(15);
 
+/// So long nobody asks again where nothing bounds the calls. A daemon may live to see that change.
+const FREE_HOLDS: Duration = Duration::from_secs(3_600);
+
 /// For so long what others used is remembered: the window in which the platform counts.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -58,8 +61,8 @@ impl Quota {
 pub(super) struct Share {
     /// Whether somebody is asking at the moment, and whether nothing else of ours is under way meanwhile.
     asking: Option<bool>,
-    /// Whether an answer said that nothing bounds the calls, or that nobody knows.
-    is_free: bool,
+    /// Until when nobody asks: an answer said that nothing bounds the calls, or there was none.
+    put_off: Option<Instant>,
     allowed: u64,
     /// What was said lately, oldest first; empty before the first answer.
     readings: VecDeque<Reading>,
@@ -95,7 +98,7 @@ impl Share {
     /// The first question keeps nobody waiting: in most accounts nothing bounds the calls. Those that follow are asked when
     /// nothing else is under way, or calls of ours would be taken for those of others.
     pub(super) fn turn(&mut self, now: Instant, (sent, under_way): (u64, usize)) -> Turn {
-        if self.is_free || sent < FREE {
+        if sent < FREE || self.put_off.is_some_and(|until| until > now) {
             return Turn::Go;
         }
         if self.asking.is_some() {
@@ -116,6 +119,12 @@ impl Share {
         self.asking = None;
     }
 
+    /// There was no answer; what is known holds for a while longer.
+    pub(super) fn was_not_answered(&mut self, now: Instant) {
+        self.asking = None;
+        self.put_off = Some(now + HOLDS);
+    }
+
     /// When it will be asked next; none if it was never asked.
     pub(super) fn asks_next(&self, now: Instant) -> Option<Instant> {
         let last = self.readings.back()?;
@@ -128,11 +137,13 @@ impl Share {
         Some(last.at + holds)
     }
 
-    /// Takes in an answer after `sent` calls, of which `lately` were sent in the last minute; none is one that says nothing.
+    /// Takes in an answer after `sent` calls, of which `lately` were sent in the last minute; none is one that says of no
+    /// bound.
     pub(super) fn learn(&mut self, now: Instant, (sent, lately): (u64, u64), quota: Option<Quota>) {
         let is_exact = self.asking.take().unwrap_or(false);
         let Some(Quota { allowed, used }) = quota else {
-            self.is_free = true;
+            self.readings.clear();
+            self.put_off = Some(now + FREE_HOLDS);
             return;
         };
         self.allowed = allowed;
@@ -145,7 +156,7 @@ impl Share {
 
     /// How many calls may be sent in a minute; none if nothing bounds them.
     pub(super) fn most(&self, now: Instant) -> Option<u64> {
-        let last = self.readings.back().filter(|_| !self.is_free)?;
+        let last = self.readings.back()?;
         let most = match (last.used, self.others(now)) {
             (None, _) => self.allowed / SHARE,
             (Some(used), None) => {
@@ -290,6 +301,14 @@ mod tests {
         assert_eq!(share.turn(now, (FREE, 8)), Turn::Wait, "one question is enough");
         share.learn(now, (FREE + 1, FREE + 1), None);
         assert_eq!(share.turn(now + 10 * MINUTE, (1_000, 8)), Turn::Go);
+        assert_eq!(share.turn(now + FREE_HOLDS, (1_000, 8)), Turn::Ask, "that may have changed");
+        share.was_not_answered(now + FREE_HOLDS);
+        assert_eq!(
+            share.turn(now + FREE_HOLDS + SECOND, (1_000, 8)),
+            Turn::Go,
+            "no answer is none"
+        );
+        assert_eq!(share.turn(now + FREE_HOLDS + HOLDS, (1_000, 8)), Turn::Ask);
         assert_eq!(share.most(now + 10 * MINUTE), None);
     }
 

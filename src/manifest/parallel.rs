@@ -5,6 +5,7 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Fewer things than that are done before another thread has begun.
@@ -25,16 +26,30 @@ pub(super) fn in_parts<T: Send, R: Send>(
     }
     let size = items.len().div_ceil(parts);
     let mut items = items.into_iter();
+    let slots: Vec<Slot<T>> =
+        (0..parts).map(|_| Mutex::new(Some(items.by_ref().take(size).collect()))).collect();
+    // Each part is taken once, by whoever works on it.
+    let take = |slot: &Slot<T>| {
+        let part = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        part.map(&work)
+    };
     thread::scope(|scope| {
-        let begun: Vec<_> = (0..parts)
-            .map(|_| {
-                let part: Vec<T> = items.by_ref().take(size).collect();
-                scope.spawn(|| work(part))
-            })
-            .collect();
-        begun.into_iter().map(|part| part.join().unwrap_or_else(|why| resume_unwind(why))).collect()
+        let take = &take;
+        let (own, others) = slots.split_at(1);
+        let begin = |slot| thread::Builder::new().spawn_scoped(scope, move || take(slot));
+        let begun: Vec<_> = others.iter().map(begin).collect();
+        let own = own.iter().map(take).collect::<Vec<_>>();
+        let others = begun.into_iter().zip(others).map(|(begun, slot)| match begun {
+            Ok(part) => part.join().unwrap_or_else(|why| resume_unwind(why)),
+            // Where there are no more threads to be had, there is this one.
+            Err(_) => take(slot),
+        });
+        own.into_iter().chain(others).flatten().collect()
     })
 }
+
+/// A part that somebody is to work on.
+type Slot<T> = Mutex<Option<Vec<T>>>;
 
 #[cfg(test)]
 mod tests {
