@@ -457,7 +457,8 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert!(!next.is_finished(), "one question is enough");
         drop(question);
-        assert_eq!(next.await.unwrap(), Purpose::Question);
+        let asked = tokio::time::timeout(Duration::from_secs(60), next).await.unwrap();
+        assert_eq!(asked.unwrap(), Purpose::Question);
     }
 
     #[tokio::test(start_paused = true)]
