@@ -180,8 +180,9 @@ pub(super) fn decode(
     let lost = |what: &str| ApiError::new(request, Class::Lost, what);
     let envelope: Envelope =
         serde_json::from_slice(body).map_err(|_| lost("the answer is truncated or not JSON"))?;
-    let Some(result) = envelope.result else { return Err(lost("the answer has no `result`")) };
-    let Rows { items, oddity } = result;
+    let Some(Rows { items, oddity }) = envelope.result else {
+        return Err(lost("the answer has no `result`"));
+    };
     let complaints = match request.is_secret() {
         true => envelope.errors.iter().map(|_| HIDDEN.to_owned()).collect(),
         false => words(&envelope.errors),

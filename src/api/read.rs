@@ -371,8 +371,8 @@ impl Reader {
             others.spawn(async move { client.send(&request).await });
         }
         while let Some(joined) = others.join_next().await {
-            // A task that panicked or was cancelled is a page that did not come.
             progress.did_one();
+            // A task that panicked or was cancelled is a page that did not come.
             let Ok(answer) = joined else { continue };
             collect(collection, answer?, &mut items)?;
         }
