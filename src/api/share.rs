@@ -95,8 +95,8 @@ impl Share {
     /// Whose turn it is, `sent` calls after the process began, of which so many are `under_way`. Whoever is told to ask has
     /// to [`learn`](Self::learn).
     ///
-    /// The first question keeps nobody waiting: in most accounts nothing bounds the calls. Those that follow are asked when
-    /// nothing else is under way, or calls of ours would be taken for those of others.
+    /// The first question is asked beside whatever is under way: in most accounts nothing bounds the calls. Those that follow
+    /// are asked when nothing else is, or calls of ours would be taken for those of others. No call begins before the answer.
     pub(super) fn turn(&mut self, now: Instant, (sent, under_way): (u64, usize)) -> Turn {
         if sent < FREE || self.put_off.is_some_and(|until| until > now) {
             return Turn::Go;
@@ -190,8 +190,8 @@ impl Share {
     /// Why a call waits that would be one too many.
     pub(super) fn why(&self, most: u64) -> String {
         format!(
-            "the last minute used the {most} calls that this run takes of the account's {} (half of what others \
-             leave; --calls-per-minute sets another number)",
+            "this run has used its {most} of the account's {} calls per minute (half of what others leave; \
+             --calls-per-minute sets another number)",
             self.allowed
         )
     }

@@ -91,7 +91,7 @@ fn a_plan_that_takes_longer_than_there_is_time_is_not_begun() {
     world.write("all.yaml", &accounts(30));
     let arguments = ["apply", ".", "--yes", "--calls-per-minute", "20", "--deadline", "50s"];
     let run = world.run(&arguments).expect(5);
-    let words = "31 writes take 60 s or longer at the allowed number of calls a minute";
+    let words = "31 writes take at least 60 s at the allowed calls per minute";
     assert!(run.stderr.contains(words), "{}", run.stderr);
     assert!(world.writes().is_empty());
 }
@@ -126,7 +126,7 @@ fn in_an_account_whose_calls_are_bounded_a_run_takes_half_of_what_others_leave()
     assert!((2..=3).contains(&asked), "{asked}");
     let calls = world.journal().len();
     assert!((40..=50).contains(&calls), "half of 100 and not more: {calls}");
-    assert!(run.stdout.contains("this run takes of the account's 100"), "{}", run.stdout);
+    assert!(run.stdout.contains("of the account's 100 calls per minute"), "{}", run.stdout);
 }
 
 #[test]

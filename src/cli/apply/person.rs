@@ -99,8 +99,8 @@ impl Person<'_> {
         let (least, left) = self.session.client.overrun(writes)?;
         let (least, left) = (least.as_secs(), left.as_secs());
         Some(format!(
-            "{writes} writes take {least} s or longer at the allowed number of calls a minute, and {left} s are left until \
-             the deadline; set a later --deadline, or a higher --calls-per-minute"
+            "{writes} writes take at least {least} s at the allowed calls per minute, but only {left} s are left until the \
+             deadline; set a later --deadline, or a higher --calls-per-minute"
         ))
     }
 
