@@ -329,7 +329,9 @@ fn no_message_speaks_the_words_of_the_parser() {
                     .collect();
                 std::fs::write(&path, lines.join("\n")).unwrap();
                 let load = load_at(&path);
-                let said = render::short(&load.sources, load.diagnostics.as_slice());
+                // The name of a temporary folder is random, and may hold a short word of the list.
+                let said = render::short(&load.sources, load.diagnostics.as_slice())
+                    .replace(&*folder.path().to_string_lossy(), "");
                 let word = WORDS_OF_THE_PARSER.iter().find(|word| said.contains(**word));
                 assert_eq!(word, None, "{file}: {key}: {strange}\n{said}");
             }
