@@ -1,5 +1,6 @@
 //! `flespi-gitops plan`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -124,8 +125,28 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             if let Some(file) = &args.out {
                 let own_account = prepared.own_account;
                 let sealed = Sealed::new(&prepared.plan, &desired, own_account, policy, &trust);
+                let sealed = match sealed {
+                    Ok(sealed) => json(&sealed),
+                    Err(error) => {
+                        output.error(&format!("cannot save the plan in `{}`", file.display()));
+                        output.failure(
+                            &error,
+                            Some("rename the folder, or apply without a saved plan"),
+                        );
+                        return Exit::Failed;
+                    }
+                };
+                if sealed.len() as u64 > Sealed::MOST_BYTES {
+                    output.error(&format!(
+                        "cannot save the plan in `{}`: it has {} bytes, and one that is read has {}",
+                        file.display(),
+                        sealed.len(),
+                        Sealed::MOST_BYTES
+                    ));
+                    return Exit::Failed;
+                }
                 // It holds no secret, and what it describes is nobody else's business all the same.
-                if let Err(exit) = write(file, &json(&sealed), Access::Private, output) {
+                if let Err(exit) = write(file, &sealed, Access::Private, output) {
                     return exit;
                 }
                 output.say(&format!("plan saved in {}", file.display()));
@@ -156,9 +177,22 @@ fn show(prepared: &Prepared, common: &Common, output: &Output) {
 /// Writes a file that was asked for.
 pub(super) fn write(file: &Path, text: &str, access: Access, output: &Output) -> Result<(), Exit> {
     files::write(file, text.as_bytes(), access).map_err(|error| {
-        output.error(&format!("cannot write `{}`: {error}", file.display()));
+        not_written(file, &error, output);
         Exit::Failed
     })
+}
+
+/// Says that a file is not there, why, and what to do.
+pub(super) fn not_written(file: &Path, error: &io::Error, output: &Output) {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let help = match error.kind() {
+        StorageFull | QuotaExceeded => {
+            "\n  help: make room there, or name another place; then run the same command again"
+        }
+        ReadOnlyFilesystem => "\n  help: name another place",
+        _ => "",
+    };
+    output.error(&format!("cannot write `{}`: {error}{help}", file.display()));
 }
 
 /// A document as it is printed.

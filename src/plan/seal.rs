@@ -73,6 +73,9 @@ pub enum SealError {
     /// Of another format.
     #[error("its format is `{0}`, and this release reads `{FORMAT}`")]
     Format(String),
+    /// A path of the content has no form as text.
+    #[error("the name of a folder in it is not UTF-8 text, which a saved plan cannot hold")]
+    NoText,
     /// The content is not what was sealed.
     #[error("its content does not match its seal: it was changed or truncated")]
     Broken,
@@ -88,21 +91,27 @@ pub struct Stale {
 }
 
 impl Sealed {
+    /// A sealed plan that has more bytes is not read; at two kilobytes a step, that is half a million steps.
+    pub const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+
     /// Seals `plan`, which was made of `desired` for the account `account`.
+    ///
+    /// # Errors
+    /// [`SealError::NoText`].
     pub fn new(
         plan: &Plan,
         desired: &Desired,
         account: i64,
         policy: Policy,
         trust: &Trust,
-    ) -> Self {
+    ) -> Result<Self, SealError> {
         let steps = plan.steps.iter().map(SealedStep::from).collect();
         let refusals = plan.refusals.clone();
         let folders = trust.folders().to_vec();
         let desired = desired.clone();
         let content = Content { account, policy, desired, steps, refusals, folders };
-        let checksum = digest::of_json(&content).unwrap_or_default();
-        Self { format: FORMAT.to_owned(), digest: plan.digest.clone(), checksum, content }
+        let checksum = digest::of_json(&content).ok_or(SealError::NoText)?;
+        Ok(Self { format: FORMAT.to_owned(), digest: plan.digest.clone(), checksum, content })
     }
 
     /// Reads a sealed plan and checks its seal.
