@@ -3,8 +3,8 @@
 //! A link is followed, so that it stays a link; a FIFO, a device, a socket or a folder in the place of the file is an
 //! error, since a rename over it would take it away. Files that hold secrets have [`secret`](crate::secret)'s own rules.
 
-use std::fs::{File, Metadata, Permissions};
-use std::io::{self, Write};
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Who may read a file that is made; one that is there keeps its mode.
@@ -27,7 +27,7 @@ pub fn write(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let mut unfinished = new_beside(folder, access)?;
-    unfinished.write_all(content)?;
+    unfinished.as_file_mut().write_all(content)?;
     if let Some(there) = &there {
         keep_owner_and_mode(unfinished.as_file(), there)?;
     }
@@ -48,15 +48,42 @@ pub fn write_below(path: &Path, content: &[u8], access: Access) -> io::Result<()
     write(path, content, access)
 }
 
-/// The content of `path`; `None` if nothing is there.
+/// Whether `path` has exactly this content; `None` if nothing is there.
 ///
 /// # Errors
 /// It cannot be read, or something else than a regular file is there, which could be read for ever.
-pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match target(path)? {
-        (path, Some(_)) => std::fs::read(path).map(Some),
-        (_, None) => Ok(None),
+pub fn holds(path: &Path, content: &[u8]) -> io::Result<Option<bool>> {
+    let (path, Some(there)) = target(path)? else { return Ok(None) };
+    // Of a file of another size nothing has to be read, however large it is.
+    let size = content.len() as u64;
+    Ok(Some(there.len() == size && read_at_most(&path, size)? == content))
+}
+
+/// The content of `path`, whatever it is: a pipe, as shells make them for what a program says, is read to its end.
+///
+/// # Errors
+/// It cannot be read, or has more than `most` bytes, of which nothing more is read.
+pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let message = format!("it has more than {most} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
+    Ok(bytes)
+}
+
+/// The text of `path`, if it is a regular file of at most `most` bytes. Where others may write, a pipe in the place of a
+/// file would be read for ever.
+///
+/// # Errors
+/// It cannot be read, has more bytes, is no text or no regular file, or nothing is there.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let (path, there) = target(path)?;
+    if there.is_none() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    String::from_utf8(read_at_most(&path, most)?).map_err(io::Error::other)
 }
 
 /// The file that `path` means, behind links, which a file of another name may be put in the place of.
@@ -114,22 +141,23 @@ fn what_is(metadata: &Metadata) -> Option<&'static str> {
 }
 
 fn new_beside(folder: &Path, access: Access) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".flespi-gitops-new");
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::fs::OpenOptionsExt;
         // The system takes away what the umask forbids.
-        let mode = match access {
+        options.mode(match access {
             Access::Private => 0o600,
             Access::Shared => 0o666,
             Access::Public => 0o644,
-        };
-        builder.permissions(Permissions::from_mode(mode));
+        });
     }
     #[cfg(not(unix))]
     let _ = access;
-    builder.tempfile_in(folder)
+    let mut builder = tempfile::Builder::new();
+    // Opened by us, an error does not name a file that means nothing to anybody.
+    builder.prefix(".").suffix(".flespi-gitops-new").make_in(folder, |path| options.open(path))
 }
 
 /// Gives `file` the mode of what it replaces and, as far as the system lets us, its owner and group.
@@ -235,15 +263,45 @@ mod tests {
         write(&at("shared"), b"x", Access::Shared).unwrap();
         std::fs::write(at("usual"), "x").unwrap();
         assert_eq!((mode("private"), mode("shared")), (0o600, mode("usual")));
-        std::fs::set_permissions(at("usual"), Permissions::from_mode(0o640)).unwrap();
+        std::fs::set_permissions(at("usual"), std::fs::Permissions::from_mode(0o640)).unwrap();
         write(&at("usual"), b"y", Access::Private).unwrap();
         assert_eq!(mode("usual"), 0o640);
     }
 
     #[test]
+    fn no_more_is_read_than_may_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "four").unwrap();
+        assert_eq!(read_at_most(&path, 4).unwrap(), b"four");
+        assert_eq!(read_text(&path, 4).unwrap(), "four");
+        for error in [read_at_most(&path, 3).unwrap_err(), read_text(&path, 3).unwrap_err()] {
+            assert_eq!(error.to_string(), "it has more than 3 bytes");
+        }
+        assert_eq!(holds(&path, b"four").unwrap(), Some(true));
+        assert_eq!(holds(&path, b"five").unwrap(), Some(false));
+        assert_eq!(holds(&path, b"f").unwrap(), Some(false));
+        assert_eq!(holds(&folder.path().join("b"), b"").unwrap(), None);
+        std::fs::write(&path, [0xff]).unwrap();
+        assert!(read_text(&path, 4).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_the_place_of_a_text_is_an_error_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = read_text(&path, 4).unwrap_err();
+        assert_eq!(error.to_string(), "it is a FIFO, not a regular file");
+    }
+
+    #[test]
     fn what_cannot_be_written_leaves_what_was_there() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(write(&folder.path().join("no/such/folder"), b"x", Access::Shared).is_err());
+        let error = write(&folder.path().join("no/such/folder"), b"x", Access::Shared).unwrap_err();
+        assert!(!error.to_string().contains("flespi-gitops-new"), "{error}");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert!(names(folder.path()).is_empty());
     }
 }

@@ -1,11 +1,14 @@
 //! The question before something is written.
 
-use std::io::IsTerminal;
+use std::io::{BufRead, IsTerminal, Read};
 
 use tokio::sync::oneshot;
 
 use super::output::Output;
 use crate::shutdown;
+
+/// No more of an answer is read, in bytes.
+const MOST_ANSWER_BYTES: u64 = 1024;
 
 /// Asks for consent to the plan that is shown.
 pub(super) async fn consent(output: &Output) -> Result<(), &'static str> {
@@ -24,7 +27,8 @@ pub(super) async fn consent(output: &Output) -> Result<(), &'static str> {
     // It may read for ever, which is no reason for anybody else to wait.
     let _ = std::thread::Builder::new().name("question".to_owned()).spawn(move || {
         let mut line = String::new();
-        let _ = sender.send(std::io::stdin().read_line(&mut line).map(|_| line));
+        let mut answer = std::io::stdin().lock().take(MOST_ANSWER_BYTES);
+        let _ = sender.send(answer.read_line(&mut line).map(|_| line));
     });
     tokio::select! {
         biased;

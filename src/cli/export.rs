@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use super::exit::Exit;
 use super::output::Output;
 use super::pace::Pace;
+use super::plan::not_written;
 use super::session::{self, Session};
 use super::settings::Common;
 use crate::diagnostic::counted;
@@ -178,7 +179,7 @@ fn stream(files: &[File]) -> String {
 
 fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<(), Exit> {
     let failed = |path: &Path, error: &std::io::Error| {
-        output.error(&format!("cannot write `{}`: {error}", path.display()));
+        not_written(path, error, output);
         Exit::Failed
     };
     // Looked at as a whole before the first is written: half an export is none.
@@ -186,9 +187,9 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
     let mut different = Vec::new();
     for File { path, text } in files {
         let path = folder.join(path);
-        match files::read(&path) {
-            Ok(Some(there)) if there == text.as_bytes() => {}
-            Ok(Some(_)) => {
+        match files::holds(&path, text.as_bytes()) {
+            Ok(Some(true)) => {}
+            Ok(Some(false)) => {
                 different.push(path.display().to_string());
                 wanted.push((path, text));
             }

@@ -66,7 +66,7 @@ fn list(
     let kept = match history.last(limit, is_wanted) {
         Ok(kept) => kept,
         Err(error) => {
-            output.error(&format!("cannot read the history: {error}"));
+            output.error(&format!("cannot read the history in {}: {error}", state.display()));
             return Exit::Failed;
         }
     };

@@ -10,6 +10,7 @@ use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
 use super::stop::unless_stopped;
+use crate::files;
 use crate::sandbox::{Assumptions, Faults, Options, Sandbox, describe_assumptions};
 use crate::secret::ExposeSecret;
 use crate::shutdown;
@@ -60,6 +61,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME=VALUE", long_help = assume_help())]
     assume: Vec<String>,
 }
+
+/// No file of faults is larger, in bytes.
+const MOST_FAULT_BYTES: u64 = 32 * 1024 * 1024;
 
 fn assume_help() -> String {
     format!(
@@ -119,7 +123,7 @@ fn options(args: &Args) -> Result<Options, String> {
     let faults = match &args.faults {
         None => Faults::default(),
         Some(file) => {
-            let text = std::fs::read(file)
+            let text = files::read_at_most(file, MOST_FAULT_BYTES)
                 .map_err(|error| format!("--faults {}: {error}", file.display()))?;
             Faults::from_json(&text)
                 .map_err(|error| format!("--faults {}: {error}", file.display()))?

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::plan::json;
+use super::plan::{json, not_written};
 use crate::files::{self, Access};
 use crate::schemas;
 
@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Exit {
     for (name, document) in schemas::all() {
         let path = folder.join(name);
         if let Err(error) = files::write_below(&path, json(&document).as_bytes(), Access::Shared) {
-            output.error(&format!("cannot write `{}`: {error}", path.display()));
+            not_written(&path, &error, output);
             return Exit::Failed;
         }
     }

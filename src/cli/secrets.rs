@@ -6,12 +6,16 @@ use super::environment;
 use super::exit::Exit;
 use super::output::Output;
 use super::settings::{Common, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
+use crate::files;
 use crate::resource::Signer;
 use crate::secret::reading::{self, Unfit};
 use crate::secret::{ExposeSecret, SecretString, Spool};
 
 /// The shortest key of a spool: letters and digits of this length are 190 bits.
 const SPOOL_KEY_LENGTH: usize = 32;
+
+/// No file of a token or a key is larger, in bytes.
+const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
 /// The token of the platform, from a file or the environment.
 pub(super) fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {
@@ -83,7 +87,7 @@ fn read_secret(
     output: &Output,
 ) -> Result<SecretString, ()> {
     let name = format!("the {what} {}", file.display());
-    let bytes = std::fs::read(file)
+    let bytes = files::read_at_most(file, MOST_SECRET_BYTES)
         .map_err(|error| output.error(&format!("cannot read {name}: {error}")))?;
     read(bytes).map_err(|why| unfit(&name, &why, output))
 }

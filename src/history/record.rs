@@ -17,7 +17,7 @@ use crate::run::RunId;
 pub const RECORD_FORMAT: &str = "flespi-gitops/run/v1";
 
 /// The most bytes that one record has; what each step changed is left out before more.
-const LARGEST: usize = 4 * 1024 * 1024;
+pub(super) const LARGEST: usize = 4 * 1024 * 1024;
 
 /// Steps that an abridged record keeps.
 const STEPS_KEPT: usize = 5_000;
@@ -189,5 +189,12 @@ pub fn whole_or_abridged(record: &Record) -> serde_json::Result<Vec<u8>> {
     // What went wrong is worth more than what went well.
     short.steps.sort_by_key(|step| step.outcome == StepOutcome::Applied);
     short.steps.truncate(STEPS_KEPT);
-    serde_json::to_vec(&short)
+    loop {
+        let bytes = serde_json::to_vec(&short)?;
+        // Reasons and errors have no length of their own.
+        if bytes.len() <= LARGEST || short.steps.is_empty() {
+            return Ok(bytes);
+        }
+        short.steps.truncate(short.steps.len() / 2);
+    }
 }

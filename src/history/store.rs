@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::record::{Record, whole_or_abridged};
+use super::record::{LARGEST, Record, whole_or_abridged};
 use crate::files::{self, Access};
 use crate::private;
 use crate::run::RunId;
@@ -127,7 +127,7 @@ impl History {
 }
 
 fn read(path: &Path) -> io::Result<Record> {
-    Ok(serde_json::from_slice(&fs::read(path)?)?)
+    Ok(serde_json::from_slice(&files::read_at_most(path, LARGEST as u64)?)?)
 }
 
 #[cfg(test)]
@@ -215,6 +215,26 @@ mod tests {
         let read = history.read(&large.run).unwrap();
         assert!(read.is_abridged && read.steps.iter().all(|step| step.changes.is_empty()));
         assert!(read.steps.iter().any(|step| step.outcome == StepOutcome::Failed));
+    }
+
+    #[test]
+    fn a_record_of_long_errors_is_no_larger_than_one_that_can_be_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let history = History::new(folder.path());
+        let mut large = record("r1", 6_000, "x");
+        for step in &mut large.steps {
+            (step.outcome, step.error) = (StepOutcome::Failed, Some("y".repeat(2_000)));
+        }
+        history.keep(&large).unwrap();
+        let read = history.read(&large.run).unwrap();
+        assert!(read.is_abridged && read.steps.len() > 1_000, "{}", read.steps.len());
+        // One that somebody else made larger is told, and hides no other.
+        let file = fs::File::create(folder.path().join("history/r2.json")).unwrap();
+        file.set_len(LARGEST as u64 + 1).unwrap();
+        let last = history.last(5, |_| true).unwrap();
+        let error = last[0].1.as_ref().unwrap_err().to_string();
+        assert!(error.contains("more than 4194304 bytes"), "{error}");
+        assert!(last[1].1.is_ok());
     }
 
     #[test]

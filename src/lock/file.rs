@@ -29,6 +29,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// The longest name of a file that every common file system takes, less what we add.
 const LONGEST_NAME: usize = 200;
 
+/// No note of a holder is larger, in bytes.
+const MOST_NOTE_BYTES: u64 = 64 * 1024;
+
 /// Leases in a folder.
 #[derive(Debug, Clone)]
 pub struct FileLeases {
@@ -271,7 +274,7 @@ fn notes(folder: &Path) -> io::Result<Vec<(Files, Option<Note>)>> {
 }
 
 fn read(path: &Path) -> Option<Note> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    serde_json::from_slice(&files::read_at_most(path, MOST_NOTE_BYTES).ok()?).ok()
 }
 
 /// Replaces the note as a whole. Only the holder writes, so one name for what is not whole yet is

@@ -16,7 +16,7 @@
 use std::{
     collections::VecDeque,
     fs::{self, File, TryLockError},
-    io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write},
+    io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -32,6 +32,12 @@ use crate::private;
 const STATE_FORMAT: &str = "flespi-gitops/sandbox-state";
 const JOURNAL_FORMAT: &str = "flespi-gitops/sandbox-journal";
 const VERSION: u32 = 1;
+
+/// A first line that is longer, in bytes, is none of ours.
+const HEADER_LIMIT: u64 = 4 * 1024;
+
+/// No other line is longer, in bytes: it holds what one request changed, of which the largest replaces the whole state.
+const LINE_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// A log that outgrows its snapshot by this many bytes is folded into a new one.
 const LOG_ALLOWANCE: u64 = 16 * 1024 * 1024;
@@ -257,7 +263,12 @@ impl Lines {
         };
         let mut reader = BufReader::with_capacity(1 << 20, file);
         let mut line = Vec::new();
-        reader.read_until(b'\n', &mut line).map_err(failed("read", path))?;
+        match read_line(&mut reader, HEADER_LIMIT, &mut line) {
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                return Err(StoreError::Foreign(path.to_owned()));
+            }
+            read => read.map_err(failed("read", path))?,
+        }
         if line.is_empty() {
             return Ok(None);
         }
@@ -283,7 +294,8 @@ impl Lines {
 
     fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, StoreError> {
         self.line.clear();
-        self.reader.read_until(b'\n', &mut self.line).map_err(failed("read", &self.path))?;
+        read_line(&mut self.reader, LINE_LIMIT, &mut self.line)
+            .map_err(failed("read", &self.path))?;
         if self.line.is_empty() {
             return Ok(None);
         }
@@ -298,6 +310,21 @@ impl Lines {
             Err(_) => Err(StoreError::Damaged { path: self.path.clone(), line: self.number }),
         }
     }
+}
+
+/// Reads up to the end of a line.
+///
+/// # Errors
+/// It could not be read, or has more than `most` bytes.
+fn read_line(reader: &mut BufReader<File>, most: u64, line: &mut Vec<u8>) -> io::Result<()> {
+    reader.take(most).read_until(b'\n', line)?;
+    if line.len() as u64 == most && line.last() != Some(&b'\n') {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("a line has more than {most} bytes"),
+        ));
+    }
+    Ok(())
 }
 
 fn open_journal(folder: &Path) -> Result<(File, VecDeque<Entry>, u64), StoreError> {

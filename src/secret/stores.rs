@@ -11,12 +11,12 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::glob::Glob;
 
 /// The largest file of stores, in bytes.
@@ -111,11 +111,8 @@ impl Stores {
     /// [`StoresError`].
     pub fn read(file: &Path) -> Result<Self, StoresError> {
         let failed = |error| StoresError::Read(file.to_owned(), error);
-        let mut text = String::new();
-        std::fs::File::open(file)
-            .and_then(|opened| opened.take(MAX_BYTES).read_to_string(&mut text))
-            .map_err(failed)?;
-        let mut stores: Self = serde_yaml::from_str(&text)
+        let text = files::read_at_most(file, MAX_BYTES).map_err(failed)?;
+        let mut stores: Self = serde_yaml::from_slice(&text)
             .map_err(|error| StoresError::Form(file.to_owned(), error))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         for (name, store) in &mut stores.stores {
@@ -193,6 +190,14 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_read_in_part() {
+        let first = "stores: {a: {vault: {}, paths: [x]}}\n";
+        let text = first.to_owned() + &"#".repeat(usize::try_from(MAX_BYTES).unwrap());
+        let error = read(&text).unwrap_err();
+        assert!(matches!(&error, StoresError::Read(..)), "{error}");
     }
 
     #[test]

@@ -5,11 +5,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files;
+
 /// Bytes of an entry before the hash.
 const STAT_BYTES: usize = 40;
 
 /// An index that is larger than this is not read.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
+
+/// No other file of git's that is read here is larger, in bytes: a path each, and the configuration.
+const MOST_TEXT_BYTES: u64 = 1024 * 1024;
 
 /// Whether `path` is tracked by the work tree that it lies in.
 ///
@@ -36,7 +41,7 @@ pub(super) fn is_tracked(path: &Path) -> io::Result<bool> {
         Ok(metadata) if metadata.len() > MAX_BYTES => return Err(unknown()),
         _ => {}
     }
-    let bytes = std::fs::read(index)?;
+    let bytes = files::read_at_most(&index, MAX_BYTES)?;
     names(&bytes, hash_bytes(&git), wanted.as_bytes()).ok_or_else(unknown)
 }
 
@@ -50,15 +55,15 @@ fn git_folder(root: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git);
     }
-    let text = std::fs::read_to_string(git).ok()?;
+    let text = files::read_text(&git, MOST_TEXT_BYTES).ok()?;
     Some(root.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
 /// The length of this repository's hashes.
 fn hash_bytes(git: &Path) -> usize {
-    let common = std::fs::read_to_string(git.join("commondir")).unwrap_or_default();
-    let config =
-        std::fs::read_to_string(git.join(common.trim()).join("config")).unwrap_or_default();
+    let text = |path: PathBuf| files::read_text(&path, MOST_TEXT_BYTES).unwrap_or_default();
+    let common = text(git.join("commondir"));
+    let config = text(git.join(common.trim()).join("config"));
     let is_sha256 = config.lines().any(|line| {
         let line: String = line.to_ascii_lowercase().split_whitespace().collect();
         line == "objectformat=sha256"

@@ -6,6 +6,7 @@ use crate::cli::loading;
 use crate::cli::output::Output;
 use crate::cli::settings::Common;
 use crate::cli::stop::unless_stopped;
+use crate::files;
 use crate::plan::{Policy, Sealed, Stale};
 use crate::reconcile::Prepared;
 use crate::report::plan_text;
@@ -33,10 +34,13 @@ impl Task {
             return Ok(Self { desired, policy, trust: Trust::Reviewed, sealed: None });
         };
         let path = file.clone();
-        let Some(text) = unless_stopped(move || std::fs::read_to_string(path)).await else {
+        let Some(text) =
+            unless_stopped(move || files::read_at_most(&path, Sealed::MOST_BYTES)).await
+        else {
             output.error("stopped while reading the plan; nothing was done");
             return Err(Exit::Failed);
         };
+        let text = text.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
         let text = text.map_err(|error| {
             output.error(&format!("cannot read the plan {}: {error}", file.display()));
             Exit::Refused

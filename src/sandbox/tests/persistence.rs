@@ -106,6 +106,8 @@ fn a_foreign_a_newer_and_a_damaged_file_are_told_apart() {
     };
     let header = r#"{"format":"flespi-gitops/sandbox-state","version":1,"generation":1}"#;
     assert!(matches!(refused("snapshot.jsonl", "hello\n"), StoreError::Foreign(_)));
+    // Of a file without lines no more is read than a first line may have.
+    assert!(matches!(refused("snapshot.jsonl", &"x".repeat(5_000)), StoreError::Foreign(_)));
     assert!(matches!(
         refused("snapshot.jsonl", "{\"format\":\"x\",\"version\":1}\n"),
         StoreError::Foreign(_)

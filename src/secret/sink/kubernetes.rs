@@ -12,11 +12,15 @@ use serde_json::{Value, json};
 use super::http::{self, Answer, ROUNDS};
 use super::named::{granted, is_missing};
 use super::{Held, Trouble};
+use crate::files;
 use crate::secret::{ExposeSecret, KubernetesStore, SecretString, Store, Trust, disk, reading};
 use crate::transport::Transport;
 
 /// Where a cluster puts what a service account needs.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// The file of the namespace is no larger, in bytes.
+const MOST_NAME_BYTES: u64 = 4 * 1024;
 
 /// A key of a Secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -220,7 +224,7 @@ impl KubernetesSink {
         })?;
         let ca = ca_file.clone().or_else(|| Some(of_account("ca.crt")).filter(|ca| ca.exists()));
         let namespace = self.own.namespace.clone().or_else(|| namespace.clone()).or_else(|| {
-            let text = std::fs::read_to_string(of_account("namespace")).ok()?;
+            let text = files::read_text(&of_account("namespace"), MOST_NAME_BYTES).ok()?;
             Some(text.trim().to_owned())
         });
         let base = http::address(&server)?;
