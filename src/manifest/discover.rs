@@ -9,13 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::checkout;
 use super::scope::{Barrier, Refused, Scope};
-use super::walk::{IGNORE_FILE, Seen, is_hidden, looks_like_manifest, walk};
+use super::walk::{IGNORE_FILE, Seen, is_hidden, looks_like_manifest, walk, walk_at_most};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::reading::decode;
 use crate::source::{Limits, SourceId, SourceMap};
-
-/// The most files that one load may have.
-const MAX_FILES: usize = 100_000;
 
 /// As much of a file says whether it looks like a manifest.
 pub(crate) const PEEK_BYTES: usize = 16 * 1024;
@@ -37,20 +34,30 @@ pub(super) fn discover(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Found> {
-    let mut reader =
-        Reader { scope, limits, sources, diagnostics, seen: BTreeSet::new(), found: Vec::new() };
+    let mut reader = Reader {
+        scope,
+        limits,
+        sources,
+        diagnostics,
+        seen: BTreeSet::new(),
+        found: Vec::new(),
+        is_full: false,
+    };
     let mut vacant = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
             reader.standard_input();
             continue;
         }
-        let Ok(files) = files(path, scope, reader.diagnostics) else { return Vec::new() };
+        let Ok(files) = files(path, scope, limits, reader.diagnostics) else { return Vec::new() };
         if files.is_empty() && is_vacant(path, scope) {
             vacant.push(path);
         }
         for file in files {
             reader.file(&file);
+            if reader.is_full {
+                return Vec::new();
+            }
         }
     }
     let Reader { found, .. } = reader;
@@ -103,10 +110,11 @@ fn barred(path: &Path, barrier: Barrier) -> Diagnostic {
 fn files(
     path: &Path,
     scope: &Scope,
+    limits: &Limits,
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<PathBuf>, TooMany> {
     let mut files = Vec::new();
-    for seen in walk(path, scope) {
+    for seen in walk_at_most(limits.entries, path, scope) {
         match seen {
             Seen::Folder(_) => {}
             Seen::Manifest(entry) => files.push(entry.into_path()),
@@ -132,12 +140,13 @@ fn files(
                 let error = std::io::Error::from(error);
                 diagnostics.push(decode::unreadable(&at, &error));
             }
+            Seen::TooMany => {
+                diagnostics.push(too_many(path, limits.entries, "files and folders"));
+                return Err(TooMany);
+            }
         }
-        if files.len() > MAX_FILES {
-            diagnostics.push(
-                Diagnostic::error(Code::TooLarge, format!("more than {MAX_FILES} manifest files"))
-                    .in_file(path.display().to_string()),
-            );
+        if files.len() > limits.files {
+            diagnostics.push(too_many(path, limits.files, "manifest files"));
             return Err(TooMany);
         }
     }
@@ -146,10 +155,16 @@ fn files(
 
 struct TooMany;
 
+fn too_many(path: &Path, most: usize, what: &str) -> Diagnostic {
+    Diagnostic::error(Code::TooLarge, format!("more than {most} {what}"))
+        .in_file(path.display().to_string())
+        .help("name the folders that hold manifests, and no others")
+}
+
 /// The manifest files at and below `folder`, by their names.
 pub(crate) fn manifests_in(folder: &Path) -> Vec<PathBuf> {
     let scope = Scope::new(&[folder.to_owned()], false);
-    files(folder, &scope, &mut Diagnostics::new()).unwrap_or_default()
+    files(folder, &scope, &Limits::DEFAULT, &mut Diagnostics::new()).unwrap_or_default()
 }
 
 /// Whether there is nothing in a folder that a walk would come across.
@@ -189,6 +204,8 @@ struct Reader<'a> {
     /// Two given paths may lead to the same file, which is still one file.
     seen: BTreeSet<PathBuf>,
     found: Vec<Found>,
+    /// There is more text than a load may have; the rest need not be read to know that.
+    is_full: bool,
 }
 
 impl Reader<'_> {
@@ -218,6 +235,7 @@ impl Reader<'_> {
     }
 
     fn take(&mut self, name: &str, (folder, identity): (PathBuf, PathBuf), bytes: Vec<u8>) {
+        self.is_full = self.sources.bytes() + bytes.len() > self.limits.load_bytes;
         match decode::admit(self.sources, name, bytes, self.limits) {
             Ok(source) => {
                 if self.sources.text(source).trim().is_empty() {
@@ -257,4 +275,37 @@ pub(super) fn table(
 
 fn shown(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with three files under these limits, and how many of them are read.
+    fn load(limits: &Limits) -> (Vec<String>, usize) {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.yaml", "b.yaml", "c.yaml"] {
+            std::fs::write(folder.path().join(name), "a: 1\n").unwrap();
+        }
+        let paths = [folder.path().to_owned()];
+        let (mut sources, mut diagnostics) = (SourceMap::default(), Diagnostics::new());
+        let scope = Scope::new(&paths, false);
+        let found = discover(&paths, &scope, limits, &mut sources, &mut diagnostics);
+        (diagnostics.iter().map(|found| found.message.clone()).collect(), found.len())
+    }
+
+    #[test]
+    fn too_many_files_or_too_much_text_is_told_once_and_nothing_is_loaded() {
+        assert_eq!(load(&Limits::DEFAULT), (Vec::new(), 3));
+        for (limits, message) in [
+            (Limits { files: 2, ..Limits::DEFAULT }, "more than 2 manifest files"),
+            (Limits { entries: 3, ..Limits::DEFAULT }, "more than 3 files and folders"),
+            (
+                Limits { load_bytes: 9, ..Limits::DEFAULT },
+                "all files together have more than 9 bytes",
+            ),
+        ] {
+            assert_eq!(load(&limits), (vec![message.to_owned()], 0));
+        }
+    }
 }

@@ -13,6 +13,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::scope::{Barrier, Scope};
 use crate::glob::without_braces;
+use crate::source::Limits;
 
 /// The file of patterns, one a line, for what lies in its folder and below.
 pub(crate) const IGNORE_FILE: &str = ".flespi-gitopsignore";
@@ -35,12 +36,19 @@ pub(crate) enum Seen {
     NoPattern(DirEntry, String),
     /// Something that could not be looked at.
     Failed(walkdir::Error),
+    /// There is more than anybody means to be searched; nothing follows.
+    TooMany,
 }
 
 /// Everything at and below a path, by name, with the links followed that `scope` admits.
 pub(crate) fn walk<'s>(path: &Path, scope: &'s Scope) -> Walk<'s> {
+    walk_at_most(Limits::DEFAULT.entries, path, scope)
+}
+
+/// The same for at most `most` files and folders, those that are passed over included.
+pub(super) fn walk_at_most<'s>(most: usize, path: &Path, scope: &'s Scope) -> Walk<'s> {
     let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
-    Walk { scope, walk, patterns: Vec::new(), faults: Vec::new() }
+    Walk { scope, walk, left: Some(most), patterns: Vec::new(), faults: Vec::new() }
 }
 
 /// See [`walk`].
@@ -48,6 +56,8 @@ pub(crate) fn walk<'s>(path: &Path, scope: &'s Scope) -> Walk<'s> {
 pub(crate) struct Walk<'s> {
     scope: &'s Scope,
     walk: walkdir::IntoIter,
+    /// How many entries may still come; none when there were too many.
+    left: Option<usize>,
     /// The patterns of the folders above, by their depth.
     patterns: Vec<(usize, Gitignore)>,
     /// What was wrong with the patterns of the last folder.
@@ -62,7 +72,13 @@ impl Iterator for Walk<'_> {
             return Some(Seen::NoPattern(folder, fault));
         }
         loop {
-            match self.walk.next()? {
+            let left = self.left?;
+            let entry = self.walk.next()?;
+            self.left = left.checked_sub(1);
+            if self.left.is_none() {
+                return Some(Seen::TooMany);
+            }
+            match entry {
                 Ok(entry) => {
                     if let Some(seen) = self.entry(entry) {
                         return Some(seen);
@@ -135,8 +151,16 @@ impl Walk<'_> {
             return;
         }
         let fault = |why: String| (folder.clone(), why);
-        let text = self.scope.read_own(folder.path(), IGNORE_FILE.as_ref(), MOST_PATTERN_BYTES);
-        let text = match text.map(String::from_utf8) {
+        let most = MOST_PATTERN_BYTES + 1;
+        let text = match self.scope.read_own(folder.path(), IGNORE_FILE.as_ref(), most) {
+            // A part of it would let in what the rest keeps out.
+            Ok(bytes) if bytes.len() == most => {
+                let fault = fault(format!("it has more than {MOST_PATTERN_BYTES} bytes"));
+                return self.faults.push(fault);
+            }
+            text => text.map(String::from_utf8),
+        };
+        let text = match text {
             Ok(Ok(text)) => text,
             Ok(Err(_)) => return self.faults.push(fault("it is not UTF-8 text".to_owned())),
             Err(error) => return self.faults.push(fault(error.to_string())),
@@ -199,6 +223,38 @@ fn is_key(line: &str, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_ends_where_nobody_meant_it_to_go() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.txt", "b.yaml", "c.txt"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let scope = Scope::new(&[folder.path().to_owned()], false);
+        let count = |most| {
+            let seen: Vec<Seen> = walk_at_most(most, folder.path(), &scope).collect();
+            (seen.len(), matches!(seen.last(), Some(Seen::TooMany)))
+        };
+        assert_eq!(count(4), (4, false), "the folder and three files");
+        assert_eq!(count(3), (4, true));
+        assert_eq!(count(0), (1, true));
+    }
+
+    #[test]
+    fn patterns_that_are_too_large_are_told_and_not_used_in_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("a.yaml\n{}", "#".repeat(MOST_PATTERN_BYTES));
+        std::fs::write(folder.path().join(IGNORE_FILE), text).unwrap();
+        std::fs::write(folder.path().join("a.yaml"), "").unwrap();
+        let scope = Scope::new(&[folder.path().to_owned()], false);
+        let seen: Vec<Seen> = walk(folder.path(), &scope).collect();
+        let fault = seen.iter().find_map(|seen| match seen {
+            Seen::NoPattern(_, fault) => Some(fault.as_str()),
+            _ => None,
+        });
+        assert_eq!(fault, Some("it has more than 1048576 bytes"));
+        assert!(matches!(seen.last(), Some(Seen::Manifest(_))), "{seen:?}");
+    }
 
     #[test]
     fn a_manifest_is_known_by_its_first_line_and_its_version() {

@@ -52,6 +52,14 @@ pub fn admit(
     bytes: Vec<u8>,
     limits: &Limits,
 ) -> Result<SourceId, Box<Diagnostic>> {
+    if sources.bytes() + bytes.len() > limits.load_bytes {
+        let message = format!("all files together have more than {} bytes", limits.load_bytes);
+        return Err(Box::new(
+            Diagnostic::error(Code::TooLarge, message)
+                .in_file(name)
+                .help("split the set into stacks of their own, which are loaded one at a time"),
+        ));
+    }
     let utf16 = matches!(bytes.get(..2), Some([0xff, 0xfe] | [0xfe, 0xff]));
     match decode(bytes, limits) {
         Ok(text) => Ok(sources.add(name, text)),
@@ -94,6 +102,18 @@ pub fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_are_small_each_may_be_too_large_together() {
+        let mut map = SourceMap::new();
+        let limits = Limits { load_bytes: 10, ..Limits::DEFAULT };
+        for name in ["a.yaml", "b.yaml"] {
+            admit(&mut map, name, b"a: 1\n".to_vec(), &limits).unwrap();
+        }
+        let refused = *admit(&mut map, "c.yaml", b"x".to_vec(), &limits).unwrap_err();
+        assert_eq!((refused.code, refused.file.as_deref()), (Code::TooLarge, Some("c.yaml")));
+        assert_eq!(refused.message, "all files together have more than 10 bytes");
+    }
 
     fn refused(bytes: &[u8]) -> (SourceMap, Diagnostic) {
         let mut map = SourceMap::new();

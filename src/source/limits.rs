@@ -3,9 +3,15 @@
 //! A manifest is written by people, so the defaults leave a hundredfold of room; beyond them is a mistake or an attack,
 //! and either is better told than carried out.
 
-/// Bounds on one file. Each one that is met ends in a diagnostic.
+/// Bounds on a load and on each file of it. Each one that is met ends in a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Files of a load.
+    pub files: usize,
+    /// Files and folders that are come across on the way to them, whatever they are.
+    pub entries: usize,
+    /// Size of all files of a load together, tables included.
+    pub load_bytes: usize,
     /// Size of a file.
     pub file_bytes: usize,
     /// Keys, values and items in a file, aliases not followed.
@@ -27,6 +33,9 @@ pub struct Limits {
 impl Limits {
     /// The limits that hold unless somebody says otherwise.
     pub const DEFAULT: Self = Self {
+        files: 100_000,
+        entries: 1_000_000,
+        load_bytes: 256 * 1024 * 1024,
         file_bytes: 16 * 1024 * 1024,
         file_nodes: 2_000_000,
         depth: 128,

@@ -140,6 +140,8 @@ impl Source {
 #[derive(Debug, Default)]
 pub struct SourceMap {
     sources: Vec<Source>,
+    /// The size of all texts.
+    bytes: usize,
 }
 
 impl SourceMap {
@@ -153,13 +155,21 @@ impl SourceMap {
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<String>) -> SourceId {
         // Four billion files do not fit into memory; should they ever, the surplus shares the last id.
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
+        let text = text.into();
+        self.bytes += text.len();
         self.sources.push(Source {
             name: name.into(),
-            text: text.into(),
+            text,
             lines: OnceLock::new(),
             hidden: OnceLock::new(),
         });
         id
+    }
+
+    /// The size of all texts, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The source of this id, or nothing if the id is of another map.

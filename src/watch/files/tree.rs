@@ -180,6 +180,7 @@ impl Walk<'_> {
                     self.note(&path, barrier.to_string().as_bytes());
                 }
                 Seen::NoPattern(folder, fault) => self.note(folder.path(), fault.as_bytes()),
+                Seen::TooMany => self.note(root, b"more than is searched"),
                 Seen::Failed(error) => {
                     let at = error.path().unwrap_or(root).to_owned();
                     self.follow(&at);
