@@ -66,6 +66,7 @@
 //! | how the two streams are written, and results that are lost | `cli/writer.rs`, `cli/output.rs` |
 //! | what a signal ends, and how soon | [`shutdown`], `cli/stop.rs` |
 //! | files that are asked for | [`files`] |
+//! | how many files and connections are open at once | `handles.rs` |
 //! | proxies, certificates, and words for what goes wrong on the way | [`transport`] |
 //! | the environment, and options that other tools have | `cli/environment.rs`, `cli/advice.rs` |
 //!
@@ -95,6 +96,7 @@ pub mod diagnostic;
 pub mod export;
 pub mod files;
 mod glob;
+mod handles;
 pub mod history;
 pub mod host;
 pub mod lock;

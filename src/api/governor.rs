@@ -20,6 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::share::{Quota, Share, Turn};
+use crate::handles;
 use crate::shutdown;
 
 /// Calls at once in the beginning: enough to keep a short pass short.
@@ -64,6 +65,8 @@ pub(super) struct Governor {
     waiting: watch::Sender<Option<Waiting>>,
     calls_per_minute: Option<u32>,
     deadline: Option<Instant>,
+    /// [`MOST_AT_ONCE`], or fewer where the system lets us open fewer connections.
+    most_at_once: usize,
 }
 
 #[derive(Debug, Default)]
@@ -155,13 +158,15 @@ enum Hold {
 
 impl Governor {
     pub(super) fn new(calls_per_minute: Option<u32>, deadline: Option<Instant>) -> Self {
-        let state = State { at_once: FIRST_AT_ONCE, ..State::default() };
+        let most_at_once = handles::at_once(1, MOST_AT_ONCE);
+        let state = State { at_once: FIRST_AT_ONCE.min(most_at_once), ..State::default() };
         Self {
             state: Mutex::new(state),
             ended: Notify::new(),
             waiting: watch::channel(None).0,
             calls_per_minute,
             deadline,
+            most_at_once,
         }
     }
 
@@ -308,6 +313,7 @@ impl Governor {
 
     /// Takes to heart what came back.
     pub(super) fn heard(&self, heard: Heard) {
+        let least = FIRST_AT_ONCE.min(self.most_at_once);
         let mut state = self.state();
         match heard {
             Heard::Trouble => state.at_once = (state.at_once / 2).max(1),
@@ -315,8 +321,8 @@ impl Governor {
                 let fastest = state.fastest.map_or(took, |fastest| fastest.min(took));
                 state.fastest = Some(fastest);
                 match took <= fastest * SLOW + NOISE {
-                    true => state.at_once = (state.at_once + 1).min(MOST_AT_ONCE),
-                    false => state.at_once = state.at_once.saturating_sub(1).max(FIRST_AT_ONCE),
+                    true => state.at_once = (state.at_once + 1).min(self.most_at_once),
+                    false => state.at_once = state.at_once.saturating_sub(1).max(least),
                 }
             }
         }

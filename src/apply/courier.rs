@@ -17,6 +17,7 @@ use super::payload::{Edit, Enclosing, NewItem, Parcel};
 use super::{secrets, set};
 use crate::api::{Item, PlatformTime, Writer};
 use crate::causes::error_chain;
+use crate::handles;
 use crate::observe::KeyAt;
 use crate::plan::{Delivery, Effect, Plan};
 use crate::resource::{KeyNote, Kind, Mark, Signer};
@@ -57,7 +58,8 @@ impl Courier {
                 error_chain(&error)
             ));
         }
-        let permits = Arc::new(Semaphore::new(SINKS_AT_ONCE));
+        let permits =
+            Arc::new(Semaphore::new(handles::at_once(handles::OF_A_PROGRAM, SINKS_AT_ONCE)));
         let mut probes = JoinSet::new();
         for sink in sinks {
             let permits = Arc::clone(&permits);

@@ -19,6 +19,7 @@ use super::report::{Report, StepOutcome};
 use super::scheduler::Scheduler;
 use super::{create, credentials, restore, rotate, set, tokens};
 use crate::api::Writer;
+use crate::handles;
 use crate::plan::{CreateEffect, Delivery, Effect, Pending, Plan, Step};
 use crate::resource::{Address, Kind, Signer};
 use crate::secret::Spool;
@@ -73,6 +74,7 @@ pub async fn apply(apply: Apply<'_>) -> Report {
         has_failed: false,
         apply,
     };
+    let jobs_at_once = handles::at_once(1, JOBS_AT_ONCE);
     let mut running: JoinSet<(Vec<usize>, Results)> = JoinSet::new();
     let mut started: BTreeMap<_, Started> = BTreeMap::new();
     loop {
@@ -80,7 +82,7 @@ pub async fn apply(apply: Apply<'_>) -> Report {
             *run.apply.stop.borrow() || (run.has_failed && run.apply.on_error == OnError::Stop);
         if !is_stopped {
             run.enqueue_ready();
-            while running.len() < JOBS_AT_ONCE {
+            while running.len() < jobs_at_once {
                 let Some(job) = run.next_job() else {
                     break;
                 };

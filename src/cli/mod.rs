@@ -50,6 +50,7 @@ use settings::{Common, LogFormat};
 use stop::{Ending, Signals};
 use writer::Writer;
 
+use crate::handles;
 use crate::shutdown;
 
 const AFTER_HELP: &str = "\
@@ -126,16 +127,30 @@ pub fn main() -> ExitCode {
     run(std::env::args_os().collect()).into()
 }
 
+/// Says why nothing was begun, and sees that it is heard: a runtime that waits for the streams alone opens nothing.
+fn not_begun(message: &str, output: &Output) -> Exit {
+    output.error(message);
+    match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime.block_on(output.finish(Exit::Failed)),
+        Err(_) => Exit::Failed,
+    }
+}
+
 fn run(arguments: Vec<OsString>) -> Exit {
     // Without threads for them there is no way to say so.
     let Ok(writer) = Writer::start() else { return Exit::Failed };
     let output = Output::new(writer, log_format(&arguments));
+    let most = handles::claim();
+    if most < handles::LEAST {
+        let message = format!(
+            "only {most} files can be open at once, and this program needs {}\n  help: raise the limit with `ulimit -n`",
+            handles::LEAST
+        );
+        return not_begun(&message, &output);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            output.error(&format!("cannot start threads: {error}"));
-            return Exit::Failed;
-        }
+        Err(error) => return not_begun(&format!("cannot start threads: {error}"), &output),
     };
     let exit = match Cli::read(&arguments) {
         Ok(cli) => runtime.block_on(work(cli, output.clone())),

@@ -3,15 +3,26 @@
 mod sinks;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub use sinks::{KeyAt, SinkState};
 
 use crate::api::Reader;
 use crate::causes::error_chain;
+use crate::handles;
 use crate::resource::{Address, KeyNote};
 use crate::secret::{PasswordForm, SecretString, Sink, Source, Spool, Trust, fingerprint};
+
+/// Secrets and sinks that are looked at at once: some of them are programs and stores, and a hash takes memory.
+const LOOKS_AT_ONCE: usize = 8;
+
+/// Leave to look, for as many as may at once.
+fn leaves() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(handles::at_once(handles::OF_A_PROGRAM, LOOKS_AT_ONCE)))
+}
 
 /// A secret of an object: the password of a subaccount, or what has a stand-in, by the name of the field.
 pub type SecretAt = (Address, String);
@@ -68,10 +79,15 @@ pub(super) async fn states(
     let interrupted = || SecretState::Unknown("the comparison was interrupted".to_owned());
     let mut states: BTreeMap<_, _> =
         questions.keys().map(|at| (at.clone(), interrupted())).collect();
+    let leaves = leaves();
     let mut comparisons = JoinSet::new();
     for (at, question) in questions {
-        let trust = trust.clone();
-        comparisons.spawn(async move { (at, compare(question, &trust).await) });
+        let (trust, leaves) = (trust.clone(), Arc::clone(&leaves));
+        comparisons.spawn(async move {
+            // Never closed, so acquiring fails only if it were.
+            let _leave = leaves.acquire().await.ok();
+            (at, compare(question, &trust).await)
+        });
     }
     while let Some(joined) = comparisons.join_next().await {
         if let Ok((at, state)) = joined {
@@ -94,10 +110,12 @@ pub(super) async fn sink_states(
     };
     let mut states: BTreeMap<_, _> =
         questions.keys().map(|address| (address.clone(), unknown())).collect();
+    let leaves = leaves();
     let mut looks = JoinSet::new();
     for (address, question) in questions {
-        let trust = trust.clone();
+        let (trust, leaves) = (trust.clone(), Arc::clone(&leaves));
         looks.spawn(async move {
+            let _leave = leaves.acquire().await.ok();
             let look = sinks::look(&question.sinks, question.note, &trust).await;
             (address, question.id, look)
         });

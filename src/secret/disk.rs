@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::fault;
 use super::{ExposeSecret, SecretString};
+use crate::handles;
 use crate::private;
 use crate::shutdown;
 
@@ -24,6 +25,12 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// # Errors
 /// It cannot be read, is not a regular file, is too large, or is not text.
 pub(super) fn read(path: &Path) -> io::Result<Option<SecretString>> {
+    let _leave = handles::leave_for_a_file();
+    read_with_leave(path)
+}
+
+/// The same for whoever has the leave already.
+fn read_with_leave(path: &Path) -> io::Result<Option<SecretString>> {
     // Opening something else than a file may wait for ever, as a pipe does for its writer.
     if existing(path)?.is_none() {
         return Ok(None);
@@ -74,6 +81,7 @@ pub(super) fn folder_of(path: &Path) -> io::Result<&Path> {
 /// # Errors
 /// It could not.
 pub(super) fn probe(path: &Path) -> io::Result<()> {
+    let _leave = handles::leave_for_a_file();
     let existing = existing(path)?;
     let path = private::follow(path)?;
     let folder = folder_of(&path)?;
@@ -98,6 +106,7 @@ pub(super) fn replace<E: From<io::Error>>(
     path: &Path,
     change: impl FnOnce(Option<SecretString>) -> Result<SecretString, E>,
 ) -> Result<(), E> {
+    let _leave = handles::leave_for_a_file();
     existing(path)?;
     let path = private::follow(path)?;
     let folder = folder_of(&path)?;
@@ -107,7 +116,7 @@ pub(super) fn replace<E: From<io::Error>>(
         Some(old) if private::may_keep(&old, folder)? => Some(old),
         _ => None,
     };
-    let text = change(read(&path)?)?;
+    let text = change(read_with_leave(&path)?)?;
     let beside = beside(&path);
     fault::point();
     match std::fs::remove_file(&beside) {

@@ -10,6 +10,7 @@ const FLOORS: &[&str] = &[
     "causes",
     "files",
     "glob",
+    "handles",
     "host",
     "private",
     "shutdown",
