@@ -57,6 +57,7 @@
 //! | who may write | [`lock`] |
 //! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
+//! | what can grow, and where that ends | [`bounds`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what is remembered of a run | [`history`] |
 //! | when the daemon looks at files, and what it takes for a change | [`watch::files`] |
@@ -117,6 +118,8 @@ pub mod secret;
 pub mod running {}
 #[doc = include_str!("security.md")]
 pub mod security {}
+#[doc = include_str!("bounds.md")]
+pub mod bounds {}
 pub mod serve;
 pub mod shutdown;
 pub mod source;

@@ -12,6 +12,7 @@ mod apply;
 mod arguments;
 mod bad_input;
 mod bound;
+mod bounds;
 mod choreographies;
 mod ci_examples;
 mod circles;
@@ -46,6 +47,8 @@ mod ledger;
 mod left_out;
 mod lifetimes;
 mod locks;
+#[cfg(unix)]
+mod machine;
 mod noise;
 mod outputs;
 mod outside;

@@ -11,7 +11,7 @@ fn root() -> &'static Path {
 }
 
 /// Every Rust file below `folder`, with its text.
-fn sources(folder: &str) -> Vec<(String, String)> {
+pub fn sources(folder: &str) -> Vec<(String, String)> {
     walkdir::WalkDir::new(root().join(folder))
         .sort_by_file_name()
         .into_iter()
@@ -101,7 +101,7 @@ fn tests_in(text: &str) -> BTreeSet<String> {
 }
 
 /// Every test by the name under which it is run, `lib ` or `it ` before it.
-fn tests() -> BTreeSet<String> {
+pub fn tests() -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for (folder, binary) in [("src", "lib"), ("tests/it", "it")] {
         for (file, text) in sources(folder) {
@@ -109,7 +109,8 @@ fn tests() -> BTreeSet<String> {
             let path = path.strip_suffix(".rs").unwrap();
             let path = path.strip_suffix("/mod").unwrap_or(path).replace('/', "::");
             // What stands beside the code of a file is in its module `tests`; a file of tests is one itself.
-            let is_all_tests = binary == "it" || path.split("::").any(|part| part == "tests");
+            let is_all_tests =
+                binary == "it" || path.split("::").any(|part| ["tests", "hostile"].contains(&part));
             let module = if is_all_tests { path } else { format!("{path}::tests") };
             all.extend(
                 tests_in(&text).into_iter().map(|name| format!("{binary} {module}::{name}")),
@@ -181,7 +182,7 @@ fn unshown(page: &str, tests: &BTreeSet<String>) -> Vec<String> {
 }
 
 /// What stands in backticks and has the form `module::name`.
-fn named_tests(text: &str) -> Vec<&str> {
+pub fn named_tests(text: &str) -> Vec<&str> {
     let is_name = |code: &&str| {
         let is_part = |part: &str| {
             !part.is_empty()
@@ -193,7 +194,7 @@ fn named_tests(text: &str) -> Vec<&str> {
 }
 
 /// Whether a test may be called by the last parts of its name.
-fn is_called(test: &str, name: &str) -> bool {
+pub fn is_called(test: &str, name: &str) -> bool {
     let (_, full) = test.split_once(' ').unwrap_or_default();
     full == name || full.ends_with(&format!("::{name}"))
 }
