@@ -457,15 +457,17 @@ fn findings_are_counted_where_they_are_too_many_for_anybody() {
 
 #[test]
 fn more_objects_than_any_estate_has_are_not_asked_for() {
-    for count in [1_000_001_u64, u64::MAX] {
+    // Pages that come whole, pages that come cut to one object, and nonsense.
+    for (rows, count) in [(1_000, 1_000_001_u64), (1, 10_001), (1, u64::MAX)] {
         let world = World::new();
         world.write(
             "limit.yaml",
             "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: a}\n",
         );
-        let row = json!({"id": 1, "cid": 1, "name": "x"});
+        let row = |id: u64| json!({"id": id, "cid": 1, "name": format!("x{id}")});
+        let rows: Vec<_> = (1..=rows).map(row).collect();
         let list =
-            json!({"result": [row], "pagination": {"limit": 1000, "offset": 0, "count": count}});
+            json!({"result": rows, "pagination": {"limit": 1000, "offset": 0, "count": count}});
         let platform = Between::new(&world, move |passing: &mut Passing| {
             if passing.is_list_of("limits") {
                 passing.body = list.to_string().into_bytes();
@@ -555,4 +557,72 @@ fn the_sandbox_refuses_what_is_larger_than_any_client_sends() {
         json!({"rules": [{"effect": {"delay": {"milliseconds": milliseconds}}}]}).to_string()
     };
     assert_eq!(status("PUT", "/_sandbox/faults", &stall(3_600_001)), 400);
+}
+
+#[test]
+fn warnings_of_one_manifest_end_where_nobody_reads_on() {
+    let world = World::new();
+    let warnings = |items: Vec<String>, code: &str| {
+        let head = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: a}\nspec:\n  metadata:\n    a:\n";
+        let items: String = items.iter().map(|item| format!("    - {item}\n")).collect();
+        world.write("a.yaml", &(head.to_owned() + &items));
+        let findings = world.run(&["validate", "a.yaml", "--format", "json"]).expect(0).json();
+        let findings = findings.as_array().unwrap().clone();
+        findings.iter().filter(|finding| finding["code"] == code).count()
+    };
+    let many = |text: fn(usize) -> String| (0..300).map(text).collect::<Vec<_>>();
+    assert_eq!(warnings(many(|number| format!("0{:03o}", number % 512)), "yaml-trap"), 200);
+    assert_eq!(warnings(many(|number| format!("${{X{number}}}")), "not-filled-in"), 50);
+    assert_eq!(warnings(many(|number| format!("a\u{200b}{number}")), "invisible-character"), 20);
+}
+
+#[test]
+fn a_call_carries_no_more_than_any_platform_takes() {
+    let world = World::new();
+    let limits = |count: usize| -> String {
+        let head = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata";
+        (0..count).map(|number| format!("{head}: {{name: n{number}}}\n---\n")).collect()
+    };
+    let token = |number: usize| {
+        let head = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata";
+        format!("{head}: {{name: t{number}}}\nspec: {{ttl: 30d, access: standard}}\n---\n")
+    };
+    world.write("m/limits.yaml", &limits(1_050));
+    world.write("m/tokens.yaml", &(0..120).map(token).collect::<String>());
+    let calls = |line: &str| {
+        let journal = world.journal();
+        journal.iter().filter(|request| request.line().starts_with(line)).count()
+    };
+    world.apply(&["m"]);
+    assert_eq!(calls("POST /platform/limits"), 1_050_usize.div_ceil(100));
+    assert_eq!(calls("POST /platform/tokens"), 120_usize.div_ceil(50));
+    world.empty_journal();
+    world.plan(&["m"]);
+    assert_eq!(calls("GET /platform/limits/all"), 2, "a thousand, and the rest");
+    world.write("m/limits.yaml", &limits(1));
+    world.empty_journal();
+    world.apply_approved(&["m", "--prune"]);
+    assert_eq!(calls("DELETE /platform/limits/"), 1_049_usize.div_ceil(400));
+    assert_eq!(world.count("limits"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn programs_of_many_sinks_get_their_keys_a_few_at_a_time() {
+    let world = World::new();
+    let count = "cat >/dev/null; mkdir -p running; : >running/$$; ls running | wc -l >>counts; sleep 0.2; \
+                 rm running/$$";
+    let token = |number: usize| {
+        let head = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata";
+        let sink = format!("{{exec: [sh, -c, {}]}}", json!(count));
+        format!(
+            "{head}: {{name: t{number}}}\nspec: {{ttl: 30d, access: standard, deliver: [{sink}]}}\n---\n"
+        )
+    };
+    world.write("tokens.yaml", &(0..40).map(token).collect::<String>());
+    world.apply(&["tokens.yaml"]);
+    let counts = world.read("counts");
+    let counts: Vec<usize> = counts.lines().map(|line| line.trim().parse().unwrap()).collect();
+    assert!(counts.len() >= 40, "each was asked: {counts:?}");
+    assert!(counts.iter().max() <= Some(&8), "{counts:?}");
 }
