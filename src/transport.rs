@@ -1,23 +1,30 @@
 //! HTTP as this program speaks it: whom it trusts, to whom it goes through a proxy, and words for what goes wrong.
 //!
-//! One [`Transport`] leads to one place: the platform, or a store of secrets.
+//! One [`Transport`] leads to one place: the platform, or a store of secrets. The network is what carries calls there,
+//! unless a [`Wire`] does, behind which whole lives of an estate are simulated.
 //!
 //! Invariant: what is on this machine is never reached through a proxy, whatever the environment says: the token would
 //! leave the machine.
 //! Invariant: no redirect is followed: it would carry the token to wherever it points.
 //! Invariant: no credentials of a proxy's address are shown.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
-use reqwest::{Certificate, ClientBuilder, Method, RequestBuilder, Url};
+use reqwest::{Certificate, ClientBuilder, Method, Request, RequestBuilder, Response, Url};
 
 use crate::causes;
 
 /// How long it may take until a connection is there.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What became of a call that took too long.
+const NO_ANSWER: &str = "no answer in time";
 
 /// Variables that name the proxy for https, in the order in which they are asked.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -34,6 +41,29 @@ pub struct Transport {
     http: reqwest::Client,
     host: String,
     proxy: Option<Proxy>,
+    wire: Option<Relay>,
+}
+
+/// What carries calls in place of the network: to a server in this process, and back.
+pub trait Wire: Send + Sync {
+    /// Carries one call, and brings its answer back; an error says how far the call came.
+    fn carry(&self, call: Request) -> Carried<'_>;
+}
+
+/// A call on its way, and what becomes of it.
+pub type Carried<'a> = Pin<Box<dyn Future<Output = Result<Response, Trouble>> + Send + 'a>>;
+
+/// A wire, and how long one call may take on it.
+#[derive(Clone)]
+struct Relay {
+    wire: Arc<dyn Wire>,
+    patience: Duration,
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Relay")
+    }
 }
 
 /// A proxy, and where it is named.
@@ -44,8 +74,8 @@ struct Proxy {
     variable: &'static str,
 }
 
-impl std::fmt::Display for Proxy {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Proxy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the proxy {} ({})", self.address, self.variable)
     }
 }
@@ -150,7 +180,13 @@ impl Transport {
             }
         })?;
         let host = target.host_str().unwrap_or_default().to_owned();
-        Ok(Self { http, host, proxy: proxy.map(|(proxy, _)| proxy) })
+        Ok(Self { http, host, proxy: proxy.map(|(proxy, _)| proxy), wire: None })
+    }
+
+    /// The same way, on which `wire` carries the calls instead of the network; one may take `patience`.
+    #[must_use]
+    pub fn over(self, wire: Arc<dyn Wire>, patience: Duration) -> Self {
+        Self { wire: Some(Relay { wire, patience }), ..self }
     }
 
     /// A call, not yet sent.
@@ -158,12 +194,25 @@ impl Transport {
         self.http.request(method, url)
     }
 
+    /// Sends a call, and waits for the head of its answer.
+    ///
+    /// # Errors
+    /// [`Trouble`]: there is no answer, or none in time.
+    pub async fn send(&self, call: RequestBuilder) -> Result<Response, Trouble> {
+        let Some(Relay { wire, patience }) = &self.wire else {
+            return call.send().await.map_err(|error| self.trouble(&error));
+        };
+        let call = call.build().map_err(|error| self.trouble(&error))?;
+        let late = |_| Trouble::Lost(NO_ANSWER.to_owned());
+        tokio::time::timeout(*patience, wire.carry(call)).await.map_err(late)?
+    }
+
     /// What became of a call that got no answer.
     pub fn trouble(&self, error: &reqwest::Error) -> Trouble {
         let cause = innermost(error);
         let is_unconnected = error.is_connect();
         let words = match &self.proxy {
-            _ if error.is_timeout() && !is_unconnected => "no answer in time".to_owned(),
+            _ if error.is_timeout() && !is_unconnected => NO_ANSWER.to_owned(),
             Some(proxy) if cause.contains("proxy authorization required") => {
                 return Trouble::ProxyLogin(format!(
                     "{proxy} requires a user name and password (407)"

@@ -23,7 +23,7 @@ use super::stats::Stats;
 use crate::assumptions::SANDBOX_CLOCK;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::shutdown;
-use crate::transport::{Transport, TransportError, Trouble};
+use crate::transport::{Transport, TransportError, Trouble, Wire};
 
 /// The largest answer that is read, in bytes. A full page of limits with all quotas is about 2 MB; decoded, an answer
 /// takes up to ten times its size, and as many may be under way as the governor allows, which are fewer the longer answers
@@ -108,6 +108,12 @@ impl Client {
             progress: Arc::default(),
             clock: Arc::default(),
         })
+    }
+
+    /// The same client, whose calls `wire` carries in place of the network.
+    #[must_use]
+    pub fn over(&self, wire: Arc<dyn Wire>, settings: &Settings) -> Self {
+        Self { http: self.http.clone().over(wire, settings.timeout), ..self.clone() }
     }
 
     /// The same client, signing with another token.
@@ -308,7 +314,7 @@ impl Client {
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.expose_secret().to_owned());
         }
-        builder.send().await.map_err(|error| match self.http.trouble(&error) {
+        self.http.send(builder).await.map_err(|trouble| match trouble {
             Trouble::Unreachable(words) => ApiError::new(request, Class::Unreachable, words),
             Trouble::Lost(words) => ApiError::new(request, Class::Lost, words),
             Trouble::ProxyLogin(words) => {

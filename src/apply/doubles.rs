@@ -3,13 +3,14 @@
 //! The platform has no way to make something only if it is missing. So what a run made is looked for once more by its
 //! mark before the run ends. Of two objects with one mark the older one stays, whoever made it: both writers decide alike,
 //! so both end in one world. The younger one is taken back by the run that made it, together with what that run put into
-//! it, unless somebody else put something there as well.
+//! it, unless somebody else put something there as well. Its mark says so first, so that it is never brought back from
+//! the recycle bin in the place of the one that stayed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::set;
+use super::{rotate, set};
 use crate::api::{ListError, Reader, Writer};
 use crate::resource::{Address, Kind, Mark, Signer};
 
@@ -56,6 +57,8 @@ impl std::fmt::Display for TakenBack {
 struct Object {
     owner: i64,
     mark: Option<Mark>,
+    /// All that stands beside its mark, if it has one.
+    metadata: Map<String, Value>,
     /// What it refers to, by field.
     refs: BTreeMap<&'static str, (Kind, i64)>,
 }
@@ -90,7 +93,7 @@ pub(super) async fn take_back(
             loser.left = keeps.get(account).cloned();
         }
     }
-    remove(writer, &objects, &mut losers, &inside).await;
+    remove(writer, signer, &objects, &mut losers, &inside).await;
     Ok(losers.into_values().collect())
 }
 
@@ -127,7 +130,8 @@ async fn read(
             });
             let refs = kind.refs();
             let refs = refs.filter_map(|(field, to)| Some((field, (to, number(field)?))));
-            Some(((kind, id), Object { owner, mark, refs: refs.collect() }))
+            let metadata = metadata.filter(|_| mark.is_some()).cloned().unwrap_or_default();
+            Some(((kind, id), Object { owner, mark, metadata, refs: refs.collect() }))
         }));
     }
     Ok(objects)
@@ -232,6 +236,7 @@ async fn spoken_for(
 /// users got the older one.
 async fn remove(
     writer: &Writer,
+    signer: &Signer,
     objects: &Objects,
     losers: &mut Losers,
     inside: &BTreeSet<(Kind, i64)>,
@@ -262,6 +267,9 @@ async fn remove(
         let mut outcome = Ok(());
         if let Some(loser) = losers.get(&(kind, id)) {
             outcome = hand_on(writer, objects, &gone, (kind, id), loser.stays).await;
+            if outcome.is_ok() && kind.is_restorable() {
+                retire(writer, signer, kind, id, &objects[&(kind, id)]).await;
+            }
         }
         if outcome.is_ok() {
             let deleted = set::delete(writer, kind, &[id]).await.pop();
@@ -273,6 +281,16 @@ async fn remove(
                 loser.left = Some(what);
             }
         }
+    }
+}
+
+/// Makes the mark of an object that goes say that another one stays. Where that fails the object goes all the same: a
+/// record in the recycle bin that nobody can tell from the right one is less than two objects of one kind.
+async fn retire(writer: &Writer, signer: &Signer, kind: Kind, id: i64, object: &Object) {
+    let Some(mark) = object.mark.clone() else { return };
+    let body = rotate::retiring(mark, object.metadata.clone(), object.owner, signer);
+    if let Some(Err(failure)) = set::set(writer, kind, &[id], &body.into()).await.pop() {
+        tracing::warn!(%kind, id, "could not be marked as retired: {}", failure.what);
     }
 }
 
@@ -306,7 +324,7 @@ mod tests {
 
     fn object(owner: i64, address: &str) -> Object {
         let mark = Some(Mark::new("default", address.parse().unwrap()));
-        Object { owner, mark, refs: BTreeMap::new() }
+        Object { owner, mark, metadata: Map::new(), refs: BTreeMap::new() }
     }
 
     fn here(kind: Kind, id: i64, owner: i64) -> MadeHere {

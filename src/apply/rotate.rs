@@ -48,6 +48,18 @@ async fn find(courier: &Courier, id: i64, sinks: &[Sink]) -> Result<Option<Secre
     Ok(None)
 }
 
+/// What makes the mark of an object of `owner` say that another has taken its place.
+pub(super) fn retiring(
+    mark: Mark,
+    mut metadata: Map<String, Value>,
+    owner: i64,
+    signer: &Signer,
+) -> Map<String, Value> {
+    Mark { retired: true, ..mark }.write(&mut metadata);
+    signer.sign(owner, &mut metadata);
+    Map::from_iter([("metadata".to_owned(), Value::Object(metadata))])
+}
+
 /// Deletes a token whose successor is delivered. Its mark says so first: what lies in the recycle bin
 /// with such a mark is never brought back.
 pub(super) async fn retire(
@@ -57,12 +69,8 @@ pub(super) async fn retire(
 ) -> Result<Done, Failure> {
     let Retirement { id, owner, stack, address, metadata, .. } = token;
     let known = Mark::read(metadata).ok().flatten().filter(|mark| mark.stack == *stack);
-    let mut mark = known.unwrap_or_else(|| Mark::new(stack, address.clone()));
-    mark.retired = true;
-    let mut metadata = metadata.clone();
-    mark.write(&mut metadata);
-    signer.sign(*owner, &mut metadata);
-    let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
+    let mark = known.unwrap_or_else(|| Mark::new(stack, address.clone()));
+    let body = retiring(mark, metadata.clone(), *owner, signer);
     match writer.update(Kind::KEY, &[*id], &body.into()).await {
         Ok(_) => {}
         // Gone is what it is to be.

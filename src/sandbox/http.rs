@@ -105,7 +105,7 @@ pub(super) async fn answer(
     deliver(response.await.map_err(cut)?, &shell.door).await
 }
 
-fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
@@ -114,13 +114,7 @@ async fn deliver(
     response: Response,
     door: &UnboundedSender<Closing>,
 ) -> io::Result<hyper::Response<Drops>> {
-    let Response {
-        status,
-        headers,
-        content_type,
-        body,
-        delivery: Delivery { delay, cut, refuse, keep, pace },
-    } = response;
+    let Delivery { delay, cut, refuse, .. } = response.delivery;
     sleep(delay).await;
     if let Some(time) = refuse {
         let (closed, done) = oneshot::channel();
@@ -131,6 +125,13 @@ async fn deliver(
     if cut {
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
+    Ok(on_the_wire(response))
+}
+
+/// A response whose body comes as its delivery says.
+pub(super) fn on_the_wire(response: Response) -> hyper::Response<Drops> {
+    let Response { status, headers, content_type, body, delivery } = response;
+    let Delivery { keep, pace, delay: _, cut: _, refuse: _ } = delivery;
     let length = body.len();
     let mut response = hyper::Response::new(Drops::new(body, keep, pace));
     *response.status_mut() =
@@ -143,11 +144,11 @@ async fn deliver(
             fields.insert(HeaderName::from_static(name), value);
         }
     }
-    Ok(response)
+    response
 }
 
 /// A body that can be slow, and can end too early.
-pub(super) struct Drops {
+pub struct Drops {
     drops: VecDeque<Bytes>,
     pace: Option<Duration>,
     is_cut: bool,

@@ -9,6 +9,7 @@
 //!
 //! ```text
 //!  doors     running · door, http, tls        sockets and requests, async
+//!            in_process                       the same without a socket
 //!            clerk, store                     the thread that owns the world, and the folder that keeps it
 //!  world     world, seed                      one request at a time, pure
 //!            control, overview, page          what a test or a person does with it, beside the platform's API
@@ -75,6 +76,7 @@ mod fields;
 mod forms;
 mod grants;
 mod http;
+mod in_process;
 mod item;
 mod journal;
 mod lifetimes;
@@ -113,6 +115,8 @@ mod world;
 pub use assumptions::{ASSUMPTIONS, AssumeError, Assumption, Assumptions, describe_assumptions};
 pub use effects::{FaultEffect, RetryAfter};
 pub use faults::{FaultRule, Faults, FaultsError};
+pub use http::Drops;
+pub use in_process::InProcess;
 pub use running::{Options, RunError, Sandbox, StartError};
 pub use store::StoreError;
 pub use tls::TlsError;

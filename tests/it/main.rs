@@ -46,6 +46,7 @@ mod kinds;
 mod ledger;
 mod left_out;
 mod lifetimes;
+mod lives;
 mod locks;
 #[cfg(unix)]
 mod machine;
@@ -55,7 +56,6 @@ mod outside;
 mod plan_is_the_program;
 mod presets;
 mod prune;
-mod random_worlds;
 mod readme;
 mod renames;
 mod restore;

@@ -88,6 +88,26 @@ fn two_daemons_with_state_folders_of_their_own_leave_nothing_twice() {
 }
 
 #[test]
+fn what_was_taken_back_is_not_in_the_way_of_what_comes_back_from_the_recycle_bin() {
+    let world = World::new();
+    world.write("m/all.yaml", &manifests(1));
+    let mut other = Some(world.command(&["apply", "m", "--yes", "--state-dir", "other"]));
+    let platform = Between::new(&world, move |passing| {
+        if passing.is_list_of("tokens")
+            && let Some(other) = other.take()
+        {
+            crate::support::run(other).expect(0);
+        }
+    });
+    let run = platform.run(&["apply", "m", "--yes", "--state-dir", "own"]).expect(0);
+    assert!(run.stdout.contains("another run created subaccount"), "{}", run.stdout);
+    let account = world.item("subaccounts", "name", "s0");
+    world.api("DELETE", &format!("/platform/subaccounts/{}", account["id"]), None);
+    world.apply(&["m"]);
+    assert_eq!(world.item("subaccounts", "name", "s0")["id"], account["id"]);
+}
+
+#[test]
 fn the_key_of_who_was_first_comes_back_to_its_place_or_is_replaced_where_nobody_gives_it_again() {
     for (assumption, tokens) in [("token-key-on-read=asked", 1), ("token-key-on-read=never", 2)] {
         let world = World::assuming(&[assumption]);

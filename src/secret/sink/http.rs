@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Trouble;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::shutdown;
-use crate::transport::{Transport, is_loopback};
+use crate::transport::{self, Transport, is_loopback};
 
 /// How long one call may take.
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
@@ -72,11 +72,11 @@ pub(super) async fn send(way: &Transport, request: RequestBuilder) -> Result<Ans
 }
 
 async fn exchange(way: &Transport, request: RequestBuilder) -> Result<Answer, Trouble> {
-    let lost = |error: reqwest::Error| Trouble::Refused(way.trouble(&error).words());
-    let mut response = request.send().await.map_err(lost)?;
+    let lost = |trouble: transport::Trouble| Trouble::Refused(trouble.words());
+    let mut response = way.send(request).await.map_err(lost)?;
     let status = response.status().as_u16();
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| lost(way.trouble(&error)))? {
         if bytes.len() + chunk.len() > MAX_BYTES {
             return Err(Trouble::Refused(format!("its answer has more than {MAX_BYTES} bytes")));
         }

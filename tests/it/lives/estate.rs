@@ -6,6 +6,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
+use super::land::PASSWORDS;
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Account {
     /// Its name here, whatever it is called.
@@ -15,6 +17,7 @@ pub(super) struct Account {
     /// Names of the limits that it holds, and their number of devices.
     limits: Vec<(Named, i64)>,
     tokens: Vec<Token>,
+    hooks: Vec<Hook>,
     /// The name of a limit of the account above.
     limit: Option<String>,
     /// Which password, if it has any.
@@ -36,6 +39,18 @@ struct Token {
     tag: u32,
     delivers: bool,
     rotates: bool,
+    /// What it opens: everything that a standard token does, or a list of access with as many entries.
+    entries: usize,
+    /// Whether it lapses after some days without use.
+    lapses: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Hook {
+    named: Named,
+    tag: u32,
+    /// Which password its header holds, if it has that header.
+    secret: Option<u32>,
 }
 
 /// An estate, and what its edits are drawn from.
@@ -78,6 +93,10 @@ impl Estate {
             let token = self.token();
             account.tokens.push(token);
         }
+        if self.chance(30) {
+            let hook = self.hook();
+            account.hooks.push(hook);
+        }
         if depth == 3 {
             return;
         }
@@ -102,7 +121,14 @@ impl Estate {
     fn token(&mut self) -> Token {
         let delivers = self.chance(40);
         let rotates = delivers && self.chance(50);
-        Token { named: self.named('t'), tag: 1, delivers, rotates }
+        let entries = if self.chance(40) { self.random.random_range(1..=3) } else { 0 };
+        let lapses = !rotates && self.chance(20);
+        Token { named: self.named('t'), tag: 1, delivers, rotates, entries, lapses }
+    }
+
+    fn hook(&mut self) -> Hook {
+        let secret = self.chance(50).then_some(1);
+        Hook { named: self.named('h'), tag: 1, secret }
     }
 
     /// A random account, by the way that leads to it from the top; empty: our own.
@@ -121,15 +147,16 @@ impl Estate {
         way.iter().fold(&mut self.root, |account, &next| &mut account.children[next])
     }
 
-    /// Some edits, as one commit has them; what was renamed says so.
-    pub(super) fn edit(&mut self) {
+    /// Some edits that follow from `seed`, as one commit has them; what was renamed says so.
+    pub(super) fn edit(&mut self, seed: u64) {
+        self.random = StdRng::seed_from_u64(seed);
         let before = self.root.clone();
         if self.chance(60) {
             forget_renames(&mut self.root);
         }
         for _ in 0..self.random.random_range(1..=4) {
             let way = self.place();
-            match self.random.random_range(0..12) {
+            match self.random.random_range(0..14) {
                 0..=3 => self.rename_account(&way, &before),
                 4 => self.swap_accounts(&way, &before),
                 5 => self.rename_something(&way, &before),
@@ -158,7 +185,7 @@ impl Estate {
                 }
                 9 => {
                     let account = self.at(&way);
-                    account.login = account.login.map(|version| version + 1);
+                    account.login = account.login.map(|version| (version + 1).min(PASSWORDS - 1));
                     account.tag += 1;
                 }
                 10 => {
@@ -166,6 +193,25 @@ impl Estate {
                     account.limits.iter_mut().for_each(|(_, devices)| *devices += 1);
                     account.tokens.iter_mut().for_each(|token| token.tag += 1);
                     account.tag += 1;
+                }
+                11 => {
+                    let hook = self.hook();
+                    let account = self.at(&way);
+                    match account.hooks.last_mut() {
+                        Some(hook) if hook.secret.is_some() => {
+                            hook.secret =
+                                hook.secret.map(|version| (version + 1).min(PASSWORDS - 1));
+                            hook.tag += 1;
+                        }
+                        Some(_) => drop(account.hooks.pop()),
+                        None => account.hooks.push(hook),
+                    }
+                }
+                12 => {
+                    let entries = self.random.random_range(0..=3);
+                    if let Some(token) = self.at(&way).tokens.last_mut() {
+                        token.entries = entries;
+                    }
                 }
                 _ => {
                     let account = self.at(&way);
@@ -309,7 +355,8 @@ impl Account {
         homes
     }
 
-    pub(super) fn manifests(&self) -> String {
+    /// The manifests of all of it, each a document.
+    pub(super) fn manifests(&self) -> Vec<Value> {
         let mut all = vec![
             json!({"apiVersion": "flespi-gitops/v1", "kind": "Stack", "metadata": {"name": "default"}}),
         ];
@@ -336,8 +383,10 @@ impl Account {
                 let from = named.moved_from.as_ref();
                 all.push(document("Limit", path, &named.name, from, spec));
             }
-            for Token { named, tag, delivers, rotates } in &account.tokens {
-                let mut spec = json!({"access": "standard", "ttl": "365d",
+            for token in &account.tokens {
+                let Token { named, tag, delivers, rotates, entries, lapses } = token;
+                let mut spec = json!({"access": access(*entries),
+                    "ttl": if *lapses { "5d" } else { "365d" },
                     "metadata": {"tag": tag.to_string()}});
                 if *delivers {
                     let file = format!("out/{}", named.name);
@@ -349,9 +398,75 @@ impl Account {
                 let from = named.moved_from.as_ref();
                 all.push(document("Token", path, &named.name, from, spec));
             }
+            for Hook { named, tag, secret } in &account.hooks {
+                let mut headers = vec![json!({"name": "Accept", "value": "text/plain"})];
+                if let Some(version) = secret {
+                    headers.push(json!({"name": "Authorization",
+                        "value": {"file": format!("../passwords/{version}")}}));
+                }
+                let spec = json!({
+                    "triggers": [{"topic": "flespi/log/gw/devices/+/connected"}],
+                    "configuration": {"type": "custom-server", "method": "POST", "headers": headers,
+                        "uri": format!("https://hooks.example/{tag}")},
+                });
+                let from = named.moved_from.as_ref();
+                all.push(document("Webhook", path, &named.name, from, spec));
+            }
         });
-        all.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n")
+        all
     }
+
+    /// How many things there are in it, itself left out.
+    pub(super) fn size(&self) -> usize {
+        let own = self.limits.len() + self.tokens.len() + self.hooks.len();
+        own + self.children.iter().map(|child| 1 + child.size()).sum::<usize>()
+    }
+
+    /// Takes the thing of this number out, and what is in it.
+    pub(super) fn take(&mut self, number: usize) {
+        self.take_from(&mut { number });
+    }
+
+    fn take_from(&mut self, left: &mut usize) -> bool {
+        let parts = [self.limits.len(), self.tokens.len(), self.hooks.len()];
+        for (part, length) in parts.into_iter().enumerate() {
+            if *left < length {
+                match part {
+                    0 => {
+                        let (gone, _) = self.limits.remove(*left);
+                        for child in &mut self.children {
+                            child.limit.take_if(|limit| *limit == gone.name);
+                        }
+                    }
+                    1 => drop(self.tokens.remove(*left)),
+                    _ => drop(self.hooks.remove(*left)),
+                }
+                return true;
+            }
+            *left -= length;
+        }
+        for at in 0..self.children.len() {
+            if *left == 0 {
+                self.children.remove(at);
+                return true;
+            }
+            *left -= 1;
+            if self.children[at].take_from(left) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// What a token with so many entries opens.
+fn access(entries: usize) -> Value {
+    if entries == 0 {
+        return json!("standard");
+    }
+    let uris = ["gw/devices", "gw/channels", "gw/calcs"];
+    let entry = |uri: &&str| json!({"uri": uri, "methods": ["GET"], "ids": "all"});
+    json!({"acl": uris.iter().take(entries).map(entry).collect::<Vec<_>>()})
 }
 
 fn document(
@@ -393,5 +508,6 @@ fn forget_renames(account: &mut Account) {
     account.moved_from = None;
     account.limits.iter_mut().for_each(|(named, _)| named.moved_from = None);
     account.tokens.iter_mut().for_each(|token| token.named.moved_from = None);
+    account.hooks.iter_mut().for_each(|hook| hook.named.moved_from = None);
     account.children.iter_mut().for_each(forget_renames);
 }

@@ -1,0 +1,71 @@
+//! A world without what is drawn by lot or told by the clock, so that two of them can be compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::land::Land;
+
+/// What is compared, by collection.
+const COMPARED: [(&str, &str); 4] = [
+    ("subaccounts", "id,cid,name,limit_id,enabled,email,metadata"),
+    ("limits", "id,cid,name,devices_count,metadata"),
+    ("tokens", "id,cid,info,enabled,ttl,access,metadata"),
+    ("webhooks", "id,cid,name,enabled,triggers,queue_ttl,metadata"),
+];
+
+/// The whole world, one line per object.
+pub(super) async fn shape(land: &Land) -> BTreeSet<String> {
+    let mut all = Vec::new();
+    for (kind, fields) in COMPARED {
+        let items = land.list(kind, fields).await;
+        all.extend(items.into_iter().map(|item| (kind, item)));
+    }
+    let address = |id: &Value| {
+        let named = all.iter().find(|(kind, item)| *kind != "tokens" && item["id"] == *id);
+        named.map_or(Value::Null, |(_, item)| item["metadata"]["flespi-gitops/address"].clone())
+    };
+    let known: BTreeMap<String, Value> =
+        all.iter().map(|(_, item)| (item["id"].to_string(), address(&item["id"]))).collect();
+    let mut shape = BTreeSet::new();
+    for (kind, item) in &all {
+        let mut item = item.clone();
+        let by_id = |id: &Value| known.get(&id.to_string()).cloned().unwrap_or_default();
+        for field in ["cid", "limit_id"] {
+            item[field] = by_id(&item[field]);
+        }
+        item.as_object_mut().unwrap().remove("id");
+        let metadata: Map<String, Value> = item["metadata"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), without_chance(key, value)))
+            .collect();
+        item["metadata"] = Value::Object(metadata);
+        assert!(shape.insert(format!("{kind} {item}")), "there twice: {item}");
+    }
+    shape
+}
+
+/// What a mark says, without hashes, prints and times.
+fn without_chance(key: &str, value: &Value) -> Value {
+    let Some(text) = value.as_str() else { return value.clone() };
+    let word = |part: &str| {
+        let is_number = part.len() >= 10 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_print = part.len() >= 16 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_number || is_print { "*".to_owned() } else { part.to_owned() }
+    };
+    match key {
+        "flespi-gitops/password" | "flespi-gitops/secrets" => json!("*"),
+        "flespi-gitops/applied" => value.clone(),
+        _ => {
+            let parts = text.split_inclusive([' ', ':', ',', ';', '=', '@']);
+            let parts = parts.map(|part| {
+                let (word_of, end) =
+                    part.split_at(part.trim_end_matches([' ', ':', ',', ';', '=', '@']).len());
+                format!("{}{end}", word(word_of))
+            });
+            Value::String(parts.collect())
+        }
+    }
+}
