@@ -38,8 +38,8 @@ pub(super) enum Meddling {
 }
 
 /// Effects of faults that keep a call from its answer, or change what that says.
-fn effect(random: &mut StdRng) -> Value {
-    let effects = [
+pub(super) fn effects() -> [Value; 13] {
+    [
         json!("cut_before"),
         json!("cut_after"),
         json!({"truncate": {"keep": 20}}),
@@ -53,8 +53,11 @@ fn effect(random: &mut StdRng) -> Value {
         json!("wrong_shape"),
         json!("lost_rows"),
         json!({"wrong_count": {"by": -1}}),
-    ];
-    effects.choose(random).unwrap().clone()
+    ]
+}
+
+fn effect(random: &mut StdRng) -> Value {
+    effects().choose(random).unwrap().clone()
 }
 
 impl Deed {

@@ -58,13 +58,16 @@ struct Hook {
 pub(super) struct Estate {
     random: StdRng,
     names: u32,
+    /// Whether there are log-ins and secrets in it, whose slow hashes take most of the time of a life.
+    has_secrets: bool,
     pub(super) root: Account,
 }
 
 impl Estate {
     pub(super) fn new(seed: u64) -> Self {
-        let mut estate =
-            Self { random: StdRng::seed_from_u64(seed), names: 0, root: Account::default() };
+        let mut random = StdRng::seed_from_u64(seed);
+        let has_secrets = random.random_range(0..12) == 0;
+        let mut estate = Self { random, names: 0, has_secrets, root: Account::default() };
         let mut root = Account::default();
         estate.fill(&mut root, 0);
         estate.root = root;
@@ -113,7 +116,7 @@ impl Estate {
         if !limits.is_empty() && self.chance(50) {
             account.limit = Some(limits[self.random.random_range(0..limits.len())].0.name.clone());
         }
-        account.login = self.chance(25).then_some(1);
+        account.login = (self.chance(60) && self.has_secrets).then_some(1);
         self.fill(&mut account, depth);
         account
     }
@@ -127,7 +130,7 @@ impl Estate {
     }
 
     fn hook(&mut self) -> Hook {
-        let secret = self.chance(50).then_some(1);
+        let secret = (self.chance(80) && self.has_secrets).then_some(1);
         Hook { named: self.named('h'), tag: 1, secret }
     }
 

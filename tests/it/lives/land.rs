@@ -62,6 +62,8 @@ impl Tally {
 /// A platform, and a folder with manifests and what runs leave behind.
 pub(super) struct Land {
     platform: Arc<InProcess>,
+    seed: u64,
+    assumptions: Assumptions,
     pub(super) folder: tempfile::TempDir,
     signer: Signer,
     pub(super) tally: std::cell::Cell<Tally>,
@@ -85,7 +87,24 @@ impl Land {
         let platform = Arc::new(InProcess::new(assumptions.clone(), seed, now));
         let key = SecretString::from("k".repeat(64));
         let signer = if is_signed { Signer::new(key, false).unwrap() } else { Signer::default() };
-        Self { platform, folder, signer, tally: Default::default() }
+        let assumptions = assumptions.clone();
+        Self { platform, seed, assumptions, folder, signer, tally: Default::default() }
+    }
+
+    /// The same world and the same files once more. Marks are signed.
+    pub(super) async fn copy(&self) -> Self {
+        let copy = Self::new(self.seed, &self.assumptions, true);
+        let state = self.state().await;
+        copy.ask("PUT", "/_sandbox/state", Some(&state[0])).await;
+        for entry in walkdir::WalkDir::new(self.folder.path()) {
+            let entry = entry.unwrap();
+            if entry.file_type().is_file() {
+                let to = copy.folder.path().join(entry.path().strip_prefix(&self.folder).unwrap());
+                std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+                std::fs::copy(entry.path(), to).unwrap();
+            }
+        }
+        copy
     }
 
     /// A call as somebody in the panel makes it: status and answer.

@@ -171,7 +171,8 @@ impl Life {
     }
 }
 
-fn stream(manifests: &[Value]) -> String {
+/// Documents as they stand in one file.
+pub(super) fn stream(manifests: &[Value]) -> String {
     let texts: Vec<String> = manifests.iter().map(Value::to_string).collect();
     format!("{}\n", texts.join("\n---\n"))
 }

@@ -13,6 +13,7 @@
 
 #![allow(clippy::print_stdout, reason = "the seeds and figures of a long run are what it is for")]
 
+mod boundaries;
 mod deed;
 mod estate;
 mod land;
@@ -40,11 +41,14 @@ const SHRINKING: u32 = 150;
 /// Lives the life of a seed; why it broke a law, if it did.
 fn live(seed: u64, without: &BTreeSet<String>) -> Result<Tally, String> {
     let life = Life::of(seed, without);
-    let lived = catch_unwind(AssertUnwindSafe(|| {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.enable_all().start_paused(true).build().unwrap().block_on(life.live())
-    }));
+    let lived = catch_unwind(AssertUnwindSafe(|| within(life.live())));
     lived.map_err(|_| SAID.take())
+}
+
+/// Waits for something that no real time is spent on.
+fn within<T>(life: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().start_paused(true).build().unwrap().block_on(life)
 }
 
 thread_local! {

@@ -1,0 +1,303 @@
+//! Every boundary: small scenarios, in which each single request in turn meets each kind of fault, or is the last one of a
+//! run that is killed. One more run without trouble must end in the world that there is without any.
+//!
+//! ```text
+//! BOUNDARIES=all cargo test --release --test it boundaries -- --nocapture
+//! ```
+//!
+//! tries all of them and tells how many there are; otherwise some are tried, evenly spread.
+
+use std::collections::BTreeSet;
+
+use flespi_gitops::sandbox::Assumptions;
+use serde_json::{Value, json};
+
+use super::deed::effects;
+use super::land::{Land, Tally, Trouble, write};
+use super::life::stream;
+use super::shape::shape;
+use super::wire::Kill;
+use super::{laws, within};
+
+/// Without `BOUNDARIES=all`, one of so many is tried.
+const SPREAD: usize = 23;
+
+const DAY: u64 = 86_400;
+
+/// What is to be done, and what was there before.
+struct Scenario {
+    name: &'static str,
+    before: Vec<Value>,
+    between: Between,
+    after: Vec<Value>,
+}
+
+/// What happens before the run that meets trouble.
+#[derive(Clone, Copy)]
+enum Between {
+    Nothing,
+    /// Days go by, which somebody is told of by runs that go well, except for the last ones.
+    Days(&'static [u64]),
+    /// Somebody deletes all tokens of ours, and accounts with what is in them.
+    Vandals,
+}
+
+fn document(kind: &str, address: &str, spec: Value) -> Value {
+    let mut metadata = json!({});
+    match address.rsplit_once('/') {
+        Some((account, name)) => metadata = json!({"account": account, "name": name}),
+        None => metadata["name"] = json!(address),
+    }
+    json!({"apiVersion": "flespi-gitops/v1", "kind": kind, "metadata": metadata, "spec": spec})
+}
+
+fn moved(mut document: Value, from: &str) -> Value {
+    document["metadata"]["moved_from"] = json!(from);
+    document
+}
+
+fn stack() -> Value {
+    document("Stack", "default", json!({}))
+}
+
+fn limit(address: &str, devices: u32) -> Value {
+    document(
+        "Limit",
+        address,
+        json!({"devices_count": devices, "tokens_count": -1,
+        "subaccounts_count": -1, "limits_count": -1}),
+    )
+}
+
+fn account(address: &str, limit: Option<&str>) -> Value {
+    let mut spec = json!({"metadata": {"tag": "1"}});
+    if let Some(limit) = limit {
+        spec["limit"] = json!(limit);
+    }
+    document("Subaccount", address, spec)
+}
+
+fn token(address: &str, tag: &str) -> Value {
+    let file = format!("out/{}", address.replace('/', "-"));
+    document(
+        "Token",
+        address,
+        json!({"access": "standard", "ttl": "365d", "metadata": {"tag": tag},
+        "deliver": [{"file": file}]}),
+    )
+}
+
+fn rotating(address: &str) -> Value {
+    let mut token = token(address, "1");
+    token["spec"]["rotation"] = json!({"every": "30d", "overlap": "48h"});
+    token
+}
+
+fn login(address: &str, version: u32) -> Value {
+    let mut account = account(address, None);
+    account["spec"]["credentials"] = json!({"email": format!("{address}@x.example"),
+        "password": {"file": format!("../passwords/{version}")}});
+    account
+}
+
+fn hook(address: &str, version: u32) -> Value {
+    document(
+        "Webhook",
+        address,
+        json!({
+            "triggers": [{"topic": "flespi/log/gw/devices/+/connected"}],
+            "configuration": {"type": "custom-server", "uri": "https://hooks.example/in", "method": "POST",
+                "headers": [{"name": "Authorization", "value": {"file": format!("../passwords/{version}")}}]},
+        }),
+    )
+}
+
+/// A small estate: two levels of accounts, a limit for each, tokens that are delivered.
+fn estate(tag: &str, devices: u32) -> Vec<Value> {
+    vec![
+        stack(),
+        limit("l", devices),
+        account("a", Some("l")),
+        limit("a/l", devices),
+        account("a/b", Some("l")),
+        token("t", tag),
+        token("a/t", tag),
+        token("a/u", tag),
+        token("a/b/t", tag),
+    ]
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let whole = || estate("1", 1);
+    let nothing = Between::Nothing;
+    vec![
+        Scenario { name: "create all", before: Vec::new(), between: nothing, after: whole() },
+        Scenario { name: "change all", before: whole(), between: nothing, after: estate("2", 2) },
+        Scenario {
+            name: "rename",
+            before: whole(),
+            between: nothing,
+            after: vec![
+                stack(),
+                moved(limit("m", 1), "limit/l"),
+                moved(account("z", Some("m")), "subaccount/a"),
+                limit("z/l", 1),
+                account("z/b", Some("l")),
+                moved(token("s", "1"), "token/t"),
+                token("z/t", "1"),
+                moved(token("z/v", "1"), "token/z/u"),
+                token("z/b/t", "1"),
+            ],
+        },
+        Scenario {
+            name: "issue a next key",
+            before: vec![stack(), account("a", None), rotating("a/t"), rotating("t")],
+            between: Between::Days(&[31]),
+            after: vec![stack(), account("a", None), rotating("a/t"), rotating("t")],
+        },
+        Scenario {
+            name: "retire a former key",
+            before: vec![stack(), account("a", None), rotating("a/t"), rotating("t")],
+            between: Between::Days(&[31, 3]),
+            after: vec![stack(), account("a", None), rotating("a/t"), rotating("t")],
+        },
+        Scenario { name: "restore", before: whole(), between: Between::Vandals, after: whole() },
+        Scenario {
+            name: "prune",
+            before: whole(),
+            between: nothing,
+            after: vec![stack(), limit("l", 1), token("t", "1")],
+        },
+        Scenario {
+            name: "set credentials",
+            before: vec![stack(), account("a", None)],
+            between: nothing,
+            after: vec![stack(), login("a", 1)],
+        },
+        Scenario {
+            name: "change credentials",
+            before: vec![stack(), login("a", 1)],
+            between: nothing,
+            after: vec![stack(), login("a", 2)],
+        },
+        Scenario {
+            name: "webhooks",
+            before: vec![stack(), hook("h", 1), hook("i", 1)],
+            between: nothing,
+            after: vec![stack(), hook("h", 2), account("a", None), hook("a/h", 1)],
+        },
+    ]
+}
+
+impl Scenario {
+    fn set(&self, land: &Land, manifests: &[Value]) {
+        write(land.folder.path(), "m/all.yaml", &stream(manifests));
+    }
+
+    /// A world in which everything is ready for the run.
+    async fn stage(&self) -> Land {
+        let land = Land::new(7, &Assumptions::default(), true);
+        if !self.before.is_empty() {
+            self.set(&land, &self.before);
+            land.come_to_rest(true).await;
+        }
+        match self.between {
+            Between::Nothing => {}
+            Between::Days(days) => {
+                let (last, before) = days.split_last().unwrap();
+                for days in before {
+                    land.advance(days * DAY + 3_600).await;
+                    land.come_to_rest(true).await;
+                }
+                land.advance(last * DAY + 3_600).await;
+            }
+            Between::Vandals => {
+                for collection in ["tokens", "subaccounts"] {
+                    for item in land.list(collection, "id,metadata").await {
+                        let is_ours = item["metadata"]["flespi-gitops/stack"].is_string();
+                        // What lay in an account goes with it.
+                        if is_ours {
+                            let path = format!("/platform/{collection}/{}", item["id"]);
+                            land.call("DELETE", &path, None).await;
+                        }
+                    }
+                }
+            }
+        }
+        self.set(&land, &self.after);
+        land
+    }
+
+    /// What stands at the end, if every key is in its place.
+    async fn outcome(&self, land: &Land) -> BTreeSet<String> {
+        laws::every_key_is_in_its_place(
+            &land.folder.path().join("m"),
+            &self.after,
+            &land.keys().await,
+        );
+        shape(land).await
+    }
+}
+
+/// Every trouble that a request can meet.
+fn troubles(at: u64) -> Vec<(String, Trouble)> {
+    let faults = effects().into_iter().map(|effect| {
+        let rule = json!({"skip": at, "count": 1, "effect": effect});
+        (format!("{effect} at request {at}"), Trouble { faults: vec![rule], ..Trouble::default() })
+    });
+    let kills = [false, true].map(|is_after| {
+        let when = if is_after { "after" } else { "before" };
+        let kill = Some(Kill { at, is_after });
+        (format!("killed {when} request {at}"), Trouble { kill, ..Trouble::default() })
+    });
+    faults.chain(kills).collect()
+}
+
+/// Tries a scenario at one boundary in `SPREAD`, or at all of them: how many there were, and what went wrong.
+async fn try_all(scenario: &Scenario, place: usize, is_all: bool) -> (usize, Tally, Vec<String>) {
+    let stage = scenario.stage().await;
+    let plain = stage.copy().await;
+    plain.run(&Trouble::default()).await;
+    let requests = plain.tally.get().requests;
+    plain.come_to_rest(true).await;
+    let expected = scenario.outcome(&plain).await;
+    let (mut tried, mut whole, mut wrong) = (0, Tally::default(), Vec::new());
+    for (number, (what, trouble)) in (0..requests).flat_map(troubles).enumerate() {
+        if !is_all && number % SPREAD != place % SPREAD {
+            continue;
+        }
+        let land = stage.copy().await;
+        land.run(&trouble).await;
+        land.come_to_rest(false).await;
+        let found = scenario.outcome(&land).await;
+        if found != expected {
+            let more: Vec<_> = found.difference(&expected).collect();
+            let less: Vec<_> = expected.difference(&found).collect();
+            wrong.push(format!("{}, {what}: more {more:#?}, less {less:#?}", scenario.name));
+        }
+        tried += 1;
+        whole.add(land.tally.get());
+    }
+    (tried, whole, wrong)
+}
+
+#[test]
+fn whatever_happens_at_any_request_the_next_run_ends_in_the_same_world() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let is_all = std::env::var("BOUNDARIES").is_ok_and(|which| which == "all");
+    println!("| scenario | boundaries | runs | kills | faults | requests | other worlds |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    let mut wrong = Vec::new();
+    for (place, scenario) in scenarios().iter().enumerate() {
+        let (tried, tally, failed) = within(try_all(scenario, place, is_all));
+        let Tally { runs, kills, faults, requests, writes: _ } = tally;
+        println!(
+            "| {} | {tried} | {runs} | {kills} | {faults} | {requests} | {} |",
+            scenario.name,
+            failed.len()
+        );
+        assert!(tried > 0, "{}", scenario.name);
+        wrong.extend(failed);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
