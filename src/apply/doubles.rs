@@ -232,8 +232,8 @@ async fn spoken_for(
     keeps
 }
 
-/// Deletes what is taken back: in the reverse of the order in which it was made and from the deepest up, each after its
-/// users got the older one.
+/// Deletes what is taken back: from the deepest up, since some platforms delete no account that holds something, and on one
+/// level in the reverse of the order in which it was made; each after its users got the older one.
 async fn remove(
     writer: &Writer,
     signer: &Signer,
@@ -261,7 +261,7 @@ async fn remove(
     going.sort_unstable();
     going.dedup();
     going.retain(|key| !is_kept(losers, key));
-    going.sort_by_key(|key| std::cmp::Reverse((key.0, depth(key))));
+    going.sort_by_key(|key| std::cmp::Reverse((depth(key), key.0)));
     let gone: BTreeSet<(Kind, i64)> = going.iter().copied().collect();
     for (kind, id) in going {
         let mut outcome = Ok(());

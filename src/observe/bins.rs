@@ -64,6 +64,11 @@ impl Buried {
         matches!(&self.object.mark, Ok(Some(mark)) if mark.retired)
     }
 
+    /// Whether its own time is over at `now` (unix seconds): the platform would delete it again at once.
+    pub fn is_over(&self, now: i64) -> bool {
+        self.object.lifetime().is_some_and(|lifetime| lifetime.ends <= now)
+    }
+
     /// Whether it is what `stack` had at `address`.
     pub fn was(&self, stack: &str, address: &Address) -> bool {
         self.object.mark_of(stack).is_some_and(|mark| !mark.bootstrap && mark.address == *address)

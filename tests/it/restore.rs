@@ -237,3 +237,17 @@ fn a_mark_forged_before_a_deletion_brings_nothing_back_in_anothers_place() {
     let restored = world.run(&["apply", ".", "--yes"]);
     assert!(!world.writes().iter().any(|write| write.path.contains("restore")), "{restored:?}");
 }
+
+#[test]
+fn a_deleted_token_whose_time_is_over_is_replaced_and_not_brought_back() {
+    let brief = token("app", "", "").replace("ttl: 90d", "ttl: 5d");
+    let world = applied(&brief, Options::default());
+    let app = id(&world, "tokens", "info", "app");
+    world.api("DELETE", &format!("/platform/tokens/{app}"), None);
+    advance(&world, 9 * DAY);
+    assert_eq!(actions(&world.plan(&["."])), ["create token/app"]);
+    world.apply(&["."]);
+    assert_ne!(id(&world, "tokens", "info", "app"), app);
+    assert_eq!(owner_of_key(&world, "out/app").0, 200);
+    nothing_is_left_to_do(&world);
+}

@@ -4,7 +4,7 @@
 use flespi_gitops::rights::{Circumstances, Decision, Request, Rights, Verdict, decide};
 use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::pocket::Pocket;
 
 /// How many pairs of a list and a request are tried.
 const PAIRS: usize = 10_000;
@@ -61,16 +61,16 @@ struct Items {
 }
 
 impl Items {
-    fn new(world: &World) -> Self {
+    fn new(platform: &Pocket) -> Self {
         let create = |uri: &str| {
-            let made = world.api("POST", &format!("/{uri}"), Some(&json!([{"name": "x"}])));
+            let made = platform.api("POST", &format!("/{uri}"), Some(&json!([{"name": "x"}])));
             made[0]["id"].as_i64().unwrap()
         };
         let several = |uri: &str| vec![create(uri), create(uri)];
         let group = create("gw/groups");
         let grouped = several("gw/devices");
         for id in &grouped {
-            world.api("POST", &format!("/gw/groups/{group}/devices/{id}"), None);
+            platform.api("POST", &format!("/gw/groups/{group}/devices/{id}"), None);
         }
         Self {
             by_type: vec![
@@ -156,7 +156,7 @@ enum Answer {
     Nothing,
 }
 
-fn ask(world: &World, key: &str, method: &str, path: &str) -> Answer {
+fn ask(platform: &Pocket, key: &str, method: &str, path: &str) -> Answer {
     let body = match method {
         "POST" => Some(json!([{"name": "x"}])),
         "PUT" | "PATCH" => Some(json!({"name": "x"})),
@@ -164,7 +164,7 @@ fn ask(world: &World, key: &str, method: &str, path: &str) -> Answer {
     };
     let url = format!("/{}", path.replace('{', "%7B").replace('}', "%7D").replace('>', "%3E"));
     let call = |key: &str| {
-        let (status, answer) = world.call(method, &url, Some(key), None, body.as_ref());
+        let (status, answer) = platform.call(method, &url, key, body.as_ref());
         let rows = answer["result"].as_array().map_or(0, Vec::len);
         let refused = answer["errors"].as_array().into_iter().flatten().any(|it| it["code"] == 4);
         assert!(matches!(status, 200 | 403), "{method} {path}: {status} {answer}");
@@ -174,15 +174,15 @@ fn ask(world: &World, key: &str, method: &str, path: &str) -> Answer {
         (403, ..) => Answer::Nothing,
         (_, _, true) => Answer::Some,
         // What is shown in part is told from the whole by what a master token sees.
-        (_, rows, _) if method == "GET" && rows < call(&world.token()).1 => Answer::Some,
+        (_, rows, _) if method == "GET" && rows < call(&platform.token()).1 => Answer::Some,
         _ => Answer::All,
     }
 }
 
 #[test]
 fn the_sandbox_and_we_agree_on_what_a_list_allows() {
-    let world = World::new();
-    let items = Items::new(&world);
+    let platform = Pocket::new();
+    let items = Items::new(&platform);
     let ids = items.ids();
     let mut dice = Dice(7);
     let mut tried = 0;
@@ -192,7 +192,7 @@ fn the_sandbox_and_we_agree_on_what_a_list_allows() {
         let entries: Vec<Value> = (0..=dice.roll(3)).map(|_| entry(&mut dice, &ids)).collect();
         let access = json!({"type": 2, "acl": entries});
         let body = json!([{"access": access, "ttl": 3600}]);
-        let token = world.api("POST", "/platform/tokens", Some(&body)).remove(0);
+        let token = platform.api("POST", "/platform/tokens", Some(&body)).remove(0);
         let key = token["key"].as_str().unwrap();
         let rights = Rights::of(|field| (field == "access").then_some(&access));
         for _ in 0..REQUESTS_PER_LIST {
@@ -200,14 +200,14 @@ fn the_sandbox_and_we_agree_on_what_a_list_allows() {
             let mut request = Request::new(&method, &path).unwrap();
             request.circumstances = Circumstances { in_groups, ..Circumstances::default() };
             let decision = decide(&rights, &request);
-            let answer = ask(&world, key, &method, &path);
+            let answer = ask(&platform, key, &method, &path);
             if !agree(&decision, &answer, &path) {
                 complaints.push(format!("{access}\n  {method} {path}: {decision:?} {answer:?}"));
             }
             seen[decision.verdict as usize] += 1;
             tried += 1;
         }
-        world.api("DELETE", &format!("/platform/tokens/{}", token["id"]), None);
+        platform.api("DELETE", &format!("/platform/tokens/{}", token["id"]), None);
         if complaints.len() > 10 {
             break;
         }

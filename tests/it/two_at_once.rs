@@ -88,6 +88,25 @@ fn two_daemons_with_state_folders_of_their_own_leave_nothing_twice() {
 }
 
 #[test]
+fn what_is_in_an_account_goes_before_it_where_the_platform_deletes_none_that_holds_something() {
+    let world = World::assuming(&["nested-delete=refuse"]);
+    let limit =
+        "---\napiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: own, account: s0}\n";
+    world.write("m/all.yaml", &format!("{}{limit}", manifests(1)));
+    let mut other = Some(world.command(&["apply", "m", "--yes", "--state-dir", "other"]));
+    let platform = Between::new(&world, move |passing| {
+        if passing.is_list_of("tokens")
+            && let Some(other) = other.take()
+        {
+            crate::support::run(other).expect(0);
+        }
+    });
+    let run = platform.run(&["apply", "m", "--yes", "--state-dir", "own"]).expect(0);
+    assert!(run.stdout.contains("another run created subaccount"), "{}", run.stdout);
+    assert_eq!((world.count("subaccounts"), world.count("limits")), (1, 2));
+}
+
+#[test]
 fn what_was_taken_back_is_not_in_the_way_of_what_comes_back_from_the_recycle_bin() {
     let world = World::new();
     world.write("m/all.yaml", &manifests(1));

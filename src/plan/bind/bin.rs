@@ -32,8 +32,10 @@ pub(super) fn in_bin<'a>(
             )));
         }
     };
-    let found = records.iter().filter(|record| !record.is_retired() && is_it(record));
-    let mut found: Vec<&'a Buried> = found.collect();
+    let time = &known.actual.time;
+    let is_over = |record: &Buried| time.doubt.is_none() && record.is_over(time.now);
+    let is_of_use = |record: &&Buried| !record.is_retired() && !is_over(record) && is_it(record);
+    let mut found: Vec<&'a Buried> = records.iter().filter(is_of_use).collect();
     // Of several generations the newest was in use.
     let objects: Vec<&'a Object> = found.iter().map(|buried| &buried.object).collect();
     if let Some((newest, _)) = generations::line(&objects, &known.desired.stack) {

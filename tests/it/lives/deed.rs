@@ -95,7 +95,7 @@ impl Deed {
                     |random: &mut StdRng| json!({"probability": 0.15, "effect": effect(random)});
                 let faults = (0..random.random_range(1..3)).map(|_| rule(random)).collect();
                 let pace = Some(random.random());
-                Self::Trouble(Trouble { faults, pace, kill: None })
+                Self::Trouble(Trouble { faults, pace, ..Trouble::default() })
             }
         }
     }
@@ -119,14 +119,17 @@ impl Deed {
             Self::TwoAtOnce(seed) => {
                 let paced = |seed| Trouble { pace: Some(seed), ..Trouble::default() };
                 let (one, two) = (paced(*seed), paced(!*seed));
-                tokio::join!(land.run(&one), land.run(&two));
+                tokio::join!(
+                    land.run_beside(&one, "spool", async {}),
+                    land.run_beside(&two, "other", async {})
+                );
             }
         }
     }
 }
 
 impl Meddling {
-    async fn happen(self, land: &Land, pick: usize) {
+    pub(super) async fn happen(self, land: &Land, pick: usize) {
         let collection = match self {
             Self::Edit => ["limits", "subaccounts", "tokens", "webhooks"][pick % 4],
             Self::DeleteToken | Self::Disable => "tokens",
@@ -154,7 +157,7 @@ impl Meddling {
                 let body = match collection {
                     "limits" => json!({"devices_count": 77}),
                     "tokens" => json!({"info": "somebody else"}),
-                    "webhooks" => json!({"queue_ttl": 7_777}),
+                    "webhooks" => json!({"name": "somebody else"}),
                     _ => json!({"name": "somebody else"}),
                 };
                 land.ask("PUT", &path, Some(&body)).await;

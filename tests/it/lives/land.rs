@@ -37,6 +37,8 @@ pub(super) struct Trouble {
     pub(super) faults: Vec<Value>,
     /// Makes calls take different times, from this seed.
     pub(super) pace: Option<u64>,
+    /// The request before which it is held until somebody else has done something.
+    pub(super) hold: Option<u64>,
 }
 
 /// How much was done in a life.
@@ -194,9 +196,9 @@ impl Land {
 
     /// Plans what the manifests in `folder` say, and nothing else.
     pub(super) async fn plan(&self, folder: &str) -> Plan {
-        let line = Arc::new(Line::new(&self.platform, None, None));
+        let line = Arc::new(Line::new(&self.platform, &Trouble::default()));
         let client = self.client(Arc::clone(&line));
-        let (spool, desired) = (self.spool(), self.desired(folder));
+        let (spool, desired) = (self.spool("spool"), self.desired(folder));
         let prepared = self.prepare(&client, &spool, &desired).await;
         laws::a_plan_writes_nothing(line.counts());
         self.count(|tally| tally.requests += line.counts().0);
@@ -205,12 +207,12 @@ impl Land {
 
     /// What is there, as a run sees it.
     pub(super) async fn observed(&self) -> flespi_gitops::observe::Actual {
-        let client = self.client(Arc::new(Line::new(&self.platform, None, None)));
+        let client = self.client(Arc::new(Line::new(&self.platform, &Trouble::default())));
         reconcile::observe(&client, &self.signer).await.unwrap().0
     }
 
-    fn spool(&self) -> Spool {
-        Spool::new(self.folder.path().join("spool"), "platform.test".to_owned(), None)
+    fn spool(&self, name: &str) -> Spool {
+        Spool::new(self.folder.path().join(name), "platform.test".to_owned(), None)
     }
 
     fn context<'a>(&'a self, client: &'a Client, spool: &'a Spool) -> Context<'a> {
@@ -232,12 +234,29 @@ impl Land {
 
     /// Plans and applies, unless `trouble` comes between. None if the run ended before it had a plan.
     pub(super) async fn run(&self, trouble: &Trouble) -> Option<Ran> {
-        let line = Arc::new(Line::new(&self.platform, trouble.kill, trouble.pace));
+        self.run_beside(trouble, "spool", async {}).await
+    }
+
+    /// The same with a state of its own; `other` happens while it is held.
+    pub(super) async fn run_beside(
+        &self,
+        trouble: &Trouble,
+        spool: &str,
+        other: impl Future<Output = ()>,
+    ) -> Option<Ran> {
+        let line = Arc::new(Line::new(&self.platform, trouble));
         self.faults(&trouble.faults).await;
+        let beside = async {
+            line.held.notified().await;
+            other.await;
+            line.go.notify_one();
+            std::future::pending().await
+        };
         let ran = tokio::select! {
             biased;
             () = line.killed.notified() => None,
-            ran = self.run_on(&line) => ran,
+            ran = self.run_on(&line, spool) => ran,
+            () = beside => None,
         };
         self.faults(&[]).await;
         let (requests, writes) = line.counts();
@@ -251,9 +270,9 @@ impl Land {
         ran
     }
 
-    async fn run_on(&self, line: &Arc<Line>) -> Option<Ran> {
+    async fn run_on(&self, line: &Arc<Line>, spool: &str) -> Option<Ran> {
         let client = self.client(Arc::clone(line));
-        let (spool, desired) = (self.spool(), self.desired("m"));
+        let (spool, desired) = (self.spool(spool), self.desired("m"));
         let policy = Policy { prune: true, ..Policy::default() };
         let context = self.context(&client, &spool);
         // A platform that cannot be read at all ends a run before there is a plan.
@@ -299,6 +318,8 @@ impl Land {
     pub(super) async fn come_to_rest(&self, is_calm: bool) {
         let mut said = String::new();
         for _ in 0..6 {
+            // What is due at a second is due once it is over.
+            tokio::time::sleep(Duration::from_secs(2)).await;
             let Some(Ran { plan, report: Some(report) }) = self.run(&Trouble::default()).await
             else {
                 panic!("a run without trouble did not end");
@@ -311,6 +332,7 @@ impl Land {
                 laws::no_step_is_planned_that_cannot_be_carried_out(&plan, &report);
             }
             if matches!(report.outcome(), Outcome::Unchanged | Outcome::Applied) {
+                tokio::time::sleep(Duration::from_secs(2)).await;
                 let next = self.plan("m").await;
                 laws::it_is_at_rest(&plan, &next);
                 return;

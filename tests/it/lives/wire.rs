@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flespi_gitops::sandbox::InProcess;
-use flespi_gitops::transport::{Carried, Trouble, Wire};
+use flespi_gitops::transport::{self, Carried, Wire};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::Notify;
+
+use super::land::Trouble;
 
 /// When a run is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +24,14 @@ pub(super) struct Kill {
 pub(super) struct Line {
     platform: Arc<InProcess>,
     kill: Option<Kill>,
+    /// The request before which the run is held until somebody else has done something.
+    hold: Option<u64>,
     /// Rung when the run is to die.
     pub(super) killed: Notify,
+    /// Rung when the run is held.
+    pub(super) held: Notify,
+    /// To be rung when it may go on.
+    pub(super) go: Notify,
     state: Mutex<State>,
 }
 
@@ -35,10 +43,12 @@ struct State {
 }
 
 impl Line {
-    pub(super) fn new(platform: &Arc<InProcess>, kill: Option<Kill>, pace: Option<u64>) -> Self {
-        let pace = pace.map(StdRng::seed_from_u64);
+    pub(super) fn new(platform: &Arc<InProcess>, trouble: &Trouble) -> Self {
+        let pace = trouble.pace.map(StdRng::seed_from_u64);
         let state = Mutex::new(State { sent: 0, writes: 0, pace });
-        Self { platform: Arc::clone(platform), kill, killed: Notify::new(), state }
+        let [killed, held, go] = std::array::from_fn(|_| Notify::new());
+        let platform = Arc::clone(platform);
+        Self { platform, kill: trouble.kill, hold: trouble.hold, killed, held, go, state }
     }
 
     /// How many requests went out, and how many of them ask for a change.
@@ -62,11 +72,18 @@ impl Line {
         std::future::pending().await
     }
 
-    async fn exchange(&self, call: reqwest::Request) -> Result<reqwest::Response, Trouble> {
+    async fn exchange(
+        &self,
+        call: reqwest::Request,
+    ) -> Result<reqwest::Response, transport::Trouble> {
         let (number, pace) = self.number(call.method() != reqwest::Method::GET);
         let is_fatal = self.kill.filter(|kill| kill.at == number);
         if is_fatal.is_some_and(|kill| !kill.is_after) {
             self.die().await;
+        }
+        if self.hold == Some(number) {
+            self.held.notify_one();
+            self.go.notified().await;
         }
         if !pace.is_zero() {
             tokio::time::sleep(pace).await;
@@ -76,8 +93,10 @@ impl Line {
             self.die().await;
         }
         let answer = answer.map_err(|error| match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => Trouble::Unreachable(error.to_string()),
-            _ => Trouble::Lost(error.to_string()),
+            std::io::ErrorKind::ConnectionRefused => {
+                transport::Trouble::Unreachable(error.to_string())
+            }
+            _ => transport::Trouble::Lost(error.to_string()),
         })?;
         Ok(answer.map(reqwest::Body::wrap).into())
     }

@@ -6,6 +6,7 @@ pub mod kubernetes;
 #[cfg(unix)]
 pub mod listening;
 pub mod pass;
+pub mod pocket;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
