@@ -125,19 +125,19 @@ fn replace(books: &mut Books, meter: &mut Meter, request: &Request) -> Result<An
     };
     let mut state = State::default();
     dump.changes.into_iter().for_each(|change| state.apply(change));
-    check(&state).map_err(Refusal::bad)?;
+    check(&state, LARGEST_ID).map_err(Refusal::bad)?;
     state.recount();
     books.replace(state);
     meter.forget();
     Ok(Answer::default())
 }
 
-/// A world that could not have come about is refused as a whole.
-fn check(state: &State) -> Result<(), String> {
+/// A world that could not have come about, with ids up to `largest_id`, is refused as a whole.
+pub(super) fn check(state: &State, largest_id: u64) -> Result<(), String> {
     if state.account(state.root).is_none_or(|root| root.cid != 0) {
         return Err("the state names no root account".to_owned());
     }
-    if state.next_id > LARGEST_ID || state.clock > FURTHEST {
+    if state.next_id > largest_id || state.clock > FURTHEST {
         return Err("next_id or clock is out of range".to_owned());
     }
     if let Some(record) = state.bin.keys().find(|id| **id > state.next_id) {

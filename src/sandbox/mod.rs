@@ -10,6 +10,7 @@
 //! ```text
 //!  doors     running · door, http, tls        sockets and requests, async
 //!            in_process                       the same without a socket
+//!            rehearsal                        a state folder without a door
 //!            clerk, store                     the thread that owns the world, and the folder that keeps it
 //!  world     world, seed                      one request at a time, pure
 //!            control, overview, page          what a test or a person does with it, beside the platform's API
@@ -90,6 +91,7 @@ mod quota;
 mod realm_routes;
 mod realms;
 mod registration;
+mod rehearsal;
 mod request;
 mod routes;
 mod rows;
@@ -117,6 +119,7 @@ pub use effects::{FaultEffect, RetryAfter};
 pub use faults::{FaultRule, Faults, FaultsError};
 pub use http::Drops;
 pub use in_process::InProcess;
+pub use rehearsal::rehearse;
 pub use running::{Options, RunError, Sandbox, StartError};
 pub use store::StoreError;
 pub use tls::TlsError;

@@ -212,7 +212,7 @@ impl Drop for Sandbox {
 }
 
 /// Makes the world that the clerk will own. Blocking; runs on the clerk's own thread.
-fn open(
+pub(super) fn open(
     folder: Option<PathBuf>,
     assumptions: Assumptions,
     faults: Faults,

@@ -23,6 +23,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
+    control,
     journal::{ENTRY_LIMIT, Entry},
     state::{Change, State},
 };
@@ -41,6 +42,10 @@ const LINE_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// A log that outgrows its snapshot by this many bytes is folded into a new one.
 const LOG_ALLOWANCE: u64 = 16 * 1024 * 1024;
+
+/// No sandbox has counted so far, not even from the largest id that a world from outside may have. From larger numbers,
+/// counting could not go on.
+const LARGEST_NUMBER: u64 = 1 << 53;
 
 /// The first line of each file.
 #[derive(Serialize, Deserialize)]
@@ -102,6 +107,14 @@ pub enum StoreError {
         /// Its version.
         found: u32,
     },
+    /// Its lines can be read, and what they say together cannot be.
+    #[error("the world in {} cannot be: {what}", .path.display())]
+    Impossible {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A line in the middle cannot be read.
     #[error("{} is damaged in line {line}", .path.display())]
     Damaged {
@@ -153,6 +166,10 @@ impl Store {
                 changes.into_iter().for_each(|change| state.apply(change));
             }
             log_bytes = lines.good_bytes;
+        }
+        if let Some(state) = &state {
+            let impossible = |what| StoreError::Impossible { path: folder.to_owned(), what };
+            control::check(state, LARGEST_NUMBER).map_err(impossible)?;
         }
         let log = open_at(&log_path, log_bytes, &header(STATE_FORMAT, generation, 0))?;
         let (journal, entries, last_seq) = open_journal(folder)?;
@@ -280,6 +297,9 @@ impl Lines {
         if header.version > VERSION {
             return Err(StoreError::Newer { path: path.to_owned(), found: header.version });
         }
+        if header.generation.max(header.last_seq) > LARGEST_NUMBER {
+            return Err(StoreError::Damaged { path: path.to_owned(), line: 1 });
+        }
         let good_bytes = line.len() as u64;
         Ok(Some(Self {
             reader,
@@ -333,6 +353,9 @@ fn open_journal(folder: &Path) -> Result<(File, VecDeque<Entry>, u64), StoreErro
     let (mut good_bytes, mut last_seq) = (0, 0);
     if let Some(mut lines) = Lines::open(&path, JOURNAL_FORMAT)? {
         while let Some(entry) = lines.next::<Entry>()? {
+            if entry.seq > LARGEST_NUMBER {
+                return Err(StoreError::Damaged { path, line: lines.number });
+            }
             entries.push_back(entry);
             if entries.len() > ENTRY_LIMIT {
                 entries.pop_front();

@@ -120,6 +120,37 @@ fn a_foreign_a_newer_and_a_damaged_file_are_told_apart() {
 }
 
 #[test]
+fn a_world_that_cannot_be_is_refused_whoever_wrote_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::new();
+    let (mut store, _) = Store::open(folder.path()).unwrap();
+    store.snapshot(&bench.world.books.state).unwrap();
+    store.append_journal(b"{\"seq\":1,\"time\":1,\"method\":\"GET\",\"path\":\"/\",\"cid\":null,\"token_id\":null,\"status\":200}\n", false, Vec::new, 0).unwrap();
+    drop(store);
+    Store::open(folder.path()).unwrap();
+    let next = format!("{{\"next_id\":{}}}", bench.world.books.state.next_id);
+    let root = format!("\"root\":{{\"account\":{}", bench.root);
+    for (file, old, new) in [
+        ("snapshot.jsonl", "\"generation\":1", "\"generation\":18446744073709551615"),
+        ("snapshot.jsonl", &*next, "{\"next_id\":18446744073709551615}"),
+        ("snapshot.jsonl", &*next, "{\"next_id\":1}"),
+        ("snapshot.jsonl", &*root, "\"root\":{\"account\":7"),
+        ("journal.jsonl", "\"last_seq\":0", "\"last_seq\":18446744073709551615"),
+        ("journal.jsonl", "\"seq\":1", "\"seq\":18446744073709551615"),
+    ] {
+        let path = folder.path().join(file);
+        let whole = fs::read_to_string(&path).unwrap();
+        assert!(whole.contains(old), "{old} is not in {whole}");
+        fs::write(&path, whole.replacen(old, new, 1)).unwrap();
+        let refused = Store::open(folder.path()).err();
+        let is_told =
+            matches!(refused, Some(StoreError::Damaged { .. } | StoreError::Impossible { .. }));
+        assert!(is_told, "{new}: {refused:?}");
+        fs::write(path, whole).unwrap();
+    }
+}
+
+#[test]
 fn two_sandboxes_never_share_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(folder.path()).unwrap();
