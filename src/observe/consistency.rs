@@ -10,10 +10,14 @@ use super::object::Object;
 use crate::api::Reader;
 use crate::resource::{Kind, Signer};
 
+/// The platform has four levels. What hangs deeper than this hangs below itself.
+const DEEPEST: usize = 64;
+
 /// The collections that cannot be whole, and why.
 pub(super) async fn doubts(reader: &Reader, actual: &Actual) -> Vec<(Kind, String)> {
     let mut doubts = Vec::new();
-    doubts.extend(missing_owner(actual).map(|reason| (Kind::ACCOUNT, reason)));
+    let of_accounts = missing_owner(actual).or_else(|| below_itself(actual));
+    doubts.extend(of_accounts.map(|reason| (Kind::ACCOUNT, reason)));
     for kind in Kind::ALL {
         // What is in doubt already needs no second reason.
         if doubts.iter().all(|(known, _)| *known != kind) {
@@ -55,6 +59,18 @@ fn missing_owner(actual: &Actual) -> Option<String> {
         "{} {} belongs to account {}, which is missing from the list",
         orphan.kind, orphan.id, orphan.owner
     ))
+}
+
+/// An account that hangs in no account of ours, however far one climbs. Whoever follows owners may rely on an end.
+fn below_itself(actual: &Actual) -> Option<String> {
+    let lost = actual.accounts().find(|account| {
+        let mut above = std::iter::successors(Some(account.owner), |owner| {
+            actual.account(*owner).map(|account| account.owner)
+        });
+        !above.by_ref().take(DEEPEST).any(|owner| owner == actual.identity.account)
+            && above.next().is_some()
+    })?;
+    Some(format!("{} {} is an account below itself", lost.kind, lost.id))
 }
 
 /// An object that others refer to, and that is missing from the list although it can be read by its id. One that cannot
@@ -117,4 +133,36 @@ async fn look_again(
     );
     tracing::warn!("{lost}");
     actual.notes.push(lost);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{Identity, PlatformTime};
+    use crate::resource::Fields;
+
+    /// Accounts by id and owner, below account 1.
+    fn accounts(owners: &[(i64, i64)]) -> Actual {
+        let identity = Identity { account: 1, token: 9, access_type: 1 };
+        let mut actual = Actual::new(identity, PlatformTime { now: 0, here: 0, doubt: None });
+        let items = owners.iter().map(|(id, owner)| {
+            let item = json!({"id": id, "cid": owner}).as_object().unwrap().clone();
+            (*id, Fields::from(item))
+        });
+        actual.add(Kind::ACCOUNT, Ok(items.collect()), &Signer::default());
+        actual
+    }
+
+    #[test]
+    fn an_account_below_itself_is_told_and_a_tree_is_not() {
+        assert_eq!(below_itself(&accounts(&[(2, 1), (3, 2), (4, 3), (5, 4)])), None);
+        for owners in [&[(2, 2)][..], &[(2, 1), (3, 4), (4, 3)], &[(2, 3), (3, 4), (4, 2)]] {
+            let said = below_itself(&accounts(owners)).unwrap();
+            assert!(said.contains("below itself"), "{owners:?}: {said}");
+        }
+        let deep: Vec<(i64, i64)> = (2..100_000).map(|id| (id, id - 1)).collect();
+        assert!(below_itself(&accounts(&deep)).is_some());
+    }
 }

@@ -96,7 +96,7 @@ fn live_accounts(actual: &Actual, answers: &Answers, draft: &mut Draft) {
         if is_live && !owner.is_some_and(|owner| going.contains(&owner)) {
             draft.refusals.push(Refusal {
                 guard: "live_account".to_owned(),
-                count: step.holds.0.values().sum(),
+                count: step.holds.0.values().fold(0, |sum, count| sum.saturating_add(*count)),
                 allowed: 0,
                 reason: format!(
                     "{} is live: it holds {}, and deleting it needs an approval",
@@ -122,7 +122,8 @@ fn holding(actual: &Actual, answers: &Answers, account: i64) -> Holding {
     let counters = accounts.iter().filter_map(|account| answers.contents.get(account)?.as_ref());
     for (name, count) in counters.flatten().filter(|(_, count)| **count > 0) {
         let name = name.trim_end_matches("_count");
-        *holding.entry(name.to_owned()).or_default() += count;
+        let held = holding.entry(name.to_owned()).or_default();
+        *held = held.saturating_add(*count);
     }
     Holding(holding)
 }
