@@ -7,15 +7,21 @@ use std::fmt;
 
 use rand::RngExt;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// Names a run: the time at which it began, its thousandths in two characters, and a few random ones,
 /// `20261121-233344-k3f9m`. Sorted as text, runs are in the order in which they began.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RunId(String);
+
+/// Notes and records are files, and who can write them can write anything there.
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("not the name of a run"))
+    }
+}
 
 /// Without those that are mistaken for each other when read aloud; in the order of text.
 const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
+use crate::diagnostic::render::printable;
 use crate::lock::{FileLeases, LockError, LockInfo};
 use crate::reconcile;
 
@@ -39,7 +40,7 @@ impl Gate {
 pub(super) fn waiting(held: &LockInfo) -> String {
     let who = held.holder.as_ref().map_or_else(
         || "another run".to_owned(),
-        |holder| format!("`{}`, run {}", holder.command, holder.run),
+        |holder| format!("`{}`, run {}", printable(&holder.command), holder.run),
     );
     format!("waiting for {who}, which holds the lock of this stack")
 }

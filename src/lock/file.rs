@@ -108,8 +108,11 @@ impl FileLeases {
         let previous = read(&files.note).map(|note| note.fence);
         let note = Note {
             key: key.clone(),
-            // Whatever number was lost, the time in microseconds is larger: taking a lease takes longer than one.
-            fence: previous.map_or_else(microseconds, |previous| previous + 1),
+            // Whatever number was lost, the time in microseconds is larger: taking a lease takes longer than one. So it
+            // is where somebody wrote a number that none follows.
+            fence: previous
+                .and_then(|previous| previous.checked_add(1))
+                .unwrap_or_else(microseconds),
             holder: holder.clone(),
             acquired_at: now(),
             heartbeat_at: now(),
@@ -377,6 +380,29 @@ mod tests {
             let lease = take(&leases, "a").await.unwrap();
             assert!(lease.fence() > fence && !lease.follows(&before), "{garbage:?}");
             fence = lease.fence();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_number_that_none_follows_and_times_beyond_all_times_hinder_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let leases = FileLeases::new(folder.path());
+        drop(take(&leases, "a").await.unwrap());
+        let files = leases.files(&key("a"));
+        let mut note = read(&files.note).unwrap();
+        for time in [i64::MIN, i64::MAX] {
+            note.fence = u64::MAX;
+            (note.acquired_at, note.heartbeat_at, note.released_at) = (time, time, Some(time));
+            write(&files.note, &note).unwrap();
+            let first = take(&leases, "a").await.unwrap();
+            write(&files.note, &note).unwrap();
+            let Err(LockError::Held(info)) = take(&leases, "a").await else { panic!() };
+            assert!(!LockError::Held(info).to_string().is_empty());
+            assert_eq!(leases.list().await.unwrap().len(), 1);
+            let fence = first.fence();
+            drop(first);
+            fs::remove_file(&files.note).unwrap();
+            assert!(take(&leases, "a").await.unwrap().fence() > fence, "numbers go on");
         }
     }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::run::{RunId, span, this_host};
+use crate::source::shown::printable;
 
 /// A holder that gave no sign of life for so long, in seconds, is stopped or hangs.
 pub(super) const SILENT_SECONDS: i64 = 30;
@@ -115,7 +116,7 @@ pub struct LockInfo {
 impl LockInfo {
     /// What is known of the lease at `place`, `now` in unix seconds.
     pub(super) fn new(place: String, note: Option<Note>, is_held: bool, now: i64) -> Self {
-        let silent = |note: &Note| now - note.heartbeat_at > SILENT_SECONDS;
+        let silent = |note: &Note| now.saturating_sub(note.heartbeat_at) > SILENT_SECONDS;
         let state = match (is_held, &note) {
             (true, Some(note)) if silent(note) => LockState::Silent,
             (true, _) => LockState::Held,
@@ -163,7 +164,7 @@ impl LockInfo {
                 "{wait}; or end it with `kill {pid}`, which releases its lock; do not delete any file"
             ),
             (Some(Holder { host, .. }), _) => {
-                format!("{wait}; or end it on {host}, which releases its lock")
+                format!("{wait}; or end it on {}, which releases its lock", printable(host))
             }
             (None, _) => format!(
                 "{wait}; `flespi-gitops lock show` names the holder once it has identified \
@@ -184,8 +185,8 @@ pub(super) fn refusal(info: &LockInfo, now: i64) -> String {
     let Some(Holder { command, run, pid, host, boot: _ }) = &info.holder else {
         return format!("{what} is held by another run, which has not identified itself yet");
     };
-    let age = info.acquired_at.map(|at| span(now - at)).unwrap_or_default();
-    let life = info.heartbeat_at.map(|at| span(now - at)).unwrap_or_default();
+    let age = info.acquired_at.map(|at| span(now.saturating_sub(at))).unwrap_or_default();
+    let life = info.heartbeat_at.map(|at| span(now.saturating_sub(at))).unwrap_or_default();
     format!(
         "{what} is held by `{command}`, run {run} (process {pid} on {host}), for {age}; last renewed {life} ago"
     )

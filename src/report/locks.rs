@@ -38,7 +38,7 @@ pub fn locks_text(locks: &[LockInfo], now: i64, width: Option<usize>) -> String 
             );
             screen.line(2, 10, &[(DIM, label), (PLAIN, &who)]);
         }
-        let ago = |at: i64| span(now - at);
+        let ago = |at: i64| span(now.saturating_sub(at));
         let times = match (lock.acquired_at, lock.heartbeat_at, lock.released_at) {
             (Some(taken), Some(life), _) if is_held => {
                 format!("{}; last renewed {} ago", ago(taken), ago(life))
