@@ -9,6 +9,7 @@ use super::output::Output;
 use super::plan::json;
 use super::session;
 use super::settings::{Common, Format};
+use crate::diagnostic::render::printable;
 use crate::history::{History, Kept};
 use crate::report::{history_text, listing_markdown, record_text};
 
@@ -72,7 +73,8 @@ fn list(
     };
     for (run, record) in &kept {
         if let Err(error) = record {
-            output.say(&format!("warning: cannot read the record of run {run}: {error}"));
+            let why = printable(&error.to_string()).into_owned();
+            output.say(&format!("warning: cannot read the record of run {run}: {why}"));
         }
     }
     let readable = |(_, record): Kept| record.ok();
@@ -121,7 +123,8 @@ fn show(history: &History, name: &str, common: &Common, output: &Output) -> Exit
             Exit::Usage
         }
         Err(error) => {
-            output.error(&format!("cannot read the record of `{name}`: {error}"));
+            let why = printable(&error.to_string()).into_owned();
+            output.error(&format!("cannot read the record of `{name}`: {why}"));
             Exit::Failed
         }
     }

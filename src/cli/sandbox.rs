@@ -10,6 +10,7 @@ use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
 use super::stop::unless_stopped;
+use crate::diagnostic::render::printable;
 use crate::files;
 use crate::sandbox::{Assumptions, Faults, Options, Sandbox, describe_assumptions};
 use crate::secret::ExposeSecret;
@@ -78,7 +79,7 @@ pub(super) async fn run(args: &Args, output: &Output) -> Exit {
         None => return Exit::Done,
         Some(Ok(options)) => options,
         Some(Err(message)) => {
-            output.error(&message);
+            output.error(&printable(&message));
             return Exit::Usage;
         }
     };

@@ -260,3 +260,83 @@ fn a_daemon_shows_and_logs_foreign_words_as_words() {
     logged.iter().for_each(|line| is_inert("log", line));
     logged.iter().for_each(|line| canary::hear_about(world.sandbox().url(), line.to_string()));
 }
+
+#[test]
+fn files_of_ours_that_somebody_changed_are_told_as_words() {
+    let world = World::new();
+    world.write("m/a.yaml", &document("Limit", "a", None, &json!({"devices_count": 1})));
+    let state = ["--state-dir", "st"];
+    world.run(&[["apply", "m", "--yes"], ["--state-dir", "st", "-q"]].concat()).expect(0);
+    let record = files(&world.path().join("st/history")).remove(0).1;
+    for evil in EVIL {
+        let evil = Value::from(*evil).to_string();
+        let changed = record.replacen("\"outcome\":\"applied\"", &format!("\"outcome\":{evil}"), 1);
+        assert_ne!(changed, record);
+        world.write("st/history/20260101-000000-abcde.json", &changed);
+        let run = world.run(&[&["history"], &state[..]].concat()).expect(0);
+        judge("a damaged record", "text", &run);
+        let run = world.run(&[&["history", "show", "20260101"], &state[..]].concat()).expect(1);
+        judge("the same alone", "text", &run);
+        world.write("faults.json", &format!("{{\"rules\":[{{{evil}:1}}]}}"));
+        let run = world.run(&["sandbox", "--faults", "faults.json"]).expect(64);
+        judge("a plan of faults", "text", &run);
+    }
+}
+
+#[test]
+fn whoever_holds_a_lock_is_told_in_words() {
+    use flespi_gitops::lock::{FileLeases, Holder, LeaseKey, Leases};
+    use flespi_gitops::run::RunId;
+    let world = World::new();
+    world.write("m/a.yaml", &document("Limit", "a", None, &json!({"devices_count": 1})));
+    let leases = FileLeases::new(&world.path().join("st"));
+    let platform = world.sandbox().url().strip_prefix("http://").unwrap().to_owned();
+    let root = world.api("GET", "/platform/tokens/all", None)[0]["cid"].as_i64().unwrap();
+    let key = LeaseKey { platform, account: root, stack: "default".to_owned() };
+    let holder = Holder::this_process("apply", &RunId::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _held = runtime.block_on(leases.try_acquire(&key, &holder)).unwrap();
+    let note = files(&world.path().join("st/locks"));
+    let (name, note) = note.iter().find(|(name, _)| name.ends_with(".json")).unwrap();
+    for evil in EVIL.iter().step_by(2) {
+        let mut changed: Value = serde_json::from_str(note).unwrap();
+        for member in ["command", "host"] {
+            changed["holder"][member] = json!(evil);
+        }
+        // Nobody is named where the run has no name.
+        let mut nameless = changed.clone();
+        nameless["holder"]["run"] = json!(evil);
+        for changed in [changed, nameless] {
+            world.write(&format!("st/locks/{name}"), &changed.to_string());
+            let more = ["--yes", "--lock-timeout", "400ms", "--state-dir", "st"];
+            let run = world.run(&[&["apply", "m"], &more[..]].concat()).expect(7);
+            judge("a lock that is held", "text", &run);
+            let run = world.run(&["lock", "show", "--state-dir", "st"]).expect(0);
+            judge("the same, shown", "text", &run);
+        }
+    }
+}
+
+#[test]
+fn what_changed_since_a_plan_was_reviewed_is_told_in_words() {
+    let mut told = 0;
+    for evil in EVIL {
+        let world = World::new();
+        let spec = |devices: u32| json!({"devices_count": devices, "metadata": {*evil: "ours"}});
+        world.write("m/a.yaml", &document("Limit", "a", None, &spec(1)));
+        if world.run(&["apply", "m", "--yes"]).code != 0 {
+            continue;
+        }
+        world.write("m/a.yaml", &document("Limit", "a", None, &spec(2)));
+        world.run(&["plan", "m", "--out", "reviewed.plan"]).expect(0);
+        let there = world.item("limits", "name", "a");
+        let mut metadata = there["metadata"].clone();
+        metadata[*evil] = json!("theirs");
+        let path = format!("/platform/limits/{}", there["id"]);
+        world.api("PUT", &path, Some(&json!({"metadata": metadata})));
+        let run = world.run(&["apply", "--plan", "reviewed.plan", "--yes"]).expect(5);
+        judge("a stale plan", "text", &run);
+        told += 1;
+    }
+    assert!(told > 5, "{told}");
+}

@@ -15,6 +15,7 @@ use crate::cli::gate;
 use crate::cli::output::Output;
 use crate::cli::session::{self, Session};
 use crate::cli::settings::{Common, Format};
+use crate::diagnostic::render::printable;
 use crate::observe::Seen;
 use crate::plan::Plan;
 use crate::reconcile::{
@@ -84,7 +85,7 @@ impl Person<'_> {
 
     /// The report of a plan that is not begun.
     fn refuse(&self, prepared: &Prepared, why: Vec<String>) -> Report {
-        why.iter().for_each(|why| self.output.error(&format!("refused: {why}")));
+        why.iter().for_each(|why| self.output.error(&format!("refused: {}", printable(why))));
         self.output.error("nothing was done");
         self.not_begun(prepared, why)
     }

@@ -6,6 +6,7 @@ use crate::cli::loading;
 use crate::cli::output::Output;
 use crate::cli::settings::Common;
 use crate::cli::stop::unless_stopped;
+use crate::diagnostic::render::printable;
 use crate::files;
 use crate::plan::{Policy, Sealed, Stale};
 use crate::reconcile::Prepared;
@@ -88,7 +89,7 @@ impl Task {
             Err(stale) => {
                 output.error("the plan no longer matches the platform; nothing was done:");
                 for Stale { address, what } in stale {
-                    output.error(&format!("{address}: {what}"));
+                    output.error(&format!("{address}: {}", printable(&what)));
                 }
                 Err(Exit::Refused)
             }
