@@ -84,7 +84,9 @@ fn value_length(rest: &str) -> usize {
             match c {
                 _ if is_escaped => is_escaped = false,
                 '\\' if quote == '"' => is_escaped = true,
-                _ if c == quote => return at + 1,
+                _ if c == quote => {
+                    return at + 1 + word_length(rest.get(at + 1..).unwrap_or_default());
+                }
                 _ => {}
             }
         }
@@ -92,6 +94,12 @@ fn value_length(rest: &str) -> usize {
     let line = rest.split(['\n', '\r']).next().unwrap_or_default();
     let comment = line.find(" #").unwrap_or(line.len());
     line.get(..comment).unwrap_or_default().trim_end().len()
+}
+
+/// How much of `rest` goes on with the word that a quote closes: `KEY="a"b` is one word to a shell, and what is left of an
+/// old value would be a part of the new one.
+fn word_length(rest: &str) -> usize {
+    rest.find([' ', '\t', '\r', '\n']).unwrap_or(rest.len())
 }
 
 /// The value of `key`; the last one counts, as it does when the file is read line by line.
@@ -183,6 +191,18 @@ mod tests {
         let text = "KEY=a\nKEY='b'\n";
         assert_eq!(get(text, "KEY").as_deref(), Some("b"));
         assert_eq!(set(text, "KEY", "c"), "KEY=c\nKEY=c\n");
+    }
+
+    #[test]
+    fn what_goes_on_behind_a_quote_goes_with_the_old_value() {
+        for old in ["\"a\"b", "'a'b # c", "\"a\r\nPEM=\"one\r\nKEY=no"] {
+            let text = format!("A=1\nKEY={old}\nB=2\n");
+            let new = set(&text, "KEY", "new");
+            assert_eq!(get(&new, "KEY").as_deref(), Some("new"), "{new:?}");
+            assert_eq!(set(&new, "KEY", "new"), new, "set twice, it is the same");
+            assert!(new.starts_with("A=1\nKEY=new") && new.ends_with("\nB=2\n"), "{new:?}");
+        }
+        assert_eq!(get("KEY=\"a\"b", "KEY").as_deref(), Some("\"a\"b"), "not what we write");
     }
 
     /// The file means to a shell what we say it means.
