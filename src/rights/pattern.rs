@@ -58,6 +58,10 @@ pub(super) fn covered<S: Ord + Clone>(
     many: &[Pattern<S>],
     reserved: Reserved<S>,
 ) -> bool {
+    // However large it is, a pattern covers itself.
+    if many.iter().any(|pattern| pattern == one) {
+        return true;
+    }
     let alphabet = alphabet(many.iter().map(Vec::as_slice).chain([one]));
     let mut seen: BTreeSet<(usize, bool, Positions)> = BTreeSet::new();
     let start = closure(many, (0..many.len()).map(|index| (index, 0)).collect());
@@ -229,6 +233,12 @@ mod tests {
         assert!(masks("1.?*", &["1.?", "1.??", "1.???*"]));
         assert!(masks("*", &["", "?*"]));
         assert!(!masks("*", &["?*"]));
+    }
+
+    #[test]
+    fn a_mask_covers_itself_however_long_it_is() {
+        let long = "ab*?]".repeat(2_000);
+        assert!(masks(&long, &["x", &long]) && !masks(&long, &["x"]));
     }
 
     #[test]
