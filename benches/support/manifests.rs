@@ -1,9 +1,85 @@
-//! What is done with every input, and what must hold for it.
+//! Manifests: loading ends, makes no more values and findings than the size of the input allows, and renders.
+
+use std::path::Path;
 
 use flespi_gitops::diagnostic::render;
 use flespi_gitops::manifest::{Options, load_bytes};
 use flespi_gitops::reading::yaml;
 use flespi_gitops::source::{Limits, SourceMap, Spanned, Value};
+
+use super::{Target, text};
+
+pub const TARGET: Target = Target {
+    name: "manifests",
+    about: "files of manifests",
+    corpus,
+    mutate: |corpus, dice| text::mutated(corpus, &WORDS, dice),
+    feed: || Box::new(|input, everything| Ok(feed(input, everything)?.findings == 0)),
+    short: 400,
+    repeat: Some(|input, times| [input, b"\n---\n"].concat().repeat(times)),
+};
+
+/// Every YAML file of the cases and the examples.
+pub fn corpus() -> Vec<Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["tests/it/cases/validate", "examples"];
+    let files = folders.into_iter().flat_map(|folder| {
+        walkdir::WalkDir::new(root.join(folder))
+            .sort_by_file_name()
+            .into_iter()
+            .filter_map(Result::ok)
+    });
+    let files = files.filter(|file| file.path().extension().is_some_and(|e| e == "yaml"));
+    files.filter_map(|file| std::fs::read(file.path()).ok()).collect()
+}
+
+/// Pieces of text that mean something to a reader of YAML or of manifests.
+const WORDS: [&[u8]; 44] = [
+    b"&a ",
+    b"*a",
+    b"*a,",
+    b"<<: ",
+    b"${name}",
+    b"${",
+    b"$${",
+    b"\"",
+    b"'",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"- ",
+    b": ",
+    b"|\n",
+    b">-\n",
+    b"\t",
+    b"\0",
+    b"\xef\xbb\xbf",
+    b"\xff",
+    b"---\n",
+    b"...\n",
+    b"!!int ",
+    b"!x ",
+    b"? ",
+    b"# ",
+    b"\r\n",
+    b"\n",
+    b"\n  ",
+    b"\n    ",
+    b"0o17",
+    b"017",
+    b"99999999999999999999",
+    b".inf",
+    b"~",
+    b"kind: Template\n",
+    b"for_each:\n",
+    b"parameters:\n",
+    b"preset: trackit\n",
+    b"password: ",
+    b"account: a/b\n",
+    b"\xe2\x80\xa8",
+    b"%YAML 1.1\n",
+];
 
 /// What an input cost, in things made and not in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
