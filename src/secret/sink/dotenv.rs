@@ -35,8 +35,17 @@ impl DotenvSink {
         file::refuse(&self.dotenv, &self.allow)?;
         disk::replace(&self.dotenv, |old| {
             let old = old.as_ref().map_or("", |text| text.expose_secret());
-            Ok(SecretString::from(set(old, &self.key, secret.expose_secret())))
+            placed(old, &self.key, secret.expose_secret()).map(SecretString::from)
         })
+    }
+}
+
+/// `text` with `value` for `key`, if it can be read back from there.
+fn placed(text: &str, key: &str, value: &str) -> Result<String, Trouble> {
+    let new = set(text, key, value);
+    match get(&new, key).as_deref() == Some(value) {
+        true => Ok(new),
+        false => Err(Trouble::Refused("a quote in it is never closed".to_owned())),
     }
 }
 
@@ -203,6 +212,13 @@ mod tests {
             assert!(new.starts_with("A=1\nKEY=new") && new.ends_with("\nB=2\n"), "{new:?}");
         }
         assert_eq!(get("KEY=\"a\"b", "KEY").as_deref(), Some("\"a\"b"), "not what we write");
+    }
+
+    #[test]
+    fn a_file_with_a_quote_that_is_never_closed_is_refused_before_it_is_changed() {
+        let refused = placed("KEY=a\nOPEN='b\n", "OTHER", "it's").unwrap_err();
+        assert_eq!(refused.to_string(), "a quote in it is never closed");
+        assert_eq!(placed("OPEN='b'\n", "OTHER", "c").unwrap(), "OPEN='b'\nOTHER=c\n");
     }
 
     /// The file means to a shell what we say it means.
