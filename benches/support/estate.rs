@@ -188,7 +188,7 @@ async fn make() -> Estate {
 /// A plan as it is saved.
 pub fn sealed(plan: &Plan, desired: &Desired, account: i64, policy: Policy) -> Vec<u8> {
     let trust = Trust::unreviewed(&[], false);
-    serde_json::to_vec(&Sealed::new(plan, desired, account, policy, &trust)).unwrap()
+    serde_json::to_vec(&Sealed::new(plan, desired, account, policy, &trust).unwrap()).unwrap()
 }
 
 fn facts(prepared: &Prepared) -> RunFacts {

@@ -45,7 +45,7 @@ const LOG_ALLOWANCE: u64 = 16 * 1024 * 1024;
 
 /// No sandbox has counted so far, not even from the largest id that a world from outside may have. From larger numbers,
 /// counting could not go on.
-const LARGEST_NUMBER: u64 = 1 << 53;
+const LARGEST_NUMBER: u64 = 9_007_199_254_740_992;
 
 /// The first line of each file.
 #[derive(Serialize, Deserialize)]
