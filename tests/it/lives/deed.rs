@@ -105,6 +105,11 @@ impl Deed {
         matches!(self, Self::Clock(_) | Self::Meddle { .. })
     }
 
+    /// Whether a delivered key may be taken away or overwritten.
+    pub(super) fn may_lose_a_key(&self) -> bool {
+        matches!(self, Self::Meddle { how: Meddling::TakeKey, .. } | Self::TwoAtOnce(_))
+    }
+
     pub(super) async fn happen(&self, land: &Land) {
         match self {
             Self::Clock(seconds) => land.advance(*seconds).await,

@@ -24,10 +24,15 @@ use super::wire::{Kill, Line};
 
 /// What a run is told to write, and what became of it.
 pub(super) struct Ran {
+    /// The plan of its first pass.
     pub(super) plan: Plan,
-    /// None if the run was killed.
-    pub(super) report: Option<Report>,
+    /// That of its last one, and what became of it.
+    pub(super) latest: Plan,
+    pub(super) report: Report,
 }
+
+/// Passes of one run, of which two are usual and three are possible.
+const MOST_PASSES: usize = 5;
 
 /// What comes between a run and its end.
 #[derive(Debug, Clone, Default)]
@@ -200,7 +205,7 @@ impl Land {
         let client = self.client(Arc::clone(&line));
         let (spool, desired) = (self.spool("spool"), self.desired(folder));
         let prepared = self.prepare(&client, &spool, &desired).await;
-        laws::a_plan_writes_nothing(line.counts());
+        laws::a_plan_writes_nothing((0, 0), line.counts());
         self.count(|tally| tally.requests += line.counts().0);
         prepared.plan
     }
@@ -270,25 +275,38 @@ impl Land {
         ran
     }
 
+    /// Passes as `apply` makes them: one more as long as there is something to compare.
     async fn run_on(&self, line: &Arc<Line>, spool: &str) -> Option<Ran> {
         let client = self.client(Arc::clone(line));
         let (spool, desired) = (self.spool(spool), self.desired("m"));
         let policy = Policy { prune: true, ..Policy::default() };
-        let context = self.context(&client, &spool);
-        // A platform that cannot be read at all ends a run before there is a plan.
-        let prepared = reconcile::prepare(&desired, context, policy).await.ok()?;
-        laws::a_plan_writes_nothing(line.counts());
-        let (_stop, stopped) = watch::channel(false);
-        let (sender, mut told) = mpsc::unbounded_channel::<Event>();
-        let report = carry_out(&prepared, context, OnError::Finish, stopped, sender).await;
-        let mut events = Vec::new();
-        while let Ok(event) = told.try_recv() {
-            events.push(event);
+        let mut overwritten = BTreeSet::new();
+        let mut first = None;
+        for _ in 0..MOST_PASSES {
+            let context =
+                Context { overwritten: Some(&overwritten), ..self.context(&client, &spool) };
+            let before = line.counts();
+            // A platform that cannot be read at all ends a run before there is a plan.
+            let prepared = reconcile::prepare(&desired, context, policy).await.ok()?;
+            laws::a_plan_writes_nothing(before, line.counts());
+            let (_stop, stopped) = watch::channel(false);
+            let (sender, mut told) = mpsc::unbounded_channel::<Event>();
+            let report = carry_out(&prepared, context, OnError::Finish, stopped, sender).await;
+            let mut events = Vec::new();
+            while let Ok(event) = told.try_recv() {
+                events.push(event);
+            }
+            laws::the_ledger_is_the_plan(&prepared.plan, &report);
+            laws::no_step_begins_before_what_it_needs(&prepared.plan, &events);
+            laws::no_secret_is_told(&prepared, &report, &self.secrets().await);
+            overwritten = report.overwritten();
+            let is_last = !report.calls_for_another_pass();
+            let plan = first.get_or_insert_with(|| prepared.plan.clone()).clone();
+            if is_last {
+                return Some(Ran { plan, latest: prepared.plan, report });
+            }
         }
-        laws::the_ledger_is_the_plan(&prepared.plan, &report);
-        laws::no_step_begins_before_what_it_needs(&prepared.plan, &events);
-        laws::no_secret_is_told(&prepared, &report, &self.secrets().await);
-        Some(Ran { plan: prepared.plan, report: Some(report) })
+        panic!("after {MOST_PASSES} passes a run calls for one more");
     }
 
     async fn state(&self) -> Value {
@@ -320,14 +338,9 @@ impl Land {
         for _ in 0..6 {
             // What is due at a second is due once it is over.
             tokio::time::sleep(Duration::from_secs(2)).await;
-            let Some(Ran { plan, report: Some(report) }) = self.run(&Trouble::default()).await
-            else {
+            let Some(Ran { latest: plan, report, .. }) = self.run(&Trouble::default()).await else {
                 panic!("a run without trouble did not end");
             };
-            // What came back from a recycle bin is compared by a further pass of the same run.
-            if report.calls_for_another_pass() {
-                continue;
-            }
             if is_calm {
                 laws::no_step_is_planned_that_cannot_be_carried_out(&plan, &report);
             }

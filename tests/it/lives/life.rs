@@ -19,9 +19,11 @@ use super::shape::shape;
 const COMMITS: u64 = 4;
 
 /// Guesses about the platform that no life makes, and why.
-const NOT_GUESSED: [&str; 3] = [
+const NOT_GUESSED: [&str; 4] = [
     // Where names must be unique, two of them cannot be exchanged by one write each.
     "duplicate-names",
+    // That a token came back with another key is not noticed yet: its sinks keep the former one.
+    "restored-key",
     // Takes no password as a person writes it down, which a run tells as an error of its step.
     "password-form",
     // Has no room for what is declared, which nobody can know before.
@@ -63,6 +65,8 @@ impl Life {
                 guesses.push(format!("{}={value}", guess.name));
             }
         }
+        // Where nobody gives a key again, a lost one waits for a person, and of two runs at once one issues the next.
+        let is_silent = guesses.iter().any(|guess| guess == "token-key-on-read=never");
         let rounds = (0..=random.random_range(1..=COMMITS)).map(|number| {
             let edit = random.random::<u64>();
             let is_left_out = number == 0 || without.contains(&format!("commit{number}"));
@@ -71,7 +75,8 @@ impl Life {
             let deeds = deeds.into_iter().enumerate();
             let deeds = deeds
                 .filter(|(at, _)| !without.contains(&format!("deed{number}.{at}")))
-                .map(|(_, seed)| Deed::of(seed));
+                .map(|(_, seed)| Deed::of(seed))
+                .filter(|deed| !(is_silent && deed.may_lose_a_key()));
             Round { edit: (!is_left_out).then_some(edit), deeds: deeds.collect() }
         });
         let rounds = rounds.collect();
