@@ -120,7 +120,8 @@ fn estate(tag: &str, devices: u32) -> Vec<Value> {
         stack(),
         limit("l", devices),
         account("a", Some("l")),
-        limit("a/l", devices),
+        // One write for both would not renew what their marks say of the values that were applied.
+        limit("a/l", devices + 10),
         account("a/b", Some("l")),
         token("t", tag),
         token("a/t", tag),
@@ -143,7 +144,7 @@ fn scenarios() -> Vec<Scenario> {
                 stack(),
                 moved(limit("m", 1), "limit/l"),
                 moved(account("z", Some("m")), "subaccount/a"),
-                limit("z/l", 1),
+                limit("z/l", 11),
                 account("z/b", Some("l")),
                 moved(token("s", "1"), "token/t"),
                 token("z/t", "1"),
