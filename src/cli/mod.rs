@@ -143,7 +143,7 @@ fn run(arguments: Vec<OsString>) -> Exit {
     let most = handles::claim();
     if most < handles::LEAST {
         let message = format!(
-            "only {most} files can be open at once, and this program needs {}\n  help: raise the limit with `ulimit -n`",
+            "only {most} files can be open at once; at least {} are needed\n  help: raise the limit with `ulimit -n`",
             handles::LEAST
         );
         return not_begun(&message, &output);

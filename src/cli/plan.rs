@@ -138,7 +138,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
                 };
                 if sealed.len() as u64 > Sealed::MOST_BYTES {
                     output.error(&format!(
-                        "cannot save the plan in `{}`: it has {} bytes, and one that is read has {}",
+                        "cannot save the plan in `{}`: it has {} bytes, and the limit is {}",
                         file.display(),
                         sealed.len(),
                         Sealed::MOST_BYTES
@@ -187,9 +187,9 @@ pub(super) fn not_written(file: &Path, error: &io::Error, output: &Output) {
     use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let help = match error.kind() {
         StorageFull | QuotaExceeded => {
-            "\n  help: make room there, or name another place; then run the same command again"
+            "\n  help: free some space, or choose another path, and run the same command again"
         }
-        ReadOnlyFilesystem => "\n  help: name another place",
+        ReadOnlyFilesystem => "\n  help: choose another path",
         _ => "",
     };
     output.error(&format!("cannot write `{}`: {error}{help}", file.display()));

@@ -72,7 +72,7 @@ fn below_itself(actual: &Actual) -> Option<String> {
         let is_below = above.by_ref().take(DEEPEST).any(|owner| owner == ours);
         account.id == ours || (!is_below && above.next().is_some())
     })?;
-    Some(format!("{} {} is an account below itself", lost.kind, lost.id))
+    Some(format!("{} {} is listed below itself", lost.kind, lost.id))
 }
 
 /// An object that others refer to, and that is missing from the list although it can be read by its id. One that cannot

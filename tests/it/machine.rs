@@ -15,37 +15,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::tenants::{tenants, world};
 use crate::support::{Run, World, run, skip};
-
-/// An account with a password that is made here, and a token, each of which goes to a file.
-fn tenants(count: usize) -> String {
-    let limit = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: starter}\nspec: {devices_count: 5}\n";
-    (0..count).fold(limit.to_owned(), |text, number| {
-        text + &format!(
-            "---
-apiVersion: flespi-gitops/v1
-kind: Subaccount
-metadata: {{name: tenant-{number}}}
-spec:
-  limit: starter
-  credentials:
-    email: ops@tenant-{number}.example
-    password: {{generate: {{length: 32}}, deliver: [{{file: out/password-{number}}}]}}
----
-apiVersion: flespi-gitops/v1
-kind: Token
-metadata: {{name: app, account: tenant-{number}}}
-spec: {{ttl: 30d, access: standard, deliver: [{{file: out/key-{number}}}]}}
-"
-        )
-    })
-}
-
-fn world(count: usize) -> World {
-    let world = World::new();
-    world.write("set.yaml", &tenants(count));
-    world
-}
 
 /// The same program with the same environment, below a shell that does something first.
 fn below(shell: &[&str], script: &str, program: &Command) -> Command {
@@ -204,7 +175,7 @@ fn a_result_for_which_there_is_no_room_is_named_and_complete_the_next_time() {
             says(&faulty, &[words, disk.reason()]);
             assert!(!faulty.stderr.contains("-new"), "{arguments:?}: {}", faulty.stderr);
             if words.starts_with("cannot write `") {
-                says(&faulty, &["help: ", "name another place"]);
+                says(&faulty, &["help: ", "choose another path"]);
             }
             let is_platform = arguments.contains(&"--platform");
             faulty.expect(if is_platform { 4 } else { 1 });

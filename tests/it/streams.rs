@@ -11,37 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::tenants::world;
 use crate::support::{World, run};
-
-/// An account with a password that is set through a short-lived token, and a token that is delivered.
-fn tenants(count: usize) -> String {
-    let limit = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: starter}\nspec: {devices_count: 5}\n";
-    (0..count).fold(limit.to_owned(), |text, number| {
-        text + &format!(
-            "---
-apiVersion: flespi-gitops/v1
-kind: Subaccount
-metadata: {{name: tenant-{number}}}
-spec:
-  limit: starter
-  credentials:
-    email: ops@tenant-{number}.example
-    password: {{generate: {{length: 32}}, deliver: [{{file: out/password-{number}}}]}}
----
-apiVersion: flespi-gitops/v1
-kind: Token
-metadata: {{name: app, account: tenant-{number}}}
-spec: {{ttl: 30d, access: standard, deliver: [{{file: out/key-{number}}}]}}
-"
-        )
-    })
-}
-
-fn world(count: usize) -> World {
-    let world = World::new();
-    world.write("set.yaml", &tenants(count));
-    world
-}
 
 /// Short-lived master tokens that a run left behind.
 fn bootstrap_tokens(world: &World) -> usize {

@@ -43,6 +43,21 @@ fn comes_after_all_lists(passing: &Passing) -> bool {
     passing.method == "GET" && passing.path.starts_with("/platform/deleted/")
 }
 
+/// Applies `m`, and another run does everything between our reading and our writing.
+#[track_caller]
+fn another_run_is_first(world: &World) {
+    let mut other = Some(world.command(&["apply", "m", "--yes", "--state-dir", "other"]));
+    let platform = Between::new(world, move |passing| {
+        if comes_after_all_lists(passing)
+            && let Some(other) = other.take()
+        {
+            crate::support::run(other).expect(0);
+        }
+    });
+    let run = platform.run(&["apply", "m", "--yes", "--state-dir", "own"]).expect(0);
+    assert!(run.stdout.contains("another run created subaccount"), "{}", run.stdout);
+}
+
 #[test]
 fn two_applies_with_state_folders_of_their_own_leave_nothing_twice_and_every_key_in_its_place() {
     for stagger in [0, 30] {
@@ -98,16 +113,7 @@ fn what_is_in_an_account_goes_before_it_where_the_platform_deletes_none_that_hol
     let limit =
         "---\napiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: own, account: s0}\n";
     world.write("m/all.yaml", &format!("{}{limit}", manifests(1)));
-    let mut other = Some(world.command(&["apply", "m", "--yes", "--state-dir", "other"]));
-    let platform = Between::new(&world, move |passing| {
-        if comes_after_all_lists(passing)
-            && let Some(other) = other.take()
-        {
-            crate::support::run(other).expect(0);
-        }
-    });
-    let run = platform.run(&["apply", "m", "--yes", "--state-dir", "own"]).expect(0);
-    assert!(run.stdout.contains("another run created subaccount"), "{}", run.stdout);
+    another_run_is_first(&world);
     assert_eq!((world.count("subaccounts"), world.count("limits")), (1, 2));
 }
 
@@ -115,16 +121,7 @@ fn what_is_in_an_account_goes_before_it_where_the_platform_deletes_none_that_hol
 fn what_was_taken_back_is_not_in_the_way_of_what_comes_back_from_the_recycle_bin() {
     let world = World::new();
     world.write("m/all.yaml", &manifests(1));
-    let mut other = Some(world.command(&["apply", "m", "--yes", "--state-dir", "other"]));
-    let platform = Between::new(&world, move |passing| {
-        if comes_after_all_lists(passing)
-            && let Some(other) = other.take()
-        {
-            crate::support::run(other).expect(0);
-        }
-    });
-    let run = platform.run(&["apply", "m", "--yes", "--state-dir", "own"]).expect(0);
-    assert!(run.stdout.contains("another run created subaccount"), "{}", run.stdout);
+    another_run_is_first(&world);
     let account = world.item("subaccounts", "name", "s0");
     world.api("DELETE", &format!("/platform/subaccounts/{}", account["id"]), None);
     world.apply(&["m"]);
@@ -136,18 +133,8 @@ fn the_key_of_who_was_first_comes_back_to_its_place_or_is_replaced_where_nobody_
     for (assumption, tokens) in [("token-key-on-read=asked", 1), ("token-key-on-read=never", 2)] {
         let world = World::assuming(&[assumption]);
         world.write("m/all.yaml", &manifests(1));
-        // Another run does everything between our reading and our writing.
-        let mut other = Some(world.command(&["apply", "m", "--yes", "--state-dir", "other"]));
-        let platform = Between::new(&world, move |passing| {
-            if comes_after_all_lists(passing)
-                && let Some(other) = other.take()
-            {
-                crate::support::run(other).expect(0);
-            }
-        });
         let before = world.count("tokens");
-        let run = platform.run(&["apply", "m", "--yes", "--state-dir", "own"]).expect(0);
-        assert!(run.stdout.contains("another run created subaccount"), "{}", run.stdout);
+        another_run_is_first(&world);
         assert_eq!(world.count("subaccounts"), 1);
         assert_eq!(world.count("tokens") - before, tokens, "{assumption}");
         let key = world.read("m/out/t0").trim().to_owned();

@@ -7,6 +7,7 @@ pub mod kubernetes;
 pub mod listening;
 pub mod pass;
 pub mod pocket;
+pub mod tenants;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
