@@ -35,7 +35,7 @@ pub const KEY_FIELD: &str = "key";
 
 /// 9.3: the numbers of items in logs and in the recycle bin, by collection below `/platform`, as clients of the platform
 /// use them.
-pub const ITEM_TYPES: [(&str, u8); 7] = [
+pub const ITEM_TYPES: [(&str, u8); 8] = [
     ("limits", 4),
     ("subaccounts", 5),
     ("realms", 29),
@@ -43,6 +43,7 @@ pub const ITEM_TYPES: [(&str, u8); 7] = [
     ("webhooks", 36),
     ("grants", 37),
     ("identity-providers", 38),
+    ("users", 39),
 ];
 
 /// 43: the collections below `/platform` whose items the recycle bin takes. Limits are not on the platform's list.
@@ -99,3 +100,15 @@ pub const CLOCKS_DIFFER_AT_MOST: u64 = 3_600;
 
 /// The header in which a sandbox says how many seconds its clock was moved on purpose. The platform has no such header.
 pub const SANDBOX_CLOCK: &str = "x-sandbox-clock";
+
+/// 121: how many characters the password of a realm user needs at least: a program that creates users says sixteen.
+pub const REALM_PASSWORD: u16 = 16;
+
+/// 124: the member of a grant that carries its words (`edit`, `operate-as`...) is not named by any document, nor whether a
+/// grant has `metadata` and `cid` as everything else has, nor whether one grant can be about several kinds of items: it is
+/// about one here. Where a grant keeps no `metadata`, it is created without a mark, which its verification tells.
+pub const GRANT_WORDS_FIELD: &str = "access";
+
+/// 125: whether `realms/all/users` lists the users of all realms of a branch, as selectors do elsewhere, and whether a user is
+/// known by an id of its own beside that of its realm. Writes name both.
+pub const ALL_CONTAINERS: &str = "all";

@@ -8,6 +8,7 @@ mod actual;
 mod bins;
 mod changes;
 mod consistency;
+mod links;
 mod object;
 mod questions;
 mod secrets;
@@ -139,8 +140,9 @@ pub struct Sources<'a> {
 /// Answers everything that a plan has to know. What cannot be found out is an answer too.
 pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
     let Sources { reader, signer, stack, own_account, spool, trust } = sources;
-    let Questions { bins, fates, secrets, sinks, places, keys, contents, writers } = questions;
-    let (bins, fates, secrets, sinks, places, keys, contents, writers) = tokio::join!(
+    let Questions { bins, fates, secrets, sinks, places, keys, contents, writers, links } =
+        questions;
+    let (bins, fates, secrets, sinks, places, keys, contents, writers, links) = tokio::join!(
         bins::bins(reader, &bins, own_account, signer),
         traces::fates(reader, signer, stack, own_account, &fates),
         secrets::states(secrets, trust),
@@ -149,9 +151,10 @@ pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
         traces::keys(reader, &keys, trust, spool),
         counters(reader, contents.into_iter().collect()),
         changes::writers(reader, &writers),
+        links::links(reader, &links),
     );
     let overwritten = BTreeSet::new();
-    Answers { bins, fates, secrets, sinks, places, keys, contents, writers, overwritten }
+    Answers { bins, fates, secrets, sinks, places, keys, contents, writers, links, overwritten }
 }
 
 /// Asks the platform what `accounts` hold. An account of which it does not say so stays unknown.

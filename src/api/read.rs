@@ -12,6 +12,7 @@ use super::error::{ApiError, Class};
 use super::log::Deletion;
 use super::request::{self, Request};
 use crate::assumptions::{IDS_PER_CALL, KEY_FIELD, PAGE_SIZE};
+use crate::resource::kinds::{Collection, LinkRow};
 use crate::resource::{Fields, Kind};
 use crate::secret::SecretString;
 
@@ -91,6 +92,19 @@ pub enum ListError {
         /// The collection.
         collection: &'static str,
     },
+}
+
+/// A list of the platform, and the field that tells its items apart.
+#[derive(Debug, Clone, Copy)]
+struct List {
+    collection: &'static str,
+    id: &'static str,
+}
+
+impl List {
+    fn of(kind: Kind) -> Self {
+        Self { collection: kind.collection(), id: "id" }
+    }
 }
 
 /// Items by their ids.
@@ -174,7 +188,7 @@ impl Reader {
     /// [`ListError`]: then nothing is known of the collection, not even that it is empty.
     pub async fn list(&self, kind: Kind) -> Result<Items, ListError> {
         let page = |limit, offset| request::list_page(kind, limit, offset);
-        self.list_pages(kind.collection(), page).await
+        self.list_pages(List::of(kind), page).await
     }
 
     /// Ids, owners, marks and assignments of every object of `kind` in our account and below it.
@@ -183,16 +197,36 @@ impl Reader {
     /// [`ListError`].
     pub async fn list_marks(&self, kind: Kind) -> Result<Items, ListError> {
         let page = |limit, offset| request::list_marks(kind, limit, offset);
-        self.list_pages(kind.collection(), page).await
+        self.list_pages(List::of(kind), page).await
     }
 
-    /// Ids, marks and assignments of the objects of `kind` that the account `owner` holds itself.
+    /// Ids, marks and assignments of the objects of `collection` that the account `owner` holds itself.
     ///
     /// # Errors
     /// [`ListError`].
-    pub async fn list_account(&self, kind: Kind, owner: i64) -> Result<Items, ListError> {
-        let page = |limit, offset| request::list_account(kind, owner, limit, offset);
-        self.list_pages(kind.collection(), page).await
+    pub async fn list_held(
+        &self,
+        collection: impl Into<Collection>,
+        owner: i64,
+    ) -> Result<Items, ListError> {
+        let collection = collection.into();
+        let page = |limit, offset| request::list_held(collection, owner, limit, offset);
+        self.list_pages(List::of(collection.kind), page).await
+    }
+
+    /// The ids of what the object `id` is linked to.
+    ///
+    /// # Errors
+    /// [`ListError`]: then nothing is known of its links.
+    pub async fn links(
+        &self,
+        kind: Kind,
+        link: &'static LinkRow,
+        id: i64,
+    ) -> Result<BTreeSet<i64>, ListError> {
+        let page = |limit, offset| request::list_links(kind, link, id, limit, offset);
+        let list = List { collection: link.collection, id: link.id };
+        Ok(self.list_pages(list, page).await?.into_keys().collect())
     }
 
     /// Some fields of the items with these ids; those that are not there are left out.
@@ -292,7 +326,7 @@ impl Reader {
     /// [`ListError`]: then nothing is known of the bin, not even that it is empty.
     pub async fn buried(&self, account: Option<i64>, kind: Kind) -> Result<Items, ListError> {
         let page = |limit, offset| request::list_deleted(kind, account, limit, offset);
-        let mut records = self.list_pages("deleted", page).await?;
+        let mut records = self.list_pages(List { collection: "deleted", id: "id" }, page).await?;
         for record in records.values_mut() {
             if let Some(Value::Object(mut former)) = record.get("data") {
                 former.remove(KEY_FIELD);
@@ -312,13 +346,13 @@ impl Reader {
 
     async fn list_pages(
         &self,
-        collection: &'static str,
+        list: List,
         page: impl Fn(usize, usize) -> Request,
     ) -> Result<Items, ListError> {
         let mut size = PAGE_SIZE;
         let mut reading = 1;
         loop {
-            match self.list_once(collection, size, &page).await {
+            match self.list_once(list, size, &page).await {
                 Err(ListError::Incomplete { .. }) if reading < MAX_READINGS => reading += 1,
                 Err(ListError::Api(error))
                     if error.class == Class::TooLarge && size > SMALL_PAGE =>
@@ -332,7 +366,7 @@ impl Reader {
 
     async fn list_once(
         &self,
-        collection: &'static str,
+        list: List,
         size: usize,
         page: &impl Fn(usize, usize) -> Request,
     ) -> Result<Items, ListError> {
@@ -340,17 +374,17 @@ impl Reader {
         // Servers may give less than they are asked for, and then do so for each page.
         let stride = first.items.len().max(1);
         let mut items = Items::new();
-        let total = collect(collection, first, &mut items)?;
+        let total = collect(list, first, &mut items)?;
         match total {
-            Some(total) => self.rest(collection, total, (size, stride), page, items).await,
-            None => self.until_nothing_is_new(collection, size, page, items).await,
+            Some(total) => self.rest(list, total, (size, stride), page, items).await,
+            None => self.until_nothing_is_new(list, size, page, items).await,
         }
     }
 
     /// The other pages of a collection of which the platform says how many items it has.
     async fn rest(
         &self,
-        collection: &'static str,
+        list: List,
         total: u64,
         (size, stride): (usize, usize),
         page: &impl Fn(usize, usize) -> Request,
@@ -358,7 +392,7 @@ impl Reader {
     ) -> Result<Items, ListError> {
         let count = usize::try_from(total).unwrap_or(usize::MAX);
         if count > MAX_PAGES * PAGE_SIZE || count.div_ceil(stride) > MAX_CUT_PAGES {
-            return Err(ListError::TooMany { collection, total });
+            return Err(ListError::TooMany { collection: list.collection, total });
         }
         let mut others = JoinSet::new();
         let pages = count.div_ceil(stride).saturating_sub(1) as u64;
@@ -374,10 +408,14 @@ impl Reader {
             progress.did_one();
             // A task that panicked or was cancelled is a page that did not come.
             let Ok(answer) = joined else { continue };
-            collect(collection, answer?, &mut items)?;
+            collect(list, answer?, &mut items)?;
         }
         if items.len() as u64 != total {
-            return Err(ListError::Incomplete { collection, got: items.len(), total });
+            return Err(ListError::Incomplete {
+                collection: list.collection,
+                got: items.len(),
+                total,
+            });
         }
         Ok(items)
     }
@@ -386,7 +424,7 @@ impl Reader {
     /// where its answers end, until an answer brings nothing new (assumption 10; `limit` itself may be ignored).
     async fn until_nothing_is_new(
         &self,
-        collection: &'static str,
+        list: List,
         size: usize,
         page: &impl Fn(usize, usize) -> Request,
         mut items: Items,
@@ -397,12 +435,12 @@ impl Reader {
                 return Ok(items);
             }
             let next = self.client.send(&page(size, known)).await?;
-            collect(collection, next, &mut items)?;
+            collect(list, next, &mut items)?;
             if items.len() == known {
                 return Ok(items);
             }
         }
-        Err(ListError::TooMany { collection, total: items.len() as u64 })
+        Err(ListError::TooMany { collection: list.collection, total: items.len() as u64 })
     }
 }
 
@@ -415,11 +453,8 @@ fn is_foreign_count(name: &str) -> bool {
 
 /// Takes in the rows of a page; gives how many items the platform counts. A page that is anything but a plain list tells
 /// nothing of what is not in it.
-fn collect(
-    collection: &'static str,
-    answer: Answer,
-    items: &mut Items,
-) -> Result<Option<u64>, ListError> {
+fn collect(list: List, answer: Answer, items: &mut Items) -> Result<Option<u64>, ListError> {
+    let List { collection, id: name } = list;
     let Answer { items: rows, complaints, total, oddity } = answer;
     if let Some(what) = oddity {
         return Err(ListError::Odd { collection, what });
@@ -428,7 +463,7 @@ fn collect(
         return Err(ListError::Complaint { collection, words: complaints.join("; ") });
     }
     for item in rows {
-        let id = item.number("id");
+        let id = item.number(name);
         items.insert(id.ok_or(ListError::Nameless { collection })?, item);
     }
     Ok(total)

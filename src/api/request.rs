@@ -6,7 +6,10 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use crate::assumptions::{DELETIONS_IN_LOG, KEY_FIELD, LOG_KIND_FIELD, LOG_RECORDS};
+use crate::assumptions::{
+    ALL_CONTAINERS, DELETIONS_IN_LOG, KEY_FIELD, LOG_KIND_FIELD, LOG_RECORDS,
+};
+use crate::resource::kinds::{Collection, LinkRow};
 use crate::resource::{Kind, stand_in};
 use crate::secret::{ExposeSecret, SecretString};
 
@@ -156,40 +159,65 @@ pub fn identity() -> Request {
 /// One page of a whole branch: `GET /platform/{collection}/all`. Without `x-flespi-cid` the call
 /// covers the root account and everything below it.
 pub fn list_page(kind: Kind, limit: usize, offset: usize) -> Request {
-    let collection = kind.collection();
+    let path = path(kind.into(), Some("all"));
     let fields = fields(kind).join(",");
-    let path = format!("/platform/{collection}/all?fields={fields}&limit={limit}&offset={offset}");
-    Request::new(Method::Get, path)
+    Request::new(Method::Get, format!("{path}?fields={fields}&limit={limit}&offset={offset}"))
 }
 
 /// One page of a whole branch, as far as marks and assignments need it.
 pub fn list_marks(kind: Kind, limit: usize, offset: usize) -> Request {
-    let (collection, fields) = (kind.collection(), kind.row().answered);
-    let path = format!("/platform/{collection}/all?fields={fields}&limit={limit}&offset={offset}");
-    Request::new(Method::Get, path)
+    let (path, fields) = (path(kind.into(), Some("all")), kind.row().answered);
+    Request::new(Method::Get, format!("{path}?fields={fields}&limit={limit}&offset={offset}"))
 }
 
-/// What one account holds of a kind, as far as marks and assignments need it.
-pub fn list_account(kind: Kind, owner: i64, limit: usize, offset: usize) -> Request {
-    let collection = kind.collection();
-    let fields = kind.row().answered;
-    let path = format!(
-        "/platform/{collection}/all,cid={owner}?fields={fields}&limit={limit}&offset={offset}"
-    );
-    Request::new(Method::Get, path)
+/// What one account holds of a kind, or another object of it, as far as marks and assignments need it.
+pub fn list_held(collection: Collection, owner: i64, limit: usize, offset: usize) -> Request {
+    let all = match collection.inside {
+        Some(_) => "all".to_owned(),
+        None => format!("all,cid={owner}"),
+    };
+    let (path, fields) = (path(collection, Some(&all)), collection.kind.row().answered);
+    Request::new(Method::Get, format!("{path}?fields={fields}&limit={limit}&offset={offset}"))
+}
+
+/// One page of what an object is linked to.
+pub fn list_links(kind: Kind, link: &LinkRow, id: i64, limit: usize, offset: usize) -> Request {
+    let path = path(kind.into(), Some(&id.to_string()));
+    let LinkRow { collection, id: field, .. } = link;
+    let query = format!("fields={field}&limit={limit}&offset={offset}");
+    Request::new(Method::Get, format!("{path}/{collection}/all?{query}"))
+}
+
+/// Links an object to others, which takes nothing away from what it is linked to already.
+pub fn link(kind: Kind, link: &LinkRow, id: i64, to: &[i64]) -> Request {
+    let path = path(kind.into(), Some(&id.to_string()));
+    let body = match link.with {
+        [] => Body::Empty,
+        with => Body::Json(
+            with.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect(),
+        ),
+    };
+    let path = format!("{path}/{}/{}", link.collection, join(to));
+    Request { body, ..Request::new(Method::Post, path) }
+}
+
+/// Takes links of an object away.
+pub fn unlink(kind: Kind, link: &LinkRow, id: i64, from: &[i64]) -> Request {
+    let path = path(kind.into(), Some(&id.to_string()));
+    Request::new(Method::Delete, format!("{path}/{}/{}", link.collection, join(from)))
 }
 
 /// Some fields of some items, by their ids.
 pub fn some_fields(kind: Kind, ids: &[i64], fields: &BTreeSet<&str>) -> Request {
-    let (collection, ids) = (kind.collection(), join(ids));
+    let path = path(kind.into(), Some(&join(ids)));
     let fields = answered_fields(kind, fields.iter().copied());
-    Request::new(Method::Get, format!("/platform/{collection}/{ids}?fields={fields}"))
+    Request::new(Method::Get, format!("{path}?fields={fields}"))
 }
 
 /// Whether some items are there, by their ids.
 pub fn by_id(kind: Kind, ids: &[i64]) -> Request {
-    let (collection, ids) = (kind.collection(), join(ids));
-    Request::new(Method::Get, format!("/platform/{collection}/{ids}?fields=id"))
+    let path = path(kind.into(), Some(&join(ids)));
+    Request::new(Method::Get, format!("{path}?fields=id"))
 }
 
 /// One page of what was deleted from an account (`None`: our own) and can still come back.
@@ -226,10 +254,10 @@ pub fn token_keys(ids: &[i64]) -> Request {
 
 /// The newest records of the log of one item.
 pub fn logs(kind: Kind, id: i64) -> Request {
-    let collection = kind.collection();
+    let path = path(kind.into(), Some(&id.to_string()));
     // {"count":N,"reverse":true}
     let data = format!("%7B%22count%22:{LOG_RECORDS},%22reverse%22:true%7D");
-    Request::new(Method::Get, format!("/platform/{collection}/{id}/logs?data={data}"))
+    Request::new(Method::Get, format!("{path}/logs?data={data}"))
 }
 
 /// What happened to the objects of `kind` of the account `owner`, newest first; `None` is our own.
@@ -242,26 +270,38 @@ pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
 }
 
 /// Creates items in the account `owner`; `None` is our own.
-pub fn create(kind: Kind, owner: Option<i64>, items: Vec<Item>) -> Request {
+pub fn create(collection: Collection, owner: Option<i64>, items: Vec<Item>) -> Request {
+    let kind = collection.kind;
     let written = items.iter().flat_map(|item| item.body.keys());
     let mut fields = answered_fields(kind, written.map(String::as_str));
     if kind.is_key() {
         fields = format!("{fields},{KEY_FIELD}");
     }
-    let path = format!("/platform/{}?fields={fields}", kind.collection());
+    let path = format!("{}?fields={fields}", path(collection, None));
     Request { cid: owner, body: Body::Items(items), ..Request::new(Method::Post, path) }
 }
 
 /// Sets fields on every item of `ids`.
-pub fn update(kind: Kind, ids: &[i64], item: &Item) -> Request {
-    let fields = answered_fields(kind, item.body.keys().map(String::as_str));
-    let path = format!("/platform/{}/{}?fields={fields}", kind.collection(), join(ids));
+pub fn update(collection: Collection, ids: &[i64], item: &Item) -> Request {
+    let fields = answered_fields(collection.kind, item.body.keys().map(String::as_str));
+    let path = format!("{}?fields={fields}", path(collection, Some(&join(ids))));
     Request { body: Body::Item(item.clone()), ..Request::new(Method::Put, path) }
 }
 
 /// Deletes every item of `ids`.
-pub fn delete(kind: Kind, ids: &[i64]) -> Request {
-    Request::new(Method::Delete, format!("/platform/{}/{}", kind.collection(), join(ids)))
+pub fn delete(collection: Collection, ids: &[i64]) -> Request {
+    Request::new(Method::Delete, path(collection, Some(&join(ids))))
+}
+
+/// Where a collection is, or a selection of it.
+fn path(collection: Collection, selector: Option<&str>) -> String {
+    let Collection { kind, inside } = collection;
+    let holder = kind.container().map(|(holder, _)| {
+        let id = inside.map_or_else(|| ALL_CONTAINERS.to_owned(), |id| id.to_string());
+        format!("/{}/{id}", holder.collection())
+    });
+    let selector = selector.map(|selector| format!("/{selector}")).unwrap_or_default();
+    format!("/platform{}/{}{selector}", holder.unwrap_or_default(), kind.collection())
 }
 
 /// Sets the password of the account whose own token signs the call.
@@ -280,14 +320,16 @@ pub fn request_email(email: &str) -> Request {
 
 /// Every field that is compared. The default answer of the platform leaves most of them out.
 fn fields(kind: Kind) -> Vec<&'static str> {
-    kind.row().fields().map(|field| field.name).collect()
+    let row = kind.row();
+    row.fields().map(|field| field.name).filter(|name| row.is_readable(name)).collect()
 }
 
 /// What a write is asked to answer: which item it is, and all that was written, so that it can be compared.
 fn answered_fields<'a>(kind: Kind, written: impl Iterator<Item = &'a str>) -> String {
     let always = kind.row().answered;
     let known: BTreeSet<&str> = always.split(',').collect();
-    let written: BTreeSet<&str> = written.collect();
+    let row = kind.row();
+    let written: BTreeSet<&str> = written.filter(|field| row.is_readable(field)).collect();
     written.difference(&known).fold(always.to_owned(), |fields, field| format!("{fields},{field}"))
 }
 

@@ -1,5 +1,7 @@
 //! Writing: every change of the platform goes through here.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
@@ -8,6 +10,7 @@ use super::error::{ApiError, Class};
 use super::read::Reader;
 use super::request::{self, Item};
 use crate::resource::Kind;
+use crate::resource::kinds::{Collection, LinkRow};
 use crate::secret::SecretString;
 
 /// Changes the platform.
@@ -43,11 +46,11 @@ impl Writer {
     /// [`ApiError`]; see [`ApiError::may_have_committed`].
     pub async fn create(
         &self,
-        kind: Kind,
+        collection: impl Into<Collection>,
         owner: Option<i64>,
         items: Vec<Item>,
     ) -> Result<(Vec<Created>, Vec<String>), ApiError> {
-        let answer = self.client.send(&request::create(kind, owner, items)).await?;
+        let answer = self.client.send(&request::create(collection.into(), owner, items)).await?;
         let complaints = answer.complaints.clone();
         Ok((answer.into_items().map(created).collect(), complaints))
     }
@@ -56,8 +59,13 @@ impl Writer {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn update(&self, kind: Kind, ids: &[i64], item: &Item) -> Result<Answer, ApiError> {
-        self.client.send(&request::update(kind, ids, item)).await
+    pub async fn update(
+        &self,
+        collection: impl Into<Collection>,
+        ids: &[i64],
+        item: &Item,
+    ) -> Result<Answer, ApiError> {
+        self.client.send(&request::update(collection.into(), ids, item)).await
     }
 
     /// Deletes `ids`. What is gone already counts as deleted. Gives what the platform complains of: then some may still
@@ -65,8 +73,44 @@ impl Writer {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn delete(&self, kind: Kind, ids: &[i64]) -> Result<Vec<String>, ApiError> {
-        self.send_deletion(request::delete(kind, ids), ids).await
+    pub async fn delete(
+        &self,
+        collection: impl Into<Collection>,
+        ids: &[i64],
+    ) -> Result<Vec<String>, ApiError> {
+        self.send_deletion(request::delete(collection.into(), ids), ids).await
+    }
+
+    /// Links the object `id` to `to`. Gives what it is linked to by the answer, and what the platform complains of.
+    ///
+    /// # Errors
+    /// [`ApiError`]; see [`ApiError::may_have_committed`].
+    pub async fn link(
+        &self,
+        kind: Kind,
+        link: &LinkRow,
+        id: i64,
+        to: &[i64],
+    ) -> Result<(BTreeSet<i64>, Vec<String>), ApiError> {
+        let answer = self.client.send(&request::link(kind, link, id, to)).await?;
+        let complaints = answer.complaints.clone();
+        let ids = answer.into_items().filter_map(|item| item.get(link.id)?.as_i64());
+        Ok((ids.collect(), complaints))
+    }
+
+    /// Takes the links of the object `id` to `from` away. What is gone already counts as taken away. Gives what the platform
+    /// complains of.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn unlink(
+        &self,
+        kind: Kind,
+        link: &LinkRow,
+        id: i64,
+        from: &[i64],
+    ) -> Result<Vec<String>, ApiError> {
+        self.send_deletion(request::unlink(kind, link, id, from), from).await
     }
 
     /// Deletes what the run made for itself, also while the process is asked to end.
@@ -74,7 +118,7 @@ impl Writer {
     /// # Errors
     /// [`ApiError`].
     pub async fn clean_up(&self, kind: Kind, ids: &[i64]) -> Result<Vec<String>, ApiError> {
-        let request = request::Request { cleans_up: true, ..request::delete(kind, ids) };
+        let request = request::Request { cleans_up: true, ..request::delete(kind.into(), ids) };
         self.send_deletion(request, ids).await
     }
 

@@ -11,12 +11,14 @@ use serde_json::{Map, Value};
 
 use super::job::{Ids, Job, Work};
 use super::ledger::{Learnt, marked};
-use super::payload::{CredentialsJob, Edit, Enclosing, NewItem, NewToken, Parcel, Record};
+use super::payload::{CredentialsJob, Edit, Enclosing, LinkJob, NewItem, NewToken, Parcel, Record};
 use crate::assumptions::{IDS_PER_CALL, PASSWORD_FORM};
 use crate::plan::{
-    CreateEffect, CredentialsEffect, Effect, HandOver, MarkEdit, Plan, Retirement, UpdateEffect,
+    CreateEffect, CredentialsEffect, Effect, HandOver, LinkEffect, LinkTo, MarkEdit, Plan,
+    Retirement, UpdateEffect,
 };
-use crate::resource::{AccountPath, Address, Kind, Signer};
+use crate::resource::kinds::{Collection, LinkRow};
+use crate::resource::{AccountPath, Address, Kind, Signer, stand_in};
 
 /// Steps that travel together, by their index in the plan.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ pub(super) struct Bundle<'a> {
 #[derive(Debug)]
 enum Cargo<'a> {
     Create {
-        kind: Kind,
+        collection: Collection,
         owner: i64,
         creations: Vec<Creation<'a>>,
     },
@@ -56,7 +58,15 @@ enum Cargo<'a> {
     },
     HandOver(&'a HandOver),
     Retire(&'a Retirement),
-    Delete(Kind),
+    Link {
+        owner: i64,
+        id: i64,
+        add: Vec<i64>,
+        effect: &'a LinkEffect,
+        kind: Kind,
+        link: &'static LinkRow,
+    },
+    Delete(Collection),
 }
 
 /// A step that makes an object.
@@ -67,6 +77,8 @@ struct Creation<'a> {
     effect: &'a CreateEffect,
     /// What the object refers to.
     refs: Ids,
+    /// What its fields point at, by address.
+    pointers: Ids,
 }
 
 /// A step that has an object refer to others: its place in the plan, the object, and what to note in its mark.
@@ -75,11 +87,11 @@ type Assigned<'a> = (usize, i64, Option<&'a MarkEdit>);
 /// Steps by what they have in common.
 #[derive(Default)]
 struct Groups<'a> {
-    creations: BTreeMap<(Kind, i64), Vec<Creation<'a>>>,
+    creations: BTreeMap<(Collection, i64), Vec<Creation<'a>>>,
     returns: BTreeMap<(Kind, i64), Vec<(usize, Record)>>,
-    updates: BTreeMap<(Kind, String), Vec<(usize, &'a UpdateEffect)>>,
+    updates: BTreeMap<(Collection, String), Vec<(usize, &'a UpdateEffect)>>,
     assigns: BTreeMap<(Kind, Ids), Vec<Assigned<'a>>>,
-    deletions: BTreeMap<Kind, Vec<(usize, i64)>>,
+    deletions: BTreeMap<Collection, Vec<(usize, i64)>>,
 }
 
 /// What is needed to turn steps into calls.
@@ -121,8 +133,14 @@ impl<'a> Bundler<'a, '_> {
                 let owner =
                     effect.owner.or_else(|| self.made(&address.account)).ok_or(NO_ACCOUNT)?;
                 let refs = self.learnt.resolve(&effect.refs)?;
-                let creation = Creation { at, effect, refs };
-                creations.entry((effect.kind, owner)).or_default().push(creation);
+                let pointers = self.learnt.resolve(&effect.pointers)?;
+                let inside = match &effect.inside {
+                    Some(holder) => Some(self.learnt.target(holder)?),
+                    None => None,
+                };
+                let creation = Creation { at, effect, refs, pointers };
+                let key = (Collection::new(effect.kind, inside), owner);
+                creations.entry(key).or_default().push(creation);
             }
             Effect::Restore { kind, record, id, owner } => {
                 let record = Record { record: *record, id: *id };
@@ -130,9 +148,12 @@ impl<'a> Bundler<'a, '_> {
             }
             Effect::Update(effect) if travels_with_others(effect) => {
                 let body = Value::Object(effect.fields.clone()).to_string();
-                updates.entry((effect.kind, body)).or_default().push((at, effect));
+                let collection = Collection::new(effect.kind, effect.inside);
+                updates.entry((collection, body)).or_default().push((at, effect));
             }
             Effect::Update(effect) => {
+                // What is missing is told before anything is sent.
+                self.learnt.resolve(&effect.pointers)?;
                 return alone(effect.kind, effect.id, Cargo::Update(effect));
             }
             Effect::Verify(refs) => {
@@ -157,7 +178,24 @@ impl<'a> Bundler<'a, '_> {
                 return alone(Kind::KEY, effect.id, Cargo::HandOver(effect));
             }
             Effect::Retire(effect) => return alone(Kind::KEY, effect.id, Cargo::Retire(effect)),
-            Effect::Delete { kind, id } => deletions.entry(*kind).or_default().push((at, *id)),
+            Effect::Link(effect) => {
+                let id = effect.id.or_else(|| self.learnt.id(address));
+                let id = id.ok_or_else(|| format!("the {} is missing", address.kind))?;
+                let owner =
+                    effect.owner.or_else(|| self.made(&address.account)).ok_or(NO_ACCOUNT)?;
+                let kind = address.kind;
+                let link = kind.row().link.ok_or("nothing can be linked to it")?;
+                let add = effect.add.iter().map(|to| match to {
+                    LinkTo::Id(id) => Ok(*id),
+                    LinkTo::Object(reference) => self.learnt.target(reference),
+                });
+                let add = add.collect::<Result<Vec<i64>, String>>()?;
+                return alone(kind, id, Cargo::Link { owner, id, add, effect, kind, link });
+            }
+            Effect::Delete { kind, id, inside } => {
+                let collection = Collection::new(*kind, *inside);
+                deletions.entry(collection).or_default().push((at, *id));
+            }
         }
         Ok(None)
     }
@@ -172,11 +210,14 @@ impl<'a> Bundler<'a, '_> {
         let Bundle { steps, objects, cargo } = bundle;
         let ids: Vec<i64> = objects.iter().map(|(_, id)| *id).collect();
         let work = match cargo {
-            Cargo::Create { kind, owner, creations } => self.creation(kind, owner, &creations),
+            Cargo::Create { collection, owner, creations } => {
+                self.creation(collection, owner, &creations)
+            }
             Cargo::Restore { kind, owner, buried } => Work::Restore { kind, owner, buried },
             Cargo::Update(effect) => self.update(effect),
             Cargo::UpdateAll(effect) => {
-                Work::Update { kind: effect.kind, ids, edit: plain(effect.fields.clone()) }
+                let collection = Collection::new(effect.kind, effect.inside);
+                Work::Update { collection, ids, edit: plain(effect.fields.clone()) }
             }
             Cargo::Assign { kind, refs, refresh } => self.assignment(kind, refs, ids, refresh),
             Cargo::Credentials { owner, id, effect, address } => {
@@ -204,19 +245,32 @@ impl<'a> Bundler<'a, '_> {
                 let token = Retirement { metadata, ..effect.clone() };
                 Work::Retire { token: Box::new(token), signer: self.signer.clone() }
             }
-            Cargo::Delete(kind) => Work::Delete { kind, ids },
+            Cargo::Link { owner, id, add, effect, kind, link } => Work::Link(Box::new(LinkJob {
+                kind,
+                link,
+                id,
+                owner,
+                add,
+                remove: effect.remove.clone(),
+                note: effect.note.clone(),
+                metadata: self.learnt.metadata(kind, id, &effect.metadata),
+                signer: self.signer.clone(),
+            })),
+            Cargo::Delete(collection) => Work::Delete { collection, ids },
         };
         Job { steps, objects, work }
     }
 
-    fn creation(self, kind: Kind, owner: i64, creations: &[Creation<'_>]) -> Work {
+    fn creation(self, collection: Collection, owner: i64, creations: &[Creation<'_>]) -> Work {
         let item = |creation: &Creation<'_>| self.new_item(creation, owner);
-        match kind.is_key() {
+        match collection.kind.is_key() {
             true => Work::CreateTokens {
                 owner,
                 tokens: creations.iter().map(|creation| self.new_token(creation, owner)).collect(),
             },
-            false => Work::Create { kind, owner, items: creations.iter().map(item).collect() },
+            false => {
+                Work::Create { collection, owner, items: creations.iter().map(item).collect() }
+            }
         }
     }
 
@@ -229,8 +283,8 @@ impl<'a> Bundler<'a, '_> {
     }
 
     fn new_item(self, creation: &Creation<'_>, owner: i64) -> NewItem {
-        let Creation { at, effect, refs } = creation;
-        let mut body = effect.body.clone();
+        let Creation { at, effect, refs, pointers } = creation;
+        let mut body = filled(&effect.body, pointers);
         body.extend(fields(refs));
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             self.signer.sign(owner, metadata);
@@ -246,7 +300,9 @@ impl<'a> Bundler<'a, '_> {
             kind,
             id,
             owner,
+            inside,
             fields,
+            pointers,
             secrets,
             metadata,
             metadata_set,
@@ -254,7 +310,8 @@ impl<'a> Bundler<'a, '_> {
             refresh,
             deliver,
         } = effect;
-        let mut body: Map<String, Value> = fields.clone();
+        // Whatever was missing kept the step from beginning.
+        let mut body = filled(fields, &self.learnt.resolve(pointers).unwrap_or_default());
         let metadata = self.learnt.metadata(*kind, *id, metadata);
         if let Some(edit) = mark.as_ref().or(refresh.as_ref().filter(|_| !fields.is_empty())) {
             let mut metadata = metadata.clone();
@@ -265,10 +322,14 @@ impl<'a> Bundler<'a, '_> {
         match deliver {
             None => {
                 let sources = secrets.clone();
-                let enclosing =
-                    (!sources.is_empty()).then_some(Enclosing { sources, owner: *owner });
+                let enclosing = (!sources.is_empty()).then_some(Enclosing {
+                    sources,
+                    owner: *owner,
+                    kind: *kind,
+                });
                 let edit = Edit { item: body.into(), enclosing };
-                Work::Update { kind: *kind, ids: vec![*id], edit }
+                let collection = Collection::new(*kind, *inside);
+                Work::Update { collection, ids: vec![*id], edit }
             }
             Some(delivery) => {
                 let parcel = Parcel { id: *id, owner: *owner, metadata };
@@ -284,7 +345,7 @@ impl<'a> Bundler<'a, '_> {
             let metadata = marked(known, refresh, self.signer);
             body.insert("metadata".to_owned(), Value::Object(metadata));
         }
-        Work::Update { kind, ids, edit: plain(body) }
+        Work::Update { collection: kind.into(), ids, edit: plain(body) }
     }
 }
 
@@ -293,12 +354,12 @@ impl<'a> Groups<'a> {
     fn close(self) -> Vec<Bundle<'a>> {
         let Self { creations, returns, updates, assigns, deletions } = self;
         let mut bundles = Vec::new();
-        for ((kind, owner), creations) in creations {
-            let size = kind.row().per_post;
+        for ((collection, owner), creations) in creations {
+            let size = collection.kind.row().per_post;
             bundles.extend(creations.chunks(size).map(|creations| Bundle {
                 steps: creations.iter().map(|creation| creation.at).collect(),
                 objects: Vec::new(),
-                cargo: Cargo::Create { kind, owner, creations: creations.to_vec() },
+                cargo: Cargo::Create { collection, owner, creations: creations.to_vec() },
             }));
         }
         for ((kind, owner), records) in returns {
@@ -308,7 +369,7 @@ impl<'a> Groups<'a> {
                 Bundle { steps, objects, cargo: Cargo::Restore { kind, owner, buried } }
             }));
         }
-        for ((kind, _), effects) in updates {
+        for ((Collection { kind, .. }, _), effects) in updates {
             bundles.extend(effects.chunks(IDS_PER_CALL).map(|effects| Bundle {
                 steps: effects.iter().map(|(at, _)| *at).collect(),
                 objects: effects.iter().map(|(_, effect)| (kind, effect.id)).collect(),
@@ -325,11 +386,11 @@ impl<'a> Groups<'a> {
                 cargo: Cargo::Assign { kind, refs: refs.clone(), refresh: objects[0].2 },
             }));
         }
-        for (kind, objects) in deletions {
+        for (collection, objects) in deletions {
             bundles.extend(objects.chunks(IDS_PER_CALL).map(|objects| Bundle {
                 steps: objects.iter().map(|(at, _)| *at).collect(),
-                objects: objects.iter().map(|(_, id)| (kind, *id)).collect(),
-                cargo: Cargo::Delete(kind),
+                objects: objects.iter().map(|(_, id)| (collection.kind, *id)).collect(),
+                cargo: Cargo::Delete(collection),
             }));
         }
         bundles
@@ -341,6 +402,16 @@ fn fields(refs: &Ids) -> Map<String, Value> {
     refs.iter().map(|(field, id)| (field.clone(), Value::from(*id))).collect()
 }
 
+/// `fields` with ids in the places of pointers.
+fn filled(fields: &Map<String, Value>, pointers: &Ids) -> Map<String, Value> {
+    if pointers.is_empty() {
+        return fields.clone();
+    }
+    let id = |address: &Address| pointers.get(&address.to_string()).copied().into();
+    let filled = |value| stand_in::resolved(value, &id);
+    fields.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
+}
+
 /// An edit without secrets.
 fn plain(body: Map<String, Value>) -> Edit {
     Edit { item: body.into(), enclosing: None }
@@ -348,5 +419,10 @@ fn plain(body: Map<String, Value>) -> Edit {
 
 /// Whether an update may share its call: its body is the same for all.
 fn travels_with_others(effect: &UpdateEffect) -> bool {
-    effect.mark.is_none() && effect.metadata_set.is_empty() && effect.deliver.is_none()
+    let UpdateEffect { mark, metadata_set, deliver, pointers, secrets, .. } = effect;
+    mark.is_none()
+        && metadata_set.is_empty()
+        && deliver.is_none()
+        && pointers.is_empty()
+        && secrets.is_empty()
 }

@@ -89,8 +89,8 @@ impl Courier {
     /// What is sent for `edit`, with its secrets.
     pub(super) async fn enclosed(&self, edit: &Edit) -> Result<Item, Failure> {
         let mut item = edit.item.clone();
-        if let Some(Enclosing { sources, owner }) = &edit.enclosing {
-            secrets::enclose(&mut item, sources, *owner, &self.signer).await?;
+        if let Some(Enclosing { sources, owner, kind }) = &edit.enclosing {
+            secrets::enclose(&mut item, *kind, sources, *owner, &self.signer).await?;
         }
         Ok(item)
     }
@@ -98,7 +98,8 @@ impl Courier {
     /// The same of something new in the account `owner`.
     pub(super) async fn enclosed_new(&self, new: &NewItem, owner: i64) -> Result<NewItem, Failure> {
         let mut new = new.clone();
-        secrets::enclose(&mut new.item, &new.sources, owner, &self.signer).await?;
+        let kind = new.address.kind;
+        secrets::enclose(&mut new.item, kind, &new.sources, owner, &self.signer).await?;
         Ok(new)
     }
 

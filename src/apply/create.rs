@@ -15,6 +15,7 @@ use super::payload::NewItem;
 use super::set;
 use crate::api::{Class, Created, Writer};
 use crate::resource::Kind;
+use crate::resource::kinds::Collection;
 use crate::secret::SecretString;
 
 /// How often a creation is tried whose answers get lost.
@@ -33,7 +34,7 @@ pub(super) struct Found {
 /// Makes `items`, all of one kind and in one account. One whose secrets are not to be had is not made; the others are.
 pub(super) async fn create(
     courier: &Courier,
-    kind: Kind,
+    collection: Collection,
     own_account: i64,
     owner: i64,
     items: &[NewItem],
@@ -49,7 +50,7 @@ pub(super) async fn create(
             Err(failure) => results.push(Some(Err(failure))),
         }
     }
-    let made = create_all(&courier.writer, kind, own_account, owner, &ready).await;
+    let made = create_all(&courier.writer, collection, own_account, owner, &ready).await;
     let mut made = made.into_iter();
     let results = results.into_iter().map(|result| result.or_else(|| made.next()));
     results.map(|result| result.unwrap_or_else(|| Err(Failure::new("it was not tried")))).collect()
@@ -57,16 +58,17 @@ pub(super) async fn create(
 
 async fn create_all(
     writer: &Writer,
-    kind: Kind,
+    collection: Collection,
     own_account: i64,
     owner: i64,
     items: &[NewItem],
 ) -> Results {
+    let kind = collection.kind;
     if items.is_empty() {
         return Results::new();
     }
     let Attempt { found, failures, attempts, .. } =
-        make(writer, kind, own_account, owner, items).await;
+        make(writer, collection, own_account, owner, items).await;
     let mut made: BTreeMap<i64, usize> = BTreeMap::new();
     let mut given = BTreeMap::new();
     for (index, Found { item, .. }) in found {
@@ -102,7 +104,7 @@ pub(super) async fn make_keys(
 ) -> Attempt {
     let writer = &courier.writer;
     if !courier.makes_one_by_one() {
-        let made = make(writer, Kind::KEY, own_account, owner, items).await;
+        let made = make(writer, Kind::KEY.into(), own_account, owner, items).await;
         if made.only_alone {
             courier.note_one_by_one();
         }
@@ -111,7 +113,7 @@ pub(super) async fn make_keys(
     let mut all = Attempt::default();
     for (index, item) in items.iter().enumerate() {
         let alone = std::slice::from_ref(item);
-        all.add(index, make(writer, Kind::KEY, own_account, owner, alone).await);
+        all.add(index, make(writer, Kind::KEY.into(), own_account, owner, alone).await);
     }
     all
 }
@@ -142,7 +144,7 @@ impl Attempt {
 
 async fn make(
     writer: &Writer,
-    kind: Kind,
+    collection: Collection,
     own_account: i64,
     owner: i64,
     items: &[NewItem],
@@ -157,7 +159,7 @@ async fn make(
         made.attempts += 1;
         let before = missing.len();
         let bodies = missing.iter().map(|index| items[*index].item.clone()).collect();
-        let (is_final, words) = match writer.create(kind, header, bodies).await {
+        let (is_final, words) = match writer.create(collection, header, bodies).await {
             Ok((created, complaints)) => {
                 take(created, items, &mut missing, &mut made.found);
                 // A part without a word is what a platform gives that takes one at a time.
@@ -183,7 +185,7 @@ async fn make(
             break;
         }
         tokio::time::sleep(SETTLING).await;
-        match writer.reader().list_account(kind, owner).await {
+        match writer.reader().list_held(collection, owner).await {
             Ok(there) => {
                 let there =
                     there.into_values().map(|item| Created { item: item.unpack(), key: None });
@@ -204,7 +206,10 @@ async fn make(
         if is_final {
             for index in std::mem::take(&mut missing) {
                 let alone = std::slice::from_ref(&items[index]);
-                made.add(index, Box::pin(make(writer, kind, own_account, owner, alone)).await);
+                made.add(
+                    index,
+                    Box::pin(make(writer, collection, own_account, owner, alone)).await,
+                );
             }
             made.only_alone = made.found.len() == items.len();
         }

@@ -157,7 +157,7 @@ async fn bootstrap(writer: &Writer, job: &CredentialsJob) -> Result<(i64, Secret
         }
         // One whose key got lost is of no use to anybody.
         tokio::time::sleep(SETTLING).await;
-        let there = writer.reader().list_account(Kind::KEY, job.id).await;
+        let there = writer.reader().list_held(Kind::KEY, job.id).await;
         let there = there.map_err(|error| Failure::new(error.to_string()))?;
         let lost: Vec<i64> = there
             .into_iter()

@@ -12,12 +12,13 @@ use serde_json::{Map, Value};
 
 use super::{rotate, set};
 use crate::api::{ListError, Reader, Writer};
+use crate::resource::kinds::Collection;
 use crate::resource::{Address, Kind, Mark, Signer};
 
 /// An object that this run made.
 #[derive(Debug, Clone)]
 pub(super) struct MadeHere {
-    pub(super) kind: Kind,
+    pub(super) collection: Collection,
     pub(super) id: i64,
     pub(super) owner: i64,
 }
@@ -56,6 +57,8 @@ impl std::fmt::Display for TakenBack {
 #[derive(Debug)]
 struct Object {
     owner: i64,
+    /// The object that it is in, if that is no account.
+    container: Option<(Kind, i64)>,
     mark: Option<Mark>,
     /// All that stands beside its mark, if it has one.
     metadata: Map<String, Value>,
@@ -75,7 +78,7 @@ pub(super) async fn take_back(
     stack: &str,
     made: &[MadeHere],
 ) -> Result<Vec<TakenBack>, ListError> {
-    let kinds: BTreeSet<Kind> = made.iter().map(|made| made.kind).collect();
+    let kinds: BTreeSet<Kind> = made.iter().map(|made| made.collection.kind).collect();
     let reader = writer.reader();
     let mut objects = read(&reader, signer, &kinds, made).await?;
     let mut losers = doubles(&objects, stack, made);
@@ -108,20 +111,38 @@ async fn read(
     const FEW: usize = 3;
     let mut objects = Objects::new();
     for kind in kinds.iter().copied() {
-        let of_kind = made.iter().filter(|made| made.kind == kind);
-        let owners: BTreeSet<i64> = of_kind.map(|made| made.owner).collect();
+        let of_kind = made.iter().filter(|made| made.collection.kind == kind);
+        let places: BTreeSet<(Collection, i64)> =
+            of_kind.map(|made| (made.collection, made.owner)).collect();
         let mut items = crate::api::Items::new();
-        if owners.is_empty() || owners.len() > FEW {
+        if places.is_empty() || places.len() > FEW {
             items = reader.list_marks(kind).await?;
         } else {
-            for owner in owners {
-                items.extend(reader.list_account(kind, owner).await?);
+            for (collection, owner) in places.iter().copied() {
+                items.extend(reader.list_held(collection, owner).await?);
             }
         }
+        // What is in another object than an account is where that one is.
+        let holders: BTreeMap<i64, i64> = match kind.container() {
+            None => BTreeMap::new(),
+            Some((holder, _)) => {
+                let known = objects.iter().filter(|((kind, _), _)| *kind == holder);
+                let known = known.map(|((_, id), object)| (*id, object.owner));
+                let made = places.iter().filter_map(|(it, owner)| Some((it.inside?, *owner)));
+                known.chain(made).collect()
+            }
+        };
         objects.extend(items.into_iter().filter_map(|(id, item)| {
             let item = item.unpack();
             let number = |field: &str| item.get(field).and_then(Value::as_i64);
-            let owner = number("cid")?;
+            let container = match kind.container() {
+                Some((holder, field)) => Some((holder, number(field)?)),
+                None => None,
+            };
+            let owner = match container {
+                Some((_, holder)) => *holders.get(&holder)?,
+                None => number("cid")?,
+            };
             let metadata = item.get("metadata").and_then(Value::as_object);
             let mark = metadata.and_then(|metadata| {
                 let mark = Mark::read(metadata).ok().flatten()?;
@@ -131,7 +152,7 @@ async fn read(
             let refs = kind.refs();
             let refs = refs.filter_map(|(field, to)| Some((field, (to, number(field)?))));
             let metadata = metadata.filter(|_| mark.is_some()).cloned().unwrap_or_default();
-            Some(((kind, id), Object { owner, mark, metadata, refs: refs.collect() }))
+            Some(((kind, id), Object { owner, container, mark, metadata, refs: refs.collect() }))
         }));
     }
     Ok(objects)
@@ -141,7 +162,7 @@ type Losers = BTreeMap<(Kind, i64), TakenBack>;
 
 /// What this run made and is there twice, and not as the older one.
 fn doubles(objects: &Objects, stack: &str, made: &[MadeHere]) -> Losers {
-    let made: BTreeSet<(Kind, i64)> = made.iter().map(|made| (made.kind, made.id)).collect();
+    let made = keys(made);
     let mut same: BTreeMap<(Kind, i64, &Address, u32), Vec<i64>> = BTreeMap::new();
     for ((kind, id), object) in objects {
         if let Some(mark) = object.mark.as_ref().filter(|it| it.stack == stack && !it.bootstrap) {
@@ -161,29 +182,34 @@ fn doubles(objects: &Objects, stack: &str, made: &[MadeHere]) -> Losers {
     losers
 }
 
-/// What this run put into accounts that are taken back, however deep.
+/// What this run put into accounts that are taken back, and into others that hold something, however deep.
 fn contents(objects: &Objects, losers: &Losers, made: &[MadeHere]) -> BTreeSet<(Kind, i64)> {
-    let made: BTreeSet<(Kind, i64)> = made.iter().map(|made| (made.kind, made.id)).collect();
-    let mut accounts: BTreeSet<i64> = accounts_of(losers);
+    let made = keys(made);
+    let mut holders: BTreeSet<(Kind, i64)> = losers.keys().copied().collect();
     let mut inside = BTreeSet::new();
     loop {
+        let is_held = |object: &Object| {
+            holders.contains(&(Kind::ACCOUNT, object.owner))
+                || object.container.is_some_and(|container| holders.contains(&container))
+        };
         let more: Vec<(Kind, i64)> = objects
             .iter()
             .filter(|(key, object)| {
-                accounts.contains(&object.owner) && made.contains(*key) && !inside.contains(*key)
+                is_held(object) && made.contains(*key) && !inside.contains(*key)
             })
             .map(|(key, _)| *key)
             .collect();
         if more.is_empty() {
             return inside;
         }
-        for (kind, id) in more {
-            inside.insert((kind, id));
-            if kind.is_account() {
-                accounts.insert(id);
-            }
-        }
+        holders.extend(more.iter().copied());
+        inside.extend(more);
     }
+}
+
+/// What was made, by kind and id.
+fn keys(made: &[MadeHere]) -> BTreeSet<(Kind, i64)> {
+    made.iter().map(|made| (made.collection.kind, made.id)).collect()
 }
 
 fn accounts_of(losers: &Losers) -> BTreeSet<i64> {
@@ -248,12 +274,12 @@ async fn remove(
                 return true;
             }
             let Some(object) = objects.get(&at) else { return false };
-            at = (Kind::ACCOUNT, object.owner);
+            at = object.container.unwrap_or((Kind::ACCOUNT, object.owner));
         }
     };
     let depth = |key: &(Kind, i64)| {
         let owners = std::iter::successors(objects.get(key), |object| {
-            objects.get(&(Kind::ACCOUNT, object.owner))
+            objects.get(&object.container.unwrap_or((Kind::ACCOUNT, object.owner)))
         });
         owners.count()
     };
@@ -272,7 +298,9 @@ async fn remove(
             }
         }
         if outcome.is_ok() {
-            let deleted = set::delete(writer, kind, &[id]).await.pop();
+            let inside = objects.get(&(kind, id)).and_then(|it| it.container);
+            let collection = Collection::new(kind, inside.map(|(_, id)| id));
+            let deleted = set::delete(writer, collection, &[id]).await.pop();
             outcome = deleted.map_or(Ok(()), |deleted| deleted.map(drop).map_err(|it| it.what));
         }
         if let Err(what) = outcome {
@@ -324,11 +352,11 @@ mod tests {
 
     fn object(owner: i64, address: &str) -> Object {
         let mark = Some(Mark::new("default", address.parse().unwrap()));
-        Object { owner, mark, metadata: Map::new(), refs: BTreeMap::new() }
+        Object { owner, container: None, mark, metadata: Map::new(), refs: BTreeMap::new() }
     }
 
     fn here(kind: Kind, id: i64, owner: i64) -> MadeHere {
-        MadeHere { kind, id, owner }
+        MadeHere { collection: kind.into(), id, owner }
     }
 
     #[test]

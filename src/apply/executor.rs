@@ -17,10 +17,11 @@ use super::ledger::{Learnt, Ledger, Made};
 use super::payload::Parcel;
 use super::report::{Report, StepOutcome};
 use super::scheduler::Scheduler;
-use super::{create, credentials, restore, rotate, set, tokens};
+use super::{create, credentials, link, restore, rotate, set, tokens};
 use crate::api::Writer;
 use crate::handles;
 use crate::plan::{CreateEffect, Delivery, Effect, Pending, Plan, Step};
+use crate::resource::kinds::Collection;
 use crate::resource::{Address, Kind, Signer};
 use crate::secret::Spool;
 
@@ -260,7 +261,8 @@ impl<'a> Run<'a> {
                 self.has_failed = true;
                 if let (Some(id), Effect::Create(effect)) = (id, &step.effect) {
                     let owner = self.owner_of(step, effect);
-                    self.learnt.note_half_made(step.address.kind, id, owner);
+                    let collection = self.collection_of(effect);
+                    self.learnt.note_half_made(collection, id, owner);
                 }
                 self.enter(at, StepOutcome::Failed, attempts, Some(what), id);
                 for (blocked, because_of) in self.scheduler.failed(at) {
@@ -269,6 +271,13 @@ impl<'a> Run<'a> {
                 }
             }
         }
+    }
+
+    /// The collection in which a creation made its object.
+    fn collection_of(&self, effect: &CreateEffect) -> Collection {
+        let inside = effect.inside.as_ref();
+        let inside = inside.and_then(|holder| holder.id.or_else(|| self.learnt.id(&holder.to)));
+        Collection::new(effect.kind, inside)
     }
 
     /// The account in which a creation made its object.
@@ -289,10 +298,12 @@ impl<'a> Run<'a> {
                 let written = effect.body.get("metadata").and_then(Value::as_object).cloned();
                 let metadata = metadata.or(written).unwrap_or_default();
                 let owner = self.owner_of(step, effect);
-                self.learnt.note_made(step.address.clone(), Made { id, refs, owner }, metadata);
+                let inside = self.collection_of(effect).inside;
+                let made = Made { id, refs, owner, inside };
+                self.learnt.note_made(step.address.clone(), made, metadata);
             }
             (Effect::Restore { .. }, metadata) => {
-                let made = Made { id, refs, owner: None };
+                let made = Made { id, refs, owner: None, inside: None };
                 self.learnt.note_made(step.address.clone(), made, metadata.unwrap_or_default());
             }
             (_, Some(metadata)) => self.learnt.note_metadata(step.address.kind, id, metadata),
@@ -322,8 +333,8 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
     let writer = &courier.writer;
     let Job { steps, objects: _, work } = job;
     let results = match &work {
-        Work::Create { kind, owner, items } => {
-            create::create(courier, *kind, own_account, *owner, items).await
+        Work::Create { collection, owner, items } => {
+            create::create(courier, *collection, own_account, *owner, items).await
         }
         Work::Restore { kind, owner, buried } => {
             restore::restore(writer, *kind, own_account, *owner, buried).await
@@ -335,15 +346,16 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
             vec![rotate::hand_over(courier, parcel.clone(), sinks).await]
         }
         Work::Retire { token, signer } => vec![rotate::retire(writer, token, signer).await],
-        Work::Update { kind, ids, edit } => match courier.enclosed(edit).await {
-            Ok(item) => set::set(writer, *kind, ids, &item).await,
+        Work::Update { collection, ids, edit } => match courier.enclosed(edit).await {
+            Ok(item) => set::set(writer, *collection, ids, &item).await,
             Err(failure) => ids.iter().map(|_| Err(failure.clone())).collect(),
         },
         Work::Deliver { parcel, body, delivery } => {
             vec![set_and_deliver(courier, parcel.clone(), body, delivery).await]
         }
         Work::Credentials(job) => vec![credentials::set(writer, job).await],
-        Work::Delete { kind, ids } => set::delete(writer, *kind, ids).await,
+        Work::Link(job) => vec![link::set(writer, job).await],
+        Work::Delete { collection, ids } => set::delete(writer, *collection, ids).await,
     };
     (steps, results)
 }

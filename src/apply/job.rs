@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::payload::{CredentialsJob, Edit, NewItem, NewToken, Parcel, Record};
+use super::payload::{CredentialsJob, Edit, LinkJob, NewItem, NewToken, Parcel, Record};
 use crate::plan::{Delivery, Retirement};
+use crate::resource::kinds::Collection;
 use crate::resource::{Kind, Signer};
 use crate::secret::Sink;
 
@@ -22,7 +23,7 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) enum Work {
     /// Make items of one kind in one account.
-    Create { kind: Kind, owner: i64, items: Vec<NewItem> },
+    Create { collection: Collection, owner: i64, items: Vec<NewItem> },
     /// Bring items of one kind back into one account.
     Restore { kind: Kind, owner: i64, buried: Vec<Record> },
     /// Make tokens in one account, and deliver their keys.
@@ -32,13 +33,15 @@ pub(super) enum Work {
     /// Say in the mark of a token that its successor has taken its place, and delete it.
     Retire { token: Box<Retirement>, signer: Signer },
     /// Set the same fields on all ids.
-    Update { kind: Kind, ids: Vec<i64>, edit: Edit },
+    Update { collection: Collection, ids: Vec<i64>, edit: Edit },
     /// Deliver the key of an existing token, after setting fields if there are any.
     Deliver { parcel: Parcel, body: Map<String, Value>, delivery: Delivery },
     /// Set e-mail or password of a subaccount.
     Credentials(Box<CredentialsJob>),
+    /// Link an object to others.
+    Link(Box<LinkJob>),
     /// Delete all ids.
-    Delete { kind: Kind, ids: Vec<i64> },
+    Delete { collection: Collection, ids: Vec<i64> },
 }
 
 /// Ids of the objects that an object refers to, by the field that holds them.

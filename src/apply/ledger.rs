@@ -8,6 +8,7 @@ use super::doubles::MadeHere;
 use super::job::Ids;
 use super::report::StepReport;
 use crate::plan::{EMAIL_FIELD, MarkEdit, Plan, Reference, References};
+use crate::resource::kinds::Collection;
 use crate::resource::{Address, Applied, Kind, Mark, Signer};
 
 /// An object that this run made.
@@ -18,6 +19,8 @@ pub(super) struct Made {
     pub(super) refs: Ids,
     /// The account that holds it; none if it was there before, in the recycle bin.
     pub(super) owner: Option<i64>,
+    /// The object in which it is, if that is no account.
+    pub(super) inside: Option<i64>,
 }
 
 /// Ids of objects that this run made, and metadata that this run wrote.
@@ -43,12 +46,16 @@ impl Learnt {
     /// # Errors
     /// What is not there, in words.
     pub(super) fn resolve(&self, refs: &References) -> Result<Ids, String> {
-        let resolve = |(field, reference): (&String, &Reference)| {
-            let id = reference.id.or_else(|| self.id(&reference.to));
-            let missing = || format!("the {} is missing", reference.to.kind);
-            Ok((field.clone(), id.ok_or_else(missing)?))
-        };
-        refs.iter().map(resolve).collect()
+        refs.iter().map(|(field, to)| Ok((field.clone(), self.target(to)?))).collect()
+    }
+
+    /// The id of an object that a step refers to.
+    ///
+    /// # Errors
+    /// That it is not there, in words.
+    pub(super) fn target(&self, reference: &Reference) -> Result<i64, String> {
+        let id = reference.id.or_else(|| self.id(&reference.to));
+        id.ok_or_else(|| format!("the {} is missing", reference.to.kind))
     }
 
     pub(super) fn note_made(&mut self, address: Address, made: Made, metadata: Map<String, Value>) {
@@ -59,13 +66,14 @@ impl Learnt {
     /// Everything that this run created.
     pub(super) fn all_made(&self) -> impl Iterator<Item = MadeHere> + '_ {
         let made = self.made.iter().filter_map(|(address, made)| {
-            Some(MadeHere { kind: address.kind, id: made.id, owner: made.owner? })
+            let collection = Collection::new(address.kind, made.inside);
+            Some(MadeHere { collection, id: made.id, owner: made.owner? })
         });
         made.chain(self.half_made.iter().cloned())
     }
 
-    pub(super) fn note_half_made(&mut self, kind: Kind, id: i64, owner: Option<i64>) {
-        self.half_made.extend(owner.map(|owner| MadeHere { kind, id, owner }));
+    pub(super) fn note_half_made(&mut self, collection: Collection, id: i64, owner: Option<i64>) {
+        self.half_made.extend(owner.map(|owner| MadeHere { collection, id, owner }));
     }
 
     pub(super) fn note_metadata(&mut self, kind: Kind, id: i64, metadata: Map<String, Value>) {

@@ -19,6 +19,7 @@ mod event;
 mod executor;
 mod job;
 mod ledger;
+mod link;
 mod payload;
 mod report;
 mod restore;

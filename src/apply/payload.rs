@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::api::Item;
-use crate::resource::{Address, Mark, Signer};
+use crate::resource::kinds::LinkRow;
+use crate::resource::{Address, Kind, Mark, Signer};
 use crate::secret::{PasswordForm, Sink, Source};
 
 /// Something to be made.
@@ -46,6 +47,8 @@ pub(super) struct Enclosing {
     pub(super) sources: Sources,
     /// The account that holds the object.
     pub(super) owner: i64,
+    /// What the object is.
+    pub(super) kind: Kind,
 }
 
 impl NewItem {
@@ -110,4 +113,21 @@ pub(super) struct CredentialsJob {
     pub(super) form: PasswordForm,
     /// The fewest characters that the password may have.
     pub(super) least: Option<u16>,
+}
+
+/// Everything that one link step needs.
+#[derive(Debug)]
+pub(super) struct LinkJob {
+    pub(super) kind: Kind,
+    pub(super) link: &'static LinkRow,
+    pub(super) id: i64,
+    /// The account that holds it.
+    pub(super) owner: i64,
+    pub(super) add: Vec<i64>,
+    pub(super) remove: Vec<i64>,
+    /// What to note of its links in its mark afterwards.
+    pub(super) note: Option<Value>,
+    /// Its newest metadata.
+    pub(super) metadata: Map<String, Value>,
+    pub(super) signer: Signer,
 }

@@ -45,7 +45,7 @@ async fn together(
         Ok(complaints) => complaints.join("; "),
         Err(error) => error.to_string(),
     };
-    let there = match writer.reader().list_account(kind, owner).await {
+    let there = match writer.reader().list_held(kind, owner).await {
         Ok(there) => there,
         Err(error) => {
             let what = format!(

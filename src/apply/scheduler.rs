@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::plan::{Action, Plan, Step, StepId, rank};
+use crate::plan::{Action, Plan, Rank, Step, StepId, rank};
 use crate::resource::{AccountPath, Phase};
 
 /// Steps that follow or precede each other as a whole.
@@ -16,7 +16,7 @@ enum Group {
     /// A phase of an account.
     Phase(AccountPath, Phase),
     /// Deletions of one rank.
-    Deletion((bool, isize, isize)),
+    Deletion(Rank),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl Scheduler {
 fn group(step: &Step) -> Group {
     match step.action {
         Action::Delete => Group::Deletion(rank(step)),
-        Action::Create | Action::Restore | Action::Update | Action::Assign => {
+        Action::Create | Action::Restore | Action::Update | Action::Assign | Action::Link => {
             Group::Phase(step.scope(), step.phase)
         }
     }
@@ -211,7 +211,7 @@ mod tests {
             needs: needs.to_vec(),
             holds: Holding::default(),
             relies_on: BTreeMap::new(),
-            effect: Effect::Delete { kind: address.kind, id: 1 },
+            effect: Effect::Delete { kind: address.kind, id: 1, inside: None },
             address,
         }
     }

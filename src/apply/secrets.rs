@@ -8,15 +8,16 @@ use super::job::Failure;
 use super::payload::Sources;
 use crate::api::Item;
 use crate::causes::error_chain;
-use crate::resource::{Mark, Signer};
+use crate::resource::{Kind, Mark, Signer, stand_in};
 use crate::secret::{SecretString, Source, fingerprint, generate, print};
 
-/// Reads the secrets of `item`, which the account `owner` holds, and notes in its mark what they are.
+/// Reads the secrets of `item`, an object of `kind` which the account `owner` holds, and notes in its mark what they are.
 ///
 /// # Errors
 /// Why one of them is not to be had; then nothing may be sent.
 pub(super) async fn enclose(
     item: &mut Item,
+    kind: Kind,
     sources: &Sources,
     owner: i64,
     signer: &Signer,
@@ -26,7 +27,8 @@ pub(super) async fn enclose(
     }
     let mut hashes = BTreeMap::new();
     for (place, source) in sources {
-        let secret = obtain(source, None).await?;
+        let least = kind.row().unread(stand_in::field_of(place)).map(|unread| unread.least);
+        let secret = obtain(source, least).await?;
         // Without a hash the next run sets the secret again, which is as good.
         hashes.extend(hash(&secret).await.map(|hash| (place.clone(), hash)));
         item.secrets.insert(place.clone(), secret);

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::job::{Done, Failure, Results};
 use crate::api::{ApiError, Item, Reader, Writer};
 use crate::resource::canonical::{self, canonical};
+use crate::resource::kinds::Collection;
 use crate::resource::{Kind, stand_in};
 
 /// The fields of objects, by id.
@@ -17,16 +18,23 @@ type Items = BTreeMap<i64, Map<String, Value>>;
 
 /// Sets `item` on all of `ids`; if one call for all fails, one by one, since one bad id must not keep the others from
 /// what they get.
-pub(super) async fn set(writer: &Writer, kind: Kind, ids: &[i64], item: &Item) -> Results {
+pub(super) async fn set(
+    writer: &Writer,
+    collection: impl Into<Collection>,
+    ids: &[i64],
+    item: &Item,
+) -> Results {
+    let collection = collection.into();
+    let kind = collection.kind;
     let body = &item.body;
     let mut items = Items::new();
     let mut failures: BTreeMap<i64, Failure> = BTreeMap::new();
-    match (write(writer, kind, ids, item).await, ids) {
+    match (write(writer, collection, ids, item).await, ids) {
         (Ok(found), _) => items = found,
         (Err(error), [alone]) => drop(failures.insert(*alone, error.into())),
         (Err(_), several) => {
             for id in several {
-                match write(writer, kind, &[*id], item).await {
+                match write(writer, collection, &[*id], item).await {
                     Ok(found) => items.extend(found),
                     Err(error) => drop(failures.insert(*id, error.into())),
                 }
@@ -46,11 +54,13 @@ pub(super) async fn set(writer: &Writer, kind: Kind, ids: &[i64], item: &Item) -
 /// Sets `body` on one object; gives the object's fields as they are then, those that were written among them.
 pub(super) async fn set_one(
     writer: &Writer,
-    kind: Kind,
+    collection: impl Into<Collection>,
     id: i64,
     body: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
-    let items = write(writer, kind, &[id], &body.clone().into()).await?;
+    let collection = collection.into();
+    let kind = collection.kind;
+    let items = write(writer, collection, &[id], &body.clone().into()).await?;
     let (mut items, unread) = complete(&writer.reader(), kind, &[(id, body)], items).await;
     judge(kind, id, body, &items, unread.as_ref())?;
     Ok(items.remove(&id).unwrap_or_default())
@@ -59,17 +69,22 @@ pub(super) async fn set_one(
 /// Writes the metadata of one object; gives it as it is then.
 pub(super) async fn set_metadata(
     writer: &Writer,
-    kind: Kind,
+    collection: impl Into<Collection>,
     id: i64,
     metadata: Map<String, Value>,
 ) -> Result<Map<String, Value>, Failure> {
     let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
-    let item = set_one(writer, kind, id, &body).await?;
+    let item = set_one(writer, collection, id, &body).await?;
     Ok(item.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default())
 }
 
-async fn write(writer: &Writer, kind: Kind, ids: &[i64], item: &Item) -> Result<Items, ApiError> {
-    let answer = writer.update(kind, ids, item).await?;
+async fn write(
+    writer: &Writer,
+    collection: Collection,
+    ids: &[i64],
+    item: &Item,
+) -> Result<Items, ApiError> {
+    let answer = writer.update(collection, ids, item).await?;
     let with_id = answer.into_items().filter_map(|item| Some((item.get("id")?.as_i64()?, item)));
     Ok(with_id.collect())
 }
@@ -100,7 +115,8 @@ async fn complete(
     written: &[(i64, &Map<String, Value>)],
     mut items: Items,
 ) -> (Items, Option<ApiError>) {
-    let untold: Vec<_> = written.iter().filter(|(id, body)| !is_told(&items, *id, body)).collect();
+    let untold: Vec<_> =
+        written.iter().filter(|(id, body)| !is_told(kind, &items, *id, body)).collect();
     if untold.is_empty() {
         return (items, None);
     }
@@ -117,8 +133,11 @@ async fn complete(
     }
 }
 
-fn is_told(items: &Items, id: i64, body: &Map<String, Value>) -> bool {
-    items.get(&id).is_some_and(|item| body.keys().all(|field| item.contains_key(field)))
+/// Whether answers said all of what was written that can be read at all.
+fn is_told(kind: Kind, items: &Items, id: i64, body: &Map<String, Value>) -> bool {
+    let row = kind.row();
+    let mut readable = body.keys().filter(|field| row.is_readable(field));
+    items.get(&id).is_some_and(|item| readable.all(|field| item.contains_key(field)))
 }
 
 fn judge(
@@ -128,7 +147,7 @@ fn judge(
     items: &Items,
     unread: Option<&ApiError>,
 ) -> Result<(), Failure> {
-    if let Some(error) = unread.filter(|_| !is_told(items, id, body)) {
+    if let Some(error) = unread.filter(|_| !is_told(kind, items, id, body)) {
         let what = format!("it was written, but could not be read back: {error}");
         return Err(Failure::of_object(id, what));
     }
@@ -143,7 +162,9 @@ fn judge(
 
 /// The first field in which an object does not have what was written, in words.
 fn differing(kind: Kind, item: &Map<String, Value>, body: &Map<String, Value>) -> Option<String> {
-    body.iter().find_map(|(field, wanted)| {
+    let row = kind.row();
+    let readable = body.iter().filter(|(field, _)| row.is_readable(field));
+    readable.into_iter().find_map(|(field, wanted)| {
         let found = item.get(field).unwrap_or(&Value::Null);
         // What a secret was written as is not compared: a platform may answer with something that only means it.
         let veiled = stand_in::holds_one(wanted).then(|| {
@@ -184,14 +205,19 @@ pub(super) fn done(kind: Kind, id: i64, item: &Map<String, Value>) -> Done {
 }
 
 /// Deletes all of `ids`. A platform that complains is asked what is still there.
-pub(super) async fn delete(writer: &Writer, kind: Kind, ids: &[i64]) -> Results {
-    match delete_together(writer, kind, ids).await {
+pub(super) async fn delete(
+    writer: &Writer,
+    collection: impl Into<Collection>,
+    ids: &[i64],
+) -> Results {
+    let collection = collection.into();
+    match delete_together(writer, collection, ids).await {
         Ok(results) => results,
         Err(error) if ids.len() == 1 => vec![Err(error)],
         Err(_) => {
             let mut results = Results::with_capacity(ids.len());
             for id in ids {
-                let one = delete_together(writer, kind, &[*id]).await;
+                let one = delete_together(writer, collection, &[*id]).await;
                 results.push(one.and_then(|mut results| {
                     results.pop().unwrap_or_else(|| Ok(Done::with_id(*id)))
                 }));
@@ -201,11 +227,15 @@ pub(super) async fn delete(writer: &Writer, kind: Kind, ids: &[i64]) -> Results 
     }
 }
 
-async fn delete_together(writer: &Writer, kind: Kind, ids: &[i64]) -> Result<Results, Failure> {
-    let complaints = writer.delete(kind, ids).await?;
+async fn delete_together(
+    writer: &Writer,
+    collection: Collection,
+    ids: &[i64],
+) -> Result<Results, Failure> {
+    let complaints = writer.delete(collection, ids).await?;
     let left = match complaints.is_empty() {
         true => Default::default(),
-        false => writer.reader().known(kind, &ids.iter().copied().collect()).await?,
+        false => writer.reader().known(collection.kind, &ids.iter().copied().collect()).await?,
     };
     let results = ids.iter().map(|id| match left.contains(id) {
         true => Err(Failure::of_object(

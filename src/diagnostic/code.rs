@@ -85,6 +85,7 @@ codes! {
     DuplicateAddress, "duplicate-address", Meaning, "Two manifests declare the same address.";
     UndeclaredAccount, "undeclared-account", Meaning, "An account path names a subaccount that is not declared.";
     UndeclaredLimit, "undeclared-limit", Meaning, "A limit is not declared.";
+    UndeclaredObject, "undeclared-object", Meaning, "A manifest refers to an object that is not declared.";
     LimitNotInFamily, "limit-not-in-family", Meaning, "A limit belongs to an account that is not above the \
                                                        subaccount.";
     Cycle, "cycle", Meaning, "Manifests depend on each other in a cycle.";

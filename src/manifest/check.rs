@@ -113,6 +113,7 @@ pub(super) fn documents(
         if let Some(address) = &document.address {
             account(document, address, register, &circles, diagnostics);
             depth(document, address, diagnostics);
+            container(document, address, register, diagnostics);
         } else if let Some(address) = nameless(document) {
             account(document, &address, register, &circles, diagnostics);
         }
@@ -242,6 +243,28 @@ fn circles<'a>(documents: &'a [Document], register: &Register) -> BTreeSet<&'a A
         }
     }
     circles
+}
+
+/// The object in which another one is must be declared.
+fn container(
+    document: &Document,
+    address: &Address,
+    register: &Register,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(holder) = address.of_container().filter(|holder| !register.has(holder)) else {
+        return;
+    };
+    let at = format!("/metadata/{}", holder.kind);
+    let span = document.span(&at, Target::Value);
+    let known = register.iter().filter(|it| it.kind == holder.kind && it.account == holder.account);
+    let finding = Diagnostic::error(Code::UndeclaredObject, format!("{holder} is not declared"))
+        .at(span, "")
+        .pointer(at);
+    diagnostics.push(match nearest(&holder.name, known.map(|it| it.name.as_str())) {
+        Some(similar) => finding.help(format!("did you mean `{similar}`?")).suggest(span, similar),
+        None => finding.help(format!("declare it with a {} manifest", holder.kind.row().title)),
+    });
 }
 
 fn depth(document: &Document, address: &Address, diagnostics: &mut Diagnostics) {

@@ -2,22 +2,32 @@
 
 use std::net::Ipv6Addr;
 
-use super::model::{Origin, Origins, TokenSpec};
+use super::model::{IpMask, Origin, Origins};
 use super::place::Place;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::reading::yaml::write::scalar;
 use crate::rights;
 use crate::source::Target;
 
+/// Masks of addresses as the platform takes them.
+pub(super) fn list(masks: &[IpMask]) -> String {
+    masks.iter().map(|mask| mask.0.as_str()).collect::<Vec<_>>().join(",")
+}
+
 /// Checks every mask of a token.
-pub(super) fn check(place: &Place<'_>, spec: &TokenSpec, diagnostics: &mut Diagnostics) {
-    for (index, mask) in spec.ips.iter().flatten().enumerate() {
+pub(super) fn check(
+    place: &Place<'_>,
+    ips: Option<&[IpMask]>,
+    origins: Option<&Origins>,
+    diagnostics: &mut Diagnostics,
+) {
+    for (index, mask) in ips.into_iter().flatten().enumerate() {
         let at = format!("/spec/ips/{index}");
         let finding = address(&mask.0);
         let place = place.span(&at, Target::Value);
         diagnostics.extend(finding.map(|finding| finding.at(place, "").pointer(at)));
     }
-    let Some(Origins::List(origins)) = &spec.origins else { return };
+    let Some(Origins::List(origins)) = origins else { return };
     for (index, origin) in origins.iter().enumerate() {
         let Origin::Mask(mask) = origin else { continue };
         let at = format!("/spec/origins/{index}");

@@ -196,5 +196,11 @@ pub(super) fn address_of(value: &Spanned) -> Option<Address> {
         Some(account) => AccountPath::parse(account.as_str()?).ok()?,
         None => AccountPath::root(),
     };
-    is_valid_name(name).then(|| Address::new(kind, account, name))
+    let container = match kind.container() {
+        Some((holder, _)) => {
+            Some(metadata.get(holder.as_str())?.as_str().filter(|name| is_valid_name(name))?.into())
+        }
+        None => None,
+    };
+    is_valid_name(name).then(|| Address::new(kind, account, name).inside(container))
 }

@@ -75,6 +75,7 @@ impl Scribe<'_> {
             fields: fields.into_iter().collect(),
             metadata: metadata.into(),
             refs: LiteMap::new(),
+            links: None,
             secrets: BTreeMap::new(),
             credentials: None,
             deliver: Vec::new(),

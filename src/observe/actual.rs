@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::object::Object;
 use crate::api::{Identity, Items, ListError, PlatformTime};
-use crate::resource::{Kind, Signer};
+use crate::resource::{Fields, Kind, Signer};
 
 /// What the platform reports.
 #[derive(Debug, Clone)]
@@ -63,11 +63,22 @@ impl Actual {
                 .add_unknown(kind, "the token of this run is missing from the list".to_owned());
         }
         for (id, item) in items {
-            let Some(object) = Object::new(kind, id, item, signer) else {
+            let Some(owner) = self.owner_of(kind, &item) else {
+                return self.add_unknown(kind, format!("{kind} {id} has no owner"));
+            };
+            let Some(object) = Object::of_owner(kind, id, owner, item, signer) else {
                 return self.add_unknown(kind, format!("{kind} {id} has no owner"));
             };
             self.by_owner.entry(object.owner).or_default().push((kind, id));
             self.objects.insert((kind, id), Box::new(object));
+        }
+    }
+
+    /// The account that holds an item of `kind`: what it is in says so where the item itself does not.
+    fn owner_of(&self, kind: Kind, item: &Fields) -> Option<i64> {
+        match kind.container() {
+            Some((holder, field)) => Some(self.get(holder, item.number(field)?)?.owner),
+            None => item.number("cid"),
         }
     }
 
@@ -113,6 +124,13 @@ impl Actual {
     pub fn owned_by(&self, owner: i64) -> impl Iterator<Item = &Object> {
         let held = self.by_owner.get(&owner).map(Vec::as_slice).unwrap_or_default();
         held.iter().filter_map(|(kind, id)| self.get(*kind, *id))
+    }
+
+    /// What is in an object that is no account.
+    pub fn inside(&self, kind: Kind, id: i64) -> impl Iterator<Item = &Object> {
+        let owner = self.get(kind, id).map(|holder| holder.owner);
+        let held = owner.into_iter().flat_map(|owner| self.owned_by(owner));
+        held.filter(move |object| object.container() == Some((kind, id)))
     }
 
     /// The object of `kind` with this id.

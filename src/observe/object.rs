@@ -16,6 +16,7 @@ pub struct Object {
     pub owner: i64,
     label: SmolStr,
     lifetime: Option<Lifetime>,
+    container: Option<i64>,
     /// All that the platform says of it.
     item: Fields,
     /// What its metadata says of who manages it.
@@ -32,10 +33,22 @@ impl Object {
 
     /// What it refers to: the platform's name of each field with an id in it, and the object that this is the id of.
     pub fn refs(&self) -> impl Iterator<Item = (&'static str, (Kind, i64))> {
-        self.kind.refs().filter_map(|(field, to)| {
+        let fields = self.kind.refs().filter_map(|(field, to)| {
             let id = self.number(field).filter(|id| *id > 0)?;
             Some((field, (to, id)))
-        })
+        });
+        let inside = self.kind.pointers().filter_map(|(place, to)| {
+            let (field, member) = place.split_once('.')?;
+            let id = self.field(field)?.get(member)?.as_i64().filter(|id| *id > 0)?;
+            Some((place, (to, id)))
+        });
+        fields.chain(inside)
+    }
+
+    /// The object that it is in, if it is in another one than an account.
+    pub fn container(&self) -> Option<(Kind, i64)> {
+        let (kind, _) = self.kind.container()?;
+        Some((kind, self.container?))
     }
 
     /// How long a token lives; none for anything else.
@@ -85,8 +98,23 @@ impl Object {
 
     /// Reads an item of the platform; none if it does not say whose it is.
     pub(crate) fn new(kind: Kind, id: i64, item: Fields, signer: &Signer) -> Option<Self> {
+        let owner = item.number("cid")?;
+        Self::of_owner(kind, id, owner, item, signer)
+    }
+
+    /// Reads an item of the account `owner`; none if it does not say what it is in.
+    pub(crate) fn of_owner(
+        kind: Kind,
+        id: i64,
+        owner: i64,
+        item: Fields,
+        signer: &Signer,
+    ) -> Option<Self> {
         let mut fields = item.unpack();
-        let owner = fields.get("cid").and_then(Value::as_i64)?;
+        let container = match kind.container() {
+            Some((_, field)) => Some(item.number(field)?),
+            None => None,
+        };
         let metadata = match fields.remove("metadata") {
             Some(Value::Object(metadata)) => metadata,
             _ => Map::new(),
@@ -102,7 +130,7 @@ impl Object {
         let wants_signature = matches!(mark, Ok(Some(_))) && signer.wants_signature(&metadata);
         let label = fields.get(kind.label_field()).and_then(Value::as_str).unwrap_or_default();
         let (label, lifetime) = (label.into(), Lifetime::of(&fields));
-        Some(Self { kind, id, owner, label, lifetime, item, mark, wants_signature })
+        Some(Self { kind, id, owner, label, lifetime, container, item, mark, wants_signature })
     }
 }
 

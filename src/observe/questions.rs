@@ -32,12 +32,14 @@ pub struct Questions {
     pub contents: BTreeSet<i64>,
     /// Who wrote objects last.
     pub writers: BTreeSet<(Kind, i64)>,
+    /// Objects whose links are compared.
+    pub links: BTreeSet<(Kind, i64)>,
 }
 
 impl Questions {
     /// Whether there is nothing to ask.
     pub fn is_empty(&self) -> bool {
-        let Self { bins, fates, secrets, sinks, places, keys, contents, writers } = self;
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, links } = self;
         bins.is_empty()
             && fates.is_empty()
             && secrets.is_empty()
@@ -46,11 +48,12 @@ impl Questions {
             && keys.is_empty()
             && contents.is_empty()
             && writers.is_empty()
+            && links.is_empty()
     }
 
     /// Answers that change nothing: bins are empty, secrets are where they belong, nobody did anything.
     pub fn without_news(&self) -> Answers {
-        let Self { bins, fates, secrets, sinks, places, keys, contents, writers } = self;
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, links } = self;
         Answers {
             bins: bins.iter().map(|place| (*place, Ok(Vec::new()))).collect(),
             fates: fates.keys().map(|address| (address.clone(), None)).collect(),
@@ -60,6 +63,7 @@ impl Questions {
             keys: keys.keys().map(|id| (*id, KeyState::There)).collect(),
             contents: contents.iter().map(|account| (*account, Some(BTreeMap::new()))).collect(),
             writers: writers.iter().map(|object| (*object, LastWriter::default())).collect(),
+            links: links.iter().map(|object| (*object, Ok(BTreeSet::new()))).collect(),
             overwritten: BTreeSet::new(),
         }
     }
@@ -87,6 +91,8 @@ pub struct Answers {
     pub contents: BTreeMap<i64, Option<Counters>>,
     /// Who wrote objects last.
     pub writers: BTreeMap<(Kind, i64), LastWriter>,
+    /// The ids of what objects are linked to, or why that is not known.
+    pub links: BTreeMap<(Kind, i64), Result<BTreeSet<i64>, String>>,
     /// Tokens whose keys this very run may have overwritten in their sinks, with those of tokens that it took back.
     pub overwritten: BTreeSet<Address>,
 }
@@ -94,8 +100,18 @@ pub struct Answers {
 impl Answers {
     /// Takes in more answers.
     pub fn extend(&mut self, more: Self) {
-        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, overwritten } =
-            more;
+        let Self {
+            bins,
+            fates,
+            secrets,
+            sinks,
+            places,
+            keys,
+            contents,
+            writers,
+            links,
+            overwritten,
+        } = more;
         self.bins.extend(bins);
         self.fates.extend(fates);
         self.secrets.extend(secrets);
@@ -104,6 +120,7 @@ impl Answers {
         self.keys.extend(keys);
         self.contents.extend(contents);
         self.writers.extend(writers);
+        self.links.extend(links);
         self.overwritten.extend(overwritten);
     }
 }

@@ -8,6 +8,7 @@
 //! + Σ kind, level     ⌈deletions / ids of a call⌉       what lies deeper goes first
 //! + tokens whose key is brought to sinks                each mark says so with a print of its own
 //! + tokens that are retired, twice                      the mark says so before the token goes
+//! + links: what is added, what is taken away, and the mark where it says so
 //! + credentials: a token of the account made and deleted, each of password and e-mail set, the mark written
 //! ```
 //!
@@ -17,28 +18,29 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use smol_str::SmolStr;
 
-use super::effect::{CreateEffect, CredentialsEffect, Effect, UpdateEffect};
+use super::effect::{CreateEffect, CredentialsEffect, Effect, LinkEffect, UpdateEffect};
 use super::step::Step;
 use super::value::Plan;
 use crate::assumptions::IDS_PER_CALL;
-use crate::resource::{AccountPath, Kind};
+use crate::resource::{AccountPath, Address, Kind};
 
 /// What calls can have in common.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
-    Creations(Kind, AccountPath),
+    Creations(Kind, AccountPath, Option<SmolStr>),
     Returns(Kind, i64),
     Updates(Kind, String),
     Assignments(Kind, Vec<String>),
-    Deletions(Kind, usize),
+    Deletions(Kind, usize, Option<Address>),
 }
 
 impl Group {
     /// How many objects one call of the group is about at most.
     fn per_call(&self) -> usize {
         match self {
-            Self::Creations(kind, _) => kind.row().per_post,
+            Self::Creations(kind, ..) => kind.row().per_post,
             _ => IDS_PER_CALL,
         }
     }
@@ -64,7 +66,8 @@ fn writes(step: &Step) -> (Option<Group>, usize) {
     match &step.effect {
         Effect::Create(effect) => {
             let CreateEffect { kind, deliver, instead_of, .. } = &**effect;
-            let group = Group::Creations(*kind, step.address.account.clone());
+            let Address { account, container, .. } = &step.address;
+            let group = Group::Creations(*kind, account.clone(), container.clone());
             (Some(group), usize::from(!deliver.is_empty()) + usize::from(instead_of.is_some()))
         }
         Effect::Restore { kind, owner, .. } => (Some(Group::Returns(*kind, *owner)), 0),
@@ -80,7 +83,14 @@ fn writes(step: &Step) -> (Option<Group>, usize) {
             (None, 3 + usize::from(email.is_some()) + usize::from(password.is_some()))
         }
         Effect::Delete { kind, .. } => {
-            (Some(Group::Deletions(*kind, step.address.account.depth())), 0)
+            let Address { account, .. } = &step.address;
+            let group = Group::Deletions(*kind, account.depth(), step.address.of_container());
+            (Some(group), 0)
+        }
+        Effect::Link(effect) => {
+            let LinkEffect { add, remove, note, .. } = &**effect;
+            let calls = [add.is_empty(), remove.is_empty(), note.is_none()];
+            (None, calls.into_iter().filter(|is_nothing| !is_nothing).count())
         }
         Effect::HandOver(_) => (None, 1),
         Effect::Retire(_) => (None, 2),

@@ -6,14 +6,15 @@ use super::creation::{all_fields, change_of_generation, creation};
 use super::credentials;
 use super::decision::Decision;
 use super::draft::Draft;
-use super::effect::Effect;
+use super::effect::{Effect, Reference};
 use super::entry::Refusal;
 use super::id::StepId;
+use super::links;
 use super::refs;
 use super::secrets;
 use super::step::Action;
 use super::vanished::{self, Reissue};
-use crate::resource::{AccountPath, Address, Declared, Phase};
+use crate::resource::{AccountPath, Address, Applied, Declared, Phase};
 
 /// Makes the object; in the place of a token whose key nobody ever got, if there is one.
 pub(super) fn decide(context: &Context<'_>, lost: Option<i64>, draft: &mut Draft) -> Decision {
@@ -43,12 +44,22 @@ pub(super) fn decide(context: &Context<'_>, lost: Option<i64>, draft: &mut Draft
     refuse_move(context, draft);
     let mut effect = creation(context, context.owner_id(), reissue.generation);
     effect.refs.clone_from(&refs);
+    let (pointers, pointed_at) = match refs::pointers(context, &effect.body) {
+        Ok(known) => known,
+        Err(reason) => return Decision::blocked(reason),
+    };
+    effect.pointers = pointers;
+    let (inside, holder) = match inside(context) {
+        Ok(known) => known,
+        Err(reason) => return Decision::blocked(reason),
+    };
+    effect.inside = inside;
     effect.instead_of = lost;
     effect.follows_lapsed = reissue.has_lapsed;
     let phase = Phase::Of(declared.address.kind);
     let mut step = context.step(phase, Action::Create, Effect::Create(Box::new(effect)));
     step.needs = account_needs(context, &declared.address.account);
-    step.needs.extend(made_by);
+    step.needs.extend(made_by.into_iter().chain(pointed_at).chain(holder));
     step.changes = all_fields(declared);
     step.changes.extend(secrets);
     let number = reissue.generation.map(|generation| generation.number);
@@ -57,9 +68,24 @@ pub(super) fn decide(context: &Context<'_>, lost: Option<i64>, draft: &mut Draft
     let verification = refs::verification(context, refs, step.id.clone());
     let mut decision = Decision::from(Ok(Some(step)));
     decision.steps.extend(verification);
+    decision.add(links::decide(context, None, &Applied::default(), draft));
     let needs = declared.address.as_account().map(|path| account_needs(context, &path));
     decision.add(credentials::decide(context, None, needs.unwrap_or_default(), draft));
     decision
+}
+
+/// The object in which it is made, if that is no account, and the step that makes that one.
+///
+/// # Errors
+/// Why it can be neither found nor made.
+fn inside(context: &Context<'_>) -> Result<(Option<Reference>, Option<StepId>), String> {
+    match context.declared.address.of_container() {
+        None => Ok((None, None)),
+        Some(holder) => {
+            let (reference, made_by) = refs::reference(context, &holder)?;
+            Ok((Some(reference), made_by))
+        }
+    }
 }
 
 /// Why a new object is made.

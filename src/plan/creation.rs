@@ -8,7 +8,7 @@ use super::effect::{CreateEffect, References};
 use super::step::{Cause, Change};
 use crate::resource::canonical::canonical;
 use crate::resource::stand_in;
-use crate::resource::{Applied, Declared, Generation, KeyNote, Mark};
+use crate::resource::{Applied, Declared, Drift, Generation, KeyNote, Mark};
 
 /// That a token is of another generation than the one before.
 pub(super) fn change_of_generation(before: Option<u32>, after: u32) -> Change {
@@ -31,7 +31,13 @@ pub(super) fn creation(
     let mut mark = Mark::new(&context.desired.stack, declared.address.clone());
     mark.protect = declared.lifecycle.keeps_forever();
     mark.moved_from.clone_from(&declared.moved_from);
-    let applied = diff::applied_fields(declared);
+    let mut applied = diff::applied_fields(declared);
+    // What is linked in a step of its own is noted by that step, where it decides what becomes of drift.
+    if let Some(link) = declared.address.kind.row().link
+        && declared.lifecycle.drift != Drift::Heal
+    {
+        applied.retain(|(field, _)| field != link.field);
+    }
     mark.applied = Applied::of(applied.iter().map(|(name, value)| (name.as_str(), value)));
     mark.generation = generation;
     mark.key = (!declared.deliver.is_empty()).then_some(KeyNote::Pending);
@@ -39,10 +45,15 @@ pub(super) fn creation(
 
     let mut body = declared.fields.unpack();
     body.insert("metadata".to_owned(), Value::Object(metadata));
+    let kind = declared.address.kind;
+    let once = kind.row().on_creation.iter();
+    body.extend(once.map(|(field, value)| ((*field).to_owned(), Value::from(*value))));
     CreateEffect {
-        kind: declared.address.kind,
+        kind,
         owner,
+        inside: None,
         body,
+        pointers: References::new(),
         refs: References::new(),
         secrets: declared.secrets.clone(),
         deliver: declared.deliver.clone(),
@@ -54,7 +65,8 @@ pub(super) fn creation(
 /// Every declared field, as what is new.
 pub(super) fn all_fields(declared: &Declared) -> Vec<Change> {
     let kind = declared.address.kind;
-    let fields = declared.fields.into_iter().map(|(field, value)| {
+    let readable = declared.fields.into_iter().filter(|(field, _)| kind.row().is_readable(field));
+    let fields = readable.map(|(field, value)| {
         let value = stand_in::shown(&canonical(kind, &field, &value));
         (field, value)
     });

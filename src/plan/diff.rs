@@ -1,15 +1,16 @@
 //! Field by field: what differs, and which side moved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::bind::Bindings;
 use super::entry::Drifted;
 use super::step::{Cause, Change};
 use crate::observe::{LastWriter, Moved, Object};
 use crate::resource::canonical::{self, canonical};
 use crate::resource::stand_in;
-use crate::resource::{Address, Applied, Declared, Drift, Kind, digest_of};
+use crate::resource::{Address, Applied, Declared, Drift, Kind, Target, digest_of};
 
 /// How a found object differs from its manifest.
 #[derive(Debug, Default)]
@@ -37,14 +38,22 @@ pub(super) struct Evidence<'a> {
     pub(super) writer: Option<&'a LastWriter>,
 }
 
-/// Compares the declared fields, and only those, with `object`.
-pub(super) fn compare(declared: &Declared, object: &Object, evidence: Evidence<'_>) -> Difference {
+/// Compares the declared fields, and only those, with `object`. A secret that nobody can read is compared by what the mark
+/// remembers, and not here.
+pub(super) fn compare(
+    declared: &Declared,
+    object: &Object,
+    evidence: Evidence<'_>,
+    bindings: &Bindings<'_>,
+) -> Difference {
     let kind = declared.address.kind;
     let mut difference = Difference::default();
     let all = object.fields();
-    for (field, wanted) in &declared.fields {
+    let row = kind.row();
+    let readable = declared.fields.into_iter().filter(|(field, _)| row.is_readable(field));
+    for (field, wanted) in readable {
         let (field, wanted) = (field.as_str(), &wanted);
-        let found = &found(declared, all.get(field), field, wanted);
+        let found = &found(declared, all.get(field), field, wanted, bindings);
         let whole = canonical::merged(kind, field, wanted, found);
         if canonical(kind, field, &whole) == canonical(kind, field, found) {
             continue;
@@ -79,12 +88,20 @@ pub(super) fn compare(declared: &Declared, object: &Object, evidence: Evidence<'
 }
 
 /// What the platform has for `field`, with the stand-ins of the manifest for what is secret there.
-fn found(declared: &Declared, found: Option<&Value>, field: &str, wanted: &Value) -> Value {
+fn found(
+    declared: &Declared,
+    found: Option<&Value>,
+    field: &str,
+    wanted: &Value,
+    bindings: &Bindings<'_>,
+) -> Value {
+    let kind = declared.address.kind;
     let found = found.unwrap_or(&Value::Null);
+    let named = kind.row().has_pointers(field).then(|| bindings.named(kind, field, found));
+    let found = named.as_ref().unwrap_or(found);
     if declared.secrets.is_empty() {
         return found.clone();
     }
-    let kind = declared.address.kind;
     stand_in::veiled(&canonical(kind, field, found), &canonical(kind, field, wanted))
 }
 
@@ -99,9 +116,14 @@ fn shown(kind: Kind, field: &str, wanted: &Value, found: &Value) -> (Value, Valu
 }
 
 /// What is sent to set `field` as it is declared, if it is.
-pub(super) fn whole(declared: &Declared, object: &Object, field: &str) -> Option<Value> {
+pub(super) fn whole(
+    declared: &Declared,
+    object: &Object,
+    field: &str,
+    bindings: &Bindings<'_>,
+) -> Option<Value> {
     let wanted = declared.fields.get(field)?;
-    let found = found(declared, object.field(field).as_ref(), field, &wanted);
+    let found = found(declared, object.field(field).as_ref(), field, &wanted, bindings);
     Some(canonical::merged(declared.address.kind, field, &wanted, &found))
 }
 
@@ -217,13 +239,17 @@ fn beyond_words(declared: &Declared, change: &Change) -> Option<String> {
 /// Every declared value in canonical form, to be noted in the mark.
 pub(super) fn applied_fields(declared: &Declared) -> Vec<(String, Value)> {
     let kind = declared.address.kind;
-    let fields = declared.fields.into_iter().map(|(field, value)| {
+    let row = kind.row();
+    let readable = declared.fields.into_iter().filter(|(field, _)| row.is_readable(field));
+    let fields = readable.map(|(field, value)| {
         let value = canonical(kind, &field, &value);
         (field, value)
     });
     let metadata = declared.metadata.into_iter().map(|(key, value)| (metadata_field(&key), value));
     let refs = declared.refs.iter().map(|(field, to)| (field.to_string(), ref_value(to)));
-    fields.chain(metadata).chain(refs).collect()
+    let links = row.link.zip(declared.links.as_ref());
+    let links = links.map(|(link, to)| (link.field.to_owned(), links_value(to)));
+    fields.chain(metadata).chain(refs).chain(links).collect()
 }
 
 /// Digests of everything in an object that a write could change, by field.
@@ -241,6 +267,15 @@ pub(super) fn found_fields(object: &Object) -> BTreeMap<String, String> {
         digests.insert(metadata_field(&key), digest_of(&value));
     }
     digests
+}
+
+/// What an object is linked to, as marks and people know it.
+pub(super) fn links_value(targets: &BTreeSet<Target>) -> Value {
+    let word = |target: &Target| match target {
+        Target::Declared(to) => ref_value(to),
+        Target::Foreign(id) => Value::from(*id),
+    };
+    targets.iter().map(word).collect()
 }
 
 /// Ids change when an object is made again; what was applied is remembered by address.

@@ -47,7 +47,11 @@ pub enum Effect {
         kind: Kind,
         /// Its id.
         id: i64,
+        /// The object that it is in, if that is no account.
+        inside: Option<i64>,
     },
+    /// Link an object to others, and take other links away.
+    Link(Box<LinkEffect>),
     /// Bring the key of a token that was issued before to all its sinks.
     HandOver(Box<HandOver>),
     /// Delete a token whose successor is delivered.
@@ -67,13 +71,14 @@ impl Effect {
 
     fn deleted(&self) -> Option<(Kind, i64)> {
         match self {
-            Self::Delete { kind, id } => Some((*kind, *id)),
+            Self::Delete { kind, id, .. } => Some((*kind, *id)),
             _ => None,
         }
     }
 }
 
-/// What an object refers to, by the platform's name of the field that holds the id.
+/// What an object refers to, by the platform's name of the field that holds the id; or what its fields point at, by
+/// address.
 pub type References = BTreeMap<String, Reference>;
 
 /// An object that another one refers to.
@@ -92,8 +97,12 @@ pub struct CreateEffect {
     pub kind: Kind,
     /// The account that will hold it; `None` if a step of this plan makes that account.
     pub owner: Option<i64>,
+    /// The object of that account in which it will be, for the kinds that are inside of others.
+    pub inside: Option<Reference>,
     /// The fields, the mark included, without those that refer to other objects.
     pub body: Map<String, Value>,
+    /// What the fields point at.
+    pub pointers: References,
     /// What it refers to, which goes into the same call.
     pub refs: References,
     /// Where the secrets inside of the fields come from, by the places of their stand-ins.
@@ -115,8 +124,12 @@ pub struct UpdateEffect {
     pub id: i64,
     /// The account that holds it.
     pub owner: i64,
+    /// The object that it is in, if that is no account.
+    pub inside: Option<i64>,
     /// The fields to set, `metadata` aside.
     pub fields: Map<String, Value>,
+    /// What the fields point at.
+    pub pointers: References,
     /// Where the secrets inside of declared fields come from, by the places of their stand-ins.
     pub secrets: BTreeMap<String, Source>,
     /// The metadata as it was observed, foreign keys included.
@@ -130,6 +143,32 @@ pub struct UpdateEffect {
     pub refresh: Option<MarkEdit>,
     /// How the key of a token gets to sinks that lack it.
     pub deliver: Option<Delivery>,
+}
+
+/// How an object is linked.
+#[derive(Debug, Clone)]
+pub struct LinkEffect {
+    /// Its id; `None` if a step of this plan makes it.
+    pub id: Option<i64>,
+    /// The account that holds it; `None` if a step of this plan makes that account.
+    pub owner: Option<i64>,
+    /// Its metadata as it was observed.
+    pub metadata: Map<String, Value>,
+    /// What it is linked to.
+    pub add: Vec<LinkTo>,
+    /// The ids of what it is linked to no longer.
+    pub remove: Vec<i64>,
+    /// What to note of its links in its mark afterwards; none if nothing hangs on that.
+    pub note: Option<Value>,
+}
+
+/// What a new link leads to.
+#[derive(Debug, Clone)]
+pub enum LinkTo {
+    /// Something that is declared.
+    Object(Reference),
+    /// Something of others, by its id.
+    Id(i64),
 }
 
 /// How a mark changes; what is not named here stays.

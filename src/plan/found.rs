@@ -7,6 +7,7 @@ use super::credentials;
 use super::decision::Decision;
 use super::delivery::{self, Undeliverable};
 use super::draft::Draft;
+use super::links;
 use super::refs;
 use super::rotate;
 use super::schedule;
@@ -53,6 +54,7 @@ pub(super) fn decide(
     let mut credentials = decision.step_of(credentials);
     let update = Update { context, object, how, difference, deliver };
     let update = update.step(credentials.is_some(), draft);
+    let update = decision.step_of(update);
     if let Some(update) = &update {
         // Two writes of one mark at a time would lose one of them.
         rotation.wait_for(&update.id);
@@ -62,6 +64,7 @@ pub(super) fn decide(
     decision.steps.extend(credentials);
     decision.steps.extend(update);
     decision.add(refs::assign(context, object, &applied, draft));
+    decision.add(links::decide(context, Some(object), &applied, draft));
     let retired = rotation.retired.clone();
     decision.append(rotation.into_decision(draft));
     for old in context.older().iter().filter(|old| !retired.contains(&old.id)) {

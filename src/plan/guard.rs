@@ -147,7 +147,7 @@ impl Losses {
         let mut lost: BTreeSet<(Kind, i64)> = BTreeSet::new();
         for step in &draft.steps {
             let Some((id, path)) = account_at_risk(step) else {
-                if let Effect::Delete { kind, id } = step.effect
+                if let Effect::Delete { kind, id, .. } = step.effect
                     && !is_bootstrap(step)
                     && lost.insert((kind, id))
                 {

@@ -75,7 +75,7 @@ fn strip(step: &mut Step, fields: &[String]) -> bool {
 /// except those that decide who can do what. Everything that was edited waits as a whole, since it is approved as a whole;
 /// what is left is refused by nobody.
 pub fn heals_only(mut plan: Plan) -> Plan {
-    const DECIDE_WHO: [&str; 4] = ["enabled", "access", "ttl", "expire"];
+    const DECIDE_WHO: [&str; 6] = ["enabled", "access", "ttl", "expire", "token_params", "items"];
     plan.steps.retain(|step| {
         matches!(step.action, Action::Update | Action::Assign)
             && !step.changes.is_empty()
@@ -126,6 +126,8 @@ mod tests {
             effect: Effect::Update(Box::new(UpdateEffect {
                 secrets: std::collections::BTreeMap::new(),
                 owner: 1,
+                inside: None,
+                pointers: crate::plan::References::new(),
                 kind: Kind::Limit,
                 id: 1,
                 fields: set,

@@ -37,6 +37,7 @@ mod guard;
 mod hold;
 mod id;
 mod lifetime;
+mod links;
 mod order;
 mod policy;
 mod prune;
@@ -55,8 +56,8 @@ mod wording;
 
 pub use document::{PlanApi, PlanDocument, document};
 pub use effect::{
-    CreateEffect, CredentialsEffect, Delivery, Effect, HandOver, MarkEdit, Reference, References,
-    Retirement, UpdateEffect,
+    CreateEffect, CredentialsEffect, Delivery, Effect, HandOver, LinkEffect, LinkTo, MarkEdit,
+    Reference, References, Retirement, UpdateEffect,
 };
 pub use email::{EMAIL_FIELD, canonical_email};
 pub use entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unknown};
@@ -64,7 +65,7 @@ pub(crate) use generations::line;
 pub use hold::{Holds, heals_only, hold};
 pub use id::{InvalidStepId, StepId};
 pub use lifetime::Forecast;
-pub(crate) use order::rank;
+pub(crate) use order::{Rank, rank};
 pub use policy::{HORIZON, Policy};
 pub use rights::{RightsChange, rights_change};
 pub use seal::{SealError, Sealed, Stale};

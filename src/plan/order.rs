@@ -5,6 +5,8 @@
 //!                                         │
 //! account below                           └► limit ─► subaccount ─► ...
 //!
+//! then, whatever can refer to accounts of any depth:  realm ─► realm-user ─► grant ─► link
+//!
 //! deletions      the same drawing, walked backwards, after everything else
 //! ```
 //!
@@ -22,16 +24,22 @@ use super::value::Plan;
 use crate::resource::{Desired, Phase};
 
 /// Where a step stands: lower ranks come first.
-pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
+pub(crate) fn rank(step: &Step) -> Rank {
     let phase = step.phase.position();
     let depth = isize::try_from(step.scope().depth()).unwrap_or(isize::MAX);
+    let reaches_down = step.phase.reaches_down();
     match step.action {
         // Left-over bootstrap tokens are in nobody's way and no deeper than anything.
-        Action::Delete if step.phase == Phase::Credentials => (true, isize::MIN, 0),
-        Action::Delete => (true, -depth, -phase),
-        Action::Create | Action::Restore | Action::Update | Action::Assign => (false, depth, phase),
+        Action::Delete if step.phase == Phase::Credentials => (true, false, isize::MIN, 0),
+        Action::Delete => (true, !reaches_down, -depth, -phase),
+        Action::Create | Action::Restore | Action::Update | Action::Assign | Action::Link => {
+            (false, reaches_down, depth, phase)
+        }
     }
 }
+
+/// Whether it deletes; whether it comes after everything in all accounts, or before that if it deletes; depth; phase.
+pub(crate) type Rank = (bool, bool, isize, isize);
 
 /// Sorts the draft, takes out what needs something that is not there, and seals it.
 pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {

@@ -6,16 +6,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use smol_str::SmolStr;
+
 use super::bind::Bindings;
 use super::diff::found_fields;
 use super::draft::Draft;
-use super::effect::Effect;
+use super::effect::{Effect, UpdateEffect};
 use super::entry::{Blocked, Disputed, Prunable, Refusal};
 use super::id::{Deed, StepId};
 use super::policy::Policy;
 use super::step::{Action, Holding, Step};
 use crate::observe::{Actual, Object};
-use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase};
+use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase, stand_in};
 
 /// Adds deletions, or what a run with `--prune` would delete, to `draft`.
 pub(super) fn steps(
@@ -71,9 +73,21 @@ type Repointings = BTreeMap<((Kind, i64), &'static str), StepId>;
 fn repointings(draft: &Draft) -> Repointings {
     let mut repointings = Repointings::new();
     for step in &draft.steps {
-        let Effect::Assign { kind, id, refs, .. } = &step.effect else { continue };
-        for (field, _) in kind.refs().filter(|(field, _)| refs.contains_key(*field)) {
-            repointings.insert(((*kind, *id), field), step.id.clone());
+        match &step.effect {
+            Effect::Assign { kind, id, refs, .. } => {
+                for (field, _) in kind.refs().filter(|(field, _)| refs.contains_key(*field)) {
+                    repointings.insert(((*kind, *id), field), step.id.clone());
+                }
+            }
+            Effect::Update(effect) => {
+                let UpdateEffect { kind, id, fields, .. } = &**effect;
+                for (place, _) in kind.pointers() {
+                    if fields.contains_key(stand_in::field_of(place)) {
+                        repointings.insert(((*kind, *id), place), step.id.clone());
+                    }
+                }
+            }
+            _ => {}
         }
     }
     repointings
@@ -143,7 +157,8 @@ impl<'a> Pruner<'a> {
                 mark.address.kind == object.kind && place.paths.contains(&mark.address.account)
             });
             let address = place
-                .map(|place| Address::new(object.kind, place.now, mark.address.name.clone()))
+                .zip(self.container(object, mark))
+                .map(|(place, container)| mark.address.below(place.now).inside(container))
                 .filter(|address| !self.desired.objects.contains_key(address));
             let Some(address) = address else {
                 draft.disputed.push(Disputed {
@@ -168,10 +183,9 @@ impl<'a> Pruner<'a> {
             return false;
         }
         self.desired.is_excluded(&mark.address)
-            || self.place(object.owner).is_some_and(|place| {
-                let place = Address::new(object.kind, place.now, mark.address.name.clone());
-                self.desired.is_excluded(&place)
-            })
+            || self
+                .place(object.owner)
+                .is_some_and(|place| self.desired.is_excluded(&mark.address.below(place.now)))
     }
 
     /// Of two objects with one mark nobody knows which one was meant.
@@ -195,6 +209,20 @@ impl<'a> Pruner<'a> {
             });
             doomed.retain(|key, _| !keys.contains(key));
         }
+    }
+
+    /// What the object is called now that holds this one, if its mark says that one; the inner `None` is that it is in an
+    /// account alone.
+    fn container(&self, object: &Object, mark: &Mark) -> Option<Option<SmolStr>> {
+        let Some((kind, id)) = object.container() else { return Some(None) };
+        let holder = self.actual.get(kind, id)?;
+        let bound = self.bindings.address_of(kind, id);
+        let declared = bound.and_then(|address| self.desired.get(address));
+        let moved_from = declared.and_then(|declared| declared.moved_from.as_deref());
+        let marked = holder.mark_of(&self.desired.stack).map(|mark| &mark.address);
+        let mut names = [bound, marked, moved_from].into_iter().flatten().map(|it| &it.name);
+        let now = bound.or(marked)?.name.clone();
+        names.any(|name| mark.address.container.as_ref() == Some(name)).then_some(Some(now))
     }
 
     /// Where an account is that this stack knows: bound to a manifest, or marked all the way up.
@@ -252,8 +280,8 @@ impl<'a> Pruner<'a> {
         }
     }
 
-    /// A subaccount goes only if everything in it goes, tokens of others excepted: they are keys
-    /// to the account and end with it.
+    /// What holds others goes only if everything in it goes, tokens of others in an account excepted: they are keys to it
+    /// and end with it.
     fn not_empty(&self, doomed: &Doomed<'a>) -> Vec<((Kind, i64), String)> {
         let stack = &self.desired.stack;
         let stays = |inner: &&Object| {
@@ -263,13 +291,21 @@ impl<'a> Pruner<'a> {
                 && !doomed.contains_key(&(inner.kind, inner.id))
                 && !mark.is_some_and(|mark| mark.bootstrap)
         };
-        let accounts = doomed.iter().filter(|(key, _)| key.0.is_account());
-        let held = accounts.filter_map(|(key, condemned)| {
-            let inside = self.actual.owned_by(condemned.object.id).find(stays)?;
+        let held = doomed.iter().filter_map(|(key, condemned)| {
+            let inside = self.inside(condemned.object).into_iter().find(stays)?;
             let Object { kind, id, .. } = inside;
             Some((*key, format!("it holds {kind} {id} `{}`, which stays", inside.label())))
         });
         held.collect()
+    }
+
+    /// What is in an object: in an account, or in whatever else holds others.
+    fn inside(&self, object: &Object) -> Vec<&'a Object> {
+        match object.kind {
+            kind if kind.is_account() => self.actual.owned_by(object.id).collect(),
+            kind if kind.is_container() => self.actual.inside(kind, object.id).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Nothing goes that something else refers to, unless that goes too or is made to refer to another one.
@@ -312,11 +348,9 @@ impl<'a> Pruner<'a> {
             step.reason =
                 format!("it carries the mark of stack `{}` and is no longer declared", mark.stack);
             // What is inside goes first, and so does what refers to it or gets another one.
-            if object.kind.is_account() {
-                let inside = self.actual.owned_by(object.id);
-                let inside = inside.filter_map(|inner| doomed.get(&(inner.kind, inner.id)));
-                step.needs.extend(inside.map(|inner| id_of(inner.mark, &inner.address)));
-            }
+            let inside = self.inside(object).into_iter();
+            let inside = inside.filter_map(|inner| doomed.get(&(inner.kind, inner.id)));
+            step.needs.extend(inside.map(|inner| id_of(inner.mark, &inner.address)));
             step.needs.extend(before.remove(&(object.kind, object.id)).unwrap_or_default());
             draft.steps.push(step);
         }
@@ -343,7 +377,11 @@ fn deletion(phase: Phase, object: &Object, address: Address) -> Step {
         needs: Vec::new(),
         holds: Holding::default(),
         relies_on: found_fields(object),
-        effect: Effect::Delete { kind: object.kind, id: object.id },
+        effect: Effect::Delete {
+            kind: object.kind,
+            id: object.id,
+            inside: object.container().map(|(_, id)| id),
+        },
     }
 }
 

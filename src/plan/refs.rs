@@ -1,6 +1,6 @@
 //! What a declared object refers to: a new one is created with it, and one that is there is pointed at it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::bind::Binding;
 use super::context::Context;
@@ -11,7 +11,7 @@ use super::effect::{Effect, Reference, References};
 use super::id::StepId;
 use super::step::{Action, Cause, Change, Step};
 use crate::observe::{LastWriter, Object};
-use crate::resource::{Address, Applied, Phase, Right};
+use crate::resource::{Address, Applied, Phase, Right, stand_in};
 
 /// Everything that the object refers to, and the steps that make what is not there yet.
 ///
@@ -28,8 +28,31 @@ pub(super) fn references(context: &Context<'_>) -> Result<(References, Vec<StepI
     Ok((refs, needs))
 }
 
+/// What `fields` point at, by address, and the steps that make what is not there yet.
+///
+/// # Errors
+/// Why one of them can be neither found nor made.
+pub(super) fn pointers(
+    context: &Context<'_>,
+    fields: &Map<String, Value>,
+) -> Result<(References, Vec<StepId>), String> {
+    let (mut all, mut needs) = (References::new(), Vec::new());
+    if context.declared.address.kind.row().pointers.is_empty() {
+        return Ok((all, needs));
+    }
+    for to in fields.values().flat_map(stand_in::all_pointed_at) {
+        let (reference, made_by) = reference(context, &to)?;
+        all.insert(to.to_string(), reference);
+        needs.extend(made_by);
+    }
+    Ok((all, needs))
+}
+
 /// One of them, and the step that makes it if it is not there yet.
-fn reference(context: &Context<'_>, to: &Address) -> Result<(Reference, Option<StepId>), String> {
+pub(super) fn reference(
+    context: &Context<'_>,
+    to: &Address,
+) -> Result<(Reference, Option<StepId>), String> {
     let refer = |id| Reference { to: to.clone(), id };
     let may_be_made = || {
         let declared = context.desired.get(to);

@@ -1,5 +1,7 @@
 //! Whether a secret has to be set: a password, or what has a stand-in inside of a field.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::context::Context;
@@ -94,13 +96,21 @@ fn inside<'c>(
     let known = mark.map(|mark| mark.secrets.clone()).unwrap_or_default();
     let is_new = object.is_none();
     let declared = context.declared;
+    let row = declared.address.kind.row();
+    // What the platform no longer has has to be set again, whatever the mark remembers.
+    let is_gone = move |field: &str| {
+        let unread = row.unread(stand_in::field_of(field)).zip(object);
+        unread.is_some_and(|(it, object)| object.field(it.shown_by) == Some(Value::Bool(false)))
+    };
+    let gone: BTreeSet<&str> =
+        declared.secrets.keys().map(String::as_str).filter(|field| is_gone(field)).collect();
     declared.secrets.iter().map(move |(field, source)| Wanted {
         field,
-        what: "secret",
+        what: row.secret.and_then(|what| what.strip_prefix("the ")).unwrap_or("secret"),
         source,
         form: PasswordForm::Clear,
-        least: None,
-        known: known.get(field).cloned(),
+        least: declared.address.kind.row().unread(stand_in::field_of(field)).map(|it| it.least),
+        known: known.get(field).filter(|_| !gone.contains(field.as_str())).cloned(),
         is_new,
     })
 }
@@ -119,7 +129,7 @@ pub(super) fn compare(
         refuse(&wanted, context)?;
         if let Some((change, reason)) = wanted.change(context, draft) {
             let field = stand_in::field_of(wanted.field);
-            if let Some(whole) = diff::whole(context.declared, object, field) {
+            if let Some(whole) = diff::whole(context.declared, object, field, context.bindings) {
                 difference.fields.entry(field.to_owned()).or_insert(whole);
             }
             difference.changes.push(change);

@@ -65,6 +65,8 @@ pub enum Action {
     Update,
     /// Assign a limit to a subaccount.
     Assign,
+    /// Link an object to others.
+    Link,
     /// Delete an object.
     Delete,
 }
@@ -77,6 +79,7 @@ impl Action {
             Self::Restore => "restore",
             Self::Update => "update",
             Self::Assign => "assign",
+            Self::Link => "link",
             Self::Delete => "delete",
         }
     }

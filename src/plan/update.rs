@@ -10,12 +10,13 @@ use super::decision::Verdict;
 use super::delivery;
 use super::diff::{self, Difference};
 use super::draft::Draft;
-use super::effect::{Delivery, Effect, MarkEdit, UpdateEffect};
+use super::effect::{Delivery, Effect, MarkEdit, References, UpdateEffect};
 use super::generations;
 use super::id::{Deed, StepId};
+use super::refs;
 use super::schedule;
 use super::secrets;
-use super::step::{Action, Cause, Change, Step};
+use super::step::{Action, Cause, Change};
 use super::wording;
 use crate::observe::{LastWriter, Object};
 use crate::resource::{Applied, Drift, Kind, MARK_PREFIX, Phase, Right, stand_in};
@@ -34,7 +35,12 @@ pub(super) fn compare(
         true => context.answers.writers.get(&(object.kind, object.id)),
         false => Some(&never),
     };
-    let difference = diff::compare(context.declared, object, diff::Evidence { applied, writer });
+    let difference = diff::compare(
+        context.declared,
+        object,
+        diff::Evidence { applied, writer },
+        context.bindings,
+    );
     if difference.asks_who {
         draft.questions.writers.insert((object.kind, object.id));
     }
@@ -56,7 +62,10 @@ impl Update<'_> {
     /// The step that brings the object in line with its manifest; none if there is nothing to set, or if that is not
     /// allowed, which is then told. Whether a step of this plan `sets_credentials` counts, since these are remembered in
     /// the mark.
-    pub(super) fn step(mut self, sets_credentials: bool, draft: &mut Draft) -> Option<Step> {
+    ///
+    /// # Errors
+    /// Why what its fields point at can be neither found nor made.
+    pub(super) fn step(mut self, sets_credentials: bool, draft: &mut Draft) -> Verdict {
         let Self { context, object, how, .. } = self;
         let declared = context.declared;
         self.difference.changes.extend(self.deliver.as_ref().map(delivery::change));
@@ -66,15 +75,16 @@ impl Update<'_> {
         let is_marked_along = how == How::Id && sets_credentials;
         let must_mark = self.must_mark();
         if self.difference.changes.is_empty() && !must_mark && !is_marked_along {
-            return None;
+            return Ok(None);
         }
         if !declared.lifecycle.allows(Right::Update) {
             draft.notes.push(format!(
                 "{}: differs, and `manage` does not list `update`",
                 declared.address
             ));
-            return None;
+            return Ok(None);
         }
+        let (pointers, needs) = refs::pointers(context, &self.difference.fields)?;
         let (mark, refresh) = self.marking(must_mark);
         let reason = self.reason();
         let Self { difference, deliver, .. } = self;
@@ -85,7 +95,9 @@ impl Update<'_> {
             kind: object.kind,
             id: object.id,
             owner: object.owner,
+            inside: object.container().map(|(_, id)| id),
             fields: difference.fields,
+            pointers,
             metadata: object.metadata(),
             metadata_set: difference.metadata,
             mark,
@@ -94,13 +106,14 @@ impl Update<'_> {
         };
         let effect = Effect::Update(Box::new(effect));
         let mut step = context.step(Phase::Of(object.kind), Action::Update, effect);
+        step.needs = needs;
         step.changes = difference.changes;
         if how != How::Mark {
             step.changes.push(change_of_mark(context, object));
         }
         step.reason = reason;
         step.relies_on = diff::found_fields(object);
-        Some(step)
+        Ok(Some(step))
     }
 
     /// Whether the mark is to be written although no field may differ.
@@ -176,7 +189,9 @@ pub(super) fn of_older(context: &Context<'_>, old: &Object, draft: &mut Draft) -
             kind: Kind::KEY,
             id: old.id,
             owner: old.owner,
+            inside: None,
             secrets: BTreeMap::new(),
+            pointers: References::new(),
             fields: difference.fields,
             metadata: old.metadata(),
             metadata_set: difference.metadata,

@@ -47,6 +47,8 @@ pub struct Summary {
     pub update: usize,
     /// Limits to assign.
     pub assign: usize,
+    /// Objects to link to others.
+    pub link: usize,
     /// Objects to delete and create again.
     pub replace: usize,
     /// Objects to restore from the recycle bin.
@@ -65,6 +67,7 @@ impl Plan {
             create: count(Action::Create),
             update: count(Action::Update),
             assign: count(Action::Assign),
+            link: count(Action::Link),
             replace: 0,
             restore: count(Action::Restore),
             delete: count(Action::Delete),

@@ -53,7 +53,7 @@ impl Prepared {
             match step.action {
                 Action::Create | Action::Restore => *count += 1,
                 Action::Delete => *count = count.saturating_sub(1),
-                Action::Update | Action::Assign => {}
+                Action::Update | Action::Assign | Action::Link => {}
             }
         }
         Seen { account: self.own_account, objects, run: run.to_owned() }

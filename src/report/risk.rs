@@ -64,6 +64,7 @@ pub(super) fn of(step: &Step) -> Option<Risk> {
         Action::Delete => vec![(Concern::Destroys, destroyed(step))],
         Action::Restore => vec![(Concern::GainsRights, returned(step.address.kind).to_owned())],
         Action::Create => step.changes.iter().filter_map(granted).collect(),
+        Action::Link => step.changes.iter().flat_map(linked).collect(),
         Action::Update | Action::Assign => {
             step.changes.iter().filter_map(changed).chain(rights(step)).collect()
         }
@@ -95,11 +96,34 @@ fn returned(kind: Kind) -> &'static str {
     kind.row().recovery.means
 }
 
-/// Only a new token that can do everything is remarkable.
+/// Only a new token that can do everything is remarkable, or log-ins that get such tokens.
 fn granted(change: &Change) -> Option<(Concern, String)> {
-    let is_master =
-        change.field == "access" && AccessType::of(&change.after) == Some(AccessType::Master);
-    is_master.then(|| (Concern::GainsRights, "a new master token".to_owned()))
+    let is_master = |access: Option<&Value>| {
+        access.is_some_and(|access| AccessType::of(access) == Some(AccessType::Master))
+    };
+    let words = match change.field.as_str() {
+        "access" if is_master(Some(&change.after)) => "a new master token",
+        "token_params" if is_master(change.after.get("access")) => "log-ins get master tokens",
+        _ => return None,
+    };
+    Some((Concern::GainsRights, words.to_owned()))
+}
+
+/// Whoever is linked to something can do more than before, and less when the link is gone.
+fn linked(change: &Change) -> Vec<(Concern, String)> {
+    let all = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let (before, after) = (all(&change.before), all(&change.after));
+    let only = |these: &[Value], others: &[Value]| {
+        let these = these.iter().filter(|it| !others.contains(it));
+        let words = these.map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned));
+        words.collect::<Vec<String>>()
+    };
+    let told = |concern, verb: &str, words: Vec<String>| {
+        (!words.is_empty()).then(|| (concern, format!("{verb} {}", some_of(words))))
+    };
+    let gained = told(Concern::GainsRights, "links to", only(&after, &before));
+    let lost = told(Concern::LosesRights, "no longer links to", only(&before, &after));
+    gained.into_iter().chain(lost).collect()
 }
 
 fn changed(change: &Change) -> Option<(Concern, String)> {

@@ -20,7 +20,7 @@ pub(super) fn of_action(action: Action) -> (char, Style) {
         Action::Create => ('+', GOOD),
         Action::Restore => ('^', GOOD),
         Action::Update => ('~', CAUTION),
-        Action::Assign => ('>', QUIET),
+        Action::Assign | Action::Link => ('>', QUIET),
         Action::Delete => ('-', BAD),
     }
 }

@@ -79,6 +79,13 @@ fn hides(kind: Kind, field: &str) -> Option<&'static Hides> {
     }
 }
 
+/// An object without members that are null.
+pub(super) fn without_nulls(value: &Value) -> Value {
+    let Value::Object(fields) = value else { return value.clone() };
+    let kept = fields.iter().filter(|(_, value)| !value.is_null());
+    Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
 pub(super) fn sorted(items: Vec<Value>) -> Value {
     Value::Array(sorted_items(items))
 }

@@ -22,6 +22,7 @@ mod rotation;
 mod signer;
 pub mod stand_in;
 mod tariff;
+mod token_params;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
@@ -93,6 +94,14 @@ impl Desired {
         objects.retain(|address, _| !is_out(address));
         for declared in objects.values_mut() {
             declared.refs.retain(|_, to| !is_out(to));
+            let kept = declared
+                .fields
+                .into_iter()
+                .filter(|(_, value)| !stand_in::all_pointed_at(value).iter().any(is_out));
+            declared.fields = kept.collect();
+            declared.links = declared.links.take().filter(|links| {
+                !links.iter().any(|to| matches!(to, Target::Declared(to) if is_out(to)))
+            });
         }
     }
 
@@ -143,6 +152,9 @@ pub struct Declared {
     pub metadata: Fields,
     /// The objects that it refers to, by the platform's name of the field that holds their id.
     pub refs: LiteMap<SmolStr, Address>,
+    /// What it is linked to, if its manifest says so.
+    #[serde(default)]
+    pub links: Option<BTreeSet<Target>>,
     /// Where the secrets inside of fields come from, by the places of their stand-ins.
     #[serde(default)]
     pub secrets: BTreeMap<String, Source>,
@@ -158,6 +170,16 @@ pub struct Declared {
     pub renew: Renew,
     /// What may be done to the object.
     pub lifecycle: Lifecycle,
+}
+
+/// What a link leads to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Target {
+    /// Something that is declared.
+    Declared(Address),
+    /// Something of others, by its id.
+    Foreign(i64),
 }
 
 /// The name under which [`Declared::field_origins`] has the entry at `index` of an access list.
@@ -185,6 +207,14 @@ impl Declared {
         self.secrets.insert(place.to_owned(), source);
         self.field_origins.insert(place.into(), origin);
         stand_in::stand_in(place)
+    }
+
+    /// Everything that it points at from inside of its fields.
+    pub fn pointed_at(&self) -> Vec<Address> {
+        if self.address.kind.row().pointers.is_empty() {
+            return Vec::new();
+        }
+        self.fields.into_iter().flat_map(|(_, value)| stand_in::all_pointed_at(&value)).collect()
     }
 
     /// The limit of a declared subaccount.

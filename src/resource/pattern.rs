@@ -14,8 +14,8 @@ const LONGEST: usize = 500;
 
 /// A [`Glob`] over addresses.
 ///
-/// A subaccount that matches takes everything in it along: `subaccount/emea` also means
-/// `token/emea/acme/app`.
+/// A subaccount that matches takes everything in it along, and so does a realm: `subaccount/emea` also means
+/// `token/emea/acme/app`, and `realm/portal` also `realm-user/portal/ann`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AddressPattern(Glob);
@@ -39,6 +39,7 @@ impl AddressPattern {
     pub fn matches(&self, address: &Address) -> bool {
         let fits = |address: &Address| self.0.matches(&address.to_string());
         fits(address)
+            || address.of_container().is_some_and(|holder| fits(&holder))
             || address
                 .account
                 .self_and_ancestors()

@@ -11,7 +11,7 @@ use super::kinds::Kind;
 /// The phases of an apply, in order; deletions walk them backwards.
 ///
 /// ```text
-/// limit ─► subaccount ─► assign ─► token ─► credentials ─► further kinds
+/// limit ─► subaccount ─► assign ─► token ─► credentials ─► further kinds ─► link
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -21,6 +21,8 @@ pub enum Phase {
     Assign,
     /// E-mail and password of a subaccount are set, with a token of its own.
     Credentials,
+    /// Objects are linked to others, such as a grant to the accounts that it is given to.
+    Link,
 }
 
 impl Phase {
@@ -30,7 +32,8 @@ impl Phase {
     /// Every phase, in order.
     pub fn all() -> Vec<Self> {
         let kinds = Kind::ALL.into_iter().map(Self::Of);
-        let mut phases: Vec<Self> = kinds.chain([Self::Assign, Self::Credentials]).collect();
+        let mut phases: Vec<Self> =
+            kinds.chain([Self::Assign, Self::Credentials, Self::Link]).collect();
         phases.sort_unstable();
         phases
     }
@@ -41,6 +44,7 @@ impl Phase {
             Self::Of(kind) => kind.as_str(),
             Self::Assign => "assign",
             Self::Credentials => "credentials",
+            Self::Link => "link",
         }
     }
 
@@ -55,6 +59,16 @@ impl Phase {
             Self::Of(kind) => (kind, false),
             Self::Assign => (Kind::ACCOUNT, true),
             Self::Credentials => (Kind::KEY, true),
+            Self::Link => (Kind::LAST, true),
+        }
+    }
+
+    /// Whether it comes after all accounts, however deep, since its steps can be about any of them.
+    pub fn reaches_down(self) -> bool {
+        match self {
+            Self::Of(kind) => kind.row().reaches_down,
+            Self::Link => true,
+            Self::Assign | Self::Credentials => false,
         }
     }
 

@@ -1,14 +1,25 @@
-//! Secrets inside of fields, such as the value of a header that a webhook sends.
+//! What stands inside of fields for something that is not to be known there, or not yet.
+//!
+//! Secrets, such as the value of a header that a webhook sends:
 //!
 //! In everything but the call itself a *stand-in* has the place of such a secret: in what is declared, compared, noted in
 //! marks, shown and remembered. A field that the platform answers is compared as if it held the stand-ins of the
 //! manifest, so that no secret of the platform's side is looked at; whether the secret is still the one that was set, the
 //! mark remembers.
+//!
+//! Ids of other objects, such as the account in which the users of a realm are at home: a *pointer* has the place of such an
+//! id, since ids change when an object is made again, and some are made by the very plan. A field that the platform answers
+//! is compared as if it held pointers to whatever is declared.
 
 use serde_json::{Map, Value, json};
 
+use super::address::Address;
+
 /// The member by which a stand-in is known; no field of the platform has one of this name.
 const MEMBER: &str = "flespi-gitops/secret";
+
+/// The member by which a pointer is known.
+const ID: &str = "flespi-gitops/id";
 
 /// What is shown for a stand-in.
 const SHOWN: &str = "(secret)";
@@ -16,6 +27,33 @@ const SHOWN: &str = "(secret)";
 /// What has the place of the secret at `place`, such as `configuration.headers.0.value`.
 pub fn stand_in(place: &str) -> Value {
     json!({ MEMBER: place })
+}
+
+/// What has the place of the id of the object at `address`.
+pub fn pointer(address: &Address) -> Value {
+    json!({ ID: address })
+}
+
+/// The address that `value` points at, if it is a pointer.
+pub fn pointed_at(value: &Value) -> Option<Address> {
+    let object = value.as_object().filter(|object| object.len() == 1)?;
+    object.get(ID)?.as_str()?.parse().ok()
+}
+
+/// Everything that `value` points at.
+pub fn all_pointed_at(value: &Value) -> Vec<Address> {
+    match value {
+        value if let Some(address) = pointed_at(value) => vec![address],
+        Value::Array(items) => items.iter().flat_map(all_pointed_at).collect(),
+        Value::Object(fields) => fields.values().flat_map(all_pointed_at).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// `value` with every pointer replaced by what `instead` gives for what it points at.
+#[must_use]
+pub fn resolved(value: &Value, instead: &dyn Fn(&Address) -> Value) -> Value {
+    changed(value, &|value| pointed_at(value).map(|address| instead(&address)))
 }
 
 /// The field that the secret at `place` is a part of.
@@ -83,21 +121,26 @@ pub fn agreed(masked: &Value, found: &Value, wanted: &Value) -> Value {
     }
 }
 
-/// `value` as people see it: every stand-in is a word.
+/// `value` as people see it: every stand-in is a word, and every pointer an address.
 #[must_use]
 pub fn shown(value: &Value) -> Value {
-    replaced(value, &|_| Value::from(SHOWN))
+    let named = resolved(value, &|address| Value::from(address.to_string()));
+    replaced(&named, &|_| Value::from(SHOWN))
 }
 
 /// `value` with every stand-in replaced by what `instead` gives for its place.
 #[must_use]
 pub fn replaced(value: &Value, instead: &dyn Fn(&str) -> Value) -> Value {
+    changed(value, &|value| place_of(value).map(instead))
+}
+
+/// `value` with every part replaced for which `change` gives another one.
+fn changed(value: &Value, change: &dyn Fn(&Value) -> Option<Value>) -> Value {
     match value {
-        value if let Some(place) = place_of(value) => instead(place),
-        Value::Array(items) => items.iter().map(|item| replaced(item, instead)).collect(),
+        value if let Some(other) = change(value) => other,
+        Value::Array(items) => items.iter().map(|item| changed(item, change)).collect(),
         Value::Object(fields) => {
-            let fields =
-                fields.iter().map(|(name, value)| (name.clone(), replaced(value, instead)));
+            let fields = fields.iter().map(|(name, value)| (name.clone(), changed(value, change)));
             Value::Object(Map::from_iter(fields))
         }
         other => other.clone(),
@@ -145,6 +188,16 @@ mod tests {
         assert_eq!(shown(&value), headers(&[json!("(secret)")]));
         let filled = replaced(&value, &|place| Value::from(place.to_owned() + "!"));
         assert_eq!(filled, headers(&[json!("a.0!")]));
+    }
+
+    #[test]
+    fn a_pointer_is_shown_as_the_address_and_sent_as_the_id() {
+        let address: Address = "subaccount/emea".parse().unwrap();
+        let home = json!({"type": 1, "subaccount_id": pointer(&address)});
+        assert_eq!(all_pointed_at(&home), [address]);
+        assert_eq!(shown(&home), json!({"type": 1, "subaccount_id": "subaccount/emea"}));
+        let sent = resolved(&home, &|_| Value::from(7));
+        assert_eq!(sent, json!({"type": 1, "subaccount_id": 7}));
     }
 
     #[test]

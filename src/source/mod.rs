@@ -28,7 +28,7 @@ pub use limits::Limits;
 pub use pointer::{Target, locate};
 pub use position::Position;
 pub(crate) use position::floor;
-pub use value::{Meaning, Spanned, Value};
+pub use value::{Entry, Meaning, Spanned, Value};
 
 use lines::LineIndex;
 

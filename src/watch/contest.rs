@@ -124,7 +124,7 @@ fn settings(step: &Step) -> Vec<(Key, (String, bool))> {
     match step.action {
         _ if step.phase == Phase::Credentials => Vec::new(),
         Action::Delete => Vec::new(),
-        Action::Update | Action::Assign => changes(step, key),
+        Action::Update | Action::Assign | Action::Link => changes(step, key),
         // What ends by itself is deleted by nobody.
         Action::Create if matches!(&step.effect, Effect::Create(it) if it.follows_lapsed) => {
             Vec::new()

@@ -27,6 +27,8 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
         holds: Holding::default(),
         relies_on: BTreeMap::new(),
         effect: Effect::Update(Box::new(UpdateEffect {
+            inside: None,
+            pointers: crate::plan::References::new(),
             secrets: std::collections::BTreeMap::new(),
             owner: 1,
             kind: address.kind,

@@ -9,7 +9,7 @@ use crate::source::Target;
 /// Checks every account that has a bound.
 pub(super) fn check(view: &View<'_>, tree: &Tree<'_>, diagnostics: &mut Diagnostics) {
     for kind in Kind::ALL {
-        let quota = kind.row().quota;
+        let Some(quota) = kind.row().quota else { continue };
         let counts = counts(view, tree, kind);
         for (index, count) in counts.into_iter().enumerate() {
             let Some(bound) = tree.bound(index, quota).filter(|bound| count > *bound) else {

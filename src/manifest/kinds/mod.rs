@@ -3,17 +3,27 @@
 //! A kind is a type for what stands below `spec:`, with an implementation of [`Spec`], and one line of the list at the end of
 //! this file. The envelope around it, schemas, decoding, defaults, bounds and rules by kind follow from that list.
 
+mod grant;
+mod identity_provider;
 mod limit;
 mod object;
+mod realm;
+mod realm_user;
+mod reference;
 mod spec;
 mod subaccount;
 mod token;
+mod token_params;
 mod webhook;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::grant::GrantSpec;
+use self::identity_provider::IdentityProviderSpec;
 pub(super) use self::object::{AnyObject, ObjectKind};
+use self::realm::RealmSpec;
+use self::realm_user::RealmUserSpec;
 pub(super) use self::spec::Check;
 use self::spec::Spec;
 use self::webhook::WebhookSpec;
@@ -95,6 +105,10 @@ kinds! {
     subaccount "Subaccount": SubaccountSpec,
     token "Token": TokenSpec,
     webhook "Webhook": WebhookSpec,
+    identity_provider "IdentityProvider": IdentityProviderSpec,
+    realm "Realm": RealmSpec,
+    realm_user "RealmUser": RealmUserSpec,
+    grant "Grant": GrantSpec,
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::diagnostic::Diagnostics;
 use crate::manifest::model::{ApiVersion, ObjectMeta};
 use crate::manifest::scribe::Scribe;
 use crate::manifest::typed;
-use crate::resource::Declared;
+use crate::resource::{Declared, Kind};
 use crate::source::Spanned;
 
 /// The manifest of an object.
@@ -40,7 +40,7 @@ struct Written<S> {
     #[serde(rename = "kind")]
     _kind: Word<S>,
     /// Identifies the object.
-    metadata: ObjectMeta,
+    metadata: Meta<S>,
     /// The desired state of the object.
     #[serde(default)]
     spec: Option<S>,
@@ -50,7 +50,36 @@ impl<'de, S: Spec> Deserialize<'de> for Object<S> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Written { metadata, spec, .. } = Written::deserialize(deserializer)?;
         let spec = spec.map_or_else(left_out, Ok).map_err(de::Error::custom)?;
-        Ok(Self { metadata, spec })
+        Ok(Self { metadata: metadata.0, spec })
+    }
+}
+
+/// What identifies an object of one kind: what it is in has to be named if that is no account, and not otherwise.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Meta<S>(ObjectMeta, PhantomData<S>);
+
+impl<S: Spec> JsonSchema for Meta<S> {
+    fn schema_name() -> Cow<'static, str> {
+        match S::KIND.container() {
+            Some(_) => format!("{}Meta", S::KIND.row().title).into(),
+            None => "ObjectMeta".into(),
+        }
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = ObjectMeta::json_schema(generator);
+        let own = S::KIND.container().map(|(holder, _)| holder.as_str());
+        let holders = Kind::ALL.into_iter().filter_map(Kind::container);
+        for other in holders.map(|(holder, _)| holder.as_str()).filter(|it| Some(*it) != own) {
+            if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+                properties.remove(other);
+            }
+        }
+        if let (Some(own), Some(Value::Array(required))) = (own, schema.get_mut("required")) {
+            required.push(own.into());
+        }
+        schema
     }
 }
 

@@ -8,6 +8,7 @@ use serde_yaml::Mapping;
 use super::spec::{Check, Spec};
 use crate::diagnostic::Diagnostics;
 use crate::manifest::model::{Access, NamedAccess, Origin as WebOrigin, Origins, TokenSpec};
+use crate::manifest::place::Place;
 use crate::manifest::scribe::{Scribe, set};
 use crate::manifest::{acl, lifetime, mask, preset};
 use crate::resource::{Declared, Kind, Rotation, acl_entry};
@@ -23,11 +24,7 @@ impl Spec for TokenSpec {
         set(&mut fields, "ttl", self.ttl.map(|ttl| ttl.0));
         set(&mut fields, "expire", self.expire.map(|expire| expire.0));
         set(&mut fields, "access", Some(access(&self.access)));
-        let masks = self
-            .ips
-            .as_ref()
-            .map(|masks| masks.iter().map(|mask| mask.0.as_str()).collect::<Vec<_>>().join(","));
-        set(&mut fields, "ips", masks);
+        set(&mut fields, "ips", self.ips.as_deref().map(mask::list));
         set(&mut fields, "origins", self.origins.as_ref().map(origins));
         let mut declared = scribe.declared(fields, self.metadata.as_ref(), &self.lifecycle);
         if let Access::Acl(list) = &self.access {
@@ -50,20 +47,9 @@ impl Spec for TokenSpec {
     fn check(&self, check: &Check<'_>, diagnostics: &mut Diagnostics) {
         let place = &check.place;
         lifetime::check(place, self, check.now, diagnostics);
-        mask::check(place, self, diagnostics);
+        mask::check(place, self.ips.as_deref(), self.origins.as_ref(), diagnostics);
         let expires = self.expire.is_some_and(|expire| expire.0 != 0);
-        match &self.access {
-            Access::Named(_) => {}
-            Access::Acl(list) => {
-                for (index, entry) in list.acl.iter().enumerate() {
-                    acl::entry(place, &format!("/spec/access/acl/{index}"), entry, diagnostics);
-                }
-            }
-            Access::Preset(access) => {
-                preset::check(place, access, expires, diagnostics);
-                acl::idents(place, "/spec/access/devices", diagnostics);
-            }
-        }
+        check_access(place, &self.access, expires, diagnostics);
     }
 
     fn complete(spec: &mut Mapping) {
@@ -81,8 +67,29 @@ impl Spec for TokenSpec {
     }
 }
 
+/// Finds fault with the access that stands at `/spec/access`; `expires` tells whether there is a fixed end.
+pub(super) fn check_access(
+    place: &Place<'_>,
+    access: &Access,
+    expires: bool,
+    diagnostics: &mut Diagnostics,
+) {
+    match access {
+        Access::Named(_) => {}
+        Access::Acl(list) => {
+            for (index, entry) in list.acl.iter().enumerate() {
+                acl::entry(place, &format!("/spec/access/acl/{index}"), entry, diagnostics);
+            }
+        }
+        Access::Preset(access) => {
+            preset::check(place, access, expires, diagnostics);
+            acl::idents(place, "/spec/access/devices", diagnostics);
+        }
+    }
+}
+
 /// The platform's own form of access. A preset comes out as something that is none, so this ends.
-fn access(access: &Access) -> Value {
+pub(super) fn access(access: &Access) -> Value {
     match access {
         Access::Named(NamedAccess::Standard) => json!({"type": AccessType::Standard.number()}),
         Access::Named(NamedAccess::Master) => json!({"type": AccessType::Master.number()}),
@@ -97,7 +104,7 @@ fn access(access: &Access) -> Value {
 }
 
 /// The platform's own form of origins.
-fn origins(origins: &Origins) -> Value {
+pub(super) fn origins(origins: &Origins) -> Value {
     let preset = || json!({"preset": "flespi"});
     match origins {
         Origins::Preset(_) => json!([preset()]),

@@ -39,6 +39,6 @@ pub use template::{
 };
 pub use time::{Expire, LAST_SECOND, NotATime, Ttl};
 pub use token::{
-    Access, AclAccess, AclEntry, Action, NamedAccess, Origin, Origins, Submodule, TokenDefaults,
-    TokenSpec,
+    Access, AclAccess, AclEntry, Action, IpMask, NamedAccess, Origin, Origins, Submodule,
+    TokenDefaults, TokenSpec,
 };

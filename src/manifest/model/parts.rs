@@ -63,6 +63,10 @@ pub struct ObjectMeta {
         example = "emea/acme"
     )]
     pub account: String,
+    /// The name of the realm of that account in which the user is.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"))]
+    pub realm: Option<String>,
     /// Binds the manifest to the object with this id on the platform.
     #[serde(default)]
     #[schemars(range(min = 1))]

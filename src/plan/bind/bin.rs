@@ -1,12 +1,11 @@
 //! Finding a declared object that is missed in the recycle bin.
 
-use std::collections::BTreeSet;
-
 use super::bindings::{Binding, words};
+use super::home::Home;
 use super::known::Known;
 use crate::observe::{Buried, Object};
 use crate::plan::generations;
-use crate::resource::{AccountPath, Address, Declared};
+use crate::resource::Declared;
 
 /// What the account's recycle bin has to say of an object that is missed: `None` if nothing of
 /// it lies there.
@@ -63,10 +62,10 @@ pub(super) fn was<'a>(
     known: &Known<'a>,
     buried: &Buried,
     declared: &Declared,
-    paths: &BTreeSet<AccountPath>,
+    home: &Home<'_>,
 ) -> bool {
-    let Address { kind, account: _, name } = &declared.address;
     let stack = &known.desired.stack;
-    paths.iter().any(|path| buried.was(stack, &Address::new(*kind, path.clone(), name.clone())))
-        || known.old_addresses(declared, paths).iter().any(|old| buried.was(stack, old))
+    let names = home.aliases(&declared.address);
+    let mut names = names.into_iter().chain(known.old_addresses(declared, home));
+    names.any(|name| buried.was(stack, &name))
 }

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::observe::{Actual, Buried, Object};
-use crate::resource::{AccountPath, Address, Kind};
+use crate::resource::{AccountPath, Address, Kind, stand_in};
 
 /// How an object was recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,20 @@ impl<'a> Bindings<'a> {
     /// The tokens before the one that `address` is bound to, oldest first, as far as they are there.
     pub(in crate::plan) fn predecessors(&self, address: &Address) -> &[&'a Object] {
         self.predecessors.get(address).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// `found`, which is in `field`, with a pointer at the place of every id of something that is declared.
+    pub(in crate::plan) fn named(&self, kind: Kind, field: &str, found: &Value) -> Value {
+        let mut named = found.clone();
+        let places = kind.pointers().filter_map(|(place, to)| Some((place.split_once('.')?, to)));
+        for ((_, member), to) in places.filter(|((known, _), _)| *known == field) {
+            if let Some(value) = named.get_mut(member)
+                && let Some(address) = value.as_i64().and_then(|id| self.address_of(to, id))
+            {
+                *value = stand_in::pointer(address);
+            }
+        }
+        named
     }
 
     /// The address that an object was bound to.

@@ -1,15 +1,18 @@
 //! Recognising what is in the way of a declared object that nothing carries the mark of.
 
 use super::bindings::{Binding, How, words};
+use super::home::Home;
 use super::known::Known;
 use crate::observe::Object;
 use crate::resource::Declared;
 
 /// Nothing is marked: is something of that name in the way?
-pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -> Binding<'a> {
+pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'_>) -> Binding<'a> {
     let kind = declared.address.kind;
+    let owner = home.owner;
     // Our own would have been found by its mark.
-    if let [object, ..] = known.index.marked(kind, owner, &declared.address) {
+    let marked = known.index.marked(kind, owner, &declared.address).iter().copied();
+    if let Some(object) = marked.into_iter().find(|object| home.holds(object)) {
         if declared.lifecycle.observe_only() {
             return Binding::Found(object, How::Observed);
         }
@@ -25,7 +28,7 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, owner: i64) -
     let label = label.as_deref().unwrap_or(&declared.address.name);
     let called = known.index.labelled(kind, owner, label).iter();
     let called: Vec<&'a Object> =
-        called.filter(|object| known.is_unclaimed(object)).copied().collect();
+        called.filter(|it| home.holds(it) && known.is_unclaimed(it)).copied().collect();
     match called.as_slice() {
         [] => absent(known, declared, owner),
         [object] if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),

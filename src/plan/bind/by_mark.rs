@@ -3,29 +3,31 @@
 use std::collections::BTreeSet;
 
 use super::bindings::{Binding, How, words};
+use super::home::Home;
 use super::known::Known;
 use super::lineage::successor;
 use crate::observe::Object;
 use crate::plan::generations;
-use crate::resource::{AccountPath, Address, Declared};
+use crate::resource::{Address, Declared};
 
 /// What the object is whose id the manifest names.
 pub(super) fn by_id<'a>(
     known: &Known<'a>,
     declared: &Declared,
-    owner: i64,
+    home: &Home<'_>,
     id: i64,
 ) -> Binding<'a> {
     let kind = declared.address.kind;
-    if let Some(newest) = successor(known, declared, owner) {
+    if let Some(newest) = successor(known, declared, home) {
         return Binding::Found(newest, How::Mark);
     }
     let Some(object) = known.actual.get(kind, id) else { return Binding::Absent };
-    if object.owner != owner {
-        return Binding::Blocked(format!(
-            "{kind} {id} belongs to account {}, and the platform cannot move it",
-            object.owner
-        ));
+    if !home.holds(object) {
+        let holder = match object.container() {
+            Some((kind, id)) if object.owner == home.owner => format!("is in {kind} {id}"),
+            _ => format!("belongs to account {}", object.owner),
+        };
+        return Binding::Blocked(format!("{kind} {id} {holder}, and the platform cannot move it"));
     }
     // Whatever a mark claims, looking at an object changes nothing.
     if declared.lifecycle.observe_only() {
@@ -42,22 +44,21 @@ pub(super) fn by_id<'a>(
     }
 }
 
-/// What carries the mark of the declared object in the account `owner`, where marks may use `paths`.
-pub(super) fn by_mark<'a>(
-    known: &Known<'a>,
-    declared: &Declared,
-    owner: i64,
-    paths: &BTreeSet<AccountPath>,
-) -> Binding<'a> {
+/// What carries the mark of the declared object in its `home`.
+pub(super) fn by_mark<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'_>) -> Binding<'a> {
     let kind = declared.address.kind;
+    let marked = |address: &Address| {
+        let marked = known.index.marked(kind, home.owner, address).iter().copied();
+        marked.filter(|object| object.mark_of(&known.desired.stack).is_some())
+    };
     let ours = |address: &Address| -> Vec<&'a Object> {
-        let marked = known.index.marked(kind, owner, address).iter();
-        marked.filter(|object| object.mark_of(&known.desired.stack).is_some()).copied().collect()
+        marked(address).filter(|object| home.holds(object)).collect()
     };
     let mut own = ours(&declared.address);
-    let elsewhere = paths.iter().filter(|path| **path != declared.address.account);
+    let elsewhere = home.aliases(&declared.address).into_iter();
     let below_renamed: Vec<&'a Object> = elsewhere
-        .flat_map(|path| ours(&Address::new(kind, path.clone(), declared.address.name.clone())))
+        .filter(|address| *address != declared.address)
+        .flat_map(|address| ours(&address))
         .collect();
     let arrived = |object: &&'a Object| known.has_arrived(object);
     if own.is_empty() || (!own.iter().any(arrived) && below_renamed.iter().any(arrived)) {
@@ -67,14 +68,14 @@ pub(super) fn by_mark<'a>(
         own.retain(arrived);
     }
     let mut moved: Vec<&'a Object> =
-        known.old_addresses(declared, paths).iter().flat_map(&ours).collect();
+        known.old_addresses(declared, home).iter().flat_map(&ours).collect();
     moved.retain(|object| !known.has_arrived(object));
     for several in [&mut own, &mut moved] {
         if let Some((newest, _)) = generations::line(several, &known.desired.stack) {
             *several = vec![newest];
         }
     }
-    let is_left = known.is_left(&declared.address, paths);
+    let is_left = known.is_left(&declared.address, home);
     let own_leaves = own.iter().all(|object| !known.has_arrived(object) && is_left);
     let how = |object: &Object| {
         let mark = object.mark_of(&known.desired.stack);
@@ -82,7 +83,16 @@ pub(super) fn by_mark<'a>(
         if is_exact { How::Mark } else { How::OldMark }
     };
     match (own.as_slice(), moved.as_slice()) {
-        ([], []) => Binding::Absent,
+        ([], []) => match marked(&declared.address).next() {
+            Some(astray) => Binding::Disputed(
+                format!(
+                    "{kind} {} carries its mark and is in another place; correct the mark or remove it",
+                    astray.id
+                ),
+                vec![astray.id],
+            ),
+            None => Binding::Absent,
+        },
         ([object], []) => Binding::Found(object, how(object)),
         // In an exchange of names what carries the new one is about to leave it.
         (_, [object]) if own_leaves => Binding::Found(object, How::OldMark),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
-use super::bindings::Bindings;
+use super::bindings::{Binding, Bindings};
+use super::home::{Container, Home};
 use super::index::Index;
 use crate::observe::{Actual, Answers, Object};
 use crate::resource::{AccountPath, Address, Declared, Desired};
@@ -17,6 +18,8 @@ pub(super) struct Known<'a> {
     /// Addresses that some manifest says its object has left.
     left: BTreeSet<&'a Address>,
     pub(super) accounts: BTreeMap<AccountPath, Account>,
+    /// What declared objects that hold others are.
+    pub(super) containers: BTreeMap<&'a Address, Container>,
     pub(super) bindings: Bindings<'a>,
 }
 
@@ -31,25 +34,46 @@ impl<'a> Known<'a> {
             index: Index::new(actual, &desired.stack),
             left: desired.all().filter_map(|d| d.moved_from.as_deref()).collect(),
             accounts: BTreeMap::from([(AccountPath::root(), root)]),
+            containers: BTreeMap::new(),
             bindings: Bindings::default(),
         }
     }
 
-    /// The addresses under which a renamed object is still to be looked for, if marks in its account may use `paths`. A
-    /// manifest that took over the old address keeps what is there, unless that is renamed in its turn.
-    pub(super) fn old_addresses(
-        &self,
-        declared: &Declared,
-        paths: &BTreeSet<AccountPath>,
-    ) -> Vec<Address> {
+    /// Where `declared` is to be looked for.
+    ///
+    /// # Errors
+    /// What it is without looking for it, since what it is in is not there, or not yet.
+    pub(super) fn home(&self, declared: &Declared) -> Result<Home<'_>, Binding<'a>> {
+        let (owner, paths) = match self.accounts.get(&declared.address.account) {
+            Some(Account::Is(id, paths)) => (*id, paths),
+            Some(Account::ToBeMade) => return Err(Binding::Absent),
+            Some(Account::Returning(account)) => return Err(Binding::Waiting(account.clone())),
+            Some(Account::Open) => return Err(Binding::Open),
+            Some(Account::Blocked(reason)) => return Err(Binding::Blocked(reason.clone())),
+            None => return Err(Binding::Blocked("its account is not declared".to_owned())),
+        };
+        let Some(container) = declared.address.of_container() else {
+            return Ok(Home { owner, paths, container: None });
+        };
+        match self.containers.get(&container) {
+            Some(Container::Is(id, names)) => {
+                Ok(Home { owner, paths, container: Some((*id, names)) })
+            }
+            Some(Container::ToBeMade) => Err(Binding::Absent),
+            Some(Container::Blocked(reason)) => Err(Binding::Blocked(reason.clone())),
+            None => Err(Binding::Blocked(format!("{container} is not declared"))),
+        }
+    }
+
+    /// The addresses under which a renamed object of `home` is still to be looked for. A manifest that took over the old
+    /// address keeps what is there, unless that is renamed in its turn.
+    pub(super) fn old_addresses(&self, declared: &Declared, home: &Home<'_>) -> Vec<Address> {
         let Some(old) = declared.moved_from.as_deref() else { return Vec::new() };
-        let account = &declared.address.account;
-        let (now, old) = match paths.contains(&old.account) {
-            // The account may be called otherwise now, and the manifest may call it so or so.
+        let (now, old) = match home.is_of(old) {
+            // What it is in may be called otherwise now, and the manifest may call it so or so.
             true => {
-                let named =
-                    |path: &AccountPath| Address::new(old.kind, path.clone(), old.name.clone());
-                (named(account), paths.iter().map(named).collect())
+                let Address { account, container, .. } = &declared.address;
+                (old.below(account.clone()).inside(container.clone()), home.aliases(old))
             }
             false => (old.clone(), vec![old.clone()]),
         };
@@ -59,23 +83,31 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Whether some manifest says that its object has left `address`, in whose account marks may use `paths`.
-    pub(super) fn is_left(&self, address: &Address, paths: &BTreeSet<AccountPath>) -> bool {
-        let named =
-            |path: &AccountPath| Address::new(address.kind, path.clone(), address.name.clone());
-        self.left.contains(address) || paths.iter().any(|path| self.left.contains(&named(path)))
+    /// Whether some manifest says that its object has left `address` in `home`.
+    pub(super) fn is_left(&self, address: &Address, home: &Home<'_>) -> bool {
+        self.left.contains(address)
+            || home.aliases(address).iter().any(|alias| self.left.contains(alias))
     }
 
     /// Whether the object has been renamed already, as its manifest says.
     pub(super) fn has_arrived(&self, object: &Object) -> bool {
         let Some(mark) = object.mark_of(&self.desired.stack) else { return false };
-        let Address { kind, account, name } = &mark.address;
-        let account = match self.bindings.path_of(self.actual, object.owner) {
+        let mut address = mark.address.clone();
+        match self.bindings.path_of(self.actual, object.owner) {
             // The mark may be of a time when the account had another name.
-            Some(path) if self.paths(&path).is_some_and(|paths| paths.contains(account)) => path,
-            _ => account.clone(),
-        };
-        let declared = self.desired.get(&Address::new(*kind, account, name.clone()));
+            Some(path) if self.paths(&path).is_some_and(|it| it.contains(&address.account)) => {
+                address.account = path;
+            }
+            _ => {}
+        }
+        let holder = object.container().and_then(|(kind, id)| self.bindings.address_of(kind, id));
+        if let Some(holder) = holder
+            && let Some(Container::Is(_, names)) = self.containers.get(holder)
+            && address.container.as_ref().is_some_and(|name| names.contains(name))
+        {
+            address.container = Some(holder.name.clone());
+        }
+        let declared = self.desired.get(&address);
         let moved_from = declared.and_then(|declared| declared.moved_from.as_deref());
         moved_from.is_some() && moved_from == mark.moved_from.as_deref()
     }

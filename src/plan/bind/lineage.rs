@@ -1,19 +1,20 @@
 //! Tokens of one address that follow each other.
 
+use super::home::Home;
 use super::known::Known;
 use crate::observe::Object;
 use crate::plan::generations;
-use crate::resource::{Address, Declared, Kind};
+use crate::resource::{Declared, Kind};
 
 /// The newest generation of a token whose manifest names the id of the first. Only a declared
 /// rotation makes one: an id is what a forged mark must not get around.
 pub(super) fn successor<'a>(
     known: &Known<'a>,
     declared: &Declared,
-    owner: i64,
+    home: &Home<'_>,
 ) -> Option<&'a Object> {
     declared.rotation?;
-    let marked = known.index.marked(declared.address.kind, owner, &declared.address).iter();
+    let marked = known.index.marked(declared.address.kind, home.owner, &declared.address).iter();
     let later = |object: &&&Object| generations::generation(object, &known.desired.stack).is_some();
     let later: Vec<&'a Object> = marked.filter(later).copied().collect();
     generations::line(&later, &known.desired.stack).map(|(newest, _)| newest)
@@ -30,13 +31,10 @@ pub(super) fn predecessors<'a>(
     if !newest.kind.is_key() || number == 1 {
         return Vec::new();
     }
-    let Some(paths) = known.paths(&declared.address.account) else { return Vec::new() };
-    let is_left = known.is_left(&declared.address, paths);
-    let own = paths
-        .iter()
-        .map(|path| Address::new(Kind::KEY, path.clone(), declared.address.name.clone()));
-    let own = own.map(|address| (address, is_left));
-    let old = known.old_addresses(declared, paths).into_iter().map(|address| (address, false));
+    let Ok(home) = known.home(declared) else { return Vec::new() };
+    let is_left = known.is_left(&declared.address, &home);
+    let own = home.aliases(&declared.address).into_iter().map(|address| (address, is_left));
+    let old = known.old_addresses(declared, &home).into_iter().map(|address| (address, false));
     let marked = own.chain(old).flat_map(|(address, is_left)| {
         let marked = known.index.marked(Kind::KEY, newest.owner, &address).to_vec();
         // What is about to leave the address is another token.

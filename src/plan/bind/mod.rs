@@ -11,6 +11,7 @@ mod bin;
 mod bindings;
 mod by_label;
 mod by_mark;
+mod home;
 mod index;
 mod known;
 mod lineage;
@@ -19,6 +20,7 @@ use account::Account;
 use bin::{in_bin, was};
 use by_label::by_label;
 use by_mark::{by_id, by_mark};
+use home::Container;
 use known::Known;
 use lineage::{predecessors, successor};
 
@@ -41,8 +43,12 @@ pub(super) fn bind<'a>(
     for level in subaccounts.chunk_by(|a, b| depth(a) == depth(b)) {
         bind_all(&mut known, level);
     }
+    // What holds others is bound before these.
+    let is_inside = |declared: &&Declared| declared.address.kind.container().is_some();
     let others = desired.all().filter(|d| !d.address.kind.is_account());
-    bind_all(&mut known, &others.collect::<Vec<_>>());
+    let (inside, others): (Vec<&Declared>, Vec<&Declared>) = others.partition(is_inside);
+    bind_all(&mut known, &others);
+    bind_all(&mut known, &inside);
     known.bindings
 }
 
@@ -50,8 +56,8 @@ pub(super) fn bind<'a>(
 enum Certainty<'a> {
     /// All there is to know.
     Sure(Binding<'a>),
-    /// Nothing in this account carries its mark.
-    NothingMarked(i64),
+    /// Nothing carries its mark where it is to be.
+    NothingMarked,
 }
 use Certainty::{NothingMarked, Sure};
 
@@ -61,17 +67,19 @@ fn bind_all<'a>(known: &mut Known<'a>, declared: &[&'a Declared]) {
     for declared in declared {
         match bind_surely(known, declared) {
             Sure(binding) => conclude(known, declared, binding),
-            NothingMarked(owner) => unsure.push((*declared, owner)),
+            NothingMarked => unsure.push(*declared),
         }
     }
-    for (declared, owner) in unsure {
-        let binding = by_label(known, declared, owner);
-        let binding = match (binding, known.accounts.get(&declared.address.account)) {
-            (Binding::Absent, Some(Account::Is(_, paths))) => {
-                let was = |buried: &Buried| was(known, buried, declared, paths);
-                in_bin(known, declared, owner, was).unwrap_or(Binding::Absent)
-            }
-            (binding, _) => binding,
+    for declared in unsure {
+        let binding = match known.home(declared) {
+            Ok(home) => match by_label(known, declared, &home) {
+                Binding::Absent => {
+                    let was = |buried: &Buried| was(known, buried, declared, &home);
+                    in_bin(known, declared, home.owner, was).unwrap_or(Binding::Absent)
+                }
+                binding => binding,
+            },
+            Err(binding) => binding,
         };
         conclude(known, declared, binding);
     }
@@ -85,6 +93,10 @@ fn conclude<'a>(known: &mut Known<'a>, declared: &'a Declared, binding: Binding<
     }
     if declared.address.kind.is_account() {
         note_account(known, declared, &binding);
+    }
+    if declared.address.kind.is_container() {
+        let container = Container::of(declared, &binding, &known.desired.stack);
+        known.containers.insert(&declared.address, container);
     }
     note(known, declared, binding);
 }
@@ -128,19 +140,15 @@ fn bind_surely<'a>(known: &Known<'a>, declared: &Declared) -> Certainty<'a> {
         let reason = format!("cannot read {}: {reason}", kind.collection());
         return Sure(Binding::Blocked(reason));
     }
-    let (owner, paths) = match known.accounts.get(&declared.address.account) {
-        Some(Account::Is(id, paths)) => (*id, paths),
-        Some(Account::ToBeMade) => return Sure(Binding::Absent),
-        Some(Account::Returning(account)) => return Sure(Binding::Waiting(account.clone())),
-        Some(Account::Open) => return Sure(Binding::Open),
-        Some(Account::Blocked(reason)) => return Sure(Binding::Blocked(reason.clone())),
-        None => return Sure(Binding::Blocked("its account is not declared".to_owned())),
+    let home = match known.home(declared) {
+        Ok(home) => home,
+        Err(binding) => return Sure(binding),
     };
     match declared.bound_id {
         Some(id) if known.actual.get(kind, id).is_none() => {
-            let returns = in_bin(known, declared, owner, |buried| buried.object.id == id);
+            let returns = in_bin(known, declared, home.owner, |buried| buried.object.id == id);
             // The next generation of a token has another id.
-            let newest = successor(known, declared, owner);
+            let newest = successor(known, declared, &home);
             Sure(match (newest, returns) {
                 (Some(newest), _) => Binding::Found(newest, How::Mark),
                 (None, Some(binding)) => binding,
@@ -150,9 +158,9 @@ fn bind_surely<'a>(known: &Known<'a>, declared: &Declared) -> Certainty<'a> {
                 )),
             })
         }
-        Some(id) => Sure(by_id(known, declared, owner, id)),
-        None => match by_mark(known, declared, owner, paths) {
-            Binding::Absent => NothingMarked(owner),
+        Some(id) => Sure(by_id(known, declared, &home, id)),
+        None => match by_mark(known, declared, &home) {
+            Binding::Absent => NothingMarked,
             binding => Sure(binding),
         },
     }

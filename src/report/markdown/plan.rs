@@ -103,6 +103,7 @@ fn sums(plan: &Plan) -> String {
             Phase::Of(kind) => kind.collection(),
             Phase::Assign => "limits of subaccounts",
             Phase::Credentials => "credentials",
+            Phase::Link => "links",
         };
         let counts: Vec<usize> = columns
             .iter()
@@ -168,7 +169,7 @@ fn step_block(step: &Step) -> String {
 fn patch(step: &Step) -> String {
     let sign = match step.action {
         Action::Create | Action::Restore => '+',
-        Action::Update | Action::Assign => '!',
+        Action::Update | Action::Assign | Action::Link => '!',
         Action::Delete => '-',
     };
     let head = format!("{sign} {}  {}\n", step.address, outline::verb(step));

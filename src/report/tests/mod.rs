@@ -49,7 +49,7 @@ pub(super) fn step(action: Action, address: &str, changes: Vec<Change>) -> Step 
         holds: Holding::default(),
         relies_on: std::collections::BTreeMap::new(),
         // No view looks at what the executor does.
-        effect: Effect::Delete { kind: address.kind, id: 1 },
+        effect: Effect::Delete { kind: address.kind, id: 1, inside: None },
         address,
     }
 }

@@ -2,7 +2,12 @@
 //!
 //! To add a kind, add a variant and a module with its row here, and its `spec` to `manifest/kinds`.
 
+mod collection;
+mod grant;
+mod identity_provider;
 mod limit;
+mod realm;
+mod realm_user;
 mod row;
 mod subaccount;
 mod token;
@@ -14,7 +19,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use row::{Field, Form, Hides, KindRow, Read, Role};
+pub use collection::Collection;
+pub use row::{Field, Form, Hides, Home, KindRow, LinkRow, Read, Role, Unread};
 pub use subaccount::LIMIT_FIELD;
 
 use crate::assumptions::{ITEM_TYPES, RESTORABLE};
@@ -64,6 +70,14 @@ kinds! {
     Token: token,
     /// A call that the platform makes when a message arrives.
     Webhook: webhook,
+    /// Where users of realms can log in with an account of somebody else.
+    IdentityProvider: identity_provider,
+    /// Users of an account, and what the tokens of their log-ins open.
+    Realm: realm,
+    /// A person who logs in to a realm.
+    RealmUser: realm_user,
+    /// Access to items that an account gives to others.
+    Grant: grant,
 }
 
 impl Kind {
@@ -72,6 +86,9 @@ impl Kind {
 
     /// The kind whose objects have a key that signs calls.
     pub const KEY: Self = Self::Token;
+
+    /// The kind that is created after all others.
+    pub const LAST: Self = Self::ALL[Self::ALL.len() - 1];
 
     /// Whether objects of this kind hold others.
     pub fn is_account(self) -> bool {
@@ -92,8 +109,29 @@ impl Kind {
     pub fn refs(self) -> impl Iterator<Item = (&'static str, Self)> {
         self.row().fields().filter_map(|field| match field.role {
             Role::Ref(to) => Some((field.name, Self::of_title(to.title)?)),
-            Role::Own | Role::Server => None,
+            Role::Own | Role::Server | Role::Secret(_) => None,
         })
+    }
+
+    /// The places inside of fields that hold the id of another object, each with the kind of that.
+    pub fn pointers(self) -> impl Iterator<Item = (&'static str, Self)> {
+        self.row()
+            .pointers
+            .iter()
+            .filter_map(|(place, to)| Some((*place, Self::of_title(to.title)?)))
+    }
+
+    /// What objects of the kind are in, if that is not an account, and the field that holds its id.
+    pub fn container(self) -> Option<(Self, &'static str)> {
+        match self.row().home {
+            Home::Account => None,
+            Home::Inside { row, field } => Some((Self::of_title(row.title)?, field)),
+        }
+    }
+
+    /// Whether objects of the kind can hold others, as accounts do.
+    pub fn is_container(self) -> bool {
+        Self::ALL.into_iter().any(|kind| kind.container().is_some_and(|(holder, _)| holder == self))
     }
 
     /// The kinds whose lists a pass reads that has to do with objects of `these` kinds, or of others that cannot be left
@@ -104,7 +142,9 @@ impl Kind {
         for kind in Self::ALL.into_iter().rev() {
             if kind.row().read == Read::Always || these(kind) || read.contains(&kind) {
                 read.insert(kind);
-                read.extend(kind.refs().map(|(_, to)| to));
+                read.extend(kind.refs().chain(kind.pointers()).map(|(_, to)| to));
+                read.extend(kind.container().map(|(holder, _)| holder));
+                read.extend(kind.row().link.and_then(|link| Self::of_title(link.to.title)));
             }
         }
         read
@@ -180,12 +220,17 @@ mod tests {
             let row = kind.row();
             let names: BTreeSet<&str> = row.fields().map(|field| field.name).collect();
             assert_eq!(names.len(), row.fields().count(), "{kind}: a field stands twice");
-            for name in ["id", "cid", "metadata", row.label] {
+            let holder = kind.container().map_or("cid", |(_, field)| field);
+            for name in ["id", holder, "metadata", row.label] {
                 assert!(names.contains(name), "{kind}: {name}");
             }
             assert_ne!(kind.number(), 0, "{kind}: no number is known");
             let quotas: Vec<&str> = Kind::Limit.row().fields().map(|field| field.name).collect();
-            assert!(quotas.contains(&row.quota), "{kind}: no limit has {}", row.quota);
+            assert!(
+                row.quota.is_none_or(|quota| quotas.contains(&quota)),
+                "{kind}: {:?}",
+                row.quota
+            );
         }
     }
 
@@ -197,6 +242,10 @@ mod tests {
                 assert!(to < kind, "{kind}.{field}");
                 assert!(answered.contains(&field), "{kind}.{field} is not verified");
             }
+            for (place, to) in kind.pointers() {
+                assert!(to < kind, "{kind}.{place}");
+            }
+            assert!(kind.container().is_none_or(|(holder, _)| holder < kind), "{kind}");
         }
     }
 }

@@ -9,12 +9,14 @@ pub struct KindRow {
     pub word: &'static str,
     /// The word after `kind:` in a manifest.
     pub title: &'static str,
-    /// The platform's collection below `/platform`.
+    /// The platform's collection below `/platform`, or below the object that its objects are in.
     pub collection: &'static str,
+    /// What its objects are in.
+    pub home: Home,
     /// The field that holds the name that people see.
     pub label: &'static str,
-    /// The quota that counts how many there are.
-    pub quota: &'static str,
+    /// The quota that counts how many there are, if one does.
+    pub quota: Option<&'static str>,
     /// When its list is read.
     pub read: Read,
     /// Whether somebody has or does something in an account that holds one: such an account is not deleted unasked.
@@ -23,6 +25,14 @@ pub struct KindRow {
     pub per_post: usize,
     /// Its fields, in the order in which they are asked for.
     pub fields: &'static [&'static [Field]],
+    /// Fields of every creation that nobody declares, and that are never answered.
+    pub on_creation: &'static [(&'static str, &'static str)],
+    /// The objects of other kinds whose ids stand inside of its fields, by their places.
+    pub pointers: &'static [(&'static str, &'static KindRow)],
+    /// What its objects can be linked to by calls of their own.
+    pub link: Option<&'static LinkRow>,
+    /// Whether its objects can refer to what is in accounts below theirs, so that they come after all accounts.
+    pub reaches_down: bool,
     /// The fields that every write is asked to answer: which object it is, and what it may have brought about beside
     /// what it set.
     pub answered: &'static str,
@@ -32,6 +42,36 @@ pub struct KindRow {
     pub recovery: Recovery,
     /// What of it is secret and handed out, if anything is.
     pub secret: Option<&'static str>,
+}
+
+/// What the objects of a kind are in.
+#[derive(Debug, Clone, Copy)]
+pub enum Home {
+    /// An account, whose id their field `cid` holds.
+    Account,
+    /// An object of an account, whose id is in `field`.
+    Inside {
+        /// What that object is.
+        row: &'static KindRow,
+        /// The field with its id.
+        field: &'static str,
+    },
+}
+
+/// What objects of a kind can be linked to. A link is no object: it is made and taken away by a call of its own, and known by
+/// what it leads to.
+#[derive(Debug)]
+pub struct LinkRow {
+    /// The field that declares it.
+    pub field: &'static str,
+    /// What it leads to.
+    pub to: &'static KindRow,
+    /// The platform's collection of links below the object.
+    pub collection: &'static str,
+    /// The field of a link that holds the id of what it leads to.
+    pub id: &'static str,
+    /// What is sent with a new link.
+    pub with: &'static [(&'static str, bool)],
 }
 
 /// When the list of a kind is read: every list costs a call for each pass.
@@ -81,6 +121,17 @@ pub enum Role {
     Server,
     /// The id of an object of another kind.
     Ref(&'static KindRow),
+    /// A secret that is written and never answered.
+    Secret(Unread),
+}
+
+/// What there is to know of a secret that nobody can read.
+#[derive(Debug, Clone, Copy)]
+pub struct Unread {
+    /// The fewest characters that it may have.
+    pub least: u16,
+    /// The field that says whether there is one.
+    pub shown_by: &'static str,
 }
 
 /// How the values of a field are compared.
@@ -134,6 +185,30 @@ const fn field(name: &'static str, role: Role) -> Field {
     Field { name, role, form: Form::Plain }
 }
 
+impl KindRow {
+    /// A kind of which nothing is known but its words: what most kinds have in common.
+    pub(super) const PLAIN: Self = Self {
+        word: "",
+        title: "",
+        collection: "",
+        home: Home::Account,
+        label: "name",
+        quota: None,
+        read: Read::WhenDeclared,
+        makes_live: false,
+        per_post: crate::assumptions::ITEMS_PER_POST,
+        fields: &[],
+        on_creation: &[],
+        pointers: &[],
+        link: None,
+        reaches_down: false,
+        answered: "id,cid,metadata",
+        loss: Loss { empty: "is deleted", full: None },
+        recovery: Recovery { with: "as it was", means: "comes back" },
+        secret: None,
+    };
+}
+
 impl Field {
     /// A field that manifests declare.
     pub(in crate::resource) const fn own(name: &'static str) -> Self {
@@ -143,6 +218,11 @@ impl Field {
     /// A field that the platform sets.
     pub(super) const fn server(name: &'static str) -> Self {
         field(name, Role::Server)
+    }
+
+    /// A field that is written and never answered.
+    pub(super) const fn secret(name: &'static str, unread: Unread) -> Self {
+        field(name, Role::Secret(unread))
     }
 
     /// A field that names an object of another kind.
@@ -170,5 +250,25 @@ impl KindRow {
     /// Whether `field` has the value that somebody wrote there last.
     pub fn is_ours(&self, field: &str) -> bool {
         self.fields().any(|known| known.name == field && !matches!(known.role, Role::Server))
+    }
+
+    /// Whether `field` can be asked for.
+    pub fn is_readable(&self, field: &str) -> bool {
+        let is_written_once = self.on_creation.iter().any(|(known, _)| *known == field);
+        !is_written_once && self.unread(field).is_none()
+    }
+
+    /// Whether ids of other objects stand inside of `field`.
+    pub fn has_pointers(&self, field: &str) -> bool {
+        let fields = self.pointers.iter().filter_map(|(place, _)| place.split_once('.'));
+        fields.into_iter().any(|(known, _)| known == field)
+    }
+
+    /// What there is to know of `field` if it is a secret that nobody can read.
+    pub fn unread(&self, field: &str) -> Option<Unread> {
+        self.fields().find_map(|known| match known.role {
+            Role::Secret(unread) if known.name == field => Some(unread),
+            _ => None,
+        })
     }
 }

@@ -2,7 +2,6 @@
 
 use super::limit;
 use super::row::{Field, KindRow, Loss, Read, Recovery};
-use crate::assumptions::ITEMS_PER_POST;
 
 /// The field that holds the id of a subaccount's limit.
 pub const LIMIT_FIELD: &str = "limit_id";
@@ -11,11 +10,9 @@ pub(super) const ROW: KindRow = KindRow {
     word: "subaccount",
     title: "Subaccount",
     collection: "subaccounts",
-    label: "name",
-    quota: "subaccounts_count",
+    quota: Some("subaccounts_count"),
     read: Read::Always,
     makes_live: true,
-    per_post: ITEMS_PER_POST,
     fields: &[&[
         Field::server("id"),
         Field::server("cid"),
@@ -34,4 +31,5 @@ pub(super) const ROW: KindRow = KindRow {
         means: "comes back, with everything in it; keys to it work again",
     },
     secret: Some("the password"),
+    ..KindRow::PLAIN
 };

@@ -19,7 +19,7 @@ pub(super) const ROW: KindRow = KindRow {
     title: "Token",
     collection: "tokens",
     label: "info",
-    quota: "tokens_count",
+    quota: Some("tokens_count"),
     read: Read::Always,
     makes_live: true,
     per_post: TOKENS_PER_POST,
@@ -45,4 +45,5 @@ pub(super) const ROW: KindRow = KindRow {
         means: "comes back, and its former key works again",
     },
     secret: Some("the key"),
+    ..KindRow::PLAIN
 };

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::row::{Field, Hides, KindRow, Loss, Read, Recovery, Special};
-use crate::assumptions::ITEMS_PER_POST;
+use super::row::{Field, Hides, KindRow, Loss, Recovery, Special};
+use crate::resource::canonical::without_nulls;
 
 static TRIGGERS: Special = Special::plain(triggers);
 static CONFIGURATION: Special = Special {
@@ -18,11 +18,8 @@ pub(super) const ROW: KindRow = KindRow {
     word: "webhook",
     title: "Webhook",
     collection: "webhooks",
-    label: "name",
-    quota: "webhooks_count",
-    read: Read::WhenDeclared,
+    quota: Some("webhooks_count"),
     makes_live: true,
-    per_post: ITEMS_PER_POST,
     fields: &[&[
         Field::server("id"),
         Field::server("cid"),
@@ -33,10 +30,9 @@ pub(super) const ROW: KindRow = KindRow {
         Field::own("queue_ttl"),
         Field::own("metadata"),
     ]],
-    answered: "id,cid,metadata",
     loss: Loss { empty: "is deleted, which stops its calls", full: None },
     recovery: Recovery { with: "as it was", means: "comes back, and makes its calls again" },
-    secret: None,
+    ..KindRow::PLAIN
 };
 
 /// The members of a call that manifests can say, `headers` aside (fact sheet, 8.3).
@@ -166,12 +162,6 @@ fn each_call(value: &Value, change: &dyn Fn(&Value) -> Value) -> Value {
         },
         other => other.clone(),
     }
-}
-
-fn without_nulls(value: &Value) -> Value {
-    let Value::Object(fields) = value else { return value.clone() };
-    let kept = fields.iter().filter(|(_, value)| !value.is_null());
-    Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 #[cfg(test)]

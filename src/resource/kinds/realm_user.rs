@@ -1,0 +1,28 @@
+//! Users of realms: people who log in with a name and a password, and get a token.
+
+use super::realm;
+use super::row::{Field, Home, KindRow, Loss, Unread};
+use crate::assumptions::REALM_PASSWORD;
+
+pub(super) const ROW: KindRow = KindRow {
+    word: "realm-user",
+    title: "RealmUser",
+    collection: "users",
+    home: Home::Inside { row: &realm::ROW, field: "realm_id" },
+    makes_live: true,
+    fields: &[&[
+        Field::server("id"),
+        Field::server("realm_id"),
+        Field::own("name"),
+        Field::secret("password", Unread { least: REALM_PASSWORD, shown_by: "has_password" }),
+        Field::server("has_password"),
+        Field::special("token_params", &realm::TOKEN_PARAMS),
+        Field::own("metadata"),
+    ]],
+    on_creation: &[("registration", "immediate")],
+    reaches_down: true,
+    answered: "id,realm_id,metadata",
+    loss: Loss { empty: "is deleted, who can no longer log in", full: None },
+    secret: Some("the password"),
+    ..KindRow::PLAIN
+};
