@@ -120,6 +120,18 @@ async fn read(
     actual
 }
 
+/// Reads what every object is linked to that can be linked to others.
+pub async fn read_links(reader: &Reader, actual: &mut Actual) {
+    let objects = actual.objects.keys().filter(|(kind, _)| kind.row().link.is_some());
+    let objects: BTreeSet<(Kind, i64)> = objects.copied().collect();
+    for ((kind, id), links) in links::links(reader, &objects).await {
+        match links {
+            Ok(links) => drop(actual.links.insert((kind, id), links)),
+            Err(reason) => actual.add_unknown(kind, format!("links of {kind} {id}: {reason}")),
+        }
+    }
+}
+
 /// What questions are answered with.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {

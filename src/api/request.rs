@@ -270,7 +270,8 @@ pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
 }
 
 /// Creates items in the account `owner`; `None` is our own.
-pub fn create(collection: Collection, owner: Option<i64>, items: Vec<Item>) -> Request {
+pub fn create(collection: impl Into<Collection>, owner: Option<i64>, items: Vec<Item>) -> Request {
+    let collection = collection.into();
     let kind = collection.kind;
     let written = items.iter().flat_map(|item| item.body.keys());
     let mut fields = answered_fields(kind, written.map(String::as_str));
@@ -282,15 +283,16 @@ pub fn create(collection: Collection, owner: Option<i64>, items: Vec<Item>) -> R
 }
 
 /// Sets fields on every item of `ids`.
-pub fn update(collection: Collection, ids: &[i64], item: &Item) -> Request {
+pub fn update(collection: impl Into<Collection>, ids: &[i64], item: &Item) -> Request {
+    let collection = collection.into();
     let fields = answered_fields(collection.kind, item.body.keys().map(String::as_str));
     let path = format!("{}?fields={fields}", path(collection, Some(&join(ids))));
     Request { body: Body::Item(item.clone()), ..Request::new(Method::Put, path) }
 }
 
 /// Deletes every item of `ids`.
-pub fn delete(collection: Collection, ids: &[i64]) -> Request {
-    Request::new(Method::Delete, path(collection, Some(&join(ids))))
+pub fn delete(collection: impl Into<Collection>, ids: &[i64]) -> Request {
+    Request::new(Method::Delete, path(collection.into(), Some(&join(ids))))
 }
 
 /// Where a collection is, or a selection of it.
@@ -399,11 +401,13 @@ mod tests {
     #[test]
     fn no_write_selects_everything() {
         for kind in Kind::ALL {
+            let collection = Collection::new(kind, kind.container().map(|_| 7));
+            let place = kind.container().map(|(holder, _)| format!("{}/7/", holder.collection()));
             assert_eq!(
-                line(&delete(kind, &[3, 5])),
-                format!("DELETE /platform/{}/3,5", kind.collection())
+                line(&delete(collection, &[3, 5])),
+                format!("DELETE /platform/{}{}/3,5", place.unwrap_or_default(), kind.collection())
             );
-            assert!(!update(kind, &[3], &Item::default()).path.contains("all"));
+            assert!(!update(collection, &[3], &Item::default()).path.contains("all"));
         }
     }
 

@@ -50,7 +50,7 @@ impl Writer {
         owner: Option<i64>,
         items: Vec<Item>,
     ) -> Result<(Vec<Created>, Vec<String>), ApiError> {
-        let answer = self.client.send(&request::create(collection.into(), owner, items)).await?;
+        let answer = self.client.send(&request::create(collection, owner, items)).await?;
         let complaints = answer.complaints.clone();
         Ok((answer.into_items().map(created).collect(), complaints))
     }
@@ -65,7 +65,7 @@ impl Writer {
         ids: &[i64],
         item: &Item,
     ) -> Result<Answer, ApiError> {
-        self.client.send(&request::update(collection.into(), ids, item)).await
+        self.client.send(&request::update(collection, ids, item)).await
     }
 
     /// Deletes `ids`. What is gone already counts as deleted. Gives what the platform complains of: then some may still
@@ -78,7 +78,7 @@ impl Writer {
         collection: impl Into<Collection>,
         ids: &[i64],
     ) -> Result<Vec<String>, ApiError> {
-        self.send_deletion(request::delete(collection.into(), ids), ids).await
+        self.send_deletion(request::delete(collection, ids), ids).await
     }
 
     /// Links the object `id` to `to`. Gives what it is linked to by the answer, and what the platform complains of.
@@ -118,7 +118,7 @@ impl Writer {
     /// # Errors
     /// [`ApiError`].
     pub async fn clean_up(&self, kind: Kind, ids: &[i64]) -> Result<Vec<String>, ApiError> {
-        let request = request::Request { cleans_up: true, ..request::delete(kind.into(), ids) };
+        let request = request::Request { cleans_up: true, ..request::delete(kind, ids) };
         self.send_deletion(request, ids).await
     }
 

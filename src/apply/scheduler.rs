@@ -189,8 +189,10 @@ mod tests {
         let kind = match phase {
             Phase::Of(kind) => kind,
             Phase::Assign | Phase::Credentials => Kind::Subaccount,
+            Phase::Link => Kind::Grant,
         };
-        Address::new(kind, AccountPath::parse(account).unwrap(), name)
+        let container = kind.container().map(|_| "portal".into());
+        Address::new(kind, AccountPath::parse(account).unwrap(), name).inside(container)
     }
 
     /// A step in the root account.

@@ -142,7 +142,7 @@ fn passing_token(object: &Object, actual: &Actual, options: &Options) -> Option<
         .then_some("sessions of the panel (--include-sessions writes them)")
 }
 
-/// An account in which something is declared must be declared itself.
+/// An account in which something is declared must be declared itself, and so must whatever else holds something.
 fn keep_accounts(actual: &Actual, treatments: &mut Treatments) {
     let written: Vec<Key> = treatments
         .iter()
@@ -150,7 +150,13 @@ fn keep_accounts(actual: &Actual, treatments: &mut Treatments) {
         .map(|(key, _)| *key)
         .collect();
     for key in written {
-        let mut owner = actual.objects.get(&key).map(|object| object.owner);
+        let object = actual.objects.get(&key);
+        if let Some(holder) = object.and_then(|object| object.container())
+            && let Some(treatment) = treatments.get_mut(&holder)
+        {
+            treatment.promote("what is in it needs it");
+        }
+        let mut owner = object.map(|object| object.owner);
         while let Some(id) = owner {
             let Some(treatment) = treatments.get_mut(&(Kind::ACCOUNT, id)) else { break };
             treatment.promote("what is in it needs it");
@@ -165,7 +171,14 @@ fn keep_referents(actual: &Actual, addresses: &Addresses, treatments: &mut Treat
         if treatments.get(key) != Some(&Treatment::Managed) {
             continue;
         }
-        for (_, to) in user.refs().filter(|(_, to)| is_in_family(addresses, to, key)) {
+        let links = actual.links.get(key).into_iter().flatten();
+        let to = user.kind.row().link.and_then(|link| Kind::of_title(link.to.title));
+        let linked = links.filter_map(|id| Some((to?, *id)));
+        let pointed_at = user.kind.pointers().map(|(place, _)| place).collect::<Vec<_>>();
+        let refs = user
+            .refs()
+            .filter(|(field, to)| pointed_at.contains(field) || is_in_family(addresses, to, key));
+        for to in refs.map(|(_, to)| to).chain(linked) {
             if let Some(treatment) = treatments.get_mut(&to) {
                 treatment.promote(&format!("a {} uses it", user.kind));
             }

@@ -48,6 +48,9 @@ impl Scribe<'_> {
         if !address.account.is_root() {
             metadata.field("account", address.account.to_string());
         }
+        if let Some(holder) = address.of_container() {
+            metadata.field(holder.kind.as_str(), holder.name.as_str());
+        }
         metadata.field("id", object.id);
         block.block("metadata", metadata);
 

@@ -10,7 +10,7 @@ use super::terms::{Addresses, File, Key, Unsayable};
 use crate::manifest::schema::API_VERSION;
 use crate::observe::Actual;
 use crate::reading::yaml::write::Block;
-use crate::resource::{AccountPath, AddressPattern, Kind};
+use crate::resource::{AccountPath, Address, AddressPattern, Kind};
 
 /// Where a file is continued in another one, in bytes: a quarter of what a reader takes.
 const FULL: usize = 4 * 1024 * 1024;
@@ -43,12 +43,14 @@ pub(super) fn lay_out(
     let is_written = |key: &Key| treatments.get(key).is_some_and(Treatment::is_written);
     let declared = addresses.iter().filter(|(key, _)| is_written(key));
     let declared = declared.map(|(_, address)| address).collect();
-    let scribe =
-        Scribe { options, nameable: Nameable { stack: &options.stack, addresses, declared } };
+    let scribe = Scribe {
+        options,
+        nameable: Nameable { stack: &options.stack, addresses, declared, links: &actual.links },
+    };
 
-    let mut sorted: BTreeMap<(&AccountPath, Kind), BTreeMap<&str, Key>> = BTreeMap::new();
+    let mut sorted: BTreeMap<(&AccountPath, Kind), BTreeMap<&Address, Key>> = BTreeMap::new();
     for (key, address) in addresses {
-        sorted.entry((&address.account, address.kind)).or_default().insert(&address.name, *key);
+        sorted.entry((&address.account, address.kind)).or_default().insert(address, *key);
     }
     let mut layout = Layout::default();
     layout.files.push(stack_file(options, exclude));

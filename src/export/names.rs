@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::slug::slug;
-use super::terms::Addresses;
+use super::terms::{Addresses, Key};
 use crate::observe::{Actual, Object};
 use crate::resource::{AccountPath, Address, Kind, Mark};
 
@@ -18,21 +18,28 @@ const LONGEST: usize = 100;
 
 /// The addresses of all objects below our account. What hangs in no account of ours has none.
 pub(super) fn addresses(actual: &Actual, stack: &str) -> Addresses {
-    let mut contents: BTreeMap<(i64, Kind), Vec<&Object>> = BTreeMap::new();
+    let mut contents: BTreeMap<(i64, Kind), BTreeMap<Option<Key>, Vec<&Object>>> = BTreeMap::new();
     for object in actual.all() {
-        contents.entry((object.owner, object.kind)).or_default().push(object);
+        let held = contents.entry((object.owner, object.kind)).or_default();
+        held.entry(object.container()).or_default().push(object);
     }
     let votes = votes(actual, stack);
     let mut addresses = BTreeMap::new();
     let mut accounts = vec![(actual.identity.account, AccountPath::root())];
     while let Some((owner, path)) = accounts.pop() {
         for kind in Kind::ALL {
-            let Some(objects) = contents.remove(&(owner, kind)) else { continue };
-            for (object, name) in names(&objects, kind, &path, stack, &votes) {
-                if kind.is_account() {
-                    accounts.push((object.id, path.child(&name)));
+            for (holder, objects) in contents.remove(&(owner, kind)).into_iter().flatten() {
+                // What holds others comes before these.
+                let holder = holder.and_then(|holder: Key| addresses.get(&holder));
+                let place = Address::new(kind, path.clone(), "")
+                    .inside(holder.map(|holder: &Address| holder.name.clone()));
+                for (object, name) in names(&objects, &place, stack, &votes) {
+                    if kind.is_account() {
+                        accounts.push((object.id, path.child(&name)));
+                    }
+                    let address = Address { name: name.into(), ..place.clone() };
+                    addresses.insert((kind, object.id), address);
                 }
-                addresses.insert((kind, object.id), Address::new(kind, path.clone(), name));
             }
         }
     }
@@ -66,14 +73,15 @@ fn votes(actual: &Actual, stack: &str) -> BTreeMap<i64, BTreeSet<AccountPath>> {
     votes
 }
 
-/// Names for all objects of one kind in one account.
+/// Names for all objects that are of the kind and in the place of an address without a name.
 fn names<'a>(
     objects: &[&'a Object],
-    kind: Kind,
-    path: &AccountPath,
+    place: &Address,
     stack: &str,
     votes: &BTreeMap<i64, BTreeSet<AccountPath>>,
 ) -> Vec<(&'a Object, String)> {
+    let Address { kind, account: path, container, .. } = place;
+    let kind = *kind;
     let mut taken = BTreeSet::new();
     let mut named = BTreeMap::new();
     // Ids ascend in what was observed, so the older of two namesakes comes first; of several
@@ -85,6 +93,7 @@ fn names<'a>(
         let by_mark = object
             .mark_of(stack)
             .filter(|mark| mark.address.kind == kind && mark.address.account == *path)
+            .filter(|mark| mark.address.container == *container)
             .filter(|mark| mark.address.name.len() <= LONGEST)
             .map(|mark| mark.address.name.to_string());
         if let Some(name) = by_mark

@@ -56,7 +56,8 @@ pub(super) fn read_back(
         return Err(ExportError::Unreadable(error.message.clone()));
     }
     let policy = Policy { prune: true, ..Policy::default() };
-    let mut answers = Answers::default();
+    let known = actual.links.iter().map(|(object, links)| (*object, Ok(links.clone())));
+    let mut answers = Answers { links: known.collect(), ..Answers::default() };
     loop {
         match plan::plan(&load.desired, actual, &answers, policy) {
             Ok(plan) => return learn_from_plan(&plan, addresses, lessons),

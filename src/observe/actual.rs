@@ -1,6 +1,6 @@
 //! Everything that was read of the platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::object::Object;
 use crate::api::{Identity, Items, ListError, PlatformTime};
@@ -16,6 +16,8 @@ pub struct Actual {
     by_owner: BTreeMap<i64, Vec<(Kind, i64)>>,
     /// The kinds that could not be read, and why. Nothing is known of their objects.
     pub unknown: BTreeMap<Kind, String>,
+    /// What objects are linked to, where that was read.
+    pub links: BTreeMap<(Kind, i64), BTreeSet<i64>>,
     /// What time it is on the platform.
     pub time: PlatformTime,
     /// What a person should know about the reading itself.
@@ -41,6 +43,7 @@ impl Actual {
             objects: BTreeMap::new(),
             by_owner: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            links: BTreeMap::new(),
             time,
             notes: Vec::new(),
         }

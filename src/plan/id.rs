@@ -239,7 +239,7 @@ mod tests {
             "",
             "limit",
             "limit:",
-            "realm:limit/a",
+            "device:limit/a",
             "limit:limit/A",
             "limit:limit/a:",
             "limit:limit/a:x",

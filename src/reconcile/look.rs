@@ -141,7 +141,7 @@ async fn sweep(actual: &Actual, answers: &Answers, spool: &Spool) {
     }
 }
 
-/// Reads the platform and nothing else; with the number of API calls that it took.
+/// Reads all of the platform that can be written as manifests, and nothing else; with the number of API calls that it took.
 ///
 /// # Errors
 /// [`ObserveError`] when not even our own identity is known.
@@ -151,6 +151,7 @@ pub async fn observe(client: &Client, signer: &Signer) -> Result<(Actual, u64), 
     let kinds = Kind::read_for(|_| true);
     let mut actual =
         observe::platform(&reader, Scope { signer, stack: "", seen: None, kinds }).await?;
+    observe::read_links(&reader, &mut actual).await;
     // Whoever only looks signs nothing.
     actual.objects.values_mut().for_each(|object| object.wants_signature = false);
     Ok((actual, calls(&reader) - before))

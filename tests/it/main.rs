@@ -57,6 +57,7 @@ mod plan_is_the_program;
 mod presets;
 mod prune;
 mod readme;
+mod realms;
 mod renames;
 mod restore;
 mod rights_agree;

@@ -2,8 +2,11 @@
 //!
 //! A kind whose fields are written as the platform spells them needs nothing here.
 
+mod grant;
 mod limit;
 mod plain;
+mod realm;
+mod realm_user;
 mod subaccount;
 mod token;
 pub(super) mod written;
@@ -19,6 +22,9 @@ const WRITERS: &[(Kind, Writer)] = &[
     (Kind::Limit, limit::write),
     (Kind::Subaccount, subaccount::write),
     (Kind::Token, token::write),
+    (Kind::Realm, realm::write),
+    (Kind::RealmUser, realm_user::write),
+    (Kind::Grant, grant::write),
 ];
 
 /// Writes what can be set and differs from what the platform takes by itself.

@@ -50,8 +50,13 @@ mod tests {
         let address = "limit/a".parse().unwrap();
         let mut spec = Spec::new(None);
         let addresses = Addresses::new();
-        let nameable =
-            Nameable { stack: "default", addresses: &addresses, declared: BTreeSet::new() };
+        let links = std::collections::BTreeMap::new();
+        let nameable = Nameable {
+            stack: "default",
+            addresses: &addresses,
+            declared: BTreeSet::new(),
+            links: &links,
+        };
         let written = Written { object: &object, address: &address, nameable: &nameable };
         write(&written, &mut spec);
         assert_eq!(spec.block.text(), "description: x\ndevices_count: 5\n");

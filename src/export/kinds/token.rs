@@ -1,11 +1,12 @@
 //! Tokens: rights and bounds in the words of manifests.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::written::Written;
 use crate::diagnostic::quote;
 use crate::export::spec::Spec;
+use crate::resource;
 use crate::resource::canonical::{beyond, canonical, sayable};
 use crate::rights::AccessType;
 
@@ -43,6 +44,28 @@ pub(super) fn write(written: &Written<'_>, spec: &mut Spec<'_>) {
         Value::Array(origins) => spec.field("origins", self::origins(origins)),
         odd => spec.block.comment(&format!("origins: is {}, {STAYS}", said(&odd))),
     }
+}
+
+/// Bounds of the tokens of log-ins, in canonical form, in the words of manifests. What has none is told in a comment.
+pub(super) fn params(params: &Value, spec: &mut Spec<'_>) -> Map<String, Value> {
+    let mut written = Map::new();
+    for (name, value) in params.as_object().into_iter().flatten() {
+        let word = match (name.as_str(), value) {
+            ("access", value) => Some(access(resource::access::sayable(value))),
+            ("ttl", value) => value.as_i64().map(lifetime),
+            ("expire", value) => value.as_i64().map(point_of_time),
+            ("ips", Value::String(masks)) => Some(masks.split(',').map(Value::from).collect()),
+            ("origins", Value::Array(origins)) => Some(self::origins(origins.clone())),
+            _ => None,
+        };
+        match word {
+            Some(word) => drop(written.insert(name.clone(), word)),
+            None => {
+                spec.block.comment(&format!("token_params.{name}: is {}, {STAYS}", said(value)))
+            }
+        }
+    }
+    written
 }
 
 /// What is said of a value that has no place in a manifest.
