@@ -62,8 +62,24 @@ struct Object {
     mark: Option<Mark>,
     /// All that stands beside its mark, if it has one.
     metadata: Map<String, Value>,
-    /// What it refers to, by field.
+    /// What it refers to, by field, or by the place inside of one.
     refs: BTreeMap<&'static str, (Kind, i64)>,
+    /// The fields inside of which it refers to something.
+    pointing: Map<String, Value>,
+}
+
+impl Object {
+    /// What is set so that it refers to `to` at `place`.
+    fn repointed(&self, place: &str, to: i64) -> Map<String, Value> {
+        let Some((field, member)) = place.split_once('.') else {
+            return Map::from_iter([(place.to_owned(), Value::from(to))]);
+        };
+        let mut value = self.pointing.get(field).cloned().unwrap_or_default();
+        if let Some(id) = value.get_mut(member) {
+            *id = Value::from(to);
+        }
+        Map::from_iter([(field.to_owned(), value)])
+    }
 }
 
 type Objects = BTreeMap<(Kind, i64), Object>;
@@ -151,8 +167,15 @@ async fn read(
             });
             let refs = kind.refs();
             let refs = refs.filter_map(|(field, to)| Some((field, (to, number(field)?))));
+            let inside = kind.pointers().filter_map(|(place, to)| {
+                let (field, member) = place.split_once('.')?;
+                Some((place, (to, item.get(field)?.get(member)?.as_i64()?)))
+            });
+            let refs: BTreeMap<_, _> = refs.chain(inside).collect();
+            let pointing = item.iter().filter(|(field, _)| kind.row().has_pointers(field));
+            let pointing = pointing.map(|(field, value)| (field.clone(), value.clone())).collect();
             let metadata = metadata.filter(|_| mark.is_some()).cloned().unwrap_or_default();
-            Some(((kind, id), Object { owner, container, mark, metadata, refs: refs.collect() }))
+            Some(((kind, id), Object { owner, container, mark, metadata, refs, pointing }))
         }));
     }
     Ok(objects)
@@ -330,14 +353,15 @@ async fn hand_on(
     goes: (Kind, i64),
     stays: i64,
 ) -> Result<(), String> {
-    let mut users: BTreeMap<(Kind, &'static str), Vec<i64>> = BTreeMap::new();
+    let mut users: BTreeMap<(Kind, String), (Map<String, Value>, Vec<i64>)> = BTreeMap::new();
     for (key, object) in objects.iter().filter(|(key, _)| !gone.contains(*key)) {
-        for (field, _) in object.refs.iter().filter(|(_, to)| **to == goes) {
-            users.entry((key.0, field)).or_default().push(key.1);
+        for (place, _) in object.refs.iter().filter(|(_, to)| **to == goes) {
+            let body = object.repointed(place, stays);
+            let same = users.entry((key.0, Value::Object(body.clone()).to_string()));
+            same.or_insert_with(|| (body, Vec::new())).1.push(key.1);
         }
     }
-    for ((kind, field), users) in users {
-        let body = Map::from_iter([(field.to_owned(), Value::from(stays))]);
+    for ((kind, _), (body, users)) in users {
         let results = set::set(writer, kind, &users, &body.into()).await;
         if let Some(failure) = results.into_iter().find_map(Result::err) {
             return Err(failure.what);
@@ -352,7 +376,14 @@ mod tests {
 
     fn object(owner: i64, address: &str) -> Object {
         let mark = Some(Mark::new("default", address.parse().unwrap()));
-        Object { owner, container: None, mark, metadata: Map::new(), refs: BTreeMap::new() }
+        Object {
+            owner,
+            container: None,
+            mark,
+            metadata: Map::new(),
+            refs: BTreeMap::new(),
+            pointing: Map::new(),
+        }
     }
 
     fn here(kind: Kind, id: i64, owner: i64) -> MadeHere {

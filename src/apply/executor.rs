@@ -69,6 +69,7 @@ pub async fn apply(apply: Apply<'_>) -> Report {
         ledger: Ledger::new(plan),
         learnt: Learnt::default(),
         pending: plan.pending.clone(),
+        pages: Vec::new(),
         queue: BTreeMap::new(),
         enqueued: 0,
         busy: BTreeSet::new(),
@@ -113,7 +114,8 @@ pub async fn apply(apply: Apply<'_>) -> Report {
             }
         }
     }
-    let (taken_back, notes) = run.take_back().await;
+    let (taken_back, mut notes) = run.take_back().await;
+    notes.append(&mut run.pages);
     Report {
         digest: plan.digest.clone(),
         refused: Vec::new(),
@@ -143,6 +145,8 @@ struct Run<'a> {
     ledger: Ledger,
     learnt: Learnt,
     pending: Vec<Pending>,
+    /// Where people log in to what was created, in words.
+    pages: Vec<String>,
     /// What can begin: first what most steps wait for, and of equals what came first.
     queue: BTreeMap<(Reverse<usize>, usize), Bundle<'a>>,
     /// How many bundles came so far.
@@ -171,8 +175,14 @@ impl<'a> Run<'a> {
             for at in &verified {
                 self.tell(Event::Started(self.step(*at).id.clone()));
                 let id = self.learnt.id(&self.step(*at).address);
-                let done =
-                    Done { id, refs: Ids::new(), metadata: None, pending: None, attempts: 1 };
+                let done = Done {
+                    id,
+                    refs: Ids::new(),
+                    metadata: None,
+                    page: None,
+                    pending: None,
+                    attempts: 1,
+                };
                 self.settle(*at, Ok(done));
             }
             let bundler = self.bundler();
@@ -249,7 +259,10 @@ impl<'a> Run<'a> {
         let step = self.step(at);
         match result {
             Ok(done) => {
-                let Done { id, refs, metadata, pending, attempts } = done;
+                let Done { id, refs, metadata, page, pending, attempts } = done;
+                if let (Effect::Create(_), Some(page)) = (&step.effect, page) {
+                    self.pages.push(format!("{}: people log in at {page}", step.address));
+                }
                 self.learn(step, id, refs, metadata);
                 let reason =
                     pending.map(|reason| Pending { address: step.address.clone(), reason });

@@ -56,6 +56,8 @@ pub(super) struct Done {
     pub(super) refs: Ids,
     /// The metadata that the object has now, if the job wrote it.
     pub(super) metadata: Option<Map<String, Value>>,
+    /// Where people log in to it, if they do.
+    pub(super) page: Option<String>,
     /// What waits for somebody else.
     pub(super) pending: Option<String>,
     /// How often it was tried.
@@ -64,7 +66,14 @@ pub(super) struct Done {
 
 impl Done {
     pub(super) fn with_id(id: i64) -> Self {
-        Self { id: Some(id), refs: Ids::new(), metadata: None, pending: None, attempts: 1 }
+        Self {
+            id: Some(id),
+            refs: Ids::new(),
+            metadata: None,
+            page: None,
+            pending: None,
+            attempts: 1,
+        }
     }
 }
 

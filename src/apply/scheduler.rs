@@ -231,6 +231,7 @@ mod tests {
             notes: Vec::new(),
             drifted: Vec::new(),
             tokens: Vec::new(),
+            pages: Vec::new(),
             unchanged: 0,
             digest: String::new(),
         }

@@ -200,6 +200,7 @@ pub(super) fn done(kind: Kind, id: i64, item: &Map<String, Value>) -> Done {
     Done {
         refs: refs.collect(),
         metadata: item.get("metadata").and_then(Value::as_object).cloned(),
+        page: kind.row().page.and_then(|page| Some(page.of(item.get(page.field)?.as_str()?))),
         ..Done::with_id(id)
     }
 }

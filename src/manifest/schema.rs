@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::kinds::{KINDS, OBJECTS, ObjectKind};
 use super::model::{StackManifest, TemplateManifest};
+use crate::resource::Kind;
 
 /// What can stand behind `apiVersion:`.
 pub const API_VERSION: &str = "flespi-gitops/v1";
@@ -37,8 +38,10 @@ pub(super) fn of_kind(kind: &str) -> Option<&'static KindSchema> {
 
 /// The manifest schemas by file name, as they stand in `schemas/`.
 pub fn documents() -> Vec<(String, Value)> {
-    let of_kind =
-        |kind: &str| (format!("{}.schema.json", kind.to_lowercase()), kind_document(kind));
+    let of_kind = |kind: &str| {
+        let word = Kind::of_title(kind).map_or_else(|| kind.to_lowercase(), |it| it.to_string());
+        (format!("{word}.schema.json"), kind_document(kind))
+    };
     let any = ("manifest.schema.json".to_owned(), any_document());
     let mut documents: Vec<_> = KINDS.into_iter().map(of_kind).chain([any]).collect();
     documents.sort_by(|(a, _), (b, _)| a.cmp(b));

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unknown};
 use super::id::StepId;
 use super::lifetime::{Forecast, forecasts};
+use super::pages::LoginPage;
 use super::rights::{RightsChange, rights_change};
 use super::step::{Action, Change, Holding, Step};
 use super::value::{Plan, Summary};
@@ -42,6 +43,9 @@ pub struct PlanDocument<'a> {
     pub drifted: &'a [Drifted],
     /// What is due within the horizon: tokens that expire, are rotated or deleted.
     pub forecasts: Vec<Forecast<'a>>,
+    /// Where people log in; left out if they do nowhere.
+    #[serde(skip_serializing_if = "<[LoginPage]>::is_empty")]
+    pub pages: &'a [LoginPage],
     /// What making the plan cost.
     pub api: PlanApi,
 }
@@ -104,6 +108,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         notes,
         drifted,
         tokens,
+        pages,
         unchanged: _,
         digest,
     } = plan;
@@ -122,6 +127,7 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         notes,
         drifted,
         forecasts: forecasts(tokens),
+        pages,
         api: PlanApi { calls, least_writes: plan.least_writes() },
     }
 }

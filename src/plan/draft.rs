@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unknown};
+use super::pages::LoginPage;
 use super::step::Step;
 use super::token_time::TokenTime;
 use crate::observe::Questions;
@@ -38,6 +39,7 @@ pub(super) struct Draft {
     pub(super) notes: Vec<String>,
     pub(super) drifted: Vec<Drifted>,
     pub(super) tokens: Vec<TokenTime>,
+    pub(super) pages: Vec<LoginPage>,
     pub(super) unchanged: usize,
 }
 

@@ -153,6 +153,7 @@ mod tests {
             refusals: Vec::new(),
             notes: Vec::new(),
             tokens: Vec::new(),
+            pages: Vec::new(),
             drifted: Vec::new(),
             unchanged: 0,
             digest,

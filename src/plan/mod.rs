@@ -39,6 +39,7 @@ mod id;
 mod lifetime;
 mod links;
 mod order;
+mod pages;
 mod policy;
 mod prune;
 mod refs;
@@ -66,6 +67,7 @@ pub use hold::{Holds, heals_only, hold};
 pub use id::{InvalidStepId, StepId};
 pub use lifetime::Forecast;
 pub(crate) use order::{Rank, rank};
+pub use pages::LoginPage;
 pub use policy::{HORIZON, Policy};
 pub use rights::{RightsChange, rights_change};
 pub use seal::{SealError, Sealed, Stale};
@@ -98,6 +100,7 @@ pub fn plan(
         prune::steps(desired, actual, &bindings, policy, &mut draft);
     }
     draft.tokens = lifetime::tokens(desired, actual, &bindings, policy.horizon);
+    draft.pages = pages::pages(desired, &bindings);
     lifetime::leave_out_what_goes(&mut draft);
     guard::refuse(desired, actual, answers, &bindings, &mut draft);
     foretell::sinks(answers, &mut draft);

@@ -58,6 +58,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         mut notes,
         mut drifted,
         tokens,
+        pages,
         unchanged,
     } = draft;
     block_the_stranded(&mut steps, &mut blocked);
@@ -93,6 +94,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         tokens,
         unchanged,
         digest,
+        pages,
     }
 }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unknown};
+use super::pages::LoginPage;
 use super::step::{Action, Step};
 use super::token_time::TokenTime;
 
@@ -32,6 +33,8 @@ pub struct Plan {
     pub drifted: Vec<Drifted>,
     /// What is known of the time of every declared token; what comes first, first.
     pub tokens: Vec<TokenTime>,
+    /// Where people log in.
+    pub pages: Vec<LoginPage>,
     /// How many declared objects need nothing.
     pub unchanged: usize,
     /// SHA-256 over the steps, as hexadecimal digits.

@@ -6,7 +6,7 @@
 use super::risk::{self, Concern, Risk};
 use super::value::Side;
 use crate::diagnostic::render::printable;
-use crate::plan::{Action, Plan, RightsChange, Step, Summary, TokenTime, rights_change};
+use crate::plan::{Action, LoginPage, Plan, RightsChange, Step, Summary, TokenTime, rights_change};
 use crate::resource::AccountPath;
 use crate::rights::Relation;
 
@@ -105,6 +105,7 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         // What is to be told of it stands in the notes.
         drifted: _,
         tokens,
+        pages,
         unchanged: _,
         digest,
     } = plan;
@@ -139,6 +140,15 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         entry(prunable.address.to_string(), text)
     });
     let notes = notes.iter().map(|note| Entry { subject: None, text: note.clone(), source: None });
+    // Whoever plans nothing about log-ins need not be told where they are.
+    let is_about = |page: &&LoginPage| {
+        plan.steps.iter().any(|step| {
+            step.address == page.address
+                || step.address.of_container().as_ref() == Some(&page.address)
+        })
+    };
+    let pages = pages.iter().filter(is_about);
+    let pages = pages.map(|page| entry(page.address.to_string(), page.url.clone()));
     let coming = coming(tokens);
     let all = [
         Notice {
@@ -152,6 +162,7 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         Notice { title: "pending", tone: Tone::Caution, entries: pending.collect() },
         Notice { title: "no longer declared", tone: Tone::Caution, entries: prunable.collect() },
         coming,
+        Notice { title: "log-in pages", tone: Tone::Quiet, entries: pages.collect() },
         Notice { title: "notes", tone: Tone::Quiet, entries: notes.collect() },
     ];
     all.into_iter().filter(|notice| !notice.entries.is_empty()).collect()

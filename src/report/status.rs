@@ -11,7 +11,8 @@ use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN};
 use super::wrap::Screen;
 use crate::diagnostic::render::printable;
 use crate::plan::{
-    Action, Cause, Effect, Pending, Plan, PlanApi, Refusal, Role, Step, TokenTime, Unknown,
+    Action, Cause, Effect, LoginPage, Pending, Plan, PlanApi, Refusal, Role, Step, TokenTime,
+    Unknown,
 };
 use crate::resource::{Address, Bound, Span};
 
@@ -30,6 +31,9 @@ pub struct StatusDocument<'a> {
     pub tokens: Vec<&'a TokenTime>,
     /// Declared master tokens.
     pub master_tokens: Vec<&'a Address>,
+    /// Where people log in; left out if they do nowhere.
+    #[serde(skip_serializing_if = "<[LoginPage]>::is_empty")]
+    pub pages: &'a [LoginPage],
     /// What waits for somebody else.
     pub pending: &'a [Pending],
     /// Why an apply needs approval.
@@ -149,6 +153,7 @@ pub fn status(plan: &Plan, calls: u64) -> StatusDocument<'_> {
         refusals: &plan.refusals,
         unknown: &plan.unknown,
         notes: &plan.notes,
+        pages: &plan.pages,
         api: PlanApi { calls, least_writes: plan.least_writes() },
     }
 }
@@ -336,10 +341,12 @@ fn asides(status: &StatusDocument<'_>) -> Vec<(&'static str, Vec<String>)> {
     let masters: Vec<String> = status.master_tokens.iter().map(ToString::to_string).collect();
     let pending = status.pending.iter().map(|it| format!("{}: {}", it.address, it.reason));
     let refusals = status.refusals.iter().map(|refusal| refusal.reason.clone());
+    let pages = status.pages.iter().map(|page| format!("{}: {}", page.address, page.url));
     let all = [
         ("refused without approval", refusals.collect()),
         ("pending", pending.collect()),
         ("master tokens", masters),
+        ("log-in pages", pages.collect()),
         ("notes", status.notes.to_vec()),
     ];
     all.into_iter().filter(|(_, lines): &(_, Vec<String>)| !lines.is_empty()).collect()

@@ -53,6 +53,7 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
         refusals: Vec::new(),
         notes: Vec::new(),
         tokens: Vec::new(),
+        pages: Vec::new(),
         drifted: Vec::new(),
         unchanged: 0,
         digest: String::new(),

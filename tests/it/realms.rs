@@ -112,7 +112,7 @@ fn the_reseller_is_made_from_nothing_exported_without_loss_and_pruned_to_nothing
     assert_eq!((&plan["steps"], &plan["blocked"]), (&json!([]), &json!([])), "{plan}");
     world.write(
         "none/stack.yaml",
-        "apiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: default}\nspec: {guards: {deletes: 100}}\n",
+        "apiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: default}\nspec: {guards: {deletes: 100, deletes_percent: 100}}\n",
     );
     world.run(&["apply", "none", "--prune", "--yes"]).expect(0);
     for collection in ["realms", "grants", "identity-providers", "webhooks", "limits"] {
@@ -264,7 +264,10 @@ fn a_realm_with_a_user_whom_nobody_declared_is_not_deleted() {
     world.api("POST", &format!("/platform/realms/{id}/users"), Some(&stranger));
     std::fs::remove_file(world.path().join("realm.yaml")).unwrap();
     std::fs::remove_file(world.path().join("user.yaml")).unwrap();
-    world.write("stack.yaml", "apiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: default}\n");
+    world.write(
+        "stack.yaml",
+        "apiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: default}\n",
+    );
     let run = world.run(&["apply", ".", "--prune", "--yes", "--format", "json"]).expect(5);
     let left: Vec<Value> = users(&world).iter().map(|user| user["name"].clone()).collect();
     assert_eq!(left, ["stranger"], "{run:?}");

@@ -8,12 +8,10 @@ use serde_json::{Map, Value};
 
 use super::spec::{Check, Spec};
 use super::token_params::TokenParams;
-use crate::assumptions::REALM_PASSWORD;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::Diagnostics;
 use crate::manifest::model::{HasDefaults, Lifecycle, SecretSource, free_names};
 use crate::manifest::scribe::{Scribe, set};
 use crate::resource::{Declared, Kind};
-use crate::source::Target;
 
 /// A person who logs in to a realm. Fields left out are not managed.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -73,24 +71,5 @@ impl Spec for RealmUserSpec {
         if let Some(params) = &self.token_params {
             params.check(check, diagnostics);
         }
-        let Some(SecretSource::Generate(source)) = &self.password else { return };
-        if source.generate.length >= REALM_PASSWORD {
-            return;
-        }
-        let at = "/spec/password/generate/length";
-        let length = source.generate.length;
-        diagnostics.push(
-            Diagnostic::error(
-                Code::InvalidValue,
-                format!(
-                    "the password is generated with {length} characters, and a user of a realm needs at least \
-                     {REALM_PASSWORD}"
-                ),
-            )
-            .at(check.place.span(at, Target::Value), "")
-            .help(format!("write `generate: {{length: {REALM_PASSWORD}}}` or more"))
-            .suggest(check.place.span(at, Target::Value), REALM_PASSWORD.to_string())
-            .pointer(at),
-        );
     }
 }

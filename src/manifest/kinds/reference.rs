@@ -19,6 +19,13 @@ pub(super) fn item(check: &Check<'_>, pointer: &str, text: &str) -> String {
     }
 }
 
+/// What to do about something of a kind that is not declared.
+fn declare_it(kind: Kind) -> String {
+    let title = kind.row().title;
+    let article = if title.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("declare it with {article} {title} manifest")
+}
+
 /// Tells that `name` at `pointer` is no `kind` of `account` or of an account above it.
 pub(super) fn undeclared(
     check: &Check<'_>,
@@ -51,6 +58,6 @@ pub(super) fn undeclared(
         Some(elsewhere) => {
             finding.help(format!("there is {elsewhere}, which is out of reach from here"))
         }
-        None => finding.help(format!("declare it with a {} manifest", kind.row().title)),
+        None => finding.help(declare_it(kind)),
     }
 }

@@ -4,6 +4,7 @@
 //! that matters, and for whom it does not hold, is decided here, once for all of them. Exceptions stand in the Stack and not
 //! on the object, so that whoever may write a token may not excuse it as well.
 
+mod keys;
 mod rule;
 mod rules;
 

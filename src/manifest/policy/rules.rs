@@ -1,10 +1,11 @@
 //! Every rule, and what breaks it.
 
+use super::keys::Keys;
 use super::rule::{Broken, Rule};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::document::Document;
-use crate::manifest::expect::{self, entry_pointer, rights};
+use crate::manifest::expect;
 use crate::manifest::model::{Policies, RuleName};
 use crate::manifest::view::View;
 use crate::resource::{Address, Declared, Kind, quota};
@@ -136,64 +137,56 @@ pub(super) fn parameters(document: &Document, policies: &Policies, diagnostics: 
     }
 }
 
-fn tokens<'a>(view: &View<'a>) -> impl Iterator<Item = &'a Declared> + use<'a> {
-    view.tokens()
-}
-
-fn number(declared: &Declared, field: &str) -> i64 {
-    declared.fields.number(field).unwrap_or(0)
-}
-
 fn of_type(view: &View<'_>, unwanted: AccessType) -> Vec<Broken> {
-    let is_of_type = |declared: &&Declared| {
-        declared.fields.get("access").and_then(|it| AccessType::of(&it)) == Some(unwanted)
-    };
+    let is_of_type =
+        |keys: &Keys<'_>| keys.get("access").and_then(|it| AccessType::of(&it)) == Some(unwanted);
     let word = unwanted.word();
-    let broken = |declared: &Declared| {
+    let broken = |keys: Keys<'_>| {
         Broken::new(
-            &declared.address,
-            format!("{} has the access `{word}`", declared.address),
-            "/spec/access",
+            keys.address(),
+            format!("{} has the access `{word}`", keys.said()),
+            keys.at("access"),
             Target::Value,
             "list what it needs: `access: {acl: [{uri: gw/devices, methods: [GET]}]}`",
         )
     };
-    tokens(view).filter(is_of_type).map(broken).collect()
+    Keys::all(view).filter(is_of_type).map(broken).collect()
 }
 
 fn ttl_at_most(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
     let Some(rule) = &policies.ttl_at_most else { return Vec::new() };
     let max = rule.max.0;
-    let broken = |declared: &Declared| {
+    let broken = |keys: Keys<'_>| {
         Broken::new(
-            &declared.address,
+            keys.address(),
             format!(
                 "`ttl` is {}, but at most {} is allowed",
-                duration_words(number(declared, "ttl")),
+                duration_words(keys.number("ttl")),
                 duration_words(max)
             ),
-            "/spec/ttl",
+            keys.at("ttl"),
             Target::Value,
             "with a shorter one the token expires sooner once it is no longer used",
         )
     };
-    tokens(view).filter(|declared| number(declared, "ttl") > max).map(broken).collect()
+    Keys::all(view).filter(|keys| keys.number("ttl") > max).map(broken).collect()
 }
 
 fn tokens_need_expire(view: &View<'_>) -> Vec<Broken> {
     let broken = |declared: &Declared| {
         let address = &declared.address;
+        let number = |field: &str| declared.fields.number(field).unwrap_or(0);
         // A key that is replaced by schedule ends with that, however much it is used.
         if declared.rotation.is_some_and(|rotation| rotation.every.is_some()) {
             return None;
         }
-        if number(declared, "expire") == 0 {
+        if number("expire") == 0 {
             let help = "write `expire: 2027-01-31T00:00:00Z`";
             let message =
                 format!("{address} has no `expire`, and stays valid as long as it is used");
             return Some(Broken::new(address, message, "/spec/expire", Target::Key, help));
         }
-        (number(declared, "ttl") != 0).then(|| {
+        (number("ttl") != 0).then(|| {
             Broken::new(
                 address,
                 format!(
@@ -205,17 +198,20 @@ fn tokens_need_expire(view: &View<'_>) -> Vec<Broken> {
             )
         })
     };
-    tokens(view).filter_map(broken).collect()
+    // How long log-ins last is counted from their last use; they have no date.
+    view.tokens().filter_map(broken).collect()
 }
 
 fn tokens_need_ips(view: &View<'_>) -> Vec<Broken> {
-    let broken = |declared: &Declared| {
-        let address = &declared.address;
-        let message = format!("{address} can be used from any address");
+    let broken = |keys: Keys<'_>| {
+        let message = format!("{} can be used from any address", keys.said());
         let help = "write `ips:` with the addresses that may use it, such as `[203.0.113.7]`";
-        Broken::new(address, message, "/spec/ips", Target::Key, help)
+        Broken::new(keys.address(), message, keys.at("ips"), Target::Key, help)
     };
-    tokens(view).filter(|declared| !rights(declared).bounds.has_ips()).map(broken).collect()
+    Keys::all(view)
+        .filter(|keys| keys.are_whole() && !keys.rights().bounds.has_ips())
+        .map(broken)
+        .collect()
 }
 
 fn passwords_at_least(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
@@ -315,8 +311,8 @@ fn never_allowed(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
     let requests: Vec<(&String, Request)> =
         texts.filter_map(|text| Some((text, text.parse().ok()?))).collect();
     let mut broken = Vec::new();
-    for declared in tokens(view) {
-        let rights = rights(declared);
+    for keys in Keys::all(view) {
+        let rights = keys.rights();
         for (text, request) in &requests {
             let decision = decide(&rights, request);
             let may = match decision.verdict {
@@ -325,14 +321,10 @@ fn never_allowed(view: &View<'_>, policies: &Policies) -> Vec<Broken> {
                 Verdict::InPart => "may in part",
                 Verdict::Depends => "may perhaps",
             };
-            let at = match view.token(&declared.address) {
-                Some(spec) => entry_pointer(&spec.access, decision.entry),
-                None => "/spec/access".to_owned(),
-            };
             broken.push(Broken::new(
-                &declared.address,
-                format!("{} {may} {text}: {}", declared.address, decision.words),
-                at,
+                keys.address(),
+                format!("{} {may} {text}: {}", keys.said(), decision.words),
+                keys.entry(view, decision.entry),
                 Target::Key,
                 "no token may be able to do that; narrow its access",
             ));

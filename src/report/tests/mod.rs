@@ -27,6 +27,7 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
         notes: Vec::new(),
         drifted: Vec::new(),
         tokens: Vec::new(),
+        pages: Vec::new(),
         unchanged: 12,
         digest: "0123456789abcdef".repeat(4),
     }

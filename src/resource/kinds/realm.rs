@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::row::{Field, KindRow, LinkRow, Loss, Special};
+use super::row::{Field, KindRow, LinkRow, Loss, Page, Special};
 use super::{identity_provider, limit, subaccount};
 use crate::resource::token_params;
 
@@ -39,7 +39,8 @@ pub(super) const ROW: KindRow = KindRow {
         with: &[("enabled", true), ("allow_registration", false)],
     }),
     reaches_down: true,
-    answered: "id,cid,metadata,public_id",
+    page: Some(&Page { field: "public_id", before: "https://flespi.io/#/realm/" }),
+    answered: "id,cid,home,metadata,public_id",
     loss: Loss {
         empty: "is deleted, and its log-in page with it; a new one has another address",
         full: Some("is deleted, which locks out everyone who logs in to it"),

@@ -40,8 +40,26 @@ pub struct KindRow {
     pub loss: Loss,
     /// What a return from the recycle bin means, in words.
     pub recovery: Recovery,
+    /// Where people log in to it, if they do.
+    pub page: Option<&'static Page>,
     /// What of it is secret and handed out, if anything is.
     pub secret: Option<&'static str>,
+}
+
+/// The page on which people log in.
+#[derive(Debug)]
+pub struct Page {
+    /// The field that tells it from others.
+    pub field: &'static str,
+    /// What stands before the value of that field.
+    pub before: &'static str,
+}
+
+impl Page {
+    /// The address of the page of the object that has `value` in the field.
+    pub fn of(&self, value: &str) -> String {
+        format!("{}{value}", self.before)
+    }
 }
 
 /// What the objects of a kind are in.
@@ -205,6 +223,7 @@ impl KindRow {
         answered: "id,cid,metadata",
         loss: Loss { empty: "is deleted", full: None },
         recovery: Recovery { with: "as it was", means: "comes back" },
+        page: None,
         secret: None,
     };
 }

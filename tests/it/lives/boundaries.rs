@@ -46,6 +46,10 @@ enum Between {
 
 fn document(kind: &str, address: &str, spec: Value) -> Value {
     let mut metadata = json!({});
+    if let Some((realm, name)) = address.split_once(':') {
+        metadata = json!({"realm": realm, "name": name});
+        return json!({"apiVersion": "flespi-gitops/v1", "kind": kind, "metadata": metadata, "spec": spec});
+    }
     match address.rsplit_once('/') {
         Some((account, name)) => metadata = json!({"account": account, "name": name}),
         None => metadata["name"] = json!(address),
@@ -111,6 +115,33 @@ fn hook(address: &str, version: u32) -> Value {
             "configuration": {"type": "custom-server", "uri": "https://hooks.example/in", "method": "POST",
                 "headers": [{"name": "Authorization", "value": {"file": format!("../passwords/{version}")}}]},
         }),
+    )
+}
+
+fn realm(name: &str, home: Value, ttl: &str, providers: &[&str]) -> Value {
+    let params =
+        json!({"access": {"acl": [{"uri": "gw/devices", "methods": ["GET"]}]}, "ttl": ttl});
+    let spec = json!({"home": home, "token_params": params, "identity_providers": providers});
+    document("Realm", name, spec)
+}
+
+/// A user, `realm:name`.
+fn user(address: &str, version: u32) -> Value {
+    let password = json!({"file": format!("../passwords/{version}")});
+    document("RealmUser", address, json!({"password": password}))
+}
+
+fn provider(name: &str, version: u32) -> Value {
+    let secret = json!({"file": format!("../passwords/{version}")});
+    let configuration = json!({"client_id": "portal", "client_secret": secret});
+    document("IdentityProvider", name, json!({"type": "oidc", "configuration": configuration}))
+}
+
+fn grant(address: &str, word: &str, to: &[&str]) -> Value {
+    document(
+        "Grant",
+        address,
+        json!({"items": [{"type": "gw/devices"}], "access": [word], "to": to}),
     )
 }
 
@@ -182,6 +213,52 @@ fn scenarios() -> Vec<Scenario> {
             before: vec![stack(), login("a", 1)],
             between: nothing,
             after: vec![stack(), login("a", 2)],
+        },
+        Scenario {
+            name: "open realms",
+            before: Vec::new(),
+            between: nothing,
+            after: vec![
+                stack(),
+                account("a", None),
+                account("b", None),
+                limit("a/l", 1),
+                provider("i", 1),
+                realm("r", json!({"subaccount": "a"}), "1h", &["i"]),
+                realm("s", json!({"per_user": {"under": "a", "limit": "l"}}), "1h", &[]),
+                user("r:u", 1),
+                user("r:v", 1),
+                user("s:u", 1),
+                grant("a/g", "edit", &["b"]),
+            ],
+        },
+        Scenario {
+            name: "change realms",
+            before: vec![
+                stack(),
+                account("a", None),
+                account("b", None),
+                provider("i", 1),
+                provider("j", 1),
+                realm("r", json!({"subaccount": "a"}), "1h", &["i"]),
+                user("r:u", 1),
+                user("r:v", 1),
+                realm("t", json!("account"), "1h", &[]),
+                user("t:u", 1),
+                grant("a/g", "edit", &["b"]),
+            ],
+            between: nothing,
+            after: vec![
+                stack(),
+                account("a", None),
+                account("b", None),
+                account("c", None),
+                provider("j", 2),
+                moved(realm("q", json!({"subaccount": "c"}), "2h", &["j"]), "realm/r"),
+                user("q:u", 2),
+                moved(user("q:w", 1), "realm-user/q/v"),
+                grant("a/g", "delete", &["c"]),
+            ],
         },
         Scenario {
             name: "webhooks",

@@ -7,11 +7,21 @@ use serde_json::{Map, Value, json};
 use super::land::Land;
 
 /// What is compared, by collection.
-const COMPARED: [(&str, &str); 4] = [
+const COMPARED: [(&str, &str); 8] = [
     ("subaccounts", "id,cid,name,limit_id,enabled,email,metadata"),
     ("limits", "id,cid,name,devices_count,metadata"),
     ("tokens", "id,cid,info,enabled,ttl,access,metadata"),
     ("webhooks", "id,cid,name,enabled,triggers,queue_ttl,metadata"),
+    ("identity-providers", "id,cid,name,type,metadata"),
+    ("realms", "id,cid,name,home,token_params,metadata"),
+    ("realms/all/users", "id,realm_id,name,has_password,token_params,metadata"),
+    ("grants", "id,cid,name,items,access,metadata"),
+];
+
+/// Collections below objects that hold what these are linked to, and the field with its id.
+const LINKED: [(&str, &str, &str); 2] = [
+    ("realms", "identity-providers", "identity_provider_id"),
+    ("grants", "subaccounts", "subaccount_id"),
 ];
 
 /// The `ttl` of tokens that lapse now and then, in seconds.
@@ -32,6 +42,12 @@ pub(super) async fn shape(land: &Land, is_lenient: bool) -> BTreeSet<String> {
         let items = land.list(kind, fields).await;
         all.extend(items.into_iter().map(|item| (kind, item)));
     }
+    for (kind, collection, field) in LINKED {
+        for (_, item) in all.iter_mut().filter(|(known, _)| *known == kind) {
+            let links = land.list(&format!("{kind}/{}/{collection}", item["id"]), field).await;
+            item["links"] = links.iter().map(|link| link[field].clone()).collect();
+        }
+    }
     let address = |id: &Value| {
         let named = all.iter().find(|(kind, item)| *kind != "tokens" && item["id"] == *id);
         named.map_or(Value::Null, |(_, item)| item["metadata"]["flespi-gitops/address"].clone())
@@ -43,8 +59,22 @@ pub(super) async fn shape(land: &Land, is_lenient: bool) -> BTreeSet<String> {
     for (kind, item) in all.iter().filter(|(_, item)| item["info"] != "flespi.io session") {
         let mut item = item.clone();
         let by_id = |id: &Value| known.get(&id.to_string()).cloned().unwrap_or_default();
-        for field in ["cid", "limit_id"] {
-            item[field] = by_id(&item[field]);
+        for field in ["cid", "limit_id", "realm_id"] {
+            if let Some(id) = item.get_mut(field) {
+                *id = by_id(id);
+            }
+        }
+        for field in ["home", "links"] {
+            let inside = item.get_mut(field).into_iter().flat_map(|value| match value {
+                Value::Array(ids) => ids.iter_mut().collect::<Vec<_>>(),
+                Value::Object(members) => members
+                    .iter_mut()
+                    .filter(|(name, _)| *name != "type")
+                    .map(|(_, id)| id)
+                    .collect(),
+                _ => Vec::new(),
+            });
+            inside.for_each(|id| *id = by_id(id));
         }
         item.as_object_mut().unwrap().remove("id");
         // The log tells what lapsed by the address that it had then, which another run may have changed by now.
