@@ -66,6 +66,8 @@ struct Object {
     refs: BTreeMap<&'static str, (Kind, i64)>,
     /// The fields inside of which it refers to something.
     pointing: Map<String, Value>,
+    /// The account that the platform may have made for it.
+    own_account: Option<i64>,
 }
 
 impl Object {
@@ -101,11 +103,16 @@ pub(super) async fn take_back(
     if losers.is_empty() {
         return Ok(Vec::new());
     }
-    // What is inside of accounts is only known once all kinds are.
-    let others: BTreeSet<Kind> =
-        Kind::ALL.into_iter().filter(|kind| !kinds.contains(kind)).collect();
-    objects.extend(read(&reader, signer, &others, &[]).await?);
-    let inside = contents(&objects, &losers, made);
+    // What is inside of accounts, and who uses what, is only known once everything is.
+    objects = read(&reader, signer, &Kind::ALL.into_iter().collect(), &[]).await?;
+    let mut inside = contents(&objects, &losers, made);
+    let own: Vec<i64> =
+        losers.keys().chain(&inside).filter_map(|key| account_of(&objects, *key)).collect();
+    if !own.is_empty() {
+        let counters = reader.counters(&own).await.unwrap_or_default();
+        let is_empty = |id: &i64| counters.get(id).is_some_and(|it| it.values().all(|it| *it == 0));
+        inside.extend(own.into_iter().filter(is_empty).map(|id| (Kind::ACCOUNT, id)));
+    }
     let keeps = spoken_for(&reader, &objects, &losers, &inside).await;
     for account in keeps.keys() {
         if let Some(loser) = losers.get_mut(&(Kind::ACCOUNT, *account)) {
@@ -175,7 +182,9 @@ async fn read(
             let pointing = item.iter().filter(|(field, _)| kind.row().has_pointers(field));
             let pointing = pointing.map(|(field, value)| (field.clone(), value.clone())).collect();
             let metadata = metadata.filter(|_| mark.is_some()).cloned().unwrap_or_default();
-            Some(((kind, id), Object { owner, container, mark, metadata, refs, pointing }))
+            let own_account = kind.row().own_account.and_then(|own| number(own.field));
+            let object = Object { owner, container, mark, metadata, refs, pointing, own_account };
+            Some(((kind, id), object))
         }));
     }
     Ok(objects)
@@ -228,6 +237,19 @@ fn contents(objects: &Objects, losers: &Losers, made: &[MadeHere]) -> BTreeSet<(
         holders.extend(more.iter().copied());
         inside.extend(more);
     }
+}
+
+/// The account that the platform made for an object, if it is empty and nobody's.
+fn account_of(objects: &Objects, (kind, id): (Kind, i64)) -> Option<i64> {
+    let own = kind.row().own_account?;
+    let object = objects.get(&(kind, id))?;
+    let holder = objects.get(&object.container?)?;
+    let account =
+        object.own_account.filter(|_| holder.pointing.get(own.told_by).is_some_and(own.is_made))?;
+    let is_nobodys = objects.get(&(Kind::ACCOUNT, account))?.mark.is_none();
+    let mut all = objects.iter();
+    let is_empty = !all.any(|((kind, _), it)| it.owner == account && !kind.is_key());
+    (is_nobodys && is_empty).then_some(account)
 }
 
 /// What was made, by kind and id.
@@ -383,6 +405,7 @@ mod tests {
             metadata: Map::new(),
             refs: BTreeMap::new(),
             pointing: Map::new(),
+            own_account: None,
         }
     }
 

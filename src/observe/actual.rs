@@ -136,6 +136,15 @@ impl Actual {
         held.filter(move |object| object.container() == Some((kind, id)))
     }
 
+    /// The account that the platform made for an object, as far as nobody took it over: it carries no mark.
+    pub fn account_of(&self, object: &Object) -> Option<&Object> {
+        let own = object.kind.row().own_account?;
+        let (holder, id) = object.container()?;
+        let told = self.get(holder, id)?.field(own.told_by)?;
+        let account = self.account(object.number(own.field)?)?;
+        ((own.is_made)(&told) && matches!(account.mark, Ok(None))).then_some(account)
+    }
+
     /// The object of `kind` with this id.
     pub fn get(&self, kind: Kind, id: i64) -> Option<&Object> {
         self.objects.get(&(kind, id)).map(|object| &**object)

@@ -97,7 +97,7 @@ pub fn plan(
     }
     // Whoever orders something about a token orders nothing about the rest.
     if desired.orders.is_empty() {
-        prune::steps(desired, actual, &bindings, policy, &mut draft);
+        prune::steps(desired, actual, answers, &bindings, policy, &mut draft);
     }
     draft.tokens = lifetime::tokens(desired, actual, &bindings, policy.horizon);
     draft.pages = pages::pages(desired, &bindings);

@@ -16,13 +16,14 @@ use super::entry::{Blocked, Disputed, Prunable, Refusal};
 use super::id::{Deed, StepId};
 use super::policy::Policy;
 use super::step::{Action, Holding, Step};
-use crate::observe::{Actual, Object};
+use crate::observe::{Actual, Answers, Object};
 use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase, stand_in};
 
 /// Adds deletions, or what a run with `--prune` would delete, to `draft`.
 pub(super) fn steps(
     desired: &Desired,
     actual: &Actual,
+    answers: &Answers,
     bindings: &Bindings<'_>,
     policy: Policy,
     draft: &mut Draft,
@@ -31,7 +32,7 @@ pub(super) fn steps(
     if !actual.unknown.is_empty() {
         return;
     }
-    let pruner = Pruner { desired, actual, bindings };
+    let pruner = Pruner { desired, actual, answers, bindings };
     pruner.bootstrap_tokens(draft);
     let mut doomed = pruner.candidates(draft);
     if !policy.prune {
@@ -42,6 +43,7 @@ pub(super) fn steps(
         return;
     }
     pruner.spare_protected(&mut doomed, draft);
+    pruner.condemn_own_accounts(&mut doomed, draft);
     let repointings = repointings(draft);
     pruner.spare_what_is_in_use(&mut doomed, &repointings, draft);
     pruner.delete(&doomed, &repointings, draft);
@@ -93,10 +95,11 @@ fn repointings(draft: &Draft) -> Repointings {
     repointings
 }
 
-/// An object that is no longer declared.
+/// An object that is no longer declared, or was made by the platform for one.
 struct Condemned<'a> {
     object: &'a Object,
-    mark: &'a Mark,
+    /// Its mark; none if the platform made it.
+    mark: Option<&'a Mark>,
     /// What it is called where it is now; its mark may be of a time when an account above it had another name.
     address: Address,
 }
@@ -112,6 +115,7 @@ struct Place {
 struct Pruner<'a> {
     desired: &'a Desired,
     actual: &'a Actual,
+    answers: &'a Answers,
     bindings: &'a Bindings<'a>,
 }
 
@@ -171,6 +175,7 @@ impl<'a> Pruner<'a> {
                 });
                 continue;
             };
+            let mark = Some(mark);
             doomed.insert((object.kind, object.id), Condemned { object, mark, address });
         }
         self.spare_doubles(&mut doomed, draft);
@@ -192,7 +197,7 @@ impl<'a> Pruner<'a> {
     fn spare_doubles(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
         let mut claims: BTreeMap<(&Address, u32), Vec<(Kind, i64)>> = BTreeMap::new();
         for (key, condemned) in &*doomed {
-            let claim = (&condemned.address, condemned.mark.number());
+            let claim = (&condemned.address, condemned.mark.map_or(1, Mark::number));
             claims.entry(claim).or_default().push(*key);
         }
         let several = claims.into_iter().filter(|(_, keys)| keys.len() > 1);
@@ -245,9 +250,39 @@ impl<'a> Pruner<'a> {
             .then(|| Place { now: inside(&now), paths: paths.iter().map(inside).collect() })
     }
 
+    /// An account that the platform made for somebody who goes, goes too, if nothing is in it but keys to it.
+    fn condemn_own_accounts(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
+        let own: Vec<(&'a Object, Address)> = doomed
+            .values()
+            .filter_map(|it| Some((self.actual.account_of(it.object)?, it.address.clone())))
+            .collect();
+        for (account, user) in own {
+            let key = (account.kind, account.id);
+            let is_bound = self.bindings.address_of(account.kind, account.id).is_some();
+            let mut held = self.actual.owned_by(account.id);
+            if is_bound || held.any(|object| !object.kind.is_key()) {
+                continue;
+            }
+            match self.answers.contents.get(&account.id) {
+                None => drop(draft.questions.contents.insert(account.id)),
+                Some(Some(counters)) if counters.values().all(|count| *count == 0) => {
+                    let Some(place) = self.place(account.owner) else { continue };
+                    let name = format!("{}.{}", user.name, account.id);
+                    let address = Address::new(account.kind, place.now, name);
+                    doomed.insert(key, Condemned { object: account, mark: None, address });
+                }
+                Some(_) => draft.notes.push(format!(
+                    "{user}: subaccount {} that the platform made for it is not deleted: something may be in it",
+                    account.id
+                )),
+            }
+        }
+    }
+
     fn spare_protected(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
         doomed.retain(|_, condemned| {
-            if condemned.mark.protect {
+            let is_protected = condemned.mark.is_some_and(|mark| mark.protect);
+            if is_protected {
                 block(
                     draft,
                     condemned,
@@ -255,7 +290,7 @@ impl<'a> Pruner<'a> {
                      the manifest",
                 );
             }
-            !condemned.mark.protect
+            !is_protected
         });
     }
 
@@ -336,32 +371,42 @@ impl<'a> Pruner<'a> {
         for (key, user) in &self.actual.objects {
             for (field, to) in user.refs().filter(|(_, to)| doomed.contains_key(to)) {
                 let first = match doomed.get(key) {
-                    Some(doomed) => Some(id_of(doomed.mark, &doomed.address)),
+                    Some(doomed) => Some(doomed.step_id()),
                     None => repointings.get(&(*key, field)).cloned(),
                 };
                 before.entry(to).or_default().extend(first);
             }
         }
-        for Condemned { object, mark, address } in doomed.values() {
+        for condemned in doomed.values() {
+            let Condemned { object, mark, address } = condemned;
             let mut step = deletion(Phase::Of(object.kind), object, address.clone());
-            step.id = id_of(mark, address);
-            step.reason =
-                format!("it carries the mark of stack `{}` and is no longer declared", mark.stack);
+            step.id = condemned.step_id();
+            step.reason = match mark {
+                Some(mark) => format!(
+                    "it carries the mark of stack `{}` and is no longer declared",
+                    mark.stack
+                ),
+                None => "the platform made it for a user who is deleted, and nothing is in it"
+                    .to_owned(),
+            };
             // What is inside goes first, and so does what refers to it or gets another one.
             let inside = self.inside(object).into_iter();
             let inside = inside.filter_map(|inner| doomed.get(&(inner.kind, inner.id)));
-            step.needs.extend(inside.map(|inner| id_of(inner.mark, &inner.address)));
+            step.needs.extend(inside.map(Condemned::step_id));
             step.needs.extend(before.remove(&(object.kind, object.id)).unwrap_or_default());
             draft.steps.push(step);
         }
     }
 }
 
-/// Several generations of a token may go at once.
-fn id_of(mark: &Mark, address: &Address) -> StepId {
-    match mark.generation {
-        Some(generation) => StepId::of_generation(address, generation.number, Deed::Delete),
-        None => StepId::of(Phase::Of(address.kind), address),
+impl Condemned<'_> {
+    /// What its deletion is called. Several generations of a token may go at once.
+    fn step_id(&self) -> StepId {
+        let Self { mark, address, .. } = self;
+        match mark.and_then(|mark| mark.generation) {
+            Some(generation) => StepId::of_generation(address, generation.number, Deed::Delete),
+            None => StepId::of(Phase::Of(address.kind), address),
+        }
     }
 }
 

@@ -114,8 +114,10 @@ fn the_reseller_is_made_from_nothing_exported_without_loss_and_pruned_to_nothing
         "none/stack.yaml",
         "apiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: default}\nspec: {guards: {deletes: 100, deletes_percent: 100}}\n",
     );
-    world.run(&["apply", "none", "--prune", "--yes"]).expect(0);
-    for collection in ["realms", "grants", "identity-providers", "webhooks", "limits"] {
+    world.apply_approved(&["none", "--prune"]);
+    for collection in
+        ["realms", "grants", "identity-providers", "webhooks", "limits", "subaccounts"]
+    {
         let left = world.api("GET", &format!("/platform/{collection}/all"), None);
         assert_eq!(left, Vec::<Value>::new(), "{collection}");
     }
@@ -204,6 +206,29 @@ fn every_user_of_a_realm_can_get_a_subaccount_with_a_limit() {
 }
 
 #[test]
+fn the_subaccount_of_a_user_goes_with_the_user_unless_something_is_in_it() {
+    let world = World::new();
+    world.copy_example("reseller");
+    world.apply(&["."]);
+    let joe = users(&world).into_iter().find(|user| user["name"] == "joe").unwrap();
+    let account = joe["subaccount_id"].as_i64().unwrap();
+    let token = world.token();
+    let device = json!([{"name": "truck-1", "device_type_id": 1, "configuration": {"ident": "1"}}]);
+    world.call("POST", "/gw/devices", Some(&token), Some(account), Some(&device));
+    let people = world.read("reseller/people.yaml");
+    world.write("reseller/people.yaml", people.rsplit_once("---\n").unwrap().0);
+    let plan = world.plan(&[".", "--prune"]);
+    assert_eq!(steps(&plan), [("delete".into(), "realm-user/drivers/joe".into())], "{plan}");
+    assert!(plan["notes"].to_string().contains("is not deleted"), "{plan}");
+    world.call("DELETE", "/gw/devices/name=truck-1", Some(&token), Some(account), None);
+    let plan = world.plan(&[".", "--prune"]);
+    assert_eq!(plan["summary"]["delete"], 2, "{plan}");
+    world.run(&["apply", ".", "--prune", "--yes"]).expect(0);
+    let left = world.api("GET", "/platform/subaccounts/all?fields=id", None);
+    assert!(left.iter().all(|it| it["id"] != account), "{left:?}");
+}
+
+#[test]
 fn a_home_follows_the_account_that_it_names() {
     let world = World::new();
     world.write("accounts.yaml", ACCOUNTS);
@@ -268,7 +293,7 @@ fn a_realm_with_a_user_whom_nobody_declared_is_not_deleted() {
         "stack.yaml",
         "apiVersion: flespi-gitops/v1\nkind: Stack\nmetadata: {name: default}\n",
     );
-    let run = world.run(&["apply", ".", "--prune", "--yes", "--format", "json"]).expect(5);
+    let run = world.run(&["apply", ".", "--prune", "--yes", "--format", "json"]).expect(6);
     let left: Vec<Value> = users(&world).iter().map(|user| user["name"].clone()).collect();
     assert_eq!(left, ["stranger"], "{run:?}");
     assert_eq!(realm(&world)["id"], id);

@@ -20,7 +20,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use collection::Collection;
-pub use row::{Field, Form, Hides, Home, KindRow, LinkRow, Page, Read, Role, Unread};
+pub use row::{Field, Form, Hides, Home, KindRow, LinkRow, OwnAccount, Page, Read, Role, Unread};
 pub use subaccount::LIMIT_FIELD;
 
 use crate::assumptions::{ITEM_TYPES, RESTORABLE};

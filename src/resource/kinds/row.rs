@@ -40,10 +40,23 @@ pub struct KindRow {
     pub loss: Loss,
     /// What a return from the recycle bin means, in words.
     pub recovery: Recovery,
+    /// The account that the platform may make for each of its objects.
+    pub own_account: Option<&'static OwnAccount>,
     /// Where people log in to it, if they do.
     pub page: Option<&'static Page>,
     /// What of it is secret and handed out, if anything is.
     pub secret: Option<&'static str>,
+}
+
+/// An account that the platform makes for an object. It carries no mark, and goes with its object if nothing is in it.
+#[derive(Debug)]
+pub struct OwnAccount {
+    /// The field of the object that holds the id of the account.
+    pub field: &'static str,
+    /// The field of whatever holds the object that tells whether accounts are made.
+    pub told_by: &'static str,
+    /// Whether the value of that field says so.
+    pub is_made: fn(&Value) -> bool,
 }
 
 /// The page on which people log in.
@@ -223,6 +236,7 @@ impl KindRow {
         answered: "id,cid,metadata",
         loss: Loss { empty: "is deleted", full: None },
         recovery: Recovery { with: "as it was", means: "comes back" },
+        own_account: None,
         page: None,
         secret: None,
     };
