@@ -106,7 +106,7 @@ pub const REALM_PASSWORD: u16 = 16;
 
 /// 124: the member of a grant that carries its words (`edit`, `operate-as`...) is not named by any document, nor whether a
 /// grant has `metadata` and `cid` as everything else has, nor whether one grant can be about several kinds of items: it is
-/// about one here. Where a grant keeps no `metadata`, it is created without a mark, which its verification tells.
+/// about one here. Where a grant keeps no `metadata`, it is created without a mark; that is told, and no second one is made.
 pub const GRANT_WORDS_FIELD: &str = "access";
 
 /// 125: whether `realms/all/users` lists the users of all realms of a branch, as selectors do elsewhere, and whether a user is

@@ -1,6 +1,6 @@
 //! Declarative accounts, limits and tokens for the flespi telematics platform.
 //!
-//! Manifests in a git repository declare limits, subaccounts, tokens and webhooks; this crate makes
+//! Manifests in a git repository declare limits, subaccounts, tokens and whatever else an account holds; this crate makes
 //! the platform match them. One straight line leads from text to an exit code: four verbs, four values.
 //!
 //! ```text
@@ -34,6 +34,8 @@
 //! | what is read as a secret | [`secret::reading`] |
 //! | what becomes of an access that no manifest can say | [`resource::access`] |
 //! | what a kind is, and adding one | [`resource::kinds`], `manifest/kinds`; `export/kinds` if it has words of its own |
+//! | what an object is linked to, such as the accounts of a grant | `observe/links.rs`, `plan/links.rs`, `apply/link.rs` |
+//! | ids of other objects, and secrets, inside of fields | [`resource::stand_in`] |
 //! | how an object is recognised | `plan/bind` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |

@@ -178,6 +178,8 @@ assumptions! {
         "Does a POST of several tokens make all of them, none, or the first without a word about the others?";
     COUNTED_CALLS = 123 "counted-calls" ["minute", "absent"]
         "Do the counters of an account tell how many API calls its minute has seen?";
+    GRANT_METADATA = 124 "grant-metadata" ["kept", "dropped"]
+        "Does a grant keep metadata, as everything else does?";
 }
 
 /// The answers in force for one sandbox; the defaults of [`ASSUMPTIONS`] unless set otherwise.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Refusal},
+    assumptions::GRANT_METADATA,
     books::Books,
     call::Call,
     catalog::Kind,
@@ -16,11 +17,20 @@ use super::{
     select::{Reach, Selection},
     selector::Selector,
     state::{Change, State},
+    view::View,
 };
 
 /// A new grant reaches nobody yet.
-pub(super) fn create(draft: &mut Draft<'_>) {
+pub(super) fn create(view: View<'_>, draft: &mut Draft<'_>) {
     draft.fields.remove("subaccounts");
+    update(view, draft);
+}
+
+/// What a grant does not keep is taken without a word.
+pub(super) fn update(view: View<'_>, draft: &mut Draft<'_>) {
+    if view.assumptions.is(&GRANT_METADATA, "dropped") {
+        draft.fields.remove("metadata");
+    }
 }
 
 /// Whether `account` may act as `target` because of a grant.

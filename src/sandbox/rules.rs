@@ -29,7 +29,7 @@ pub(super) fn create(
         Rules::Realm => realms::create_realm(view, draft),
         Rules::RealmUser => realms::create_user(view, draft),
         Rules::Grant => {
-            grants::create(draft);
+            grants::create(view, draft);
             Ok(())
         }
     }
@@ -42,7 +42,11 @@ pub(super) fn update(
     draft: &mut Draft<'_>,
 ) -> Result<(), Refusal> {
     match row.rules {
-        Rules::None | Rules::Limit | Rules::Grant => Ok(()),
+        Rules::Grant => {
+            grants::update(view, draft);
+            Ok(())
+        }
+        Rules::None | Rules::Limit => Ok(()),
         Rules::Account => accounts::update(view, draft),
         Rules::Token => tokens::update(draft),
         Rules::Realm => realms::update_realm(view, draft),

@@ -376,6 +376,18 @@ fn links_that_cannot_be_read_are_never_taken_for_none() {
 }
 
 #[test]
+fn where_grants_keep_no_mark_that_is_told_and_none_is_made_twice() {
+    let world = World::assuming(&["grant-metadata=dropped"]);
+    world.write("accounts.yaml", ACCOUNTS);
+    world.write("grant.yaml", GRANT);
+    let run = world.run(&["apply", ".", "--yes"]).expect(6);
+    assert!(run.stdout.contains("did not keep its `metadata`"), "{}", run.stdout);
+    let run = world.run(&["apply", ".", "--yes"]).expect(5);
+    assert!(run.stdout.contains("has no mark"), "{}", run.stdout);
+    assert_eq!(world.count("grants"), 1);
+}
+
+#[test]
 fn the_secret_of_an_identity_provider_is_set_once_and_shown_nowhere() {
     let world = World::new();
     world.write(

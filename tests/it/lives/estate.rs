@@ -7,6 +7,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use super::land::PASSWORDS;
+use super::portal::{Portal, Share, User};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Account {
@@ -18,6 +19,8 @@ pub(super) struct Account {
     limits: Vec<(Named, i64)>,
     tokens: Vec<Token>,
     hooks: Vec<Hook>,
+    portals: Vec<Portal>,
+    shares: Vec<Share>,
     /// The name of a limit of the account above.
     limit: Option<String>,
     /// Which password, if it has any.
@@ -108,6 +111,37 @@ impl Estate {
             let child = self.account(&account.limits, depth + 1);
             account.children.push(child);
         }
+        if self.chance(20) {
+            let portal = self.portal(account);
+            account.portals.push(portal);
+        }
+        if self.chance(20) && !account.children.is_empty() {
+            let share = self.share(account);
+            account.shares.push(share);
+        }
+    }
+
+    fn portal(&mut self, account: &Account) -> Portal {
+        let mut portal = Portal { name: self.name('r'), hours: 1, ..Portal::default() };
+        if !account.children.is_empty() && self.chance(50) {
+            let child = self.random.random_range(0..account.children.len());
+            portal.home = Some(account.children[child].id);
+        }
+        for _ in 0..self.random.random_range(0..=2) {
+            let secret = (self.chance(60) && self.has_secrets).then_some(1);
+            portal.users.push(User { name: self.name('u'), secret });
+        }
+        portal
+    }
+
+    fn share(&mut self, account: &Account) -> Share {
+        let mut share = Share { name: self.name('g'), ..Share::default() };
+        for child in &account.children {
+            if self.chance(60) {
+                share.to.insert(child.id);
+            }
+        }
+        share
     }
 
     fn account(&mut self, limits: &[(Named, i64)], depth: u32) -> Account {
@@ -159,7 +193,7 @@ impl Estate {
         }
         for _ in 0..self.random.random_range(1..=4) {
             let way = self.place();
-            match self.random.random_range(0..14) {
+            match self.random.random_range(0..17) {
                 0..=3 => self.rename_account(&way, &before),
                 4 => self.swap_accounts(&way, &before),
                 5 => self.rename_something(&way, &before),
@@ -214,6 +248,40 @@ impl Estate {
                     let entries = self.random.random_range(0..=3);
                     if let Some(token) = self.at(&way).tokens.last_mut() {
                         token.entries = entries;
+                    }
+                }
+                13 => {
+                    let here = self.at(&way).clone();
+                    let portal = self.portal(&here);
+                    let account = self.at(&way);
+                    match account.portals.last_mut() {
+                        Some(portal) if portal.hours > 2 => drop(account.portals.pop()),
+                        Some(portal) => {
+                            portal.hours += 1;
+                            let users = portal.users.iter_mut().filter_map(|it| it.secret.as_mut());
+                            users.for_each(|version| *version = (*version + 1).min(PASSWORDS - 1));
+                        }
+                        None => account.portals.push(portal),
+                    }
+                }
+                14 => {
+                    let user = User { name: self.name('u'), secret: None };
+                    if let Some(portal) = self.at(&way).portals.last_mut()
+                        && portal.users.pop().is_none()
+                    {
+                        portal.users.push(user);
+                    }
+                }
+                15 => {
+                    let here = self.at(&way).clone();
+                    let other = self.share(&here);
+                    let account = self.at(&way);
+                    match account.shares.last_mut() {
+                        Some(share) => {
+                            share.may_edit = !share.may_edit;
+                            share.to = other.to;
+                        }
+                        None => account.shares.push(other),
                     }
                 }
                 _ => {
@@ -363,7 +431,12 @@ impl Account {
         let mut all = vec![
             json!({"apiVersion": "flespi-gitops/v1", "kind": "Stack", "metadata": {"name": "default"}}),
         ];
+        let mut at = BTreeMap::new();
+        walk(self, "", &mut |path, account| drop(at.insert(account.id, path.to_owned())));
+        at.retain(|_, path| !path.is_empty());
         walk(self, "", &mut |path, account| {
+            all.extend(account.portals.iter().flat_map(|portal| portal.manifests(path, &at)));
+            all.extend(account.shares.iter().map(|share| share.manifest(path, &at)));
             if let Some((owner, name)) = path.rsplit_once('/').or(Some(("", path)))
                 && !name.is_empty()
             {
@@ -422,6 +495,7 @@ impl Account {
     /// How many things there are in it, itself left out.
     pub(super) fn size(&self) -> usize {
         let own = self.limits.len() + self.tokens.len() + self.hooks.len();
+        let own = own + self.portals.len() + self.shares.len();
         own + self.children.iter().map(|child| 1 + child.size()).sum::<usize>()
     }
 
@@ -431,7 +505,13 @@ impl Account {
     }
 
     fn take_from(&mut self, left: &mut usize) -> bool {
-        let parts = [self.limits.len(), self.tokens.len(), self.hooks.len()];
+        let parts = [
+            self.limits.len(),
+            self.tokens.len(),
+            self.hooks.len(),
+            self.portals.len(),
+            self.shares.len(),
+        ];
         for (part, length) in parts.into_iter().enumerate() {
             if *left < length {
                 match part {
@@ -442,7 +522,9 @@ impl Account {
                         }
                     }
                     1 => drop(self.tokens.remove(*left)),
-                    _ => drop(self.hooks.remove(*left)),
+                    2 => drop(self.hooks.remove(*left)),
+                    3 => drop(self.portals.remove(*left)),
+                    _ => drop(self.shares.remove(*left)),
                 }
                 return true;
             }

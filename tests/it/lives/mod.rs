@@ -19,6 +19,7 @@ mod estate;
 mod land;
 mod laws;
 mod life;
+mod portal;
 mod shape;
 mod wire;
 
