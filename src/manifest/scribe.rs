@@ -76,6 +76,8 @@ impl Scribe<'_> {
             metadata: metadata.into(),
             refs: LiteMap::new(),
             secrets: BTreeMap::new(),
+            selections: BTreeMap::new(),
+            expectations: Vec::new(),
             credentials: None,
             deliver: Vec::new(),
             rotation: None,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bins::Buried;
 use super::changes::LastWriter;
+use super::items::{ItemList, Listed, Trait};
 use super::secrets::{SecretAt, SecretQuestion, SecretState, SinkQuestion, SinkState};
 use super::traces::{Fate, KeyState, Missed};
 use crate::resource::{Address, Kind};
@@ -32,12 +33,14 @@ pub struct Questions {
     pub contents: BTreeSet<i64>,
     /// Who wrote objects last.
     pub writers: BTreeSet<(Kind, i64)>,
+    /// Items that selections look through, and what they look at.
+    pub items: BTreeMap<ItemList, BTreeSet<Trait>>,
 }
 
 impl Questions {
     /// Whether there is nothing to ask.
     pub fn is_empty(&self) -> bool {
-        let Self { bins, fates, secrets, sinks, places, keys, contents, writers } = self;
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, items } = self;
         bins.is_empty()
             && fates.is_empty()
             && secrets.is_empty()
@@ -46,11 +49,12 @@ impl Questions {
             && keys.is_empty()
             && contents.is_empty()
             && writers.is_empty()
+            && items.is_empty()
     }
 
     /// Answers that change nothing: bins are empty, secrets are where they belong, nobody did anything.
     pub fn without_news(&self) -> Answers {
-        let Self { bins, fates, secrets, sinks, places, keys, contents, writers } = self;
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, items } = self;
         Answers {
             bins: bins.iter().map(|place| (*place, Ok(Vec::new()))).collect(),
             fates: fates.keys().map(|address| (address.clone(), None)).collect(),
@@ -60,6 +64,7 @@ impl Questions {
             keys: keys.keys().map(|id| (*id, KeyState::There)).collect(),
             contents: contents.iter().map(|account| (*account, Some(BTreeMap::new()))).collect(),
             writers: writers.iter().map(|object| (*object, LastWriter::default())).collect(),
+            items: items.keys().map(|it| (it.clone(), Listed::Items(Vec::new()))).collect(),
             overwritten: BTreeSet::new(),
         }
     }
@@ -87,6 +92,8 @@ pub struct Answers {
     pub contents: BTreeMap<i64, Option<Counters>>,
     /// Who wrote objects last.
     pub writers: BTreeMap<(Kind, i64), LastWriter>,
+    /// Items that selections look through.
+    pub items: BTreeMap<ItemList, Listed>,
     /// Tokens whose keys this very run may have overwritten in their sinks, with those of tokens that it took back.
     pub overwritten: BTreeSet<Address>,
 }
@@ -94,8 +101,18 @@ pub struct Answers {
 impl Answers {
     /// Takes in more answers.
     pub fn extend(&mut self, more: Self) {
-        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, overwritten } =
-            more;
+        let Self {
+            bins,
+            fates,
+            secrets,
+            sinks,
+            places,
+            keys,
+            contents,
+            writers,
+            items,
+            overwritten,
+        } = more;
         self.bins.extend(bins);
         self.fates.extend(fates);
         self.secrets.extend(secrets);
@@ -104,6 +121,7 @@ impl Answers {
         self.keys.extend(keys);
         self.contents.extend(contents);
         self.writers.extend(writers);
+        self.items.extend(items);
         self.overwritten.extend(overwritten);
     }
 }

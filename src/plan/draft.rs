@@ -6,7 +6,10 @@ use super::entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unkno
 use super::step::Step;
 use super::token_time::TokenTime;
 use crate::observe::Questions;
-use crate::resource::{Address, Drift};
+use crate::resource::{Address, Drift, ItemType};
+
+/// An item that joins what an object selects.
+pub(super) type Joined = (Address, ItemType, i64);
 
 /// A place of a secret of which there is something to say.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +42,8 @@ pub(super) struct Draft {
     pub(super) drifted: Vec<Drifted>,
     pub(super) tokens: Vec<TokenTime>,
     pub(super) unchanged: usize,
+    /// What joins the selections of objects that are there.
+    pub(super) joined: BTreeSet<Joined>,
 }
 
 impl Draft {

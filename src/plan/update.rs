@@ -123,10 +123,9 @@ impl Update<'_> {
         // With `drift` other than heal the difference between an edited manifest and a
         // changed platform decides what happens, so it is noted in any case.
         let precise = context.declared.lifecycle.drift != Drift::Heal;
-        let edited = difference
-            .changes
-            .iter()
-            .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
+        let edited = difference.changes.iter().any(|change| {
+            matches!(change.cause, Cause::Edited | Cause::Selection | Cause::Differs)
+        });
         let edit = context.mark_edit(object);
         let always = must_mark
             || *how == How::Id

@@ -107,6 +107,31 @@ pub(super) fn covered<S: Ord + Clone>(
     true
 }
 
+/// Whether the word is as the pattern says. One walk over both, and the last `Many` is the only place to return to, so that
+/// a hostile pattern costs length × length at worst.
+pub(super) fn matches<S: PartialEq>(pattern: &[Piece<S>], word: &[S]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut back = None;
+    while let Some(symbol) = word.get(read) {
+        match (pattern.get(at), back) {
+            (Some(Piece::Many), _) => {
+                back = Some((at + 1, read));
+                at += 1;
+            }
+            (Some(Piece::One), _) => (at, read) = (at + 1, read + 1),
+            (Some(Piece::Exactly(wanted)), _) if wanted == symbol => {
+                (at, read) = (at + 1, read + 1)
+            }
+            (_, Some((after, taken))) => {
+                back = Some((after, taken + 1));
+                (at, read) = (after, taken + 1);
+            }
+            (_, None) => return false,
+        }
+    }
+    pattern.iter().skip(at).all(|piece| matches!(piece, Piece::Many))
+}
+
 /// Whether some word matches both.
 pub(super) fn meet<S: Ord + Clone>(a: &[Piece<S>], b: &[Piece<S>], reserved: Reserved<S>) -> bool {
     let mut seen = BTreeSet::new();

@@ -178,6 +178,10 @@ assumptions! {
         "Does a POST of several tokens make all of them, none, or the first without a word about the others?";
     COUNTED_CALLS = 123 "counted-calls" ["minute", "absent"]
         "Do the counters of an account tell how many API calls its minute has seen?";
+    DOTTED_FIELD = 130 "dotted-field" ["dotted", "nested", "absent"]
+        "How does an answer hold a field that was asked for by a dotted name?";
+    GROUPS_OF_DEVICE = 131 "groups-of-device" ["listed", "absent"]
+        "Does a device list the ids of the groups that it is in?";
 }
 
 /// The answers in force for one sandbox; the defaults of [`ASSUMPTIONS`] unless set otherwise.

@@ -9,7 +9,7 @@ use super::spec::{Check, Spec};
 use crate::diagnostic::Diagnostics;
 use crate::manifest::model::{Access, NamedAccess, Origin as WebOrigin, Origins, TokenSpec};
 use crate::manifest::scribe::{Scribe, set};
-use crate::manifest::{acl, lifetime, mask, preset};
+use crate::manifest::{acl, lifetime, mask, preset, select};
 use crate::resource::{Declared, Kind, Rotation, acl_entry};
 use crate::rights::AccessType;
 
@@ -36,6 +36,10 @@ impl Spec for TokenSpec {
             });
             declared.field_origins.extend(entries);
         }
+        select::note_access(&mut declared, "access", &self.access, scribe);
+        if !declared.selections.is_empty() {
+            declared.expectations = self.expect.declared();
+        }
         let sinks = self.deliver.iter();
         declared.deliver = sinks.map(|sink| scribe.sink(sink, Some(&self.access))).collect();
         declared.rotation = self.rotation.map(|rotation| Rotation {
@@ -61,7 +65,9 @@ impl Spec for TokenSpec {
             }
             Access::Preset(access) => {
                 preset::check(place, access, expires, diagnostics);
-                acl::idents(place, "/spec/access/devices", diagnostics);
+                let at = "/spec/access/devices";
+                acl::idents(place, at, diagnostics);
+                select::check(place, at, "gw/devices", access.devices.as_ref(), diagnostics);
             }
         }
     }
