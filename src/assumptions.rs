@@ -34,6 +34,10 @@ pub const IDENT_FIELD: &str = "configuration.ident";
 /// not known, and not for one without groups.
 pub const GROUPS_FIELD: &str = "groups";
 
+/// 132: that a telematics item gives the account that holds it under this name. An item without it is taken for not known,
+/// since it may be one of an account below.
+pub const OWNER_FIELD: &str = "cid";
+
 /// 10: the largest page is unknown.
 pub const PAGE_SIZE: usize = 1_000;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::api::{Class, ListError, Reader};
-use crate::assumptions::{GROUPS_FIELD, IDENT_FIELD};
+use crate::assumptions::{GROUPS_FIELD, IDENT_FIELD, OWNER_FIELD};
 use crate::resource::selection::Item;
 use crate::resource::{Fields, ItemType};
 
@@ -87,7 +87,7 @@ async fn one(
 ) -> Listed {
     let ItemList { account, items, expression } = list;
     let mut fields: BTreeSet<&str> = traits.iter().map(|it| it.field()).collect();
-    fields.extend(["id", "cid"]);
+    fields.extend(["id", OWNER_FIELD]);
     let place = (*account, own_account);
     let read = reader.telematics(items.path(), place, expression.as_deref(), &fields).await;
     match read {
@@ -110,7 +110,7 @@ fn read_rows(
 ) -> Result<Vec<Item>, String> {
     let mut items = Vec::new();
     for (id, row) in rows {
-        let Some(owner) = row.number("cid") else {
+        let Some(owner) = row.number(OWNER_FIELD) else {
             return Err(format!("item {id} does not say which account it belongs to"));
         };
         if owner != account {

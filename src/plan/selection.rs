@@ -21,7 +21,7 @@ use super::entry::{Blocked, Unknown};
 use super::step::{Action, Step};
 use crate::observe::{Actual, Answers, ItemList, Listed, Trait};
 use crate::resource::access;
-use crate::resource::selection::{self, Criterion, Group, Item, Selection};
+use crate::resource::selection::{self, Criterion, Group, Selection};
 use crate::resource::{Declared, Expectation, ItemType, Right};
 use crate::rights::{AccessType, Circumstances, Request, Rights, Verdict, decide};
 
@@ -186,8 +186,7 @@ fn matched(
         }
         _ => BTreeSet::new(),
     };
-    let is_meant = |item: &&Item| selection.criterion.matches(item, &groups);
-    Ok(items.iter().filter(is_meant).map(|item| item.id).collect())
+    Ok(selection.criterion.of(items, &groups))
 }
 
 fn matches_nothing(
@@ -363,4 +362,94 @@ fn value_at(fields: &Map<String, Value>, place: &str) -> Value {
 
 fn numbers(value: &Value) -> impl Iterator<Item = i64> + use<'_> {
     value.as_array().into_iter().flatten().filter_map(Value::as_i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Kind;
+    use crate::resource::canonical::canonical;
+
+    fn entry(method: &str, ids: &Value) -> Value {
+        json!({"uri": "gw/devices", "ids": ids, "methods": [method]})
+    }
+
+    fn access(entries: &[Value]) -> Value {
+        json!({"type": 2, "acl": entries})
+    }
+
+    /// A token whose first entry selects these ids.
+    fn declared(entries: &[Value]) -> Declared {
+        let mut load = crate::manifest::load_texts(
+            [(
+                "a.yaml".to_owned(),
+                "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: app}\nspec: {ttl: 1h, access: \
+                 {acl: [{uri: gw/devices, methods: [GET], ids: {select: {name: a}}}]}}\n"
+                    .to_owned(),
+            )],
+            0,
+        );
+        let mut declared = *load.desired.objects.pop_first().unwrap().1;
+        assert_eq!(declared.selections.len(), 1);
+        declared.fields.insert("access", access(entries));
+        declared
+    }
+
+    fn is_of_the_selection(before: &[Value], after: &[Value]) -> bool {
+        let of = |entries| canonical(Kind::Token, "access", &access(entries));
+        is_all_that_differs(&declared(after), "access", (&of(before), &of(after)))
+    }
+
+    #[test]
+    fn only_the_ids_of_a_selection_are_its_doing() {
+        let (get, put) = (|ids| entry("GET", &ids), |ids| entry("PUT", &ids));
+        assert!(is_of_the_selection(&[get(json!([1]))], &[get(json!([2, 1]))]));
+        // Ids decide the order of a list, and that order says nothing.
+        let (before, after) =
+            ([put(json!([5])), get(json!([9]))], [get(json!([1])), put(json!([5]))]);
+        assert!(is_of_the_selection(&before, &after));
+        let other = [get(json!([1])), put(json!([6]))];
+        assert!(!is_of_the_selection(&before, &other), "the ids of another entry were edited");
+        assert!(!is_of_the_selection(&[get(json!("all"))], &[get(json!([1])), put(json!([5]))]));
+        assert!(!is_of_the_selection(&[put(json!([1]))], &[get(json!([1]))]), "so was the method");
+    }
+
+    fn joins(before: &[Value], after: &[Value]) -> Vec<i64> {
+        use crate::plan::{Change, Effect, StepId};
+        use crate::resource::Phase;
+        let declared = declared(after);
+        let change = Change {
+            field: "access".to_owned(),
+            before: access(before),
+            after: access(after),
+            cause: super::super::step::Cause::Edited,
+        };
+        let address = declared.address.clone();
+        let step = Step {
+            id: StepId::of(Phase::Of(Kind::Token), &address),
+            phase: Phase::Of(Kind::Token),
+            action: Action::Update,
+            address,
+            reason: String::new(),
+            source: None,
+            changes: vec![change],
+            needs: Vec::new(),
+            holds: super::super::step::Holding::default(),
+            relies_on: BTreeMap::new(),
+            effect: Effect::Delete { kind: Kind::Token, id: 1 },
+        };
+        let fields = declared.fields.unpack();
+        joined(&declared, &fields, &step).into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    #[test]
+    fn what_joins_is_new_among_what_could_be_done_in_the_same_way() {
+        let (get, put) = (|ids| entry("GET", &ids), |ids| entry("PUT", &ids));
+        assert_eq!(joins(&[get(json!([1, 2]))], &[get(json!([2, 3, 4]))]), [3, 4]);
+        assert_eq!(joins(&[get(json!("all"))], &[get(json!([2, 3]))]), [0; 0]);
+        assert_eq!(joins(&[get(json!([1])), put(json!([3]))], &[get(json!([1, 3]))]), [3]);
+        // Of a list whose methods were edited as well, what was in it stays in it.
+        assert_eq!(joins(&[put(json!([1, 3]))], &[get(json!([1, 3, 4]))]), [4]);
+        assert_eq!(joins(&[], &[get(json!([1]))]), [1]);
+    }
 }

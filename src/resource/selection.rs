@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::rights::mask_matches;
+use crate::rights::Mask;
 
 /// More members of a list than anybody reads in a sentence.
 const MOST_NAMED: usize = 3;
@@ -153,13 +153,22 @@ pub struct Item {
 }
 
 impl Criterion {
-    /// Whether `item` is meant. `groups` are the ids of the groups that are meant; what an expression found is meant.
-    pub fn matches(&self, item: &Item, groups: &BTreeSet<i64>) -> bool {
+    /// The ids of those of `items` that are meant. `groups` are the ids of the groups that are meant; all that an expression
+    /// found is meant.
+    pub fn of(&self, items: &[Item], groups: &BTreeSet<i64>) -> BTreeSet<i64> {
+        let ids = |is_meant: &dyn Fn(&Item) -> bool| {
+            items.iter().filter(|item| is_meant(item)).map(|item| item.id).collect()
+        };
         match self {
-            Self::Name(mask) => mask_matches(mask, &item.name),
-            Self::Ident(idents) => item.ident.as_ref().is_some_and(|ident| idents.contains(ident)),
-            Self::Group(_) => !item.groups.is_disjoint(groups),
-            Self::Expression(_) => true,
+            Self::Name(mask) => {
+                let mask = Mask::new(mask);
+                ids(&|item| mask.matches(&item.name))
+            }
+            Self::Ident(idents) => {
+                ids(&|item| item.ident.as_ref().is_some_and(|ident| idents.contains(ident)))
+            }
+            Self::Group(_) => ids(&|item| !item.groups.is_disjoint(groups)),
+            Self::Expression(_) => ids(&|_| true),
         }
     }
 }
@@ -214,18 +223,21 @@ mod tests {
 
     #[test]
     fn each_criterion_looks_at_what_it_is_about() {
-        let truck = device("truck/7 ö", "352", &[5, 6]);
-        let none = BTreeSet::new();
-        let name = |mask: &str| Criterion::Name(mask.to_owned()).matches(&truck, &none);
+        let truck = [device("truck/7 ö", "352", &[5, 6])];
+        let is_meant = |criterion: &Criterion, groups: &[i64]| {
+            !criterion.of(&truck, &groups.iter().copied().collect()).is_empty()
+        };
+        let name = |mask: &str| is_meant(&Criterion::Name(mask.to_owned()), &[]);
         assert!(name("truck*") && name("truck/? ?") && name("*"));
         assert!(!name("truck") && !name("Truck*") && !name(""));
         let ident = |all: &[&str]| {
-            Criterion::Ident(all.iter().map(|it| (*it).to_owned()).collect()).matches(&truck, &none)
+            is_meant(&Criterion::Ident(all.iter().map(|it| (*it).to_owned()).collect()), &[])
         };
         assert!(ident(&["1", "352"]) && !ident(&["35"]) && !ident(&["*"]));
         let group = Criterion::Group(Group::Name("north".to_owned()));
-        assert!(group.matches(&truck, &[6, 9].into()) && !group.matches(&truck, &[9].into()));
-        assert!(!group.matches(&truck, &none), "a group that is not there has no members");
+        assert!(is_meant(&group, &[6, 9]) && !is_meant(&group, &[9]));
+        assert!(!is_meant(&group, &[]), "a group that is not there has no members");
+        assert!(is_meant(&Criterion::Expression("id>5".to_owned()), &[]));
     }
 
     #[test]

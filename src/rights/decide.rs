@@ -423,3 +423,43 @@ fn of_platform_topic(reach: &Reach, filter: &topic::Filter, in_groups: Option<bo
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn asked(entries: &Value, request: &str) -> Decision {
+        let access = json!({"type": 2, "acl": entries});
+        let rights = Rights::of(|field| (field == "access").then_some(&access));
+        decide(&rights, &request.parse().unwrap())
+    }
+
+    #[test]
+    fn what_depends_on_a_selection_is_neither_allowed_nor_denied() {
+        let select = json!({"select": {"name": "truck-*"}});
+        let selected = json!({"uri": "gw/devices", "methods": ["GET"], "ids": select});
+        let listed = json!({"uri": "gw/devices", "methods": ["GET"], "ids": [7]});
+        let all = json!({"uri": "gw/devices", "methods": ["GET"]});
+        let grouped = json!({"uri": "gw/devices", "methods": ["GET"], "ids": "in-groups"});
+        for (entries, request, verdict) in [
+            (json!([selected]), "GET gw/devices/5", Verdict::Depends),
+            (json!([selected]), "GET gw/devices/5/messages", Verdict::Depends),
+            (json!([selected]), "GET gw/devices/all", Verdict::Depends),
+            (json!([selected]), "GET gw/devices/name=a", Verdict::Depends),
+            (json!([selected]), "subscribe flespi/message/gw/devices/5/#", Verdict::Depends),
+            (json!([selected]), "PUT gw/devices/5", Verdict::Denied),
+            (json!([selected]), "GET gw/channels/5", Verdict::Denied),
+            (json!([selected, listed]), "GET gw/devices/7", Verdict::Allowed),
+            (json!([selected, listed]), "GET gw/devices/7,5", Verdict::Depends),
+            (json!([selected, listed]), "GET gw/devices/all", Verdict::InPart),
+            (json!([selected, grouped]), "GET gw/devices/5", Verdict::Depends),
+            (json!([selected, all]), "GET gw/devices/5", Verdict::Allowed),
+        ] {
+            let decision = asked(&entries, request);
+            assert_eq!(decision.verdict, verdict, "{request} of {entries}: {}", decision.words);
+        }
+        assert_eq!(asked(&json!([selected]), "POST gw/devices").verdict, Verdict::Denied);
+    }
+}

@@ -53,11 +53,36 @@ pub fn filter_problem(text: &str) -> Option<&'static str> {
     topic::filter(text).err().map(topic::Malformed::words)
 }
 
-/// Whether `text` is as `mask` says, with `*` for any number of characters and `?` for one.
+/// A mask over texts, with `*` for any number of characters and `?` for one.
+#[derive(Debug, Clone)]
+pub struct Mask {
+    /// What every text begins with: most texts are told by it alone.
+    start: String,
+    pattern: pattern::Pattern<char>,
+}
+
+impl Mask {
+    /// Reads a mask; any text is one.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let end = text.find(['*', '?']).unwrap_or(text.len());
+        Self { start: text[..end].to_owned(), pattern: pattern::mask(text) }
+    }
+
+    /// Whether the whole of `text` is as the mask says.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        text.starts_with(&self.start) && {
+            let text: Vec<char> = text.chars().collect();
+            pattern::matches(&self.pattern, &text)
+        }
+    }
+}
+
+/// Whether `text` is as `mask` says.
 #[must_use]
 pub fn mask_matches(mask: &str, text: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    pattern::matches(&pattern::mask(mask), &text)
+    Mask::new(mask).matches(text)
 }
 
 /// Whether some IPv4 address is as `mask` says.

@@ -305,6 +305,30 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_as_a_mask_says_where_the_mask_covers_it() {
+        // Every mask of up to four pieces over every word of up to four letters.
+        let all = |letters: &[char]| -> Vec<String> {
+            (0..5_u32)
+                .flat_map(|length| {
+                    (0..letters.len().pow(length)).map(move |number| (length, number))
+                })
+                .map(|(length, number)| {
+                    (0..length)
+                        .map(|at| letters[number / letters.len().pow(at) % letters.len()])
+                        .collect()
+                })
+                .collect()
+        };
+        let words = all(&['a', 'ö']);
+        for text in all(&['a', 'ö', '?', '*']) {
+            for word in &words {
+                let expected = covered(&literal(word), &[mask(&text)], none);
+                assert_eq!(crate::rights::mask_matches(&text, word), expected, "{text} on {word}");
+            }
+        }
+    }
+
+    #[test]
     fn a_list_that_was_made_to_explode_comes_to_an_end() {
         let many: Vec<String> =
             (0..24).map(|i| format!("{}a{}", "?".repeat(i), "?".repeat(23 - i))).collect();

@@ -182,6 +182,8 @@ assumptions! {
         "How does an answer hold a field that was asked for by a dotted name?";
     GROUPS_OF_DEVICE = 131 "groups-of-device" ["listed", "absent"]
         "Does a device list the ids of the groups that it is in?";
+    OWNER_OF_ITEM = 132 "owner-of-item" ["given", "absent"]
+        "Does a telematics item give the account that holds it as cid?";
 }
 
 /// The answers in force for one sandbox; the defaults of [`ASSUMPTIONS`] unless set otherwise.
