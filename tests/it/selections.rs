@@ -135,6 +135,26 @@ fn who_joins_and_who_leaves_is_told_as_a_change_of_rights_and_not_as_an_edit_or_
     assert_eq!(world.plan(&["."])["steps"][0]["changes"][0]["cause"], "edited");
 }
 
+#[test]
+fn what_comes_and_goes_is_never_taken_for_drift() {
+    let (world, [one, two, _]) = fleet(&[]);
+    // One write could change both of them, and would leave their marks as they were.
+    let twin = token(TRUCKS).replace("name: app", "name: twin");
+    world.write("app.yaml", &format!("{}---\n{twin}", token(TRUCKS)));
+    world.apply(&["."]);
+    for (name, expected) in
+        [("sold", json!([two])), ("truck-1", json!([one, two])), ("sold", json!([two]))]
+    {
+        rename(&world, one, name);
+        let plan = world.plan(&["."]);
+        let causes = plan["steps"].as_array().unwrap().iter();
+        let causes: Vec<&Value> = causes.map(|step| &step["changes"][0]["cause"]).collect();
+        assert_eq!(causes, ["selection", "selection"], "{name}: {plan}");
+        world.apply(&["."]);
+        assert_eq!(ids(&world), expected);
+    }
+}
+
 struct Daemon(Child);
 
 impl Drop for Daemon {
@@ -317,6 +337,7 @@ fn fields_that_the_platform_gives_in_another_form_or_not_at_all_are_not_taken_fo
         ("dotted-field=nested", "{ident: [A7], allow_empty: true}", true),
         ("dotted-field=absent", "{ident: [A7], allow_empty: true}", false),
         ("groups-of-device=absent", "{group: 7, allow_empty: true}", false),
+        ("owner-of-item=absent", "{ident: [A7], allow_empty: true}", false),
         ("pagination=never", "{ident: [A7], allow_empty: true}", true),
         ("page-size=100", "{ident: [A7], allow_empty: true}", true),
     ] {
@@ -441,8 +462,9 @@ fn offline_it_is_said_what_cannot_be_known_and_the_platform_knows_it() {
         let all = [&["explain", "token/app", "GET", &path, "--format", "json"], more].concat();
         world.run(&all)
     };
-    let offline = explain(one, &[]).expect(1).json();
-    assert_eq!(offline["verdict"], "depends", "{offline}");
+    let offline = explain(one, &[]).expect(1);
+    assert_eq!(offline.json()["verdict"], "depends", "{}", offline.stdout);
+    assert!(offline.stderr.contains("--live"), "{}", offline.stderr);
     world.apply(&["."]);
     for (device, is_allowed) in [(one, true), (van, false)] {
         let run = explain(device, &["--live"]).expect(i32::from(!is_allowed));
