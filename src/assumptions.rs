@@ -26,6 +26,18 @@ pub const TOKENS_PER_POST: usize = 50;
 /// is allowed counts as left.
 pub const COUNTED_CALLS: &str = "api_calls";
 
+/// 130: whether a list of devices gives the ident when it is asked for by this name is unknown; an answer may have it under
+/// the dotted name or inside of `configuration`. Where no device of a list has one, that is taken for not known.
+pub const IDENT_FIELD: &str = "configuration.ident";
+
+/// 131: that a device lists the ids of the groups that it is in under this name. A device without the member is taken for
+/// not known, and not for one without groups.
+pub const GROUPS_FIELD: &str = "groups";
+
+/// 132: that a telematics item gives the account that holds it under this name. An item without it is taken for not known,
+/// since it may be one of an account below.
+pub const OWNER_FIELD: &str = "cid";
+
 /// 10: the largest page is unknown.
 pub const PAGE_SIZE: usize = 1_000;
 

@@ -50,6 +50,7 @@
 //! | a request on the wire | [`api::request`] |
 //! | how many calls are made at once and a minute, and who waits | `api/governor.rs` |
 //! | the fewest writes of a plan | `plan/bound.rs`; how calls are bundled in `apply/bundle.rs` |
+//! | devices by what they are called | [`resource::selection`], `manifest/select.rs`, `observe/items.rs`, `plan/selection.rs` |
 //! | secrets inside of fields | [`resource::stand_in`], `plan/secrets.rs`, `apply/secrets.rs` |
 //! | how tokens are made, and no key is lost | `apply/tokens.rs`, `apply/courier.rs` |
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |

@@ -8,6 +8,7 @@ mod actual;
 mod bins;
 mod changes;
 mod consistency;
+mod items;
 mod links;
 mod object;
 mod questions;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 pub use actual::{Actual, Seen};
 pub use bins::Buried;
 pub use changes::{LastWriter, Moved};
+pub use items::{ItemList, Listed, Trait};
 pub use object::Object;
 pub use questions::{Answers, Counters, Questions};
 pub use secrets::{KeyAt, SecretAt, SecretQuestion, SecretState, SinkQuestion, SinkState};
@@ -152,9 +154,9 @@ pub struct Sources<'a> {
 /// Answers everything that a plan has to know. What cannot be found out is an answer too.
 pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
     let Sources { reader, signer, stack, own_account, spool, trust } = sources;
-    let Questions { bins, fates, secrets, sinks, places, keys, contents, writers, links } =
+    let Questions { bins, fates, secrets, sinks, places, keys, contents, writers, items, links } =
         questions;
-    let (bins, fates, secrets, sinks, places, keys, contents, writers, links) = tokio::join!(
+    let (bins, fates, secrets, sinks, places, keys, contents, writers, items, links) = tokio::join!(
         bins::bins(reader, &bins, own_account, signer),
         traces::fates(reader, signer, stack, own_account, &fates),
         secrets::states(secrets, trust),
@@ -163,10 +165,23 @@ pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
         traces::keys(reader, &keys, trust, spool),
         counters(reader, contents.into_iter().collect()),
         changes::writers(reader, &writers),
+        items::lists(reader, own_account, items),
         links::links(reader, &links),
     );
     let overwritten = BTreeSet::new();
-    Answers { bins, fates, secrets, sinks, places, keys, contents, writers, links, overwritten }
+    Answers {
+        bins,
+        fates,
+        secrets,
+        sinks,
+        places,
+        keys,
+        contents,
+        writers,
+        items,
+        links,
+        overwritten,
+    }
 }
 
 /// Asks the platform what `accounts` hold. An account of which it does not say so stays unknown.

@@ -336,6 +336,25 @@ impl Reader {
         Ok(records)
     }
 
+    /// The telematics items of one type that `owner` holds itself (`own_account` is the account of our token), of those that
+    /// an expression means if there is one, with some fields.
+    ///
+    /// # Errors
+    /// [`ListError`]: then nothing is known of them, not even that there are none.
+    pub async fn telematics(
+        &self,
+        path: &'static str,
+        (owner, own_account): (i64, i64),
+        expression: Option<&str>,
+        fields: &BTreeSet<&str>,
+    ) -> Result<Items, ListError> {
+        let account = (owner != own_account).then_some(owner);
+        let page = |limit, offset| {
+            request::list_items(path, (account, owner), expression, fields, (limit, offset))
+        };
+        self.list_pages(List { collection: path, id: "id" }, page).await
+    }
+
     /// The newest records of the log of one object, the newest first.
     ///
     /// # Errors

@@ -220,6 +220,27 @@ pub fn by_id(kind: Kind, ids: &[i64]) -> Request {
     Request::new(Method::Get, format!("{path}?fields=id"))
 }
 
+/// One page of the telematics items of one type that an account holds itself (`None`: our own; `owner` is its id), with some
+/// fields. An expression narrows them down; whatever it says, the account has to be compared once more, since how it binds
+/// is not known.
+pub fn list_items(
+    path: &str,
+    (account, owner): (Option<i64>, i64),
+    expression: Option<&str>,
+    fields: &BTreeSet<&str>,
+    (limit, offset): (usize, usize),
+) -> Request {
+    let selector = match expression {
+        None => format!("all,cid={owner}"),
+        Some(text) => {
+            utf8_percent_encode(&format!("{{{text} && cid=={owner}}}"), NOT_PLAIN).to_string()
+        }
+    };
+    let fields = fields.iter().copied().collect::<Vec<_>>().join(",");
+    let path = format!("/{path}/{selector}?fields={fields}&limit={limit}&offset={offset}");
+    Request { cid: account, ..Request::new(Method::Get, path) }
+}
+
 /// One page of what was deleted from an account (`None`: our own) and can still come back.
 pub fn list_deleted(kind: Kind, account: Option<i64>, limit: usize, offset: usize) -> Request {
     let number = kind.number();
@@ -388,6 +409,19 @@ mod tests {
             "POST /platform/subaccounts?fields=id,cid,limit_id,email,metadata,name"
         );
         assert_eq!(request.cid, Some(7));
+    }
+
+    #[test]
+    fn an_expression_cannot_leave_its_place_in_the_path() {
+        let fields = BTreeSet::from(["cid", "id"]);
+        let request = list_items("gw/devices", (None, 7), None, &fields, (1000, 0));
+        let expected = "GET /gw/devices/all,cid=7?fields=cid,id&limit=1000&offset=0";
+        assert_eq!((line(&request).as_str(), request.cid), (expected, None));
+        let text = "name==\"a/b?#ö\" && id>5";
+        let request = list_items("gw/devices", (Some(7), 7), Some(text), &fields, (1000, 0));
+        let expected = "GET /gw/devices/%7Bname%3D%3D%22a%2Fb%3F%23%C3%B6%22%20%26%26%20id%3E5%20%26%26%20\
+                        cid%3D%3D7%7D?fields=cid,id&limit=1000&offset=0";
+        assert_eq!((line(&request).as_str(), request.cid), (expected, Some(7)));
     }
 
     #[test]

@@ -143,6 +143,12 @@ fn declared(
         Some(account) => closed(&account.own_path().to_string()),
         None => decide(&rights, request),
     };
+    let is_open = decision.entry.is_some_and(|entry| rights.selects(entry));
+    if decision.verdict == Verdict::Depends && is_open {
+        output.say(
+            "note: `--live` answers for the token on the platform, with the ids that it has there",
+        );
+    }
     let source = match closed_account(&load.desired, &declared.address.account) {
         Some(account) => account.field_origins.get("enabled").unwrap_or(&account.origin),
         None => deciding_place(declared, &decision),

@@ -58,6 +58,7 @@ pub(super) fn options(common: &Common) -> manifest::Options<'_> {
         stores: None,
         allow_outside: common.allow_outside,
         deny: &common.deny,
+        asks_platform: true,
     }
 }
 

@@ -50,7 +50,11 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         output.result(&code.page());
         return Exit::Done;
     }
-    let options = manifest::Options { expanded: args.show_expanded, ..loading::options(common) };
+    let options = manifest::Options {
+        expanded: args.show_expanded,
+        asks_platform: false,
+        ..loading::options(common)
+    };
     let mut load = manifest::load_with(&args.manifests.paths(), &options);
     load.desired.exclude(args.manifests.exclude().iter().cloned());
     let diagnostics = load.diagnostics.as_slice();

@@ -104,6 +104,8 @@ codes! {
     AclIdle, "acl-idle", Meaning, "An entry of an access list allows nothing.";
     AclMqttTopic, "acl-mqtt-topic", Meaning, "An access list names an MQTT topic that tokens may not use.";
     IdentAsId, "ident-as-id", Meaning, "An id in a list of ids has the form of an IMEI.";
+    SelectionUnknown, "selection-unknown", Meaning, "A selection is one that no collection understands.";
+    SelectionOpen, "selection-open", Meaning, "What a selection comes to is known on the platform only.";
     IpMask, "ip-mask", Meaning, "A mask of addresses matches no address, or has an undocumented form.";
     OriginMask, "origin-mask", Meaning, "A web origin has a form that no browser sends.";
     ExpectationFailed, "expectation-failed", Meaning, "A token may not do what its manifest expects, or may do what it must not.";

@@ -4,6 +4,7 @@
 
 use super::model::{AclEntry, Submodule};
 use super::place::Place;
+use super::select;
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::rights::Method::{self, Delete, Get, Post, Put};
@@ -107,7 +108,9 @@ pub(super) fn entry(
         return;
     }
     names(place, pointer, entry, diagnostics);
-    idents(place, &format!("{pointer}/ids"), diagnostics);
+    let ids = format!("{pointer}/ids");
+    idents(place, &ids, diagnostics);
+    select::check(place, &ids, &entry.uri, entry.ids.as_ref(), diagnostics);
     if entry.uri == "mqtt" {
         mqtt(place, pointer, entry, diagnostics);
         return;

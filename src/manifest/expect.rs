@@ -17,7 +17,9 @@ enum Wanted {
 }
 
 /// Checks every expectation of every token.
-pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
+///
+/// What depends on a selection is checked by each pass, which knows what it matches. If none follows, it is noted.
+pub(super) fn check(view: &View<'_>, asks_platform: bool, diagnostics: &mut Diagnostics) {
     for declared in view.tokens() {
         let Some(spec) = view.token(&declared.address) else {
             continue;
@@ -29,7 +31,8 @@ pub(super) fn check(view: &View<'_>, diagnostics: &mut Diagnostics) {
             for (index, expectation) in list.iter().enumerate() {
                 let pointer = format!("/spec/expect/{name}/{index}");
                 let finding = one(view, declared, spec, expectation, wanted, &pointer);
-                diagnostics.extend(finding);
+                let is_told = |it: &Diagnostic| !asks_platform || it.code != Code::SelectionOpen;
+                diagnostics.extend(finding.filter(is_told));
             }
         }
     }
@@ -58,7 +61,8 @@ fn one(
             in_groups: with.in_groups,
         };
     }
-    let decision = decide(&rights(declared), &request);
+    let rights = rights(declared);
+    let decision = decide(&rights, &request);
     let is_met = match wanted {
         Wanted::Allowed => decision.allowed(),
         Wanted::Denied => decision.verdict == Verdict::Denied,
@@ -67,6 +71,14 @@ fn one(
         return None;
     }
     let Decision { verdict, entry, words, conditions: _ } = decision;
+    if verdict == Verdict::Depends && entry.is_some_and(|entry| rights.selects(entry)) {
+        let message = format!("whether {} is allowed is not known here: {words}", quote(text));
+        let finding = Diagnostic::note(Code::SelectionOpen, message);
+        return Some(
+            view.place(finding, address, &pointer, Target::Value)
+                .help("`plan`, `apply` and `watch` check it with the ids that they find"),
+        );
+    }
     let (wanted, is) = match (wanted, verdict) {
         (Wanted::Allowed, Verdict::Denied) => ("allowed", "is denied"),
         (Wanted::Allowed, Verdict::InPart) => ("allowed", "is allowed in part only"),

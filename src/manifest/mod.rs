@@ -20,6 +20,7 @@ mod mask;
 mod misplaced;
 pub mod model;
 mod number;
+mod open;
 mod parallel;
 mod parse;
 mod partial;
@@ -33,6 +34,7 @@ mod repair;
 pub mod schema;
 pub(crate) mod scope;
 mod scribe;
+mod select;
 mod shape;
 mod show;
 mod sinks;
@@ -91,6 +93,8 @@ pub struct Options<'a> {
     pub allow_outside: bool,
     /// Warnings that count as errors.
     pub deny: &'a [Deny],
+    /// Whether the platform is asked afterwards. If it is not, what only the platform knows is noted.
+    pub asks_platform: bool,
 }
 
 /// Reads and checks all manifests under `paths`, without any overlay. `now` is in unix seconds.
@@ -188,7 +192,10 @@ fn finish(
     // A form that is no pattern was told by the schema.
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
     let view = view::View::new(&load.desired, stack, &documents, &load.sources);
-    expect::check(&view, &mut load.diagnostics);
+    expect::check(&view, options.asks_platform, &mut load.diagnostics);
+    if !options.asks_platform {
+        open::note_selections(&view, &mut load.diagnostics);
+    }
     arithmetic::check(&view, &mut load.diagnostics);
     policy::check(&view, &mut load.diagnostics);
     if options.expanded {

@@ -10,6 +10,8 @@
 //! | `manufacturer-support` | as `toolbox`; with `configure: true` also as `setbox`; `expire` is a must | the panel's page of the first device |
 //! | `mqtt-messages` | `gw/devices`, ids, GET; messages GET | the address of the broker |
 //!
+//! Devices that are selected by what they are called have the panel's log-in for a share link, since no link can name them.
+//!
 //! Source: "Token — access key to the flespi platform" (sections "Token for ..."), fact sheet 5.4 for the names and 11 for
 //! the links. The article has no link for Setbox and for MQTT: the first gets the page that the section on manufacturers
 //! gives for the same rights, the second is put together from the broker's documented host, port and user name.
@@ -79,16 +81,21 @@ pub fn expand(access: &PresetAccess) -> Access {
 /// The link with which a token of this access is shared: that of its recipe, otherwise the panel's log-in, which takes
 /// any token.
 pub fn link(access: &Access) -> Link {
-    let Access::Preset(preset) = access else {
-        return Link::new(format!("{SITE}/#/token/"), "");
-    };
+    let panel = || Link::new(format!("{SITE}/#/token/"), "");
+    let Access::Preset(preset) = access else { return panel() };
+    // Which devices these are changes from pass to pass, and the link is handed out once.
+    if let Some(AclIds::Select(_)) = preset.devices
+        && preset.preset != PresetName::MqttMessages
+    {
+        return panel();
+    }
     let ids: Vec<String> = match &preset.devices {
         Some(AclIds::List(ids)) => ids.iter().map(i64::to_string).collect(),
         _ => Vec::new(),
     };
     let first = ids.first().cloned().unwrap_or_default();
     match preset.preset {
-        PresetName::Panel | PresetName::DeviceGroups => Link::new(format!("{SITE}/#/token/"), ""),
+        PresetName::Panel | PresetName::DeviceGroups => panel(),
         PresetName::Toolbox => Link::new(format!("{SITE}/toolbox/#/devices/{first}?token="), ""),
         PresetName::Setbox | PresetName::ManufacturerSupport => {
             Link::new(format!("{SITE}/#/token/"), format!("/devices/{first}"))
@@ -190,13 +197,17 @@ pub(super) fn check(
                 .help("add their ids, such as `devices: [12345]`"),
             ),
             Some(AclIds::List(ids)) if !ids.is_empty() => {}
+            Some(AclIds::Select(_)) => {}
             Some(_) => diagnostics.push(
                 finding(
                     "/spec/access/devices",
                     Target::Value,
-                    format!("preset `{name}` takes a list with the ids of devices"),
+                    format!("preset `{name}` takes a list with the ids of devices, or a selection"),
                 )
-                .help("write them one by one, such as `devices: [12345, 12346]`"),
+                .help(
+                    "write them one by one, such as `devices: [12345, 12346]`, or \
+                     `devices: {select: {name: \"truck-*\"}}`",
+                ),
             ),
         }
     }

@@ -33,6 +33,10 @@ pub(super) fn form_help(path: &str) -> Option<&'static str> {
             "write `methods: [GET]`; those of the entry do not hold for its submodules"
         }
         ("submodules", _) => "write `{name: messages, methods: [GET]}` for each submodule",
+        ("ids" | "devices", "select") => {
+            "write what the items are called: `{select: {name: \"truck-*\"}}`"
+        }
+        ("select", "ident") => "idents are written as a list, such as `[352625069012345]`",
         ("ids" | "devices", _) => {
             "an id is the number of the item on the platform, such as `12345`; the IMEI of a device is \
              its `ident`"

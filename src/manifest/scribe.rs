@@ -77,6 +77,8 @@ impl Scribe<'_> {
             refs: LiteMap::new(),
             links: None,
             secrets: BTreeMap::new(),
+            selections: BTreeMap::new(),
+            expectations: Vec::new(),
             credentials: None,
             deliver: Vec::new(),
             rotation: None,

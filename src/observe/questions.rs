@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bins::Buried;
 use super::changes::LastWriter;
+use super::items::{ItemList, Listed, Trait};
 use super::secrets::{SecretAt, SecretQuestion, SecretState, SinkQuestion, SinkState};
 use super::traces::{Fate, KeyState, Missed};
 use crate::resource::{Address, Kind};
@@ -34,12 +35,15 @@ pub struct Questions {
     pub writers: BTreeSet<(Kind, i64)>,
     /// Objects whose links are compared.
     pub links: BTreeSet<(Kind, i64)>,
+    /// Items that selections look through, and what they look at.
+    pub items: BTreeMap<ItemList, BTreeSet<Trait>>,
 }
 
 impl Questions {
     /// Whether there is nothing to ask.
     pub fn is_empty(&self) -> bool {
-        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, links } = self;
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, items, links } =
+            self;
         bins.is_empty()
             && fates.is_empty()
             && secrets.is_empty()
@@ -49,11 +53,13 @@ impl Questions {
             && contents.is_empty()
             && writers.is_empty()
             && links.is_empty()
+            && items.is_empty()
     }
 
     /// Answers that change nothing: bins are empty, secrets are where they belong, nobody did anything.
     pub fn without_news(&self) -> Answers {
-        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, links } = self;
+        let Self { bins, fates, secrets, sinks, places, keys, contents, writers, items, links } =
+            self;
         Answers {
             bins: bins.iter().map(|place| (*place, Ok(Vec::new()))).collect(),
             fates: fates.keys().map(|address| (address.clone(), None)).collect(),
@@ -64,6 +70,7 @@ impl Questions {
             contents: contents.iter().map(|account| (*account, Some(BTreeMap::new()))).collect(),
             writers: writers.iter().map(|object| (*object, LastWriter::default())).collect(),
             links: links.iter().map(|object| (*object, Ok(BTreeSet::new()))).collect(),
+            items: items.keys().map(|it| (it.clone(), Listed::Items(Vec::new()))).collect(),
             overwritten: BTreeSet::new(),
         }
     }
@@ -93,6 +100,8 @@ pub struct Answers {
     pub writers: BTreeMap<(Kind, i64), LastWriter>,
     /// The ids of what objects are linked to, or why that is not known.
     pub links: BTreeMap<(Kind, i64), Result<BTreeSet<i64>, String>>,
+    /// Items that selections look through.
+    pub items: BTreeMap<ItemList, Listed>,
     /// Tokens whose keys this very run may have overwritten in their sinks, with those of tokens that it took back.
     pub overwritten: BTreeSet<Address>,
 }
@@ -110,6 +119,7 @@ impl Answers {
             contents,
             writers,
             links,
+            items,
             overwritten,
         } = more;
         self.bins.extend(bins);
@@ -121,6 +131,7 @@ impl Answers {
         self.contents.extend(contents);
         self.writers.extend(writers);
         self.links.extend(links);
+        self.items.extend(items);
         self.overwritten.extend(overwritten);
     }
 }

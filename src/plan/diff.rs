@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::bind::Bindings;
 use super::entry::Drifted;
+use super::selection;
 use super::step::{Cause, Change};
 use crate::observe::{LastWriter, Moved, Object};
 use crate::resource::canonical::{self, canonical};
@@ -61,7 +62,12 @@ pub(super) fn compare(
         // The mark remembers what was declared, and nothing beyond it.
         let known = canonical(kind, field, &canonical::sayable(kind, field, found));
         let said = canonical(kind, field, wanted);
-        let cause = difference.cause(kind, evidence, field, (&known, &said));
+        let cause = match difference.cause(kind, evidence, field, (&known, &said)) {
+            Cause::Edited if selection::is_all_that_differs(declared, field, (&known, &said)) => {
+                Cause::Selection
+            }
+            cause => cause,
+        };
         let (before, after) = shown(kind, field, wanted, found);
         let change = Change { field: field.to_owned(), before, after, cause };
         if difference.keep(declared, object, change) {
@@ -205,6 +211,7 @@ pub(super) fn reason(declared: &Declared, changes: &[Change]) -> String {
             let rule = match cause {
                 Cause::New => "new",
                 Cause::Edited => "the manifest was edited",
+                Cause::Selection => "what the manifest selects matches other items now",
                 Cause::Drift => "drift: the platform was changed and the manifest was not",
                 Cause::Differs => "they differ, and which side changed is unknown",
             };

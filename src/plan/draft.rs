@@ -7,7 +7,10 @@ use super::pages::LoginPage;
 use super::step::Step;
 use super::token_time::TokenTime;
 use crate::observe::Questions;
-use crate::resource::{Address, Drift};
+use crate::resource::{Address, Drift, ItemType};
+
+/// An item that joins what an object selects.
+pub(super) type Joined = (Address, ItemType, i64);
 
 /// A place of a secret of which there is something to say.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +44,8 @@ pub(super) struct Draft {
     pub(super) tokens: Vec<TokenTime>,
     pub(super) pages: Vec<LoginPage>,
     pub(super) unchanged: usize,
+    /// What joins the selections of objects that are there.
+    pub(super) joined: BTreeSet<Joined>,
 }
 
 impl Draft {

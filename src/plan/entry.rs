@@ -80,10 +80,20 @@ pub struct Refusal {
 /// A scope that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unknown {
-    /// The kind whose objects are not known.
+    /// The kind whose objects are not known; with `items`, of those that select such items.
     pub kind: Kind,
+    /// The items that could not be read, and objects select; none: it is about the objects themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<String>,
     /// The account below which they are not known; empty: everywhere.
     pub account: String,
     /// Why.
     pub reason: String,
+}
+
+impl Unknown {
+    /// The collection that could not be read.
+    pub fn collection(&self) -> &str {
+        self.items.as_deref().unwrap_or_else(|| self.kind.collection())
+    }
 }

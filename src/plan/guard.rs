@@ -15,7 +15,7 @@ use super::lifetime::access_type;
 use super::step::{Action, Holding, Step};
 use crate::observe::{Actual, Answers, Object};
 use crate::resource::guards::{DEFAULT_PERCENT, LEAST_OF_PERCENT};
-use crate::resource::{AccountPath, Desired, Kind};
+use crate::resource::{AccountPath, Address, Desired, Kind};
 use crate::rights::AccessType;
 
 /// Adds every refusal to `draft`.
@@ -66,6 +66,18 @@ pub(super) fn refuse(
                 refuse("deletes_per_subtree", *count, allowed, what);
             }
         }
+    }
+    let joined = draft.joined.len() as u64;
+    if joined > guards.joins {
+        let objects: BTreeSet<&Address> =
+            draft.joined.iter().map(|(address, ..)| address).collect();
+        let first = objects.first().map(|address| address.to_string()).unwrap_or_default();
+        let whose = match objects.len() {
+            1 => first,
+            count => format!("{first} and {} more", count - 1),
+        };
+        let what = format!("{joined} items would join what {whose} selects");
+        refuse("joins", joined, guards.joins, what);
     }
     for account in &losses.unread {
         draft.refusals.push(Refusal {

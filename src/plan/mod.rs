@@ -48,6 +48,7 @@ mod rotate;
 mod schedule;
 mod seal;
 mod secrets;
+mod selection;
 mod step;
 mod token_time;
 mod update;
@@ -93,7 +94,11 @@ pub fn plan(
     let mut draft = draft::Draft::default();
     draft.questions.bins.clone_from(&bindings.open_bins);
     for declared in desired.all().filter(|it| desired.is_meant(&it.address)) {
-        declared::add(declared, desired, actual, answers, &bindings, &mut draft);
+        let resolved = selection::resolve(declared, actual, answers, &bindings, &mut draft);
+        let Some(declared) = resolved else { continue };
+        let before = draft.steps.len();
+        declared::add(&declared, desired, actual, answers, &bindings, &mut draft);
+        selection::note_joins(&declared, before, &mut draft);
     }
     // Whoever orders something about a token orders nothing about the rest.
     if desired.orders.is_empty() {
@@ -109,7 +114,12 @@ pub fn plan(
     }
     for kind in Kind::ALL {
         if let Some(reason) = actual.unknown.get(&kind) {
-            draft.unknown.push(Unknown { kind, account: String::new(), reason: reason.clone() });
+            draft.unknown.push(Unknown {
+                kind,
+                items: None,
+                account: String::new(),
+                reason: reason.clone(),
+            });
         }
     }
     for ((account, kind), bin) in &answers.bins {
@@ -117,7 +127,7 @@ pub fn plan(
         let path = bindings.path_of(actual, *account);
         let account = path.map_or_else(|| account.to_string(), |path| path.to_string());
         let reason = format!("its recycle bin: {reason}");
-        draft.unknown.push(Unknown { kind: *kind, account, reason });
+        draft.unknown.push(Unknown { kind: *kind, items: None, account, reason });
     }
     draft.notes.extend(actual.notes.iter().cloned());
     draft.notes.extend(

@@ -60,6 +60,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         tokens,
         pages,
         unchanged,
+        joined: _,
     } = draft;
     block_the_stranded(&mut steps, &mut blocked);
     notes.extend(of_places(&hidden, "checked only by apply"));

@@ -110,6 +110,8 @@ pub enum Cause {
     Edited,
     /// The platform was changed although the manifest was not.
     Drift,
+    /// Neither was changed: what the manifest selects by name matches other items than before.
+    Selection,
     /// The object is taken over, or both sides changed since the last apply.
     Differs,
 }

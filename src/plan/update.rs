@@ -134,12 +134,13 @@ impl Update<'_> {
     fn marking(&self, must_mark: bool) -> (Option<MarkEdit>, Option<MarkEdit>) {
         let Self { context, object, how, difference, .. } = self;
         // With `drift` other than heal the difference between an edited manifest and a
-        // changed platform decides what happens, so it is noted in any case.
-        let precise = context.declared.lifecycle.drift != Drift::Heal;
-        let edited = difference
-            .changes
-            .iter()
-            .any(|change| matches!(change.cause, Cause::Edited | Cause::Differs));
+        // changed platform decides what happens, so it is noted in any case. What a selection matches may go back to what it
+        // was, and would look like drift to a mark that was left behind.
+        let precise = context.declared.lifecycle.drift != Drift::Heal
+            || !context.declared.selections.is_empty();
+        let edited = difference.changes.iter().any(|change| {
+            matches!(change.cause, Cause::Edited | Cause::Selection | Cause::Differs)
+        });
         let edit = context.mark_edit(object);
         let always = must_mark
             || *how == How::Id

@@ -130,8 +130,12 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
             "" => String::new(),
             account => format!(" in account {account}"),
         };
-        let subject = format!("{}{place}", unknown.kind.collection());
-        entry(subject, format!("{}; nothing is planned there", unknown.reason))
+        let subject = format!("{}{place}", unknown.collection());
+        let nothing = match unknown.items {
+            Some(_) => "nothing is planned that depends on them",
+            None => "nothing is planned there",
+        };
+        entry(subject, format!("{}; {nothing}", unknown.reason))
     });
     let pending =
         pending.iter().map(|pending| entry(pending.address.to_string(), pending.reason.clone()));

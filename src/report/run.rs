@@ -27,7 +27,7 @@ pub fn run_text(report: &Report, width: Option<usize>) -> String {
     let lines = blocked.map(|it| (it.address.to_string(), Some(it.reason.as_str())));
     section(&mut screen, "not planned", BAD, lines);
     let unknown = report.unknown.iter();
-    let lines = unknown.map(|it| (it.kind.collection().to_owned(), Some(it.reason.as_str())));
+    let lines = unknown.map(|it| (it.collection().to_owned(), Some(it.reason.as_str())));
     section(&mut screen, "could not be read", BAD, lines);
     let pending = report.pending.iter();
     let lines = pending.map(|it| (it.address.to_string(), Some(it.reason.as_str())));

@@ -299,8 +299,12 @@ pub fn status_text(status: &StatusDocument<'_>, width: Option<usize>) -> String 
         screen.line(0, 13, &[(style, &state), (BOLD, &address), (DIM, &words)]);
     }
     for unknown in status.unknown {
-        let words = format!("{}; its objects are unknown", printable(&unknown.reason));
-        let subject = format!("{}  ", unknown.kind.collection());
+        let what = match unknown.items {
+            Some(_) => "what selects them is unknown",
+            None => "its objects are unknown",
+        };
+        let words = format!("{}; {what}", printable(&unknown.reason));
+        let subject = format!("{}  ", unknown.collection());
         screen.line(0, 13, &[(BAD, "unknown    "), (BOLD, &subject), (PLAIN, &words)]);
     }
     if !status.tokens.is_empty() {
@@ -369,11 +373,7 @@ pub fn status_markdown(status: &StatusDocument<'_>, limit: usize) -> String {
         format!("- {} {address}: {words}\n", object.state.as_str())
     });
     let unknown = status.unknown.iter().map(|unknown| {
-        format!(
-            "- unknown {}: {}\n",
-            unknown.kind.collection(),
-            markdown_prose(&unknown.reason, PROSE)
-        )
+        format!("- unknown {}: {}\n", unknown.collection(), markdown_prose(&unknown.reason, PROSE))
     });
     let share = text.room() / 2;
     left_out +=

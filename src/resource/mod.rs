@@ -19,6 +19,7 @@ mod pattern;
 mod phase;
 pub mod quota;
 mod rotation;
+pub mod selection;
 mod signer;
 pub mod stand_in;
 mod tariff;
@@ -37,6 +38,7 @@ pub use pattern::{AddressPattern, InvalidPattern};
 pub use phase::Phase;
 pub use rotation::{DEFAULT_OVERLAP, Generation, Issued, Order, Renew, Retire, Rotation};
 
+pub use selection::{ItemType, Selection};
 pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
 pub use tariff::Tariff;
 
@@ -158,6 +160,12 @@ pub struct Declared {
     /// Where the secrets inside of fields come from, by the places of their stand-ins.
     #[serde(default)]
     pub secrets: BTreeMap<String, Source>,
+    /// Items that fields mean by what they are called, by the places of these selections.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub selections: BTreeMap<String, Selection>,
+    /// What is expected of a token and depends on what its selections match.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expectation>,
     /// The log-in of a subaccount.
     pub credentials: Option<Box<Credentials>>,
     /// Where the key of a token goes.
@@ -226,6 +234,21 @@ impl Declared {
     pub fn own_path(&self) -> AccountPath {
         self.address.account.child(&self.address.name)
     }
+}
+
+/// A request that a token must be able to make, or must not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Method and path, or `publish` or `subscribe` and a topic.
+    pub request: String,
+    /// Whether it must be allowed; else it must be denied.
+    pub must_be_allowed: bool,
+    /// The address that it comes from.
+    pub ip: Option<String>,
+    /// The web origin of the page that makes it.
+    pub origin: Option<String>,
+    /// Whether the items that it names are in groups.
+    pub in_groups: Option<bool>,
 }
 
 /// E-mail and password with which a person logs in to a subaccount.

@@ -177,7 +177,8 @@ struct Items {
 impl Items {
     fn add(&mut self, ids: &Ids) {
         match ids {
-            Ids::All => self.all = true,
+            // What may be any item is feared to be all.
+            Ids::All | Ids::Selected => self.all = true,
             Ids::InGroups => self.in_groups = true,
             Ids::These(ids) => self.these.extend(ids.iter().copied()),
         }

@@ -155,11 +155,26 @@ fn of_grants(grants: &[Grant], asked: &Asked<'_>) -> Decision {
         Some(Selector::Where(_)) if asked.in_groups == Some(true) => {
             match granting.iter().find(|grant| grant.ids == Ids::InGroups) {
                 Some(grant) => allowed_by(grant, asked),
-                None => in_part(&granting),
+                None => selected(&granting).unwrap_or_else(|| in_part(&granting)),
             }
         }
-        Some(Selector::All | Selector::Where(_)) => in_part(&granting),
+        Some(Selector::Where(_)) => selected(&granting).unwrap_or_else(|| in_part(&granting)),
+        // No selection is as good as all items, those to come included.
+        Some(Selector::All) if granting.iter().all(|grant| grant.ids == Ids::Selected) => {
+            selected(&granting).unwrap_or_else(|| in_part(&granting))
+        }
+        Some(Selector::All) => in_part(&granting),
     }
+}
+
+/// What an entry comes to whose items a manifest selects by what they are called; none if there is no such entry.
+fn selected(granting: &[&Grant]) -> Option<Decision> {
+    let grant = granting.iter().find(|grant| grant.ids == Ids::Selected)?;
+    let words = format!(
+        "{} allows it for the items that its selection matches; which these are only the platform knows",
+        ordinal(grant.entry)
+    );
+    Some(Decision::new(Verdict::Depends, Some(grant.entry), words))
 }
 
 /// Ids are covered by all entries together.
@@ -178,6 +193,9 @@ fn of_ids(granting: &[&Grant], wanted: &BTreeSet<i64>, asked: &Asked<'_>) -> Dec
                 decisive = decisive.or(Some(*grant));
             }
         }
+    }
+    if let Some(decision) = selected(granting).filter(|_| !left.is_empty()) {
+        return decision;
     }
     match (decisive, by_group) {
         (Some(grant), _) if left.is_empty() => allowed_by(grant, asked),
@@ -201,7 +219,7 @@ fn of_ids(granting: &[&Grant], wanted: &BTreeSet<i64>, asked: &Asked<'_>) -> Dec
                 .iter()
                 .filter_map(|grant| match &grant.ids {
                     Ids::These(ids) => Some(ids),
-                    Ids::All | Ids::InGroups => None,
+                    Ids::All | Ids::InGroups | Ids::Selected => None,
                 })
                 .flatten()
                 .copied()
@@ -231,6 +249,7 @@ fn in_part(granting: &[&Grant]) -> Decision {
         match &grant.ids {
             Ids::These(these) => ids.extend(these.iter().copied()),
             Ids::InGroups | Ids::All => groups = true,
+            Ids::Selected => {}
         }
     }
     let entry = granting.first().map(|grant| grant.entry);
@@ -402,5 +421,45 @@ fn of_platform_topic(reach: &Reach, filter: &topic::Filter, in_groups: Option<bo
             }
             _ => Decision::denied("no access list can grant topics below `flespi/`"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn asked(entries: &Value, request: &str) -> Decision {
+        let access = json!({"type": 2, "acl": entries});
+        let rights = Rights::of(|field| (field == "access").then_some(&access));
+        decide(&rights, &request.parse().unwrap())
+    }
+
+    #[test]
+    fn what_depends_on_a_selection_is_neither_allowed_nor_denied() {
+        let select = json!({"select": {"name": "truck-*"}});
+        let selected = json!({"uri": "gw/devices", "methods": ["GET"], "ids": select});
+        let listed = json!({"uri": "gw/devices", "methods": ["GET"], "ids": [7]});
+        let all = json!({"uri": "gw/devices", "methods": ["GET"]});
+        let grouped = json!({"uri": "gw/devices", "methods": ["GET"], "ids": "in-groups"});
+        for (entries, request, verdict) in [
+            (json!([selected]), "GET gw/devices/5", Verdict::Depends),
+            (json!([selected]), "GET gw/devices/5/messages", Verdict::Depends),
+            (json!([selected]), "GET gw/devices/all", Verdict::Depends),
+            (json!([selected]), "GET gw/devices/name=a", Verdict::Depends),
+            (json!([selected]), "subscribe flespi/message/gw/devices/5/#", Verdict::Depends),
+            (json!([selected]), "PUT gw/devices/5", Verdict::Denied),
+            (json!([selected]), "GET gw/channels/5", Verdict::Denied),
+            (json!([selected, listed]), "GET gw/devices/7", Verdict::Allowed),
+            (json!([selected, listed]), "GET gw/devices/7,5", Verdict::Depends),
+            (json!([selected, listed]), "GET gw/devices/all", Verdict::InPart),
+            (json!([selected, grouped]), "GET gw/devices/5", Verdict::Depends),
+            (json!([selected, all]), "GET gw/devices/5", Verdict::Allowed),
+        ] {
+            let decision = asked(&entries, request);
+            assert_eq!(decision.verdict, verdict, "{request} of {entries}: {}", decision.words);
+        }
+        assert_eq!(asked(&json!([selected]), "POST gw/devices").verdict, Verdict::Denied);
     }
 }

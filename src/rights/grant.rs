@@ -52,6 +52,8 @@ pub enum Ids {
     InGroups,
     /// These.
     These(BTreeSet<i64>),
+    /// Those that a manifest selects by what they are called, of which it is not known here which they are.
+    Selected,
 }
 
 /// What may be done inside the items of an entry.
@@ -125,6 +127,7 @@ impl Ids {
         match value {
             Some(Value::String(word)) if word == "in-groups" => Self::InGroups,
             Some(Value::Array(ids)) => Self::These(ids.iter().filter_map(Value::as_i64).collect()),
+            Some(Value::Object(_)) => Self::Selected,
             // Left out means all (assumption 19).
             _ => Self::All,
         }

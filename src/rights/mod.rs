@@ -15,6 +15,9 @@
 //!   MQTT for who may read the submodule `messages`.
 //! * Something new has no id yet: creating takes an entry for all items.
 //!
+//! * Where a manifest selects items by what they are called, it is not known here which these are: what depends on them is
+//!   answered by "it depends" until a plan has put ids there.
+//!
 //! Where no article tells, the answer is the stricter one or says that it depends ([`Verdict::Depends`]).
 //!
 //! Invariant: no I/O and no clock in here, and nothing of the sandbox's own decision, which reads the same articles on its
@@ -50,10 +53,36 @@ pub fn filter_problem(text: &str) -> Option<&'static str> {
     topic::filter(text).err().map(topic::Malformed::words)
 }
 
-/// Whether `text` is as `mask` says, with `*` for any number of characters and `?` for one.
+/// A mask over texts, with `*` for any number of characters and `?` for one.
+#[derive(Debug, Clone)]
+pub struct Mask {
+    /// What every text begins with: most texts are told by it alone.
+    start: String,
+    pattern: pattern::Pattern<char>,
+}
+
+impl Mask {
+    /// Reads a mask; any text is one.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let end = text.find(['*', '?']).unwrap_or(text.len());
+        Self { start: text[..end].to_owned(), pattern: pattern::mask(text) }
+    }
+
+    /// Whether the whole of `text` is as the mask says.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        text.starts_with(&self.start) && {
+            let text: Vec<char> = text.chars().collect();
+            pattern::matches(&self.pattern, &text)
+        }
+    }
+}
+
+/// Whether `text` is as `mask` says.
 #[must_use]
 pub fn mask_matches(mask: &str, text: &str) -> bool {
-    pattern::covered(&pattern::literal(text), &[pattern::mask(mask)], pattern::none)
+    Mask::new(mask).matches(text)
 }
 
 /// Whether some IPv4 address is as `mask` says.
@@ -83,5 +112,12 @@ impl Rights {
             bounds: Bounds::of(&field),
             enabled: field("enabled").and_then(Value::as_bool).unwrap_or(true),
         }
+    }
+
+    /// Whether the entry at this place of the access list, from zero, is about items that a manifest selects by what they
+    /// are called.
+    #[must_use]
+    pub fn selects(&self, entry: usize) -> bool {
+        self.reach.grants().iter().any(|grant| grant.entry == entry && grant.ids == Ids::Selected)
     }
 }

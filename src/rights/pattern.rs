@@ -107,6 +107,31 @@ pub(super) fn covered<S: Ord + Clone>(
     true
 }
 
+/// Whether the word is as the pattern says. One walk over both, and the last `Many` is the only place to return to, so that
+/// a hostile pattern costs length × length at worst.
+pub(super) fn matches<S: PartialEq>(pattern: &[Piece<S>], word: &[S]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut back = None;
+    while let Some(symbol) = word.get(read) {
+        match (pattern.get(at), back) {
+            (Some(Piece::Many), _) => {
+                back = Some((at + 1, read));
+                at += 1;
+            }
+            (Some(Piece::One), _) => (at, read) = (at + 1, read + 1),
+            (Some(Piece::Exactly(wanted)), _) if wanted == symbol => {
+                (at, read) = (at + 1, read + 1)
+            }
+            (_, Some((after, taken))) => {
+                back = Some((after, taken + 1));
+                (at, read) = (after, taken + 1);
+            }
+            (_, None) => return false,
+        }
+    }
+    pattern.iter().skip(at).all(|piece| matches!(piece, Piece::Many))
+}
+
 /// Whether some word matches both.
 pub(super) fn meet<S: Ord + Clone>(a: &[Piece<S>], b: &[Piece<S>], reserved: Reserved<S>) -> bool {
     let mut seen = BTreeSet::new();
@@ -277,6 +302,30 @@ mod tests {
         let meets = |a: &str, b: &str| meet(&mask(a), &mask(b), none);
         assert!(meets("10.*", "*.1") && meets("a?", "?b") && meets("*", ""));
         assert!(!meets("10.*", "11.*") && !meets("?", "ab"));
+    }
+
+    #[test]
+    fn a_word_is_as_a_mask_says_where_the_mask_covers_it() {
+        // Every mask of up to four pieces over every word of up to four letters.
+        let all = |letters: &[char]| -> Vec<String> {
+            (0..5_u32)
+                .flat_map(|length| {
+                    (0..letters.len().pow(length)).map(move |number| (length, number))
+                })
+                .map(|(length, number)| {
+                    (0..length)
+                        .map(|at| letters[number / letters.len().pow(at) % letters.len()])
+                        .collect()
+                })
+                .collect()
+        };
+        let words = all(&['a', 'ö']);
+        for text in all(&['a', 'ö', '?', '*']) {
+            for word in &words {
+                let expected = covered(&literal(word), &[mask(&text)], none);
+                assert_eq!(crate::rights::mask_matches(&text, word), expected, "{text} on {word}");
+            }
+        }
     }
 
     #[test]

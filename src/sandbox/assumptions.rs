@@ -180,6 +180,12 @@ assumptions! {
         "Do the counters of an account tell how many API calls its minute has seen?";
     GRANT_METADATA = 124 "grant-metadata" ["kept", "dropped"]
         "Does a grant keep metadata, as everything else does?";
+    DOTTED_FIELD = 130 "dotted-field" ["dotted", "nested", "absent"]
+        "How does an answer hold a field that was asked for by a dotted name?";
+    GROUPS_OF_DEVICE = 131 "groups-of-device" ["listed", "absent"]
+        "Does a device list the ids of the groups that it is in?";
+    OWNER_OF_ITEM = 132 "owner-of-item" ["given", "absent"]
+        "Does a telematics item give the account that holds it as cid?";
 }
 
 /// The answers in force for one sandbox; the defaults of [`ASSUMPTIONS`] unless set otherwise.

@@ -6,8 +6,8 @@ use super::{
     acl::Decision,
     answer::{Answer, Pagination, Refusal},
     assumptions::{
-        DEFAULT_FIELDS, MISSING_ID, PAGE_SIZE, PAGINATION, TOKEN_KEY_ON_READ, UNKNOWN_FIELD_ASKED,
-        UNKNOWN_FIELD_SELECTED, nearest,
+        DEFAULT_FIELDS, DOTTED_FIELD, GROUPS_OF_DEVICE, MISSING_ID, OWNER_OF_ITEM, PAGE_SIZE,
+        PAGINATION, TOKEN_KEY_ON_READ, UNKNOWN_FIELD_ASKED, UNKNOWN_FIELD_SELECTED, nearest,
     },
     call::Call,
     catalog::{Collection, Field, Kind, Shown},
@@ -215,7 +215,12 @@ impl<'a> View<'a> {
         target: &Target,
         moment: Shown,
     ) -> Result<Projection, Refusal> {
+        let is_telematics = row.path.starts_with("gw/") || row.path.starts_with("storage/");
+        let is_given = self.assumptions.is(&OWNER_OF_ITEM, "given");
+        let is_listed = self.assumptions.is(&GROUPS_OF_DEVICE, "listed");
         let readable = |field: &Field| match field.shown {
+            _ if row.kind == Kind::Devices && field.name == "groups" && !is_listed => false,
+            _ if is_telematics && field.name == "cid" && !is_given => false,
             Shown::Written | Shown::Never => false,
             Shown::OnCreation => {
                 moment == Shown::OnCreation || !self.assumptions.is(&TOKEN_KEY_ON_READ, "never")
@@ -266,6 +271,11 @@ impl<'a> View<'a> {
                 Some(rest) => selector::nested(&value, rest),
             };
             let Some(value) = value else { continue };
+            let (label, value) = match (rest, self.assumptions.value(&DOTTED_FIELD)) {
+                (Some(_), "absent") => continue,
+                (Some(rest), "nested") => (field.name, &serde_json::json!({rest.as_str(): value})),
+                _ => (label.as_str(), value),
+            };
             out.extend_from_slice(separator);
             separator = b",";
             // Writing JSON values into memory cannot fail.

@@ -60,6 +60,7 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
             "report/value.rs SHORT",
             "report/value.rs CONTEXT",
             "report/wrap.rs NARROWEST",
+            "resource/selection.rs MOST_NAMED",
             "rights/words.rs MOST_IDS",
         ],
     ),
@@ -117,6 +118,7 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
         "defaults that a manifest or a person changes",
         &[
             "plan/policy.rs HORIZON",
+            "resource/guards.rs DEFAULT_JOINS",
             "resource/guards.rs DEFAULT_PERCENT",
             "resource/guards.rs LEAST_OF_PERCENT",
             "resource/rotation.rs DEFAULT_OVERLAP",

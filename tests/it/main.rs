@@ -69,6 +69,7 @@ mod sandbox_page;
 mod sandbox_tls;
 mod schemas;
 mod sealed;
+mod selections;
 #[cfg(unix)]
 mod shared_folders;
 mod signals;

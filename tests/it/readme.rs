@@ -158,9 +158,14 @@ fn the_readme_is_true_from_top_to_bottom() {
 
 #[test]
 fn the_readmes_of_the_examples_are_true_from_top_to_bottom() {
-    for (example, commands) in
-        [("first-subaccount", 3), ("fleet", 4), ("tenants", 3), ("webhooks", 2), ("reseller", 2)]
-    {
+    for (example, commands) in [
+        ("devices-by-name", 3),
+        ("first-subaccount", 3),
+        ("fleet", 4),
+        ("tenants", 3),
+        ("webhooks", 2),
+        ("reseller", 2),
+    ] {
         assert_eq!(read_aloud(&format!("examples/{example}/README.md")), commands);
     }
 }

@@ -163,7 +163,7 @@ fn the_line_that_makes_an_editor_use_them_is_in_every_document_of_the_examples()
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     assert!(readme.contains("# yaml-language-server: $schema=../schemas/manifest.schema.json"));
     let mut documents = 0;
-    for example in ["first-subaccount", "fleet", "tenants"] {
+    for example in ["devices-by-name", "first-subaccount", "fleet", "tenants"] {
         for entry in walkdir::WalkDir::new(root.join("examples").join(example)) {
             let path = entry.unwrap().into_path();
             if path.extension().is_none_or(|extension| extension != "yaml") {

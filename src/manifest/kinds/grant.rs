@@ -14,6 +14,7 @@ use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::model::{AclIds, HasDefaults, Lifecycle, NamedIds, free_names};
 use crate::manifest::scribe::{Scribe, set};
+use crate::manifest::select;
 use crate::resource::{AccountPath, Address, Declared, Kind, Target as Link};
 use crate::source::Target;
 
@@ -135,6 +136,10 @@ impl Spec for GrantSpec {
         set(&mut fields, "items", items);
         set(&mut fields, GRANT_WORDS_FIELD, self.access.as_ref().map(|words| json!(words)));
         let mut declared = scribe.declared(fields, self.metadata.as_ref(), &self.lifecycle);
+        if let Some(items) = self.items.first() {
+            let (ids, at) = (items.ids.as_ref(), "/spec/items/0/ids");
+            select::note(&mut declared, "items.ids", &items.of, ids, scribe, at);
+        }
         declared.links = self.to.as_ref().map(|to| {
             let known = to.iter().filter_map(|grantee| match grantee {
                 Grantee::Id(GranteeId { id }) => Some(Link::Foreign(*id)),
@@ -178,6 +183,7 @@ fn items(check: &Check<'_>, index: usize, items: &Items, diagnostics: &mut Diagn
                 .pointer(&*at),
         );
     }
+    select::check(&check.place, &format!("{at}/ids"), &items.of, items.ids.as_ref(), diagnostics);
     if matches!(items.ids, Some(AclIds::Named(NamedIds::InGroups))) {
         let at = format!("{at}/ids");
         diagnostics.push(

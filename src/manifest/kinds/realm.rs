@@ -13,6 +13,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, quote};
 use crate::manifest::model::{HasDefaults, Lifecycle, free_names};
 use crate::manifest::register::Register;
 use crate::manifest::scribe::{Scribe, set};
+use crate::manifest::select;
 use crate::resource::{AccountPath, Address, Declared, Kind, Target as Link, stand_in};
 use crate::source::Target;
 
@@ -132,6 +133,9 @@ impl Spec for RealmSpec {
             });
             known.map(Link::Declared).collect()
         });
+        if let Some(access) = self.token_params.as_ref().and_then(|params| params.access.as_ref()) {
+            select::note_access(&mut declared, "token_params.access", access, scribe);
+        }
         if declared.links.is_some() {
             let origin = scribe.origin("/spec/identity_providers");
             declared.field_origins.insert("identity_providers".into(), origin);
@@ -142,6 +146,9 @@ impl Spec for RealmSpec {
     fn check(&self, check: &Check<'_>, diagnostics: &mut Diagnostics) {
         if let Some(params) = &self.token_params {
             params.check(check, diagnostics);
+            if !matches!(self.home, None | Some(Home::Named(NamedHome::Account))) {
+                params.refuse_selections(check, diagnostics);
+            }
         }
         let Some(address) = check.place.address else { return };
         if let Some(home) = &self.home {

@@ -70,6 +70,7 @@ impl Spec for RealmUserSpec {
     fn check(&self, check: &Check<'_>, diagnostics: &mut Diagnostics) {
         if let Some(params) = &self.token_params {
             params.check(check, diagnostics);
+            params.refuse_selections(check, diagnostics);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostics;
 use crate::manifest::model::{Access, NamedAccess, Origin as WebOrigin, Origins, TokenSpec};
 use crate::manifest::place::Place;
 use crate::manifest::scribe::{Scribe, set};
-use crate::manifest::{acl, lifetime, mask, preset};
+use crate::manifest::{acl, lifetime, mask, preset, select};
 use crate::resource::{Declared, Kind, Rotation, acl_entry};
 use crate::rights::AccessType;
 
@@ -32,6 +32,10 @@ impl Spec for TokenSpec {
                 (acl_entry(index).into(), scribe.origin(&format!("/spec/access/acl/{index}")))
             });
             declared.field_origins.extend(entries);
+        }
+        select::note_access(&mut declared, "access", &self.access, scribe);
+        if !declared.selections.is_empty() {
+            declared.expectations = self.expect.declared();
         }
         let sinks = self.deliver.iter();
         declared.deliver = sinks.map(|sink| scribe.sink(sink, Some(&self.access))).collect();
@@ -83,7 +87,9 @@ pub(super) fn check_access(
         }
         Access::Preset(access) => {
             preset::check(place, access, expires, diagnostics);
-            acl::idents(place, "/spec/access/devices", diagnostics);
+            let at = "/spec/access/devices";
+            acl::idents(place, at, diagnostics);
+            select::check(place, at, "gw/devices", access.devices.as_ref(), diagnostics);
         }
     }
 }

@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::spec::Check;
 use super::token::{self, access, origins};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::manifest::mask;
-use crate::manifest::model::{Access, Expire, IpMask, Origins, Ttl};
+use crate::manifest::model::{Access, AclIds, Expire, IpMask, Origins, Ttl};
 use crate::manifest::place::Place;
 use crate::manifest::scribe::set;
-use crate::source::{Entry, Spanned, Value as Node};
+use crate::source::{Entry, Spanned, Target, Value as Node};
 
 /// Bounds of the tokens that log-ins make; each is as in a Token, and what is left out is not managed.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -61,6 +61,35 @@ impl TokenParams {
             token::check_access(&place, access, self.expire.is_some(), &mut found);
         }
         diagnostics.extend(found.into_iter().map(below));
+    }
+}
+
+impl TokenParams {
+    /// Tells selections where the tokens belong to another account than the one whose items are looked through.
+    pub(super) fn refuse_selections(&self, check: &Check<'_>, diagnostics: &mut Diagnostics) {
+        let (ids, of_list) = match &self.access {
+            Some(Access::Acl(list)) => {
+                (list.acl.iter().map(|entry| entry.ids.as_ref()).collect(), true)
+            }
+            Some(Access::Preset(recipe)) => (vec![recipe.devices.as_ref()], false),
+            Some(Access::Named(_)) | None => return,
+        };
+        for (index, ids) in ids.into_iter().enumerate() {
+            let Some(AclIds::Select(_)) = ids else { continue };
+            let at = match of_list {
+                true => format!("/spec/{FIELD}/access/acl/{index}/ids"),
+                false => format!("/spec/{FIELD}/access/devices"),
+            };
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::SelectionUnknown,
+                    "a selection looks through the account of a realm, and these tokens may belong to another",
+                )
+                .at(check.place.span(&at, Target::Value), "")
+                .help("write the ids; a selection stands in a Realm whose `home` is `account`")
+                .pointer(at),
+            );
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::resource;
+
 /// Requests that the token must be able to make, and requests that it must not. `validate` checks them.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -43,7 +45,28 @@ pub struct ExpectedRequest {
     pub in_groups: Option<bool>,
 }
 
+impl Expect {
+    /// The expectations in the form that is planned with.
+    pub fn declared(&self) -> Vec<resource::Expectation> {
+        let of = |list: &[Expectation], must_be_allowed| -> Vec<resource::Expectation> {
+            list.iter().map(|expectation| expectation.declared(must_be_allowed)).collect()
+        };
+        let mut all = of(&self.allow, true);
+        all.extend(of(&self.deny, false));
+        all
+    }
+}
+
 impl Expectation {
+    fn declared(&self, must_be_allowed: bool) -> resource::Expectation {
+        let request = self.request().0.to_owned();
+        let (ip, origin, in_groups) = match self {
+            Self::Request(_) => (None, None, None),
+            Self::With(with) => (with.ip.clone(), with.origin.clone(), with.in_groups),
+        };
+        resource::Expectation { request, must_be_allowed, ip, origin, in_groups }
+    }
+
     /// The request as it was written, and where that stands below the expectation itself.
     pub fn request(&self) -> (&str, &'static str) {
         match self {

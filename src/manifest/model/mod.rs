@@ -19,7 +19,7 @@ mod template;
 mod time;
 mod token;
 
-pub use acl::{AclIds, NamedIds};
+pub use acl::{AclIds, GroupRef, Ident, NamedIds, Select, SelectIds};
 pub use composition::{Overlay, Patch};
 pub use defaults::HasDefaults;
 pub use expect::{Expect, Expectation, ExpectedRequest};

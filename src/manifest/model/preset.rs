@@ -17,8 +17,8 @@ use crate::rights::Method;
 pub struct PresetAccess {
     /// The recipe.
     pub preset: PresetName,
-    /// The devices. Needed by `toolbox`, `setbox`, `trackit` and `manufacturer-support`, as a list of ids; `mqtt-messages`
-    /// takes `all` (default) and `in-groups` too.
+    /// The devices. Needed by `toolbox`, `setbox`, `trackit` and `manufacturer-support`, as a list of ids or as
+    /// `{select: ...}`; `mqtt-messages` takes `all` (default) and `in-groups` too.
     #[serde(default)]
     #[schemars(example = [12345, 12346])]
     pub devices: Option<AclIds>,

@@ -55,7 +55,7 @@ pub struct StackSpec {
     /// for characters of one name, `**` between slashes for any names; a subaccount includes
     /// everything in it.
     pub exclude: Vec<ExcludePattern>,
-    /// How much a pass may delete or cut off without approval.
+    /// How much a pass may delete, cut off or open without approval.
     pub guards: Guards,
     /// The platform's plan of the root account; `validate` checks the manifests against it.
     pub plan: Option<Tariff>,
@@ -69,8 +69,8 @@ pub struct StackSpec {
     pub overlays: BTreeMap<String, Overlay>,
 }
 
-/// Bounds on what a pass deletes or cuts off. What a subaccount holds counts with it: its tokens
-/// and accounts, and its devices and whatever else the platform counts.
+/// Bounds on what a pass deletes or cuts off, and on what joins selections. What a subaccount holds
+/// counts with it: its tokens and accounts, and its devices and whatever else the platform counts.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guards {
@@ -83,6 +83,8 @@ pub struct Guards {
     pub deletes_of: DeletesOf,
     /// Objects in any one branch directly below the root account; default: unlimited.
     pub deletes_per_subtree: Option<u64>,
+    /// Items that join the selections of objects that are there; default: 500.
+    pub joins: Option<u64>,
 }
 
 impl Guards {
@@ -94,6 +96,7 @@ impl Guards {
             deletes_percent: self.deletes_percent,
             deletes_of: self.deletes_of.bounds().collect(),
             deletes_per_subtree: self.deletes_per_subtree,
+            joins: self.joins.unwrap_or(default.joins),
         }
     }
 }

@@ -38,7 +38,7 @@ pub fn run_markdown(report: &Report, stack: &str, limit: usize) -> String {
     };
     let unplanned = report.blocked.iter().map(|it| line(it.address.to_string(), &it.reason));
     add(&mut text, "Not planned", unplanned.collect());
-    let unknown = report.unknown.iter().map(|it| line(it.kind.collection().to_owned(), &it.reason));
+    let unknown = report.unknown.iter().map(|it| line(it.collection().to_owned(), &it.reason));
     add(&mut text, "Could not be read", unknown.collect());
     add(&mut text, "Blocked", ended(StepOutcome::Blocked).map(step_line).collect());
     add(&mut text, "Not started", ended(StepOutcome::NotStarted).map(step_line).collect());

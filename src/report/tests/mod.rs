@@ -139,6 +139,7 @@ pub(super) fn mixed() -> Plan {
             reason: "41 objects would be deleted, and 10 may be".to_owned(),
         }],
         unknown: vec![Unknown {
+            items: None,
             kind: Kind::KEY,
             account: "emea/initech".to_owned(),
             reason: "the platform answered 403".to_owned(),

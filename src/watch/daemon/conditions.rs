@@ -18,7 +18,7 @@ impl<N: Narrator> Daemon<'_, N> {
                 let kinds = whole
                     .unknown
                     .iter()
-                    .map(|unknown| format!("{} ({})", unknown.kind.collection(), unknown.reason));
+                    .map(|unknown| format!("{} ({})", unknown.collection(), unknown.reason));
                 let says = format!("could not be read: {}", kinds.collect::<Vec<_>>().join(", "));
                 self.board.raise(State::PlatformAway, says);
             }

@@ -196,7 +196,8 @@ impl Standing<'_> {
             let wait = failure.until.saturating_duration_since(self.now);
             object.retry_at = after(self.wall, wait);
         }
-        for unknown in &self.whole.unknown {
+        // Objects whose selections could not be resolved are blocked, and told so.
+        for unknown in self.whole.unknown.iter().filter(|unknown| unknown.items.is_none()) {
             for object in objects.values_mut().filter(|object| object.kind == unknown.kind) {
                 object.state = ObjectState::Unknown;
                 object.reason = Some(unknown.reason.clone());

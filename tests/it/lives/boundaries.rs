@@ -42,6 +42,8 @@ enum Between {
     Days(&'static [u64]),
     /// Somebody deletes all tokens of ours, and accounts with what is in them.
     Vandals,
+    /// Trucks come, which a run that goes well sees; then one is sold and others come.
+    Trucks,
 }
 
 fn document(kind: &str, address: &str, spec: Value) -> Value {
@@ -96,6 +98,15 @@ fn token(address: &str, tag: &str) -> Value {
 fn rotating(address: &str) -> Value {
     let mut token = token(address, "1");
     token["spec"]["rotation"] = json!({"every": "30d", "overlap": "48h"});
+    token
+}
+
+/// A token that opens every truck of its account, or those in a group.
+fn selecting(address: &str, select: Value) -> Value {
+    let mut token = token(address, "1");
+    let ids = json!({ "select": select });
+    token["spec"]["access"] =
+        json!({"acl": [{"uri": "gw/devices", "methods": ["GET"], "ids": ids}]});
     token
 }
 
@@ -266,6 +277,26 @@ fn scenarios() -> Vec<Scenario> {
             between: nothing,
             after: vec![stack(), hook("h", 2), account("a", None), hook("a/h", 1)],
         },
+        Scenario {
+            name: "select devices",
+            before: trucks(),
+            between: Between::Trucks,
+            after: trucks(),
+        },
+    ]
+}
+
+fn trucks() -> Vec<Value> {
+    let name = json!({"name": "truck-*", "allow_empty": true});
+    let group = json!({"group": "north", "allow_empty": true});
+    let expression = json!({"expression": "name~\"truck-*\"", "allow_empty": true});
+    vec![
+        stack(),
+        account("a", None),
+        selecting("t", name.clone()),
+        selecting("u", group),
+        selecting("v", expression),
+        selecting("a/t", name),
     ]
 }
 
@@ -290,6 +321,32 @@ impl Scenario {
                     land.come_to_rest(true).await;
                 }
                 land.advance(last * DAY + 3_600).await;
+            }
+            Between::Trucks => {
+                let group = json!([{"name": "north"}]);
+                let group = land.ask("POST", "/gw/groups", Some(&group)).await;
+                let group = &group[0]["id"];
+                let mut devices = Vec::new();
+                for name in ["truck-1", "truck-2", "van"] {
+                    let device = json!([{ "name": name }]);
+                    let device = land.ask("POST", "/gw/devices", Some(&device)).await;
+                    devices.push(device[0]["id"].clone());
+                }
+                let [first, second, van] = devices.as_slice() else { unreachable!() };
+                let member = |device| format!("/gw/groups/{group}/devices/{device}");
+                land.ask("POST", &member(first), None).await;
+                land.come_to_rest(true).await;
+                let named = |name| json!({ "name": name });
+                land.ask("PUT", &format!("/gw/devices/{first}"), Some(&named("sold"))).await;
+                land.ask("PUT", &format!("/gw/devices/{van}"), Some(&named("truck-3"))).await;
+                land.ask("DELETE", &member(first), None).await;
+                land.ask("POST", &member(second), None).await;
+                // One goes to the account below, as a device that rests.
+                let account = land.list("subaccounts", "id").await[0]["id"].clone();
+                let rests = json!({ "enabled": false });
+                land.ask("PUT", &format!("/gw/devices/{second}"), Some(&rests)).await;
+                let moved = json!({ "cid": account });
+                land.ask("PUT", &format!("/gw/devices/{second}/cid"), Some(&moved)).await;
             }
             Between::Vandals => {
                 for collection in ["tokens", "subaccounts"] {
