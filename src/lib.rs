@@ -35,6 +35,8 @@
 //! | what becomes of an access that no manifest can say | [`resource::access`] |
 //! | what a kind is, and adding one | [`resource::kinds`], `manifest/kinds`; `export/kinds` if it has words of its own |
 //! | how an object is recognised | `plan/bind` |
+//! | which marks of other stacks are ours | [`resource::Claims`] |
+//! | what a stack lets go | `plan/forget.rs`, `manifest/moves.rs` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
 //! | how one key follows the other | [`resource::Rotation`], `plan/schedule.rs`, `plan/rotate.rs`, `apply/rotate.rs` |

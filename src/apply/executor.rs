@@ -342,6 +342,7 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
         Work::Deliver { parcel, body, delivery } => {
             vec![set_and_deliver(courier, parcel.clone(), body, delivery).await]
         }
+        Work::Forget { kind, ids, metadata } => set::forget(writer, *kind, ids, metadata).await,
         Work::Credentials(job) => vec![credentials::set(writer, job).await],
         Work::Delete { kind, ids } => set::delete(writer, *kind, ids).await,
     };

@@ -35,6 +35,8 @@ pub(super) enum Work {
     Update { kind: Kind, ids: Vec<i64>, edit: Edit },
     /// Deliver the key of an existing token, after setting fields if there are any.
     Deliver { parcel: Parcel, body: Map<String, Value>, delivery: Delivery },
+    /// Set the same metadata on all ids, in which no mark of ours is left but the one it holds.
+    Forget { kind: Kind, ids: Vec<i64>, metadata: Map<String, Value> },
     /// Set e-mail or password of a subaccount.
     Credentials(Box<CredentialsJob>),
     /// Delete all ids.

@@ -171,7 +171,7 @@ impl Scheduler {
 fn group(step: &Step) -> Group {
     match step.action {
         Action::Delete => Group::Deletion(rank(step)),
-        Action::Create | Action::Restore | Action::Update | Action::Assign => {
+        Action::Create | Action::Restore | Action::Update | Action::Assign | Action::Forget => {
             Group::Phase(step.scope(), step.phase)
         }
     }

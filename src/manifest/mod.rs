@@ -19,6 +19,7 @@ mod lifetime;
 mod mask;
 mod misplaced;
 pub mod model;
+mod moves;
 mod number;
 mod parallel;
 mod parse;
@@ -186,8 +187,12 @@ fn finish(
         load.desired.name_stores(stores);
     }
     // A form that is no pattern was told by the schema.
+    if let Some((document, _)) = stack {
+        moves::declare(document, &spec, &load.sources, &mut load.desired);
+    }
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
     let view = view::View::new(&load.desired, stack, &documents, &load.sources);
+    moves::check(&view, &mut load.diagnostics);
     expect::check(&view, &mut load.diagnostics);
     arithmetic::check(&view, &mut load.diagnostics);
     policy::check(&view, &mut load.diagnostics);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::object::Object;
 use crate::api::{Identity, Items, ListError, PlatformTime};
-use crate::resource::{Kind, Signer};
+use crate::resource::{Claims, Kind, Signer};
 
 /// What the platform reports.
 #[derive(Debug, Clone)]
@@ -69,6 +69,11 @@ impl Actual {
             self.by_owner.entry(object.owner).or_default().push((kind, id));
             self.objects.insert((kind, id), Box::new(object));
         }
+    }
+
+    /// Reads every mark as `claims` have it.
+    pub(super) fn settle(&mut self, claims: &Claims<'_>) {
+        self.objects.values_mut().for_each(|object| object.settle(claims));
     }
 
     /// Nothing is known of `kind`, whatever was read of it.

@@ -6,7 +6,7 @@ use super::entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unkno
 use super::step::Step;
 use super::token_time::TokenTime;
 use crate::observe::Questions;
-use crate::resource::{Address, Drift};
+use crate::resource::{Address, Drift, Kind};
 
 /// A place of a secret of which there is something to say.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,8 @@ pub(super) struct Draft {
     /// How many declared objects wait for an account to come back.
     pub(super) waiting: BTreeMap<Address, usize>,
     pub(super) prunable: Vec<Prunable>,
+    /// Objects that are let go, or would be if nothing were in the way.
+    pub(super) let_go: BTreeSet<(Kind, i64)>,
     pub(super) disputed: Vec<Disputed>,
     pub(super) unknown: Vec<Unknown>,
     pub(super) refusals: Vec<Refusal>,

@@ -29,7 +29,9 @@ pub(crate) fn rank(step: &Step) -> (bool, isize, isize) {
         // Left-over bootstrap tokens are in nobody's way and no deeper than anything.
         Action::Delete if step.phase == Phase::Credentials => (true, isize::MIN, 0),
         Action::Delete => (true, -depth, -phase),
-        Action::Create | Action::Restore | Action::Update | Action::Assign => (false, depth, phase),
+        Action::Create | Action::Restore | Action::Update | Action::Assign | Action::Forget => {
+            (false, depth, phase)
+        }
     }
 }
 
@@ -44,6 +46,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         mut pending,
         waiting,
         mut prunable,
+        let_go: _,
         mut disputed,
         unknown,
         refusals,

@@ -37,7 +37,7 @@ pub fn rights_change(step: &Step) -> Option<RightsChange> {
             let before = side(step, &unchanged, |change| &change.before);
             (before, side(step, &unchanged, |change| &change.after))
         }
-        Action::Restore | Action::Assign | Action::Delete => return None,
+        Action::Restore | Action::Assign | Action::Forget | Action::Delete => return None,
     };
     let Comparison { relation, gained, lost } = compare(&after, &before);
     (relation != Relation::Equal).then_some(RightsChange { verdict: relation, gained, lost })

@@ -65,6 +65,8 @@ pub enum Action {
     Update,
     /// Assign a limit to a subaccount.
     Assign,
+    /// Manage an object no longer, without deleting it.
+    Forget,
     /// Delete an object.
     Delete,
 }
@@ -77,6 +79,7 @@ impl Action {
             Self::Restore => "restore",
             Self::Update => "update",
             Self::Assign => "assign",
+            Self::Forget => "forget",
             Self::Delete => "delete",
         }
     }

@@ -201,7 +201,7 @@ const MOST_RIGHTS: usize = 12;
 pub(super) fn rights(step: &Step) -> Option<(String, Vec<(Side, String)>)> {
     let change = match step.action {
         Action::Update => rights_change(step),
-        Action::Create | Action::Restore | Action::Assign | Action::Delete => None,
+        Action::Create | Action::Restore | Action::Assign | Action::Forget | Action::Delete => None,
     };
     let RightsChange { verdict, gained, lost } = change?;
     let verdict = match verdict {
@@ -224,13 +224,15 @@ pub(super) fn rights(step: &Step) -> Option<(String, Vec<(Side, String)>)> {
 
 /// How many of what; only what there is.
 pub(super) fn counts(plan: &Plan) -> Vec<(usize, &'static str)> {
-    let Summary { create, update, assign, replace, restore, delete, unchanged: _ } = plan.summary();
+    let Summary { create, update, assign, replace, restore, forget, delete, unchanged: _ } =
+        plan.summary();
     let all = [
         (create, "to create"),
         (restore, "to restore"),
         (update, "to update"),
         (assign, "to assign"),
         (replace, "to replace"),
+        (forget, "to forget"),
         (delete, "to delete"),
         (plan.blocked.len(), "blocked"),
     ];
