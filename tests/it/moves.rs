@@ -448,6 +448,19 @@ fn what_is_forgotten_and_then_deleted_by_somebody_does_not_come_back() {
     rests(&world, "a");
 }
 
+#[test]
+fn an_export_only_refers_to_what_its_stack_has_released() {
+    let world = applied(&[("a/all.yaml", &[stack("a", ""), one_of_each("")].concat())]);
+    world.write("a/all.yaml", &left(RELEASE));
+    world.apply(&["a"]);
+    let before = marks(&world);
+    world.run(&["export", "--stack", "a", "--out", "export"]).expect(0);
+    rests(&world, "export");
+    assert!(world.read("export/limits.yaml").contains("released it to the stack `b`"));
+    world.apply(&["export", "--prune"]);
+    assert_eq!(marks(&world), before);
+}
+
 // What a stack forgets.
 
 #[test]
