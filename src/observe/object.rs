@@ -101,7 +101,8 @@ impl Object {
 
     /// Reads its mark, and the metadata that holds it, as `claims` have it.
     pub(super) fn settle(&mut self, claims: &Claims<'_>) {
-        let Some(because) = self.any_mark().and_then(|mark| claims.claim(mark)) else { return };
+        let claim = self.any_mark().and_then(|mark| claims.claim(mark, Some(self.id)));
+        let Some(because) = claim else { return };
         let mut metadata = self.metadata();
         let Ok(Some(mark)) = &mut self.mark else { return };
         let read = claims.claimed((**mark).clone(), because);

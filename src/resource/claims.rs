@@ -34,18 +34,21 @@ pub struct Claims<'a> {
     desired: Option<&'a Desired>,
     /// What manifests take over: stack, kind and name. In which account it has to be, binding decides.
     taken: BTreeSet<(&'a str, Kind, &'a str)>,
+    /// The same by stack, kind and id.
+    taken_ids: BTreeSet<(&'a str, Kind, i64)>,
 }
 
 impl<'a> Claims<'a> {
     /// What `desired` claims. Without it, by [`Claims::default`], every mark is what it says.
     pub fn of(desired: &'a Desired) -> Self {
-        let mut taken = BTreeSet::new();
+        let (mut taken, mut taken_ids) = (BTreeSet::new(), BTreeSet::new());
         for declared in desired.all().filter(|declared| !declared.lifecycle.observe_only()) {
             let Some(stack) = declared.from_stack.as_deref() else { continue };
             let addresses = [Some(&declared.address), declared.moved_from.as_deref()];
             taken.extend(addresses.into_iter().flatten().map(|it| (stack, it.kind, &*it.name)));
+            taken_ids.extend(declared.bound_id.map(|id| (stack, declared.address.kind, id)));
         }
-        Self { desired: Some(desired), taken }
+        Self { desired: Some(desired), taken, taken_ids }
     }
 
     /// The name of the stack that claims; empty if nobody does.
@@ -53,8 +56,9 @@ impl<'a> Claims<'a> {
         self.desired.map_or("", |desired| &desired.stack)
     }
 
-    /// Why what carries `mark` counts as one of the stack; none if it is as the mark says.
-    pub fn claim(&self, mark: &Mark) -> Option<Claim> {
+    /// Why what carries `mark` counts as one of the stack; none if it is as the mark says. An id that is not known is none
+    /// that a manifest names.
+    pub fn claim(&self, mark: &Mark, id: Option<i64>) -> Option<Claim> {
         let desired = self.desired?;
         let is_same = mark.stack == desired.stack;
         let is_former = desired.formerly.contains(&mark.stack);
@@ -73,14 +77,16 @@ impl<'a> Claims<'a> {
             Some(to) if !is_for_us(to) => None,
             _ => {
                 let taken = (&*mark.stack, mark.address.kind, &*mark.address.name);
-                self.taken.contains(&taken).then_some(Claim::TakenOver)
+                let is_named = |id| self.taken_ids.contains(&(taken.0, taken.1, id));
+                let is_taken = self.taken.contains(&taken) || id.is_some_and(is_named);
+                is_taken.then_some(Claim::TakenOver)
             }
         }
     }
 
     /// The mark as the stack reads it: its own if it claims what carries it.
     pub fn read(&self, mark: Mark) -> Mark {
-        match self.claim(&mark) {
+        match self.claim(&mark, None) {
             None => mark,
             Some(claim) => self.claimed(mark, claim),
         }
@@ -150,7 +156,7 @@ mod tests {
     #[track_caller]
     fn check(stack: &str, address: &str, released_to: Option<&str>, expect: Option<Claim>) {
         let desired = desired();
-        assert_eq!(Claims::of(&desired).claim(&mark(stack, address, released_to)), expect);
+        assert_eq!(Claims::of(&desired).claim(&mark(stack, address, released_to), None), expect);
     }
 
     #[test]
@@ -175,6 +181,19 @@ mod tests {
     }
 
     #[test]
+    fn the_id_of_a_manifest_names_what_is_taken_over_whatever_its_mark_says() {
+        let mut desired = desired();
+        let declared = desired.objects.get_mut(&"token/moved".parse().unwrap()).unwrap();
+        declared.bound_id = Some(7);
+        let claims = Claims::of(&desired);
+        let claim = |stack, address, id| claims.claim(&mark(stack, address, None), id);
+        assert_eq!(claim("a", "token/x", Some(7)), Some(Claim::TakenOver));
+        assert_eq!(claim("a", "token/x", Some(8)), None);
+        assert_eq!(claim("a", "limit/x", Some(7)), None);
+        assert_eq!(claim("c", "token/x", Some(7)), None);
+    }
+
+    #[test]
     fn what_a_stack_released_is_its_own_again_when_it_declares_it() {
         check("b", "token/app", None, None);
         check("b", "token/app", Some("c"), Some(Claim::Reclaimed));
@@ -188,9 +207,9 @@ mod tests {
             declared.lifecycle.rights = [crate::resource::Right::Observe].into();
         }
         let claims = Claims::of(&desired);
-        assert_eq!(claims.claim(&mark("a", "token/moved", None)), None);
-        assert_eq!(claims.claim(&mark("b", "token/app", Some("c"))), None);
-        assert_eq!(Claims::default().claim(&mark("old", "token/app", None)), None);
+        assert_eq!(claims.claim(&mark("a", "token/moved", None), Some(7)), None);
+        assert_eq!(claims.claim(&mark("b", "token/app", Some("c")), None), None);
+        assert_eq!(Claims::default().claim(&mark("old", "token/app", None), None), None);
     }
 
     #[test]

@@ -175,6 +175,19 @@ mod tests {
     }
 
     #[test]
+    fn a_release_to_one_stack_cannot_pass_for_one_to_another_or_for_none() {
+        let mut metadata = marked();
+        metadata.insert(RELEASED_TO.to_owned(), Value::from("depot"));
+        signer('a', false).sign(7, &mut metadata);
+        assert_eq!(signer('a', false).verify(7, &metadata), Ok(()));
+        let bad = Err(MarkProblem::BadSignature);
+        metadata.insert(RELEASED_TO.to_owned(), Value::from("yard"));
+        assert_eq!(signer('a', false).verify(7, &metadata), bad, "to another");
+        metadata.remove(RELEASED_TO);
+        assert_eq!(signer('a', false).verify(7, &metadata), bad, "to none");
+    }
+
+    #[test]
     fn an_unsigned_mark_is_ours_only_by_choice() {
         assert_eq!(signer('a', false).verify(7, &marked()), Err(MarkProblem::Unsigned));
         assert_eq!(signer('a', true).verify(7, &marked()), Ok(()));

@@ -371,6 +371,35 @@ fn an_object_is_renamed_on_its_way() {
 }
 
 #[test]
+fn an_object_is_taken_over_by_its_id_whatever_it_was_called() {
+    let token = |metadata: &str| object("Token", metadata, "ttl: 1h, access: standard");
+    let world = applied(&[("a/all.yaml", &[stack("a", ""), token("name: one")].concat())]);
+    let (id, _) = marks(&world)["token/one"];
+    let by_id =
+        |more: &str| [stack("b", ""), token(&format!("name: two, id: {id}{more}"))].concat();
+    world.write("b/all.yaml", &by_id(""));
+    let plan = world.plan(&["b"]);
+    assert_eq!(plan["steps"], json!([]), "{plan:#}");
+    assert!(plan["blocked"].to_string().contains("take it over with `metadata: {from_stack: a}`"));
+    world.write("b/all.yaml", &by_id(", from_stack: a"));
+    passes(&world, "b");
+    assert_eq!(marks(&world), [("token/two".to_owned(), (id, "b".to_owned()))].into());
+}
+
+#[test]
+fn what_comes_from_a_stack_that_does_not_have_it_is_made_and_the_plan_says_so() {
+    let token = object("Token", "name: one, from_stack: a", "ttl: 1h, access: standard");
+    let world = World::new();
+    world.write("b/all.yaml", &[stack("b", ""), token].concat());
+    let plan = world.plan(&["b"]);
+    assert_eq!(plan["summary"]["create"], 1, "{plan:#}");
+    assert!(
+        plan["steps"][0]["reason"].as_str().unwrap().contains("none of the stack `a`"),
+        "{plan:#}"
+    );
+}
+
+#[test]
 fn an_account_goes_and_what_is_in_it_stays_with_its_stack() {
     let account = |more: &str, spec: &str| object("Subaccount", &format!("name: emea{more}"), spec);
     let token = object("Token", "name: app, account: emea", "ttl: 1h, access: standard");
