@@ -37,6 +37,8 @@
 //! | what an object is linked to, such as the accounts of a grant | `observe/links.rs`, `plan/links.rs`, `apply/link.rs` |
 //! | ids of other objects, and secrets, inside of fields | [`resource::stand_in`] |
 //! | how an object is recognised | `plan/bind` |
+//! | which marks of other stacks are ours | [`resource::Claims`] |
+//! | what a stack lets go | `plan/forget.rs`, `manifest/moves.rs` |
 //! | what comes back from the recycle bin | `observe/bins.rs`, `apply/restore.rs` |
 //! | when a token ends, and what is told of it | [`resource::Lifetime`], `plan/lifetime.rs` |
 //! | how one key follows the other | [`resource::Rotation`], `plan/schedule.rs`, `plan/rotate.rs`, `apply/rotate.rs` |

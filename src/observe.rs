@@ -23,13 +23,13 @@ pub use actual::{Actual, Seen};
 pub use bins::Buried;
 pub use changes::{LastWriter, Moved};
 pub use items::{ItemList, Listed, Trait};
-pub use object::Object;
+pub use object::{Claimed, Object};
 pub use questions::{Answers, Counters, Questions};
 pub use secrets::{KeyAt, SecretAt, SecretQuestion, SecretState, SinkQuestion, SinkState};
 pub use traces::{Fate, KeyState, Missed};
 
 use crate::api::{ApiError, Identity, Reader};
-use crate::resource::{Kind, Signer};
+use crate::resource::{Claims, Kind, Signer};
 use crate::rights::AccessType;
 use crate::secret::{Spool, Trust};
 
@@ -55,8 +55,8 @@ pub enum ObserveError {
 pub struct Scope<'a> {
     /// Verifies marks.
     pub signer: &'a Signer,
-    /// The stack that reads.
-    pub stack: &'a str,
+    /// The stack that reads, and what it claims of others.
+    pub claims: &'a Claims<'a>,
     /// What was there before: a collection that lost all of it is read twice.
     pub seen: Option<&'a Seen>,
     /// The kinds that are read. Nothing is known of objects of others.
@@ -69,7 +69,7 @@ pub struct Scope<'a> {
 /// [`ObserveError`] when not even our own identity is known. What can be read in part is no error
 /// but an [`Actual`] that says what is unknown.
 pub async fn platform(reader: &Reader, scope: Scope<'_>) -> Result<Actual, ObserveError> {
-    let Scope { signer, stack, seen, kinds } = scope;
+    let Scope { signer, claims, seen, kinds } = scope;
     reader.begin();
     let identity = reader.identity().await.map_err(ObserveError::Identity)?;
     let identity = identity.ok_or(ObserveError::Unidentified)?;
@@ -84,8 +84,9 @@ pub async fn platform(reader: &Reader, scope: Scope<'_>) -> Result<Actual, Obser
             actual.add_unknown(kind, reason);
         }
     }
+    actual.settle(claims);
     if let Some(seen) = seen {
-        consistency::compare(reader, signer, stack, seen, &mut actual).await;
+        consistency::compare(reader, signer, claims, seen, &mut actual).await;
     }
     actual.time = reader.time();
     if let Some(doubt) = &actual.time.doubt {
@@ -141,8 +142,8 @@ pub struct Sources<'a> {
     pub reader: &'a Reader,
     /// Verifies marks.
     pub signer: &'a Signer,
-    /// The stack that asks.
-    pub stack: &'a str,
+    /// The stack that asks, and what it claims of others.
+    pub claims: &'a Claims<'a>,
     /// The account of our token.
     pub own_account: i64,
     /// Keys that wait to be delivered.
@@ -153,12 +154,12 @@ pub struct Sources<'a> {
 
 /// Answers everything that a plan has to know. What cannot be found out is an answer too.
 pub async fn answer(questions: Questions, sources: Sources<'_>) -> Answers {
-    let Sources { reader, signer, stack, own_account, spool, trust } = sources;
+    let Sources { reader, signer, claims, own_account, spool, trust } = sources;
     let Questions { bins, fates, secrets, sinks, places, keys, contents, writers, items, links } =
         questions;
     let (bins, fates, secrets, sinks, places, keys, contents, writers, items, links) = tokio::join!(
-        bins::bins(reader, &bins, own_account, signer),
-        traces::fates(reader, signer, stack, own_account, &fates),
+        bins::bins(reader, &bins, own_account, signer, claims),
+        traces::fates(reader, signer, claims, own_account, &fates),
         secrets::states(secrets, trust),
         secrets::sink_states(sinks, trust, reader, spool),
         secrets::places(places, trust),

@@ -14,8 +14,8 @@ use super::ledger::{Learnt, marked};
 use super::payload::{CredentialsJob, Edit, Enclosing, LinkJob, NewItem, NewToken, Parcel, Record};
 use crate::assumptions::{IDS_PER_CALL, PASSWORD_FORM};
 use crate::plan::{
-    CreateEffect, CredentialsEffect, Effect, HandOver, LinkEffect, LinkTo, MarkEdit, Plan,
-    Retirement, UpdateEffect,
+    CreateEffect, CredentialsEffect, Effect, Forgetting, HandOver, LinkEffect, LinkTo, MarkEdit,
+    Plan, Retirement, UpdateEffect,
 };
 use crate::resource::kinds::{Collection, LinkRow};
 use crate::resource::{AccountPath, Address, Kind, Signer, stand_in};
@@ -56,6 +56,7 @@ enum Cargo<'a> {
         effect: &'a CredentialsEffect,
         address: &'a Address,
     },
+    Forget(&'a Forgetting),
     HandOver(&'a HandOver),
     Retire(&'a Retirement),
     Link {
@@ -91,6 +92,7 @@ struct Groups<'a> {
     returns: BTreeMap<(Kind, i64), Vec<(usize, Record)>>,
     updates: BTreeMap<(Collection, String), Vec<(usize, &'a UpdateEffect)>>,
     assigns: BTreeMap<(Kind, Ids), Vec<Assigned<'a>>>,
+    forgotten: BTreeMap<(Collection, String), Vec<(usize, &'a Forgetting)>>,
     deletions: BTreeMap<Collection, Vec<(usize, i64)>>,
 }
 
@@ -122,7 +124,7 @@ impl<'a> Bundler<'a, '_> {
 
     /// Puts a step into its group, or makes a bundle of it alone.
     fn sort(self, at: usize, groups: &mut Groups<'a>) -> Result<Option<Bundle<'a>>, String> {
-        let Groups { creations, returns, updates, assigns, deletions } = groups;
+        let Groups { creations, returns, updates, assigns, forgotten, deletions } = groups;
         let step = &self.plan.steps[at];
         let address = &step.address;
         let alone = |kind, id, cargo| {
@@ -173,6 +175,14 @@ impl<'a> Bundler<'a, '_> {
                     effect.owner.or_else(|| self.made(&address.account)).ok_or(NO_ACCOUNT)?;
                 let cargo = Cargo::Credentials { owner, id, effect, address };
                 return alone(Kind::ACCOUNT, id, cargo);
+            }
+            Effect::Forget(effect) if effect.to.is_some() => {
+                return alone(effect.kind, effect.id, Cargo::Forget(effect));
+            }
+            Effect::Forget(effect) => {
+                let body = Value::Object(self.forgotten(effect)).to_string();
+                let collection = Collection::new(effect.kind, effect.inside);
+                forgotten.entry((collection, body)).or_default().push((at, effect));
             }
             Effect::HandOver(effect) => {
                 return alone(Kind::KEY, effect.id, Cargo::HandOver(effect));
@@ -235,6 +245,10 @@ impl<'a> Bundler<'a, '_> {
                     least: effect.least,
                 }))
             }
+            Cargo::Forget(effect) => {
+                let collection = Collection::new(effect.kind, effect.inside);
+                Work::Forget { collection, ids, metadata: self.forgotten(effect) }
+            }
             Cargo::HandOver(effect) => {
                 let metadata = self.learnt.metadata(Kind::KEY, effect.id, &effect.metadata);
                 let parcel = Parcel { id: effect.id, owner: effect.owner, metadata };
@@ -292,6 +306,14 @@ impl<'a> Bundler<'a, '_> {
         let address = self.plan.steps[*at].address.clone();
         let sources = effect.secrets.clone();
         NewItem { address, stack: self.plan.stack.clone(), item: body.into(), sources }
+    }
+
+    /// The metadata of an object that is let go.
+    fn forgotten(self, effect: &Forgetting) -> Map<String, Value> {
+        let known = self.learnt.metadata(effect.kind, effect.id, &effect.metadata);
+        let mut metadata = effect.written(known);
+        self.signer.sign(effect.owner, &mut metadata);
+        metadata
     }
 
     /// One object alone, whose mark goes along.
@@ -352,7 +374,7 @@ impl<'a> Bundler<'a, '_> {
 impl<'a> Groups<'a> {
     /// Cuts groups into bundles of the size that one call takes.
     fn close(self) -> Vec<Bundle<'a>> {
-        let Self { creations, returns, updates, assigns, deletions } = self;
+        let Self { creations, returns, updates, assigns, forgotten, deletions } = self;
         let mut bundles = Vec::new();
         for ((collection, owner), creations) in creations {
             let size = collection.kind.row().per_post;
@@ -384,6 +406,13 @@ impl<'a> Groups<'a> {
                 steps: objects.iter().map(|(at, ..)| *at).collect(),
                 objects: objects.iter().map(|(_, id, _)| (kind, *id)).collect(),
                 cargo: Cargo::Assign { kind, refs: refs.clone(), refresh: objects[0].2 },
+            }));
+        }
+        for ((Collection { kind, .. }, _), effects) in forgotten {
+            bundles.extend(effects.chunks(IDS_PER_CALL).map(|effects| Bundle {
+                steps: effects.iter().map(|(at, _)| *at).collect(),
+                objects: effects.iter().map(|(_, effect)| (kind, effect.id)).collect(),
+                cargo: Cargo::Forget(effects[0].1),
             }));
         }
         for (collection, objects) in deletions {

@@ -366,6 +366,9 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
         Work::Deliver { parcel, body, delivery } => {
             vec![set_and_deliver(courier, parcel.clone(), body, delivery).await]
         }
+        Work::Forget { collection, ids, metadata } => {
+            set::forget(writer, *collection, ids, metadata).await
+        }
         Work::Credentials(job) => vec![credentials::set(writer, job).await],
         Work::Link(job) => vec![link::set(writer, job).await],
         Work::Delete { collection, ids } => set::delete(writer, *collection, ids).await,

@@ -36,6 +36,8 @@ pub(super) enum Work {
     Update { collection: Collection, ids: Vec<i64>, edit: Edit },
     /// Deliver the key of an existing token, after setting fields if there are any.
     Deliver { parcel: Parcel, body: Map<String, Value>, delivery: Delivery },
+    /// Set the same metadata on all ids, in which no mark of ours is left but the one it holds.
+    Forget { collection: Collection, ids: Vec<i64>, metadata: Map<String, Value> },
     /// Set e-mail or password of a subaccount.
     Credentials(Box<CredentialsJob>),
     /// Link an object to others.

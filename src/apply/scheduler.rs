@@ -171,9 +171,12 @@ impl Scheduler {
 fn group(step: &Step) -> Group {
     match step.action {
         Action::Delete => Group::Deletion(rank(step)),
-        Action::Create | Action::Restore | Action::Update | Action::Assign | Action::Link => {
-            Group::Phase(step.scope(), step.phase)
-        }
+        Action::Create
+        | Action::Restore
+        | Action::Update
+        | Action::Assign
+        | Action::Link
+        | Action::Forget => Group::Phase(step.scope(), step.phase),
     }
 }
 

@@ -11,7 +11,7 @@ use super::job::{Done, Failure, Results};
 use crate::api::{ApiError, Item, Reader, Writer};
 use crate::resource::canonical::{self, canonical};
 use crate::resource::kinds::Collection;
-use crate::resource::{Kind, stand_in};
+use crate::resource::{Kind, MARK_PREFIX, stand_in};
 
 /// The fields of objects, by id.
 type Items = BTreeMap<i64, Map<String, Value>>;
@@ -76,6 +76,33 @@ pub(super) async fn set_metadata(
     let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
     let item = set_one(writer, collection, id, &body).await?;
     Ok(item.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default())
+}
+
+/// Writes the metadata of objects that are let go. A key of a mark that is still there afterwards was not removed.
+pub(super) async fn forget(
+    writer: &Writer,
+    collection: Collection,
+    ids: &[i64],
+    metadata: &Map<String, Value>,
+) -> Results {
+    let body = Map::from_iter([("metadata".to_owned(), Value::Object(metadata.clone()))]);
+    let results = set(writer, collection, ids, &body.into()).await;
+    let judged = results.into_iter().zip(ids).map(|(result, id)| {
+        let done = result?;
+        match done.metadata.as_ref().and_then(|found| left_behind(metadata, found)) {
+            Some(key) => {
+                Err(Failure::of_object(*id, format!("the platform did not remove `{key}`")))
+            }
+            None => Ok(done),
+        }
+    });
+    judged.collect()
+}
+
+/// A key of a mark that is in `found`, and was not in what was `written`.
+fn left_behind<'f>(written: &Map<String, Value>, found: &'f Map<String, Value>) -> Option<&'f str> {
+    let is_left = |key: &&String| key.starts_with(MARK_PREFIX) && !written.contains_key(*key);
+    found.keys().find(is_left).map(String::as_str)
 }
 
 async fn write(
@@ -246,4 +273,20 @@ async fn delete_together(
         false => Ok(Done::with_id(*id)),
     });
     Ok(results.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_key_of_a_mark_that_was_to_go_is_left_behind_and_those_of_others_are_not() {
+        let map = |value: Value| value.as_object().unwrap().clone();
+        let written = map(json!({"team": "a", "flespi-gitops/stack": "a"}));
+        let left = |found: Value| left_behind(&written, &map(found)).map(str::to_owned);
+        assert_eq!(left(json!({"team": "b", "flespi-gitops/stack": "a", "panel": 1})), None);
+        let key = "flespi-gitops/address";
+        assert_eq!(left(json!({"team": "a", key: "limit/a"})), Some(key.to_owned()));
+    }
 }

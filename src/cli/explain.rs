@@ -18,7 +18,7 @@ use crate::manifest::{self, Load};
 use crate::observe::{self, Actual, Object, Scope};
 use crate::plan::line;
 use crate::report::{Basis, ExplainFormat, Explanation, explain_text, listing_markdown};
-use crate::resource::{AccountPath, Address, Declared, Desired, Kind, acl_entry};
+use crate::resource::{AccountPath, Address, Claims, Declared, Desired, Kind, acl_entry};
 use crate::rights::{Circumstances, Decision, Request, Rights, Verdict, decide};
 
 /// Show whether a token may make a request, and which entry of its access list decides.
@@ -207,7 +207,8 @@ async fn live(
     let session = Session::open(Pace::default(), common, output).await?;
     let reader = Reader::new(session.client.clone());
     let kinds = Kind::read_for(|_| false);
-    let scope = Scope { signer: &session.signer, stack: "", seen: None, kinds };
+    let claims = &Claims::default();
+    let scope = Scope { signer: &session.signer, claims, seen: None, kinds };
     let actual = observe::platform(&reader, scope).await;
     session.close(output).await;
     let actual = actual.map_err(|error| {

@@ -109,7 +109,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     };
     let policy = Policy { prune: args.prune, horizon: args.expiring.horizon() };
     let trust = Trust::unreviewed(&paths, common.allow_outside);
-    let seen = session.recorder.seen(&desired.stack);
+    let seen = session.recorder.seen(&desired);
     let context = session.context(&trust, seen.as_ref());
     let prepared = reconcile::prepare(&desired, context, policy).await;
     session.close(output).await;

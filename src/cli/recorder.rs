@@ -7,6 +7,7 @@ use crate::apply::Report;
 use crate::history::{Actor, History, Record, RunFacts, commit_of, record};
 use crate::observe::Seen;
 use crate::reconcile::Prepared;
+use crate::resource::Desired;
 use crate::run::{RunId, this_host};
 
 /// The user, under the names that pipelines and shells give to it.
@@ -27,9 +28,13 @@ impl Recorder {
         Self { history: History::new(state), platform: platform.to_owned() }
     }
 
-    /// What the last run that is remembered saw of `stack`.
-    pub(super) fn seen(&self, stack: &str) -> Option<Seen> {
-        let is_of_it = |record: &Record| record.stack == stack && record.platform == self.platform;
+    /// What the last run that is remembered saw of the stack of `desired`, under whichever name.
+    pub(super) fn seen(&self, desired: &Desired) -> Option<Seen> {
+        let is_of_it = |record: &Record| {
+            let is_named =
+                record.stack == desired.stack || desired.formerly.contains(&*record.stack);
+            is_named && record.platform == self.platform
+        };
         // A record that cannot be read says nothing, and hides none.
         let last = self.history.last(MOST_UNREADABLE, is_of_it).ok()?;
         let Record { account, objects, run, .. } = last.into_iter().find_map(|(_, it)| it.ok())?;

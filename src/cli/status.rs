@@ -53,7 +53,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     };
     let policy = Policy { horizon: args.expiring.horizon(), ..Policy::default() };
     let trust = Trust::unreviewed(&args.manifests.paths(), common.allow_outside);
-    let seen = session.recorder.seen(&load.desired.stack);
+    let seen = session.recorder.seen(&load.desired);
     let context = session.context(&trust, seen.as_ref());
     let prepared = reconcile::prepare(&load.desired, context, policy).await;
     session.close(output).await;

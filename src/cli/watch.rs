@@ -222,7 +222,7 @@ async fn follow(
         signer: &session.signer,
         spool: &session.spool,
         gate: session.gate.open(),
-        seen: session.recorder.seen(&in_force.desired.stack),
+        seen: session.recorder.seen(&in_force.desired),
         renew: Box::new(|| session.client_again(common, output)),
     };
     let paths = args.manifests.paths();

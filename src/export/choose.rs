@@ -84,11 +84,15 @@ fn alone(object: &Object, address: &Address, actual: &Actual, options: &Options)
         Others::Comment => Treatment::Commented(reason),
         Others::Skip => Treatment::LeftOut(left_out),
     };
+    let released = |mark: &Mark| {
+        let to = mark.released_to.as_ref()?;
+        Some(format!("the stack `{}` has released it to the stack `{to}`", mark.stack))
+    };
     match &object.mark {
         Err(problem) => Treatment::Commented(problem.to_string()),
-        Ok(Some(mark)) if mark.stack != options.stack => others(
+        Ok(Some(mark)) if mark.stack != options.stack || mark.released_to.is_some() => others(
             options.foreign,
-            format!("it belongs to the stack `{}`", mark.stack),
+            released(mark).unwrap_or_else(|| format!("it belongs to the stack `{}`", mark.stack)),
             "what belongs to other stacks",
         ),
         Ok(Some(mark)) if mark.address == *address => Treatment::Managed,

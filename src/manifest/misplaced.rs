@@ -104,6 +104,9 @@ pub(super) fn mark_key(key: &str) -> &'static str {
              existing object, write its `id` in `metadata`"
         }
         Some("protect") => "write `lifecycle: {protect: true}` instead",
+        Some("taken-from") => "write `from_stack: NAME` in `metadata`, beside the name, instead",
+        Some("released-to") => "write `release` in the Stack manifest instead",
+        Some("formerly") => "write `formerly: [NAME]` in the Stack manifest instead",
         Some("moved-from") => "write `moved_from: ADDRESS` in `metadata`, beside the name, instead",
         _ => "leave it out; use another prefix for your own keys, such as `ops/owner`",
     }

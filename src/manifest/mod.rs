@@ -19,6 +19,7 @@ mod lifetime;
 mod mask;
 mod misplaced;
 pub mod model;
+mod moves;
 mod number;
 mod open;
 mod parallel;
@@ -190,8 +191,12 @@ fn finish(
         load.desired.name_stores(stores);
     }
     // A form that is no pattern was told by the schema.
+    if let Some((document, _)) = stack {
+        moves::declare(document, &spec, &load.sources, &mut load.desired);
+    }
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
     let view = view::View::new(&load.desired, stack, &documents, &load.sources);
+    moves::check(&view, &mut load.diagnostics);
     expect::check(&view, options.asks_platform, &mut load.diagnostics);
     if !options.asks_platform {
         open::note_selections(&view, &mut load.diagnostics);

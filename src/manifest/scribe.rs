@@ -72,6 +72,7 @@ impl Scribe<'_> {
             bound_id: meta.id,
             // A form that is no address was told by the schema.
             moved_from: meta.moved_from.as_deref().and_then(|it| Some(Box::new(it.parse().ok()?))),
+            from_stack: meta.from_stack.as_deref().map(Into::into),
             fields: fields.into_iter().collect(),
             metadata: metadata.into(),
             refs: LiteMap::new(),

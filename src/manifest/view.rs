@@ -87,6 +87,12 @@ impl<'a> View<'a> {
         finding
     }
 
+    /// Lets `finding` point into the Stack.
+    pub(super) fn place_in_stack(&self, finding: Diagnostic, pointer: &str) -> Diagnostic {
+        let Some((document, _)) = self.stack else { return finding };
+        finding.at(document.span_in(self.sources, pointer, Target::Value), "").pointer(pointer)
+    }
+
     /// Lets `finding` also point at another place in the manifest of an object.
     pub(super) fn mention(
         &self,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::object::Object;
 use crate::api::{Identity, Items, ListError, PlatformTime};
-use crate::resource::{Fields, Kind, Signer};
+use crate::resource::{Claims, Fields, Kind, Signer};
 
 /// What the platform reports.
 #[derive(Debug, Clone)]
@@ -83,6 +83,11 @@ impl Actual {
             Some((holder, field)) => Some(self.get(holder, item.number(field)?)?.owner),
             None => item.number("cid"),
         }
+    }
+
+    /// Reads every mark as `claims` have it.
+    pub(super) fn settle(&mut self, claims: &Claims<'_>) {
+        self.objects.values_mut().for_each(|object| object.settle(claims));
     }
 
     /// Nothing is known of `kind`, whatever was read of it.

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::object::Object;
 use crate::api::Reader;
-use crate::resource::{Address, Fields, Kind, Signer};
+use crate::resource::{Address, Claims, Fields, Kind, Signer};
 
 /// An object in a recycle bin.
 #[derive(Debug, Clone)]
@@ -27,6 +27,7 @@ pub(super) async fn bins(
     places: &BTreeSet<(i64, Kind)>,
     own_account: i64,
     signer: &Signer,
+    claims: &Claims<'_>,
 ) -> BTreeMap<(i64, Kind), Result<Vec<Buried>, String>> {
     let mut readings = JoinSet::new();
     for (account, kind) in places {
@@ -40,7 +41,7 @@ pub(super) async fn bins(
         let Ok(((account, kind), records)) = joined else { continue };
         let buried = records.map_err(|error| error.to_string()).and_then(|records| {
             let buried = records.into_iter().map(|(record, item)| {
-                buried(record, item, kind, account, signer)
+                buried(record, item, kind, account, signer, claims)
                     .ok_or_else(|| format!("record {record} does not say what it is"))
             });
             buried.collect()
@@ -50,12 +51,21 @@ pub(super) async fn bins(
     bins
 }
 
-fn buried(record: i64, item: Fields, kind: Kind, account: i64, signer: &Signer) -> Option<Buried> {
+fn buried(
+    record: i64,
+    item: Fields,
+    kind: Kind,
+    account: i64,
+    signer: &Signer,
+    claims: &Claims<'_>,
+) -> Option<Buried> {
     let id = item.number("item_id")?;
     let Some(Value::Object(mut data)) = item.get("data") else { return None };
     // The bin says whose it was; the former object may leave it out.
     data.insert("cid".to_owned(), Value::from(account));
-    Some(Buried { record, object: Object::new(kind, id, data.into(), signer)? })
+    let mut object = Object::new(kind, id, data.into(), signer)?;
+    object.settle(claims);
+    Some(Buried { record, object })
 }
 
 impl Buried {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::actual::{Actual, Seen};
 use super::object::Object;
 use crate::api::Reader;
-use crate::resource::{Kind, Signer};
+use crate::resource::{Claims, Kind, Signer};
 
 /// The platform has four levels. What hangs deeper than this hangs below itself.
 const DEEPEST: usize = 64;
@@ -32,7 +32,7 @@ pub(super) async fn doubts(reader: &Reader, actual: &Actual) -> Vec<(Kind, Strin
 pub(super) async fn compare(
     reader: &Reader,
     signer: &Signer,
-    stack: &str,
+    claims: &Claims<'_>,
     seen: &Seen,
     actual: &mut Actual,
 ) {
@@ -41,8 +41,8 @@ pub(super) async fn compare(
     }
     for (kind, count) in &seen.objects {
         let is_known = !actual.unknown.contains_key(kind);
-        if *count > 0 && is_known && of_stack(actual, *kind, stack) == 0 {
-            look_again(reader, signer, stack, (*kind, *count, &seen.run), actual).await;
+        if *count > 0 && is_known && of_stack(actual, *kind, claims.stack()) == 0 {
+            look_again(reader, signer, claims, (*kind, *count, &seen.run), actual).await;
         }
     }
 }
@@ -105,23 +105,28 @@ async fn missing_referent(reader: &Reader, actual: &Actual, kind: Kind) -> Optio
     }
 }
 
+/// How many objects of `kind` the stack has, or had until another one took them over.
 fn of_stack(actual: &Actual, kind: Kind, stack: &str) -> usize {
-    let marks = actual.of_kind(kind).filter_map(|object| object.mark_of(stack));
-    marks.filter(|mark| !mark.bootstrap).count()
+    let is_its = |object: &&Object| {
+        let own = object.mark_of(stack).is_some_and(|mark| !mark.bootstrap);
+        own || object.any_mark().is_some_and(|mark| mark.taken_from.as_deref() == Some(stack))
+    };
+    actual.of_kind(kind).filter(is_its).count()
 }
 
 /// Everything that the stack had of a kind is gone: that is read a second time before it is believed.
 async fn look_again(
     reader: &Reader,
     signer: &Signer,
-    stack: &str,
+    claims: &Claims<'_>,
     (kind, count, run): (Kind, usize, &str),
     actual: &mut Actual,
 ) {
-    let collection = kind.collection();
+    let (collection, stack) = (kind.collection(), claims.stack());
     let first: BTreeSet<i64> = actual.of_kind(kind).map(|object| object.id).collect();
     let mut again = actual.emptied();
     again.add(kind, reader.list(kind).await, signer);
+    again.settle(claims);
     let second: BTreeSet<i64> = again.of_kind(kind).map(|object| object.id).collect();
     if let Some(reason) = again.unknown.get(&kind) {
         return actual.add_unknown(kind, reason.clone());

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
-use crate::resource::{Fields, Kind, Lifetime, Mark, MarkProblem, Signer};
+use crate::resource::{Claim, Claims, Fields, Kind, Lifetime, Mark, MarkProblem, Signer};
 
 /// One object on the platform.
 #[derive(Debug, Clone)]
@@ -23,6 +23,17 @@ pub struct Object {
     pub mark: Result<Option<Box<Mark>>, MarkProblem>,
     /// Its mark is good, and should be written again to be signed.
     pub wants_signature: bool,
+    /// Its mark is read as one of this stack, and says something else until it is written again.
+    pub claimed: Option<Box<Claimed>>,
+}
+
+/// What the mark of a claimed object says on the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Why the object counts as one of this stack.
+    pub because: Claim,
+    /// The stack that the mark names.
+    pub stack: SmolStr,
 }
 
 impl Object {
@@ -91,9 +102,27 @@ impl Object {
         self.mark.as_ref().ok()?.as_deref()
     }
 
-    /// The object's mark, if it has a whole one of `stack`.
+    /// The object's mark, if it has a whole one of `stack`, which has not let the object go.
     pub fn mark_of(&self, stack: &str) -> Option<&Mark> {
-        self.any_mark().filter(|mark| mark.stack == stack)
+        self.any_mark().filter(|mark| mark.stack == stack && mark.released_to.is_none())
+    }
+
+    /// Why the object counts as one of this stack although its mark does not say so on the platform.
+    pub fn claim(&self) -> Option<Claim> {
+        self.claimed.as_ref().map(|claimed| claimed.because)
+    }
+
+    /// Reads its mark, and the metadata that holds it, as `claims` have it.
+    pub(super) fn settle(&mut self, claims: &Claims<'_>) {
+        let claim = self.any_mark().and_then(|mark| claims.claim(mark, Some(self.id)));
+        let Some(because) = claim else { return };
+        let mut metadata = self.metadata();
+        let Ok(Some(mark)) = &mut self.mark else { return };
+        let read = claims.claimed((**mark).clone(), because);
+        read.write(&mut metadata);
+        let stack = std::mem::replace(&mut **mark, read).stack;
+        self.item.insert("metadata", Value::Object(metadata));
+        self.claimed = Some(Box::new(Claimed { because, stack }));
     }
 
     /// Reads an item of the platform; none if it does not say whose it is.
@@ -130,13 +159,59 @@ impl Object {
         let wants_signature = matches!(mark, Ok(Some(_))) && signer.wants_signature(&metadata);
         let label = fields.get(kind.label_field()).and_then(Value::as_str).unwrap_or_default();
         let (label, lifetime) = (label.into(), Lifetime::of(&fields));
-        Some(Self { kind, id, owner, label, lifetime, container, item, mark, wants_signature })
+        let claimed = None;
+        Some(Self {
+            kind,
+            id,
+            owner,
+            label,
+            lifetime,
+            container,
+            item,
+            mark,
+            wants_signature,
+            claimed,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_claimed_object_reads_as_one_of_the_stack_and_keeps_foreign_keys() {
+        let item = |stack: &str| {
+            let mut metadata = Map::new();
+            metadata.insert("team".to_owned(), "blue".into());
+            Mark::new(stack, "limit/a".parse().unwrap()).write(&mut metadata);
+            let item = serde_json::json!({"cid": 1, "name": "a", "metadata": metadata});
+            Object::new(
+                Kind::Limit,
+                7,
+                item.as_object().unwrap().clone().into(),
+                &Signer::default(),
+            )
+        };
+        let desired = crate::resource::Desired {
+            stack: "new".to_owned(),
+            formerly: ["old".into()].into(),
+            ..Default::default()
+        };
+        let claims = Claims::of(&desired);
+        let mut object = item("old").unwrap();
+        object.settle(&claims);
+        assert_eq!(object.mark_of("new").unwrap().formerly.as_deref(), Some("old"));
+        assert_eq!(object.metadata()["flespi-gitops/stack"], "new");
+        assert_eq!(object.metadata()["team"], "blue");
+        let claimed = object.claimed.unwrap();
+        assert_eq!((claimed.because, &*claimed.stack), (Claim::Renamed, "old"));
+        for stack in ["new", "other"] {
+            let mut object = item(stack).unwrap();
+            object.settle(&claims);
+            assert_eq!((object.claimed, object.item.get("metadata").is_some()), (None, true));
+        }
+    }
 
     #[test]
     fn a_mark_that_does_not_fit_its_object_is_a_problem_and_no_mark() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::changes::OWN_APP;
 use crate::api::{Deletion, Reader};
-use crate::resource::{Address, Kind, Lifetime, Mark, Signer};
+use crate::resource::{Address, Claims, Kind, Lifetime, Mark, Signer};
 use crate::secret::{Sink, Spool, Trust};
 
 /// The most accounts whose logs are read only to tell why something is not there.
@@ -66,11 +66,11 @@ pub enum KeyState {
     Unknown(String),
 }
 
-/// What became of objects of `stack` that are not there, as far as the logs of their accounts say it.
+/// What became of objects of the stack that `claims` them and that are not there, as far as the logs of their accounts say it.
 pub(super) async fn fates(
     reader: &Reader,
     signer: &Signer,
-    stack: &str,
+    claims: &Claims<'_>,
     own_account: i64,
     missed: &BTreeMap<Address, Missed>,
 ) -> BTreeMap<Address, Option<Fate>> {
@@ -90,7 +90,7 @@ pub(super) async fn fates(
         match reader.deletions(kind, header).await {
             Ok(deletions) => {
                 let marked = deletions.iter().filter_map(|deletion| {
-                    Some((mark_of(deletion, signer, owner, stack)?, deletion))
+                    Some((mark_of(deletion, signer, owner, claims)?, deletion))
                 });
                 let marked: Vec<(Mark, &Deletion)> = marked.collect();
                 for address in addresses {
@@ -111,11 +111,14 @@ pub(super) async fn fates(
     fates
 }
 
-fn mark_of(deletion: &Deletion, signer: &Signer, owner: i64, stack: &str) -> Option<Mark> {
+fn mark_of(deletion: &Deletion, signer: &Signer, owner: i64, claims: &Claims<'_>) -> Option<Mark> {
     let metadata = deletion.old.get("metadata").and_then(Value::as_object)?;
-    let mark = Mark::read(metadata).ok().flatten()?;
+    let mark = claims.read(Mark::read(metadata).ok().flatten()?);
     let is_of_use = !mark.bootstrap && !mark.retired;
-    let is_ours = mark.stack == stack && is_of_use && signer.verify(owner, metadata).is_ok();
+    let is_ours = mark.stack == claims.stack()
+        && mark.released_to.is_none()
+        && is_of_use
+        && signer.verify(owner, metadata).is_ok();
     is_ours.then_some(mark)
 }
 

@@ -5,6 +5,8 @@
 //! + Σ kind, account   ⌈returns / ids of a call⌉         so does one that restores
 //! + Σ kind, body      ⌈updates / ids of a call⌉         a call sets the same on all of its objects
 //! + Σ kind, referents ⌈assignments / ids of a call⌉     so does one that has them refer to others
+//! + Σ kind, metadata  ⌈marks removed / ids of a call⌉   so does one that takes the marks away
+//! + marks that name another stack                       each is one of its own
 //! + Σ kind, level     ⌈deletions / ids of a call⌉       what lies deeper goes first
 //! + tokens whose key is brought to sinks                each mark says so with a print of its own
 //! + tokens that are retired, twice                      the mark says so before the token goes
@@ -33,6 +35,7 @@ enum Group {
     Returns(Kind, i64),
     Updates(Kind, String),
     Assignments(Kind, Vec<String>),
+    Forgotten(Kind, String),
     Deletions(Kind, usize, Option<Address>),
 }
 
@@ -91,6 +94,12 @@ fn writes(step: &Step) -> (Option<Group>, usize) {
             let LinkEffect { add, remove, note, .. } = &**effect;
             let calls = [add.is_empty(), remove.is_empty(), note.is_none()];
             (None, calls.into_iter().filter(|is_nothing| !is_nothing).count())
+        }
+        // A mark that stays is one of its own.
+        Effect::Forget(effect) if effect.to.is_some() => (None, 1),
+        Effect::Forget(effect) => {
+            let metadata = Value::Object(effect.written(effect.metadata.clone()));
+            (Some(Group::Forgotten(effect.kind, metadata.to_string())), 0)
         }
         Effect::HandOver(_) => (None, 1),
         Effect::Retire(_) => (None, 2),

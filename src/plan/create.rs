@@ -95,10 +95,15 @@ fn reason(declared: &Declared, lost: Option<i64>, reissue: &Reissue) -> String {
         false => format!("account {}", declared.address.account),
     };
     let reason = match lost {
-        None => format!(
-            "declared at {}; {account} has no object with this mark or name",
-            declared.declared_at()
-        ),
+        None => {
+            let nor = declared.from_stack.as_ref();
+            let nor =
+                nor.map_or(String::new(), |stack| format!(", and none of the stack `{stack}`"));
+            format!(
+                "declared at {}; {account} has no object with this mark or name{nor}",
+                declared.declared_at()
+            )
+        }
         Some(id) => format!(
             "the run that created token {id} ended before it delivered the key, and the platform does not \
              return it again; nobody has the key, so a new token replaces it"

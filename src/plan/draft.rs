@@ -7,7 +7,7 @@ use super::pages::LoginPage;
 use super::step::Step;
 use super::token_time::TokenTime;
 use crate::observe::Questions;
-use crate::resource::{Address, Drift, ItemType};
+use crate::resource::{Address, Drift, ItemType, Kind};
 
 /// An item that joins what an object selects.
 pub(super) type Joined = (Address, ItemType, i64);
@@ -36,6 +36,8 @@ pub(super) struct Draft {
     /// How many declared objects wait for an account to come back.
     pub(super) waiting: BTreeMap<Address, usize>,
     pub(super) prunable: Vec<Prunable>,
+    /// Objects that are let go, or would be if nothing were in the way.
+    pub(super) let_go: BTreeSet<(Kind, i64)>,
     pub(super) disputed: Vec<Disputed>,
     pub(super) unknown: Vec<Unknown>,
     pub(super) refusals: Vec<Refusal>,

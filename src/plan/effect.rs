@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 use crate::observe::KeyAt;
-use crate::resource::{Address, KeyNote, Kind};
+use crate::resource::{Address, KeyNote, Kind, Mark};
 use crate::secret::{PasswordForm, Sink, Source};
 
 /// What a step does on the platform, with everything decided but the ids that other steps make.
@@ -52,6 +53,8 @@ pub enum Effect {
     },
     /// Link an object to others, and take other links away.
     Link(Box<LinkEffect>),
+    /// Take the mark away from an object, or say in it which stack may take the object over.
+    Forget(Box<Forgetting>),
     /// Bring the key of a token that was issued before to all its sinks.
     HandOver(Box<HandOver>),
     /// Delete a token whose successor is delivered.
@@ -228,6 +231,36 @@ pub struct CredentialsEffect {
     pub form: Option<PasswordForm>,
     /// The fewest characters that the password may have.
     pub least: Option<u16>,
+}
+
+/// How an object is let go.
+#[derive(Debug, Clone)]
+pub struct Forgetting {
+    /// What it is.
+    pub kind: Kind,
+    /// Its id.
+    pub id: i64,
+    /// The account that holds it.
+    pub owner: i64,
+    /// The object that it is in, if that is no account.
+    pub inside: Option<i64>,
+    /// Its metadata as it was observed.
+    pub metadata: Map<String, Value>,
+    /// The stack that may take it over; none: its mark is removed.
+    pub to: Option<SmolStr>,
+}
+
+impl Forgetting {
+    /// `metadata` of the object as it is to be, without a signature.
+    pub fn written(&self, mut metadata: Map<String, Value>) -> Map<String, Value> {
+        match (&self.to, Mark::read(&metadata)) {
+            (Some(to), Ok(Some(mark))) => {
+                Mark { released_to: Some(to.clone()), ..mark }.write(&mut metadata);
+            }
+            _ => Mark::erase(&mut metadata),
+        }
+        metadata
+    }
 }
 
 /// How the key of a token that is there comes to its sinks.

@@ -47,10 +47,13 @@ pub(super) enum Deed {
     Retire,
     /// It is deleted, since it is no longer declared.
     Delete,
+    /// It is let go, and stays as it is.
+    Forget,
 }
 
 impl Deed {
-    const ALL: [Self; 5] = [Self::Issue, Self::Update, Self::Deliver, Self::Retire, Self::Delete];
+    const ALL: [Self; 6] =
+        [Self::Issue, Self::Update, Self::Deliver, Self::Retire, Self::Delete, Self::Forget];
 
     /// How it ends the text of an id.
     fn suffix(self) -> &'static str {
@@ -60,6 +63,7 @@ impl Deed {
             Self::Deliver => ":deliver",
             Self::Retire => ":retire",
             Self::Delete => ":delete",
+            Self::Forget => ":forget",
         }
     }
 }
@@ -217,6 +221,7 @@ mod tests {
             (StepId::of_generation(&token, 3, Deed::Update), ":generation-3:update"),
             (StepId::of_generation(&token, 12, Deed::Deliver), ":generation-12:deliver"),
             (StepId::of_generation(&token, 1, Deed::Retire), ":generation-1:retire"),
+            (StepId::of_generation(&token, 2, Deed::Forget), ":generation-2:forget"),
             (
                 StepId::of_generation(&token, u32::MAX, Deed::Delete),
                 ":generation-4294967295:delete",

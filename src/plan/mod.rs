@@ -30,7 +30,9 @@ mod draft;
 mod effect;
 mod email;
 mod entry;
+mod estate;
 mod foretell;
+mod forget;
 mod found;
 mod generations;
 mod guard;
@@ -58,8 +60,8 @@ mod wording;
 
 pub use document::{PlanApi, PlanDocument, document};
 pub use effect::{
-    CreateEffect, CredentialsEffect, Delivery, Effect, HandOver, LinkEffect, LinkTo, MarkEdit,
-    Reference, References, Retirement, UpdateEffect,
+    CreateEffect, CredentialsEffect, Delivery, Effect, Forgetting, HandOver, LinkEffect, LinkTo,
+    MarkEdit, Reference, References, Retirement, UpdateEffect,
 };
 pub use email::{EMAIL_FIELD, canonical_email};
 pub use entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unknown};
@@ -102,6 +104,7 @@ pub fn plan(
     }
     // Whoever orders something about a token orders nothing about the rest.
     if desired.orders.is_empty() {
+        forget::steps(desired, actual, &bindings, &mut draft);
         prune::steps(desired, actual, answers, &bindings, policy, &mut draft);
     }
     draft.tokens = lifetime::tokens(desired, actual, &bindings, policy.horizon);

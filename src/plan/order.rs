@@ -32,9 +32,12 @@ pub(crate) fn rank(step: &Step) -> Rank {
         // Left-over bootstrap tokens are in nobody's way and no deeper than anything.
         Action::Delete if step.phase == Phase::Credentials => (true, false, isize::MIN, 0),
         Action::Delete => (true, !reaches_down, -depth, -phase),
-        Action::Create | Action::Restore | Action::Update | Action::Assign | Action::Link => {
-            (false, reaches_down, depth, phase)
-        }
+        Action::Create
+        | Action::Restore
+        | Action::Update
+        | Action::Assign
+        | Action::Link
+        | Action::Forget => (false, reaches_down, depth, phase),
     }
 }
 
@@ -52,6 +55,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         mut pending,
         waiting,
         mut prunable,
+        let_go: _,
         mut disputed,
         unknown,
         refusals,

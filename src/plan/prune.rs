@@ -4,20 +4,19 @@
 //! not to: a mark in another place than its address says, anything unread, anything foreign inside
 //! a subaccount, a limit that somebody still uses.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use smol_str::SmolStr;
+use std::collections::BTreeMap;
 
 use super::bind::Bindings;
 use super::diff::found_fields;
 use super::draft::Draft;
 use super::effect::{Effect, UpdateEffect};
 use super::entry::{Blocked, Disputed, Prunable, Refusal};
+use super::estate::Estate;
 use super::id::{Deed, StepId};
 use super::policy::Policy;
 use super::step::{Action, Holding, Step};
 use crate::observe::{Actual, Answers, Object};
-use crate::resource::{AccountPath, Address, Desired, Kind, Mark, Phase, stand_in};
+use crate::resource::{Address, Claim, Desired, Kind, Mark, Phase, stand_in};
 
 /// Adds deletions, or what a run with `--prune` would delete, to `draft`.
 pub(super) fn steps(
@@ -104,14 +103,6 @@ struct Condemned<'a> {
     address: Address,
 }
 
-/// Where an account of this stack is.
-struct Place {
-    /// Its path by the manifests.
-    now: AccountPath,
-    /// Every path that marks inside it may use.
-    paths: BTreeSet<AccountPath>,
-}
-
 struct Pruner<'a> {
     desired: &'a Desired,
     actual: &'a Actual,
@@ -120,6 +111,11 @@ struct Pruner<'a> {
 }
 
 impl<'a> Pruner<'a> {
+    fn estate(&self) -> Estate<'a> {
+        let Self { desired, actual, bindings, .. } = *self;
+        Estate { desired, actual, bindings }
+    }
+
     /// A run that was killed may have left the token with which it set credentials.
     fn bootstrap_tokens(&self, draft: &mut Draft) {
         for object in self.actual.tokens() {
@@ -128,7 +124,7 @@ impl<'a> Pruner<'a> {
             };
             if mark.bootstrap
                 && object.id != self.actual.identity.token
-                && !self.is_excluded(object, mark)
+                && !self.estate().is_excluded(object, mark)
             {
                 let mut step = deletion(Phase::Credentials, object, mark.address.clone());
                 step.id = StepId::of_leftover(&mark.address, object.id);
@@ -142,6 +138,8 @@ impl<'a> Pruner<'a> {
 
     fn candidates(&self, draft: &mut Draft) -> Doomed<'a> {
         let mut doomed = Doomed::new();
+        let rivals = self.rivals();
+        let estate = self.estate();
         for object in self.actual.all() {
             let Some(mark) = object.mark_of(&self.desired.stack) else {
                 continue;
@@ -154,14 +152,33 @@ impl<'a> Pruner<'a> {
                     mark.address, object.id
                 ));
             }
-            if mark.bootstrap || is_bound || is_ours || self.is_excluded(object, mark) {
+            if mark.bootstrap || is_bound || is_ours || estate.is_excluded(object, mark) {
                 continue;
             }
-            let place = self.place(object.owner).filter(|place| {
+            // What a manifest takes over and was not bound to it is the other stack's still, and what is let go has steps
+            // of its own.
+            if object.claim() == Some(Claim::TakenOver)
+                || draft.let_go.contains(&(object.kind, object.id))
+            {
+                continue;
+            }
+            let former = object.claimed.as_deref().map(|claimed| &*claimed.stack);
+            if let Some((former, rival)) = former.and_then(|name| Some((name, rivals.get(name)?))) {
+                draft.disputed.push(Disputed {
+                    address: mark.address.clone(),
+                    ids_on_platform: vec![object.id],
+                    reason: format!(
+                        "its mark has the name `{former}`, which the stack `{rival}` claims as a former name, too; \
+                         it is left alone until one of the two declares it"
+                    ),
+                });
+                continue;
+            }
+            let place = estate.place(object.owner).filter(|place| {
                 mark.address.kind == object.kind && place.paths.contains(&mark.address.account)
             });
             let address = place
-                .zip(self.container(object, mark))
+                .zip(estate.container(object, mark))
                 .map(|(place, container)| mark.address.below(place.now).inside(container))
                 .filter(|address| !self.desired.objects.contains_key(address));
             let Some(address) = address else {
@@ -182,15 +199,17 @@ impl<'a> Pruner<'a> {
         doomed
     }
 
-    /// Whether the object is never looked at, by what its mark says or by where it is.
-    fn is_excluded(&self, object: &Object, mark: &Mark) -> bool {
-        if self.desired.exclude.is_empty() {
-            return false;
-        }
-        self.desired.is_excluded(&mark.address)
-            || self
-                .place(object.owner)
-                .is_some_and(|place| self.desired.is_excluded(&mark.address.below(place.now)))
+    /// Stacks that have taken over objects under a former name of this one, by that name. What else carries it may be
+    /// theirs: whoever declares it gets it, and nobody deletes it.
+    fn rivals(&self) -> BTreeMap<&'a str, &'a str> {
+        let Desired { stack, formerly, .. } = self.desired;
+        let marks = self.actual.all().filter_map(Object::any_mark);
+        let rivals = marks.filter_map(|mark| {
+            let former = mark.formerly.as_deref().filter(|name| formerly.contains(*name))?;
+            let is_ours = mark.stack == *stack || formerly.contains(&mark.stack);
+            (!is_ours).then_some((former, &*mark.stack))
+        });
+        if formerly.is_empty() { BTreeMap::new() } else { rivals.collect() }
     }
 
     /// Of two objects with one mark nobody knows which one was meant.
@@ -216,40 +235,6 @@ impl<'a> Pruner<'a> {
         }
     }
 
-    /// What the object is called now that holds this one, if its mark says that one; the inner `None` is that it is in an
-    /// account alone.
-    fn container(&self, object: &Object, mark: &Mark) -> Option<Option<SmolStr>> {
-        let Some((kind, id)) = object.container() else { return Some(None) };
-        let holder = self.actual.get(kind, id)?;
-        let bound = self.bindings.address_of(kind, id);
-        let declared = bound.and_then(|address| self.desired.get(address));
-        let moved_from = declared.and_then(|declared| declared.moved_from.as_deref());
-        let marked = holder.mark_of(&self.desired.stack).map(|mark| &mark.address);
-        let mut names = [bound, marked, moved_from].into_iter().flatten().map(|it| &it.name);
-        let now = bound.or(marked)?.name.clone();
-        names.any(|name| mark.address.container.as_ref() == Some(name)).then_some(Some(now))
-    }
-
-    /// Where an account is that this stack knows: bound to a manifest, or marked all the way up.
-    fn place(&self, account: i64) -> Option<Place> {
-        if account == self.actual.identity.account {
-            let now = AccountPath::root();
-            return Some(Place { paths: BTreeSet::from([now.clone()]), now });
-        }
-        if let Some(address) = self.bindings.address_of(Kind::ACCOUNT, account) {
-            let now = address.as_account()?;
-            let paths = self.bindings.paths_of(account).cloned();
-            return Some(Place { paths: paths.unwrap_or_else(|| [now.clone()].into()), now });
-        }
-        let object = self.actual.account(account)?;
-        let Address { account, name, .. } = &object.mark_of(&self.desired.stack)?.address;
-        let Place { now, paths } = self.place(object.owner)?;
-        let inside = |path: &AccountPath| path.child(name);
-        paths
-            .contains(account)
-            .then(|| Place { now: inside(&now), paths: paths.iter().map(inside).collect() })
-    }
-
     /// An account that the platform made for somebody who goes, goes too, if nothing is in it but keys to it.
     fn condemn_own_accounts(&self, doomed: &mut Doomed<'a>, draft: &mut Draft) {
         let own: Vec<(&'a Object, Address)> = doomed
@@ -266,7 +251,7 @@ impl<'a> Pruner<'a> {
             match self.answers.contents.get(&account.id) {
                 None => drop(draft.questions.contents.insert(account.id)),
                 Some(Some(counters)) if counters.values().all(|count| *count == 0) => {
-                    let Some(place) = self.place(account.owner) else { continue };
+                    let Some(place) = self.estate().place(account.owner) else { continue };
                     let name = format!("{}.{}", user.name, account.id);
                     let address = Address::new(account.kind, place.now, name);
                     doomed.insert(key, Condemned { object: account, mark: None, address });

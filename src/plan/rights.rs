@@ -45,7 +45,9 @@ pub fn rights_change(step: &Step) -> Option<RightsChange> {
             let before = side(&sides, &unchanged, |(before, _)| before);
             (before, side(&sides, &unchanged, |(_, after)| after))
         }
-        Action::Restore | Action::Assign | Action::Link | Action::Delete => return None,
+        Action::Restore | Action::Assign | Action::Link | Action::Forget | Action::Delete => {
+            return None;
+        }
     };
     let Comparison { relation, gained, lost } = compare(&after, &before);
     (relation != Relation::Equal).then_some(RightsChange { verdict: relation, gained, lost })

@@ -67,6 +67,8 @@ pub enum Action {
     Assign,
     /// Link an object to others.
     Link,
+    /// Manage an object no longer, without deleting it.
+    Forget,
     /// Delete an object.
     Delete,
 }
@@ -80,6 +82,7 @@ impl Action {
             Self::Update => "update",
             Self::Assign => "assign",
             Self::Link => "link",
+            Self::Forget => "forget",
             Self::Delete => "delete",
         }
     }

@@ -111,6 +111,7 @@ impl Update<'_> {
         if how != How::Mark {
             step.changes.push(change_of_mark(context, object));
         }
+        step.changes.extend(change_of_stack(context, object));
         step.reason = reason;
         step.relies_on = diff::found_fields(object);
         Ok(Some(step))
@@ -126,6 +127,7 @@ impl Update<'_> {
             || context.is_protection_changed(object)
             || context.forgets_rename(object)
             || object.wants_signature
+            || object.claimed.is_some()
             || context.is_email_unnoted(object)
             || (!is_undelivered && context.unnoted_key(object).is_some())
     }
@@ -175,7 +177,8 @@ pub(super) fn of_older(context: &Context<'_>, old: &Object, draft: &mut Draft) -
     let applied = context.applied(old);
     let difference = compare(context, old, &applied, draft);
     let is_elsewhere = mark.is_some_and(|mark| mark.address != declared.address);
-    if difference.changes.is_empty() && !is_elsewhere && !old.wants_signature {
+    let is_claimed = old.claimed.is_some();
+    if difference.changes.is_empty() && !is_elsewhere && !old.wants_signature && !is_claimed {
         return Ok(None);
     }
     if let Some(danger) = would_lock_out_this_run(context, old, &difference) {
@@ -208,6 +211,7 @@ pub(super) fn of_older(context: &Context<'_>, old: &Object, draft: &mut Draft) -
     if is_elsewhere {
         step.changes.push(change_of_mark(context, old));
     }
+    step.changes.extend(change_of_stack(context, old));
     step.relies_on = diff::found_fields(old);
     Ok(Some(step))
 }
@@ -235,6 +239,17 @@ pub(super) fn would_lock_out_this_run(
         "token {} is the token of this run, and changing its `{}` could lock it out; use another token for that",
         object.id, danger.field
     ))
+}
+
+/// That the mark of a claimed object names this stack from now on.
+fn change_of_stack(context: &Context<'_>, object: &Object) -> Option<Change> {
+    let claimed = object.claimed.as_deref().filter(|it| it.stack != context.desired.stack)?;
+    Some(Change {
+        field: diff::metadata_field(&format!("{MARK_PREFIX}stack")),
+        before: Value::String(claimed.stack.to_string()),
+        after: Value::String(context.desired.stack.clone()),
+        cause: Cause::Edited,
+    })
 }
 
 fn change_of_mark(context: &Context<'_>, object: &Object) -> Change {

@@ -56,6 +56,8 @@ pub struct Summary {
     pub replace: usize,
     /// Objects to restore from the recycle bin.
     pub restore: usize,
+    /// Objects to manage no longer, without deleting them.
+    pub forget: usize,
     /// Objects to delete.
     pub delete: usize,
     /// Declared objects without changes.
@@ -73,6 +75,7 @@ impl Plan {
             link: count(Action::Link),
             replace: 0,
             restore: count(Action::Restore),
+            forget: count(Action::Forget),
             delete: count(Action::Delete),
             unchanged: self.unchanged,
         }

@@ -5,7 +5,8 @@ use super::context::Context;
 use super::delivery::DELIVER;
 use super::diff;
 use super::step::Change;
-use crate::observe::Object;
+use crate::observe::{Claimed, Object};
+use crate::resource::Claim;
 
 /// Why fields or the mark of an object are set that was recognised in the way `how`. The generations before the newest of a
 /// token keep the protection that they have.
@@ -22,10 +23,16 @@ pub(super) fn of_update(
         How::Id => {
             reasons.push(format!("`metadata.id` at {} takes it over", declared.declared_at()))
         }
-        How::Adopted => reasons.push(format!(
-            "{} {} has no mark, and `adopt: true` at {} takes it over",
-            object.kind, object.id, declared.origin
-        )),
+        How::Adopted => {
+            let word = match &declared.from_stack {
+                Some(stack) if !declared.lifecycle.adopt => format!("from_stack: {stack}"),
+                _ => "adopt: true".to_owned(),
+            };
+            reasons.push(format!(
+                "{} {} has no mark, and `{word}` at {} takes it over",
+                object.kind, object.id, declared.origin
+            ));
+        }
         How::OldMark => reasons.push(format!(
             "it was {} before and is renamed in place",
             object
@@ -35,6 +42,7 @@ pub(super) fn of_update(
         )),
         How::Mark | How::Observed => {}
     }
+    reasons.extend(object.claimed.as_deref().map(|claimed| why_claimed(context, claimed)));
     if object.wants_signature {
         reasons.push("its mark is not signed yet".to_owned());
     }
@@ -61,4 +69,17 @@ pub(super) fn of_update(
         reasons.push(diff::reason(declared, &changes));
     }
     reasons.join("; ")
+}
+
+/// Why an object counts as one of this stack although its mark does not say so.
+fn why_claimed(context: &Context<'_>, claimed: &Claimed) -> String {
+    let Claimed { because, stack } = claimed;
+    match because {
+        Claim::Renamed => format!("its mark has the former name `{stack}` of this stack"),
+        Claim::TakenOver => format!(
+            "`from_stack: {stack}` at {} takes it over from that stack",
+            context.declared.declared_at()
+        ),
+        Claim::Reclaimed => "this stack had released it, and declares it again".to_owned(),
+    }
 }

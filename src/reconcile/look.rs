@@ -9,7 +9,7 @@ use crate::api::{Client, Reader};
 use crate::apply::{Report, StepOutcome};
 use crate::observe::{self, Actual, Answers, ObserveError, Scope, Seen, Sources};
 use crate::plan::{Action, Plan, Policy, plan};
-use crate::resource::{Address, Bound, Desired, KeyNote, Kind, Signer};
+use crate::resource::{Address, Bound, Claims, Desired, KeyNote, Kind, Signer};
 use crate::secret::{Spool, Trust};
 
 /// How often planning may end with questions. Each kind of question is asked once, and they build on each other no deeper
@@ -52,7 +52,7 @@ impl Prepared {
             let count = objects.entry(step.address.kind).or_default();
             match step.action {
                 Action::Create | Action::Restore => *count += 1,
-                Action::Delete => *count = count.saturating_sub(1),
+                Action::Delete | Action::Forget => *count = count.saturating_sub(1),
                 Action::Update | Action::Assign | Action::Link => {}
             }
         }
@@ -74,11 +74,11 @@ pub async fn prepare(
     let reader = Reader::new(client.clone());
     let before = calls(&reader);
     let kinds = Kind::read_for(|kind| is_about(kind, desired, seen, policy));
-    let scope = Scope { signer, stack: &desired.stack, seen, kinds };
+    let claims = &Claims::of(desired);
+    let scope = Scope { signer, claims, seen, kinds };
     let actual = observe::platform(&reader, scope).await?;
     let own_account = actual.identity.account;
-    let sources =
-        Sources { reader: &reader, signer, stack: &desired.stack, own_account, spool, trust };
+    let sources = Sources { reader: &reader, signer, claims, own_account, spool, trust };
     let known =
         Answers { overwritten: overwritten.cloned().unwrap_or_default(), ..Answers::default() };
     let (plan, answers) = settle(desired, &actual, known, policy, sources).await?;
@@ -99,11 +99,12 @@ pub async fn prepare(
 }
 
 /// Whether a pass has to do with objects of `kind`: they are declared, were there when somebody looked last, or go when
-/// they are not declared.
+/// they are not declared. What a former name or a list of what is let go means may be of any kind.
 fn is_about(kind: Kind, desired: &Desired, seen: Option<&Seen>, policy: Policy) -> bool {
     let is_declared = desired.objects.keys().any(|address| address.kind == kind);
     let was_there = seen.and_then(|seen| seen.objects.get(&kind)).is_some_and(|count| *count > 0);
-    is_declared || was_there || policy.prune
+    let is_any = !desired.formerly.is_empty() || !desired.let_go.is_empty();
+    is_declared || was_there || policy.prune || is_any
 }
 
 /// Plans, finds out what the plan has to know, and plans again, until there is no question left.
@@ -150,7 +151,8 @@ pub async fn observe(client: &Client, signer: &Signer) -> Result<(Actual, u64), 
     let before = calls(&reader);
     let kinds = Kind::read_for(|_| true);
     let mut actual =
-        observe::platform(&reader, Scope { signer, stack: "", seen: None, kinds }).await?;
+        observe::platform(&reader, Scope { signer, claims: &Claims::default(), seen: None, kinds })
+            .await?;
     observe::read_links(&reader, &mut actual).await;
     // Whoever only looks signs nothing.
     actual.objects.values_mut().for_each(|object| object.wants_signature = false);

@@ -216,7 +216,12 @@ const MOST_RIGHTS: usize = 12;
 pub(super) fn rights(step: &Step) -> Option<(String, Vec<(Side, String)>)> {
     let change = match step.action {
         Action::Update => rights_change(step),
-        Action::Create | Action::Restore | Action::Assign | Action::Link | Action::Delete => None,
+        Action::Create
+        | Action::Restore
+        | Action::Assign
+        | Action::Link
+        | Action::Forget
+        | Action::Delete => None,
     };
     let RightsChange { verdict, gained, lost } = change?;
     let verdict = match verdict {
@@ -239,7 +244,7 @@ pub(super) fn rights(step: &Step) -> Option<(String, Vec<(Side, String)>)> {
 
 /// How many of what; only what there is.
 pub(super) fn counts(plan: &Plan) -> Vec<(usize, &'static str)> {
-    let Summary { create, update, assign, link, replace, restore, delete, unchanged: _ } =
+    let Summary { create, update, assign, link, replace, restore, forget, delete, unchanged: _ } =
         plan.summary();
     let all = [
         (create, "to create"),
@@ -248,6 +253,7 @@ pub(super) fn counts(plan: &Plan) -> Vec<(usize, &'static str)> {
         (assign, "to assign"),
         (link, "to link"),
         (replace, "to replace"),
+        (forget, "to forget"),
         (delete, "to delete"),
         (plan.blocked.len(), "blocked"),
     ];

@@ -65,6 +65,8 @@ pub(super) fn of(step: &Step) -> Option<Risk> {
         Action::Restore => vec![(Concern::GainsRights, returned(step.address.kind).to_owned())],
         Action::Create => step.changes.iter().filter_map(granted).collect(),
         Action::Link => step.changes.iter().flat_map(linked).collect(),
+        // The object stays as it is.
+        Action::Forget => Vec::new(),
         Action::Update | Action::Assign => {
             step.changes.iter().filter_map(changed).chain(rights(step)).collect()
         }

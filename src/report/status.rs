@@ -198,6 +198,7 @@ fn state(step: &Step) -> ObjectState {
         (Effect::HandOver(_) | Effect::Retire(_), _) => ObjectState::Rotating,
         (_, Action::Create) if is_of_generation => ObjectState::Rotating,
         (Effect::Verify(_), _) | (_, Action::Create) => ObjectState::Missing,
+        (Effect::Forget(_), _) => ObjectState::Undeclared,
         (_, Action::Delete) if step.source.is_none() => ObjectState::Undeclared,
         _ if is_drift => ObjectState::Drifted,
         _ => ObjectState::Outdated,

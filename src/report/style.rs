@@ -21,6 +21,7 @@ pub(super) fn of_action(action: Action) -> (char, Style) {
         Action::Restore => ('^', GOOD),
         Action::Update => ('~', CAUTION),
         Action::Assign | Action::Link => ('>', QUIET),
+        Action::Forget => ('x', QUIET),
         Action::Delete => ('-', BAD),
     }
 }

@@ -25,6 +25,9 @@ const PROTECT: &str = "flespi-gitops/protect";
 pub(super) const SIGNATURE: &str = "flespi-gitops/signature";
 pub(super) const ROLE: &str = "flespi-gitops/role";
 const MOVED_FROM: &str = "flespi-gitops/moved-from";
+const TAKEN_FROM: &str = "flespi-gitops/taken-from";
+const FORMERLY: &str = "flespi-gitops/formerly";
+pub(super) const RELEASED_TO: &str = "flespi-gitops/released-to";
 const PASSWORD: &str = "flespi-gitops/password";
 const SECRETS: &str = "flespi-gitops/secrets";
 const KEY: &str = "flespi-gitops/key";
@@ -58,6 +61,13 @@ pub struct Mark {
     /// The address from which the object was renamed last, so that a manifest that still says so is
     /// not followed a second time.
     pub moved_from: Option<Box<Address>>,
+    /// What the stack was called when it marked the object first, if it has been renamed since: so that two stacks that
+    /// claim one former name learn of each other.
+    pub formerly: Option<SmolStr>,
+    /// The stack that had the object before this one took it over, so that the other does not miss it.
+    pub taken_from: Option<SmolStr>,
+    /// The stack that may take the object over: the one that the mark names has let it go.
+    pub released_to: Option<SmolStr>,
     /// Salted slow hash (PHC text) of the password that was last set.
     pub password: Option<String>,
     /// The same of the secrets inside of fields, by their places.
@@ -154,6 +164,9 @@ impl Mark {
             bootstrap: false,
             retired: false,
             moved_from: None,
+            formerly: None,
+            taken_from: None,
+            released_to: None,
             password: None,
             secrets: BTreeMap::new(),
             email_requested: None,
@@ -188,6 +201,9 @@ impl Mark {
             bootstrap: text(ROLE).as_deref() == Some(ROLE_BOOTSTRAP),
             retired: text(ROLE).as_deref() == Some(ROLE_RETIRED),
             moved_from: text(MOVED_FROM).and_then(|address| Some(Box::new(address.parse().ok()?))),
+            formerly: text(FORMERLY).map(SmolStr::from),
+            taken_from: text(TAKEN_FROM).map(SmolStr::from),
+            released_to: text(RELEASED_TO).map(SmolStr::from),
             password: text(PASSWORD),
             secrets: text(SECRETS).map(|text| secrets(&text)).unwrap_or_default(),
             email_requested: text(EMAIL_REQUESTED).map(|address| {
@@ -219,6 +235,11 @@ impl Mark {
         }
     }
 
+    /// Takes every key of a mark out of `metadata`, which keeps every foreign key.
+    pub fn erase(metadata: &mut Map<String, Value>) {
+        metadata.retain(|key, _| !key.starts_with(PREFIX));
+    }
+
     /// Writes the mark into `metadata`, which keeps every foreign key.
     pub fn write(&self, metadata: &mut Map<String, Value>) {
         let Self {
@@ -229,13 +250,16 @@ impl Mark {
             bootstrap,
             retired,
             moved_from,
+            formerly,
+            taken_from,
+            released_to,
             password,
             secrets,
             email_requested,
             generation,
             key,
         } = self;
-        metadata.retain(|key, _| !key.starts_with(PREFIX));
+        Self::erase(metadata);
         let mut set = |key: &str, value: Option<String>| {
             if let Some(value) = value {
                 metadata.insert(key.to_owned(), Value::String(value));
@@ -252,6 +276,9 @@ impl Mark {
         };
         set(ROLE, role.map(str::to_owned));
         set(MOVED_FROM, moved_from.as_ref().map(ToString::to_string));
+        set(FORMERLY, formerly.as_ref().map(ToString::to_string));
+        set(TAKEN_FROM, taken_from.as_ref().map(ToString::to_string));
+        set(RELEASED_TO, released_to.as_ref().map(ToString::to_string));
         set(PASSWORD, password.clone());
         let of_places: Vec<String> =
             secrets.iter().map(|(place, hash)| format!("{place}={hash}")).collect();
@@ -382,6 +409,9 @@ mod tests {
         let mut mark = Mark::new("default", "subaccount/emea/acme".parse().unwrap());
         mark.applied = Applied::of([("name", &json!("ACME")), ("enabled", &json!(true))]);
         mark.protect = true;
+        mark.formerly = Some("fleet".into());
+        mark.taken_from = Some("yard".into());
+        mark.released_to = Some("depot".into());
         mark.secrets = ["a.0", "b"]
             .map(|place| (place.to_owned(), "$argon2id$v=19$m=1,t=2,p=1$c2FsdA$aGFzaA".to_owned()))
             .into();

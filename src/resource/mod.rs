@@ -10,9 +10,11 @@ mod account;
 mod address;
 mod bounds;
 pub mod canonical;
+mod claims;
 mod fields;
 pub mod guards;
 pub mod kinds;
+mod let_go;
 mod lifetime;
 mod mark;
 mod pattern;
@@ -27,9 +29,11 @@ mod token_params;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
+pub use claims::{Claim, Claims};
 pub use fields::Fields;
 pub use guards::Guards;
 pub use kinds::Kind;
+pub use let_go::LetGo;
 pub use lifetime::{At, Bound, Lifetime, Span};
 pub use mark::{
     Applied, EmailRequest, KeyNote, Mark, MarkProblem, PREFIX as MARK_PREFIX, digest_of,
@@ -57,6 +61,12 @@ use crate::source::Origin;
 pub struct Desired {
     /// Name of the stack that owns what is created.
     pub stack: String,
+    /// What the stack was called before: marks with these names are its own.
+    #[serde(default)]
+    pub formerly: BTreeSet<SmolStr>,
+    /// What the stack no longer manages and does not delete; of several entries for one object the first counts.
+    #[serde(default)]
+    pub let_go: Vec<LetGo>,
     /// How much a pass may destroy before a person has to look.
     pub guards: Guards,
     /// The declared objects by address, without the excluded ones.
@@ -88,7 +98,16 @@ impl Desired {
     /// whatever it has.
     pub fn exclude(&mut self, patterns: impl IntoIterator<Item = AddressPattern>) {
         self.exclude.extend(patterns);
-        let Self { stack: _, guards: _, objects, exclude, orders: _, left_out: _ } = self;
+        let Self {
+            stack: _,
+            formerly: _,
+            let_go: _,
+            guards: _,
+            objects,
+            exclude,
+            orders: _,
+            left_out: _,
+        } = self;
         if exclude.is_empty() {
             return;
         }
@@ -121,6 +140,16 @@ impl Desired {
         self.exclude.iter().any(|pattern| pattern.matches(address))
     }
 
+    /// The entry that lets go of what has, or had, one of `addresses`.
+    pub fn lets_go<'a>(
+        &self,
+        addresses: impl IntoIterator<Item = &'a Address> + Clone,
+    ) -> Option<&LetGo> {
+        self.let_go.iter().find(|entry| {
+            addresses.clone().into_iter().any(|address| entry.objects.matches(address))
+        })
+    }
+
     /// What a person asked for about `address` in this run.
     pub fn order(&self, address: &Address) -> Option<Order> {
         self.orders.iter().find(|(ordered, _)| ordered == address).map(|(_, order)| *order)
@@ -147,6 +176,9 @@ pub struct Declared {
     pub bound_id: Option<i64>,
     /// The address that the object had before (`metadata.moved_from`).
     pub moved_from: Option<Box<Address>>,
+    /// The stack that had the object before (`metadata.from_stack`).
+    #[serde(default)]
+    pub from_stack: Option<SmolStr>,
     /// The declared platform fields, as the platform spells them. A field that is not here is not
     /// managed. `metadata` and what refers to another object have members of their own.
     pub fields: Fields,

@@ -35,9 +35,14 @@ impl AddressPattern {
         format!(r"^({kinds})(/(\*\*?|\*?([a-z0-9._?-]\*?)+))+$")
     }
 
+    /// Whether `address` itself is meant, and not only an account on the way to it.
+    pub fn names(&self, address: &Address) -> bool {
+        self.0.matches(&address.to_string())
+    }
+
     /// Whether `address`, or an account on the way to it, is meant.
     pub fn matches(&self, address: &Address) -> bool {
-        let fits = |address: &Address| self.0.matches(&address.to_string());
+        let fits = |address: &Address| self.names(address);
         fits(address)
             || address.of_container().is_some_and(|holder| fits(&holder))
             || address
@@ -96,6 +101,16 @@ mod tests {
         check("subaccount/emea", "token/emea2/app", false);
         check("subaccount/*/acme", "limit/emea/acme/depot", true);
         check("limit/emea", "token/emea/app", false);
+    }
+
+    #[test]
+    fn what_is_in_an_account_is_meant_and_not_named() {
+        let pattern: AddressPattern = "subaccount/emea".parse().unwrap();
+        for (address, is_named) in [("subaccount/emea", true), ("token/emea/app", false)] {
+            let address = address.parse().unwrap();
+            assert!(pattern.matches(&address), "{address}");
+            assert_eq!(pattern.names(&address), is_named, "{address}");
+        }
     }
 
     #[test]

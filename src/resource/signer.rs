@@ -1,6 +1,6 @@
 //! Signed marks: with a key that only the operator has, a mark is a proof and no claim.
 //!
-//! The signature binds stack, address, role and generation to the *account that holds the object*. A mark that
+//! The signature binds stack, address, role, generation and release to the *account that holds the object*. A mark that
 //! a tenant copies into another account, or makes up, does not verify; one that it copies within
 //! its own account makes a second object with the same mark, which is disputed.
 
@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use super::mark::{ADDRESS, GENERATION, MarkProblem, ROLE, SIGNATURE, STACK};
+use super::mark::{ADDRESS, GENERATION, MarkProblem, RELEASED_TO, ROLE, SIGNATURE, STACK};
 use crate::secret::SecretString;
 
 /// The shortest key, in bytes: as many as the hash has.
@@ -97,6 +97,11 @@ impl Signer {
             mac.update(b"generation");
             mac.update(generation.as_bytes());
         }
+        // Nobody but its stack gives an object away.
+        if let Some(to) = metadata.get(RELEASED_TO).and_then(Value::as_str) {
+            mac.update(b"released-to");
+            mac.update(to.as_bytes());
+        }
         Some(mac)
     }
 }
@@ -144,6 +149,7 @@ mod tests {
                 (ROLE, Some("retired").filter(|it| role != Some(*it))),
                 (ROLE, Some("bootstrap").filter(|it| role != Some(*it))),
                 (GENERATION, Some("7")),
+                (RELEASED_TO, Some("other")),
             ] {
                 let mut forged = signed.clone();
                 forged.remove(name);
@@ -166,6 +172,19 @@ mod tests {
         assert_eq!(signer('a', false).verify(7, &metadata), Ok(()));
         metadata.insert(GENERATION.to_owned(), Value::from("3"));
         assert_eq!(signer('a', false).verify(7, &metadata), bad, "of a later one");
+    }
+
+    #[test]
+    fn a_release_to_one_stack_cannot_pass_for_one_to_another_or_for_none() {
+        let mut metadata = marked();
+        metadata.insert(RELEASED_TO.to_owned(), Value::from("depot"));
+        signer('a', false).sign(7, &mut metadata);
+        assert_eq!(signer('a', false).verify(7, &metadata), Ok(()));
+        let bad = Err(MarkProblem::BadSignature);
+        metadata.insert(RELEASED_TO.to_owned(), Value::from("yard"));
+        assert_eq!(signer('a', false).verify(7, &metadata), bad, "to another");
+        metadata.remove(RELEASED_TO);
+        assert_eq!(signer('a', false).verify(7, &metadata), bad, "to none");
     }
 
     #[test]

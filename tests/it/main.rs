@@ -50,6 +50,7 @@ mod lives;
 mod locks;
 #[cfg(unix)]
 mod machine;
+mod moves;
 mod noise;
 mod outputs;
 mod outside;

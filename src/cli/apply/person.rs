@@ -124,7 +124,7 @@ impl Caller for Person<'_> {
     type Unfit = Exit;
 
     fn seen(&self) -> Option<Seen> {
-        self.session.recorder.seen(&self.task.desired.stack)
+        self.session.recorder.seen(&self.task.desired)
     }
 
     fn narrow(&mut self, prepared: Prepared) -> Result<Prepared, Exit> {

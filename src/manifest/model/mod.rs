@@ -31,7 +31,7 @@ pub use policies::{
 };
 pub use preset::{DeviceData, PanelLevel, PresetAccess, PresetName};
 pub use sink::{KeyForm, SecretSink};
-pub use stack::{Guards, StackManifest, StackSpec};
+pub use stack::{ExcludePattern, Guards, Release, StackManifest, StackSpec};
 pub use subaccount::{Credentials, LimitRef, SubaccountDefaults, SubaccountSpec};
 pub use template::{
     ListItem, Parameter, ParameterType, ParameterValue, Rows, RowsFile, TemplateManifest,

@@ -75,6 +75,16 @@ pub struct ObjectMeta {
     #[serde(default)]
     #[schemars(extend("pattern" = Address::form()), example = "subaccount/emea/acme")]
     pub moved_from: Option<String>,
+    /// The stack that had the object before: this one takes it over, with its id, its key and all
+    /// that its mark says, whether or not the other one has let it go. It also takes over what has
+    /// the name of the object and no mark.
+    #[serde(default)]
+    #[schemars(
+        regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"),
+        length(max = 100),
+        example = &"fleet"
+    )]
+    pub from_stack: Option<String>,
 }
 
 /// What may be done to the object.

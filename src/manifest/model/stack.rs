@@ -39,8 +39,8 @@ pub enum StackKind {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StackMeta {
-    /// The name under which the stack marks what it owns. Changing it later leaves all existing
-    /// objects with the old name.
+    /// The name under which the stack marks what it owns. Whoever changes it adds the old name to
+    /// `spec.formerly`.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"), length(max = 100))]
     pub name: String,
 }
@@ -55,6 +55,16 @@ pub struct StackSpec {
     /// for characters of one name, `**` between slashes for any names; a subaccount includes
     /// everything in it.
     pub exclude: Vec<ExcludePattern>,
+    /// What the stack was called before: marks with these names are its own, and get the new name
+    /// with the next change. A name can be removed once no mark has it; `plan` says when.
+    pub formerly: Vec<StackName>,
+    /// Addresses to manage no longer, in the form of `exclude`: their marks are removed, and nothing
+    /// is deleted. Their manifests go in the same change. An entry can be removed once nothing has a
+    /// mark that it means; `plan` says when.
+    pub forget: Vec<ExcludePattern>,
+    /// The same for what goes to another stack: the marks stay and name that stack, which takes the
+    /// objects over with `metadata.from_stack`, generations and deliveries of tokens included.
+    pub release: Vec<Release>,
     /// How much a pass may delete, cut off or open without approval.
     pub guards: Guards,
     /// The platform's plan of the root account; `validate` checks the manifests against it.
@@ -100,6 +110,30 @@ impl Guards {
         }
     }
 }
+
+/// What goes to another stack.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The stack that may take the objects over.
+    pub to: StackName,
+    /// Their addresses, in the form of `exclude`.
+    #[schemars(length(min = 1))]
+    pub objects: Vec<ExcludePattern>,
+}
+
+/// The name of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[serde(transparent)]
+pub struct StackName(
+    #[schemars(
+        regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"),
+        length(max = 100),
+        example = &"fleet"
+    )]
+    pub String,
+);
 
 /// A pattern over addresses.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

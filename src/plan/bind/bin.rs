@@ -35,6 +35,10 @@ pub(super) fn in_bin<'a>(
     let is_over = |record: &Buried| time.doubt.is_none() && record.is_over(time.now);
     let is_of_use = |record: &&Buried| !record.is_retired() && !is_over(record) && is_it(record);
     let mut found: Vec<&'a Buried> = records.iter().filter(is_of_use).collect();
+    // What the stack had itself was in use after what it would take over from another one.
+    if found.iter().any(|buried| buried.object.claimed.is_none()) {
+        found.retain(|buried| buried.object.claimed.is_none());
+    }
     // Of several generations the newest was in use.
     let objects: Vec<&'a Object> = found.iter().map(|buried| &buried.object).collect();
     if let Some((newest, _)) = generations::line(&objects, &known.desired.stack) {

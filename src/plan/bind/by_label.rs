@@ -16,13 +16,7 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'
         if declared.lifecycle.observe_only() {
             return Binding::Found(object, How::Observed);
         }
-        let stack = object.any_mark().map(|mark| mark.stack.as_str());
-        return Binding::Blocked(format!(
-            "{kind} {} has this address in the stack `{}`; refer to it with \
-             `lifecycle: {{manage: [observe]}}` or choose another name",
-            object.id,
-            stack.unwrap_or_default()
-        ));
+        return Binding::Blocked(of_another_stack(object));
     }
     let label = declared.fields.text(kind.label_field());
     let label = label.as_deref().unwrap_or(&declared.address.name);
@@ -33,7 +27,9 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'
         [] => absent(known, declared, owner),
         [object] if declared.lifecycle.observe_only() => Binding::Found(object, How::Observed),
         [object] => match &object.mark {
-            Ok(None) if declared.lifecycle.adopt => Binding::Found(object, How::Adopted),
+            Ok(None) if declared.lifecycle.adopt || declared.from_stack.is_some() => {
+                Binding::Found(object, How::Adopted)
+            }
             Ok(None) => Binding::Blocked(format!(
                 "{kind} {id} is called `{label}` and has no mark; take it over with `lifecycle: {{adopt: \
                  true}}` or `metadata: {{id: {id}}}`, or choose another name",
@@ -56,12 +52,32 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'
     }
 }
 
+/// Why an object that another stack has at the declared address is not touched.
+fn of_another_stack(object: &Object) -> String {
+    let Object { kind, id, .. } = object;
+    let stack = object.any_mark().map_or("", |mark| &mark.stack);
+    match object.any_mark().and_then(|mark| mark.released_to.as_ref()) {
+        Some(to) => format!(
+            "{kind} {id} has this address, and the stack `{stack}` has released it to the stack `{to}`"
+        ),
+        None => format!(
+            "{kind} {id} has this address in the stack `{stack}`; take it over with `metadata: {{from_stack: \
+             {stack}}}`, refer to it with `lifecycle: {{manage: [observe]}}` or choose another name"
+        ),
+    }
+}
+
 /// An object with the declared name and a mark that is not the declared one.
 fn in_disguise<'a>(known: &Known<'a>, object: &'a Object, label: &str) -> Binding<'a> {
     let Object { kind, id, .. } = object;
     let what = match &object.mark {
         Ok(Some(mark)) if mark.stack != known.desired.stack => {
-            format!("carries the mark of {} in the stack `{}`", mark.address, mark.stack)
+            format!(
+                "carries the mark of {old} in the stack `{stack}`; if it comes from there, declare `metadata: \
+                 {{from_stack: {stack}, moved_from: {old}}}`",
+                old = mark.address,
+                stack = mark.stack
+            )
         }
         Ok(Some(mark)) if !known.desired.objects.contains_key(&mark.address) => format!(
             "carries the mark of {old}, which is not declared; if it was renamed, declare \

@@ -35,9 +35,10 @@ pub(super) fn by_id<'a>(
     }
     match &object.mark {
         Err(problem) => Binding::Blocked(format!("{kind} {id}: {problem}")),
-        Ok(Some(mark)) if mark.stack != known.desired.stack => {
-            Binding::Blocked(format!("{kind} {id} belongs to the stack `{}`", mark.stack))
-        }
+        Ok(Some(mark)) if mark.stack != known.desired.stack => Binding::Blocked(format!(
+            "{kind} {id} belongs to the stack `{stack}`; take it over with `metadata: {{from_stack: {stack}}}`",
+            stack = mark.stack
+        )),
         Ok(Some(mark)) if mark.address == declared.address => Binding::Found(object, How::Mark),
         Ok(Some(_)) => Binding::Found(object, How::OldMark),
         Ok(None) => Binding::Found(object, How::Id),

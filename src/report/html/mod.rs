@@ -169,7 +169,7 @@ fn step_article(step: &Step, places: &BTreeMap<&StepId, usize>) -> String {
     let class = match step.action {
         Action::Create | Action::Restore => "good",
         Action::Update => "caution",
-        Action::Assign | Action::Link => "calm",
+        Action::Assign | Action::Link | Action::Forget => "calm",
         Action::Delete => "bad",
     };
     let rows: String = named_first(step).map(row).collect();

@@ -169,7 +169,7 @@ fn step_block(step: &Step) -> String {
 fn patch(step: &Step) -> String {
     let sign = match step.action {
         Action::Create | Action::Restore => '+',
-        Action::Update | Action::Assign | Action::Link => '!',
+        Action::Update | Action::Assign | Action::Link | Action::Forget => '!',
         Action::Delete => '-',
     };
     let head = format!("{sign} {}  {}\n", step.address, outline::verb(step));

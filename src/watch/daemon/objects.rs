@@ -8,7 +8,7 @@ use litemap::LiteMap;
 use tokio::time::Instant;
 
 use crate::apply::{Report, StepOutcome};
-use crate::plan::{Plan, Step};
+use crate::plan::{Effect, Plan, Step};
 use crate::reconcile::Found;
 use crate::resource::{Address, Desired, Drift};
 use crate::watch::backoff::Backoff;
@@ -133,7 +133,7 @@ impl Standing<'_> {
         // What was deleted stands nowhere any more.
         let is_gone = |step: &Step| {
             let outcome = outcomes.get(&step.id).map(|report| report.outcome);
-            matches!(step.effect, crate::plan::Effect::Delete { .. })
+            matches!(step.effect, Effect::Delete { .. } | Effect::Forget(_))
                 && outcome == Some(StepOutcome::Applied)
         };
         for step in self.whole.steps.iter().filter(|step| is_gone(step)) {

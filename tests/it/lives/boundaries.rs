@@ -68,6 +68,18 @@ fn stack() -> Value {
     document("Stack", "default", json!({}))
 }
 
+/// The same manifests in a stack of another name, or with `spec` in it.
+fn of_stack(name: &str, spec: Value, mut manifests: Vec<Value>) -> Vec<Value> {
+    manifests[0] = document("Stack", name, spec);
+    manifests
+}
+
+/// The same manifests as those of objects that another stack has.
+fn taken_over(mut manifests: Vec<Value>) -> Vec<Value> {
+    manifests[1..].iter_mut().for_each(|it| it["metadata"]["from_stack"] = json!("default"));
+    manifests
+}
+
 fn limit(address: &str, devices: u32) -> Value {
     document(
         "Limit",
@@ -272,6 +284,57 @@ fn scenarios() -> Vec<Scenario> {
             ],
         },
         Scenario {
+            name: "rename the stack",
+            before: whole(),
+            between: nothing,
+            after: of_stack("fleet", json!({"formerly": ["default"]}), estate("1", 2)),
+        },
+        Scenario {
+            name: "rename the stack amid a rotation",
+            before: vec![stack(), account("a", None), rotating("a/t"), rotating("t")],
+            between: Between::Days(&[31, 3]),
+            after: of_stack(
+                "fleet",
+                json!({"formerly": ["default"]}),
+                vec![stack(), account("a", None), rotating("a/t"), rotating("t")],
+            ),
+        },
+        Scenario {
+            name: "take over from another stack",
+            before: vec![stack(), account("a", None), rotating("a/t"), rotating("t"), hook("h", 1)],
+            between: Between::Days(&[31]),
+            after: of_stack(
+                "fleet",
+                json!({}),
+                taken_over(vec![
+                    stack(),
+                    account("a", None),
+                    rotating("a/t"),
+                    rotating("t"),
+                    hook("h", 1),
+                ]),
+            ),
+        },
+        Scenario {
+            name: "release and forget",
+            // Without their marks, two tokens of one name look alike.
+            before: vec![
+                stack(),
+                limit("l", 1),
+                account("a", Some("l")),
+                limit("a/l", 11),
+                token("a/u", "1"),
+                token("a/v", "1"),
+                token("t", "1"),
+            ],
+            between: nothing,
+            after: of_stack(
+                "default",
+                json!({"forget": ["subaccount/a"], "release": [{"to": "fleet", "objects": ["limit/l"]}]}),
+                vec![stack(), token("t", "1")],
+            ),
+        },
+        Scenario {
             name: "webhooks",
             before: vec![stack(), hook("h", 1), hook("i", 1)],
             between: nothing,
@@ -457,9 +520,16 @@ async fn try_all(scenario: &Scenario, place: usize, of: fn(u64) -> Vec<Boundary>
     for (number, boundary) in (0..requests).flat_map(of).enumerate() {
         let Boundary { what, trouble, other } = boundary;
         let name = format!("{}, {what}", scenario.name);
-        // A former key that a person deletes is not to come back.
-        let is_for_good = matches!(other, Other::Person(Meddling::DeleteToken, _))
-            && matches!(scenario.between, Between::Days(_));
+        // A former key that a person deletes is not to come back, and what is forgotten stays as a person leaves it.
+        let is_for_good = match other {
+            Other::Person(how, _) => {
+                let is_forgotten = !scenario.after[0]["spec"]["forget"].is_null();
+                let is_former = matches!(how, Meddling::DeleteToken)
+                    && matches!(scenario.between, Between::Days(_));
+                is_forgotten || is_former
+            }
+            Other::Nobody | Other::Run => false,
+        };
         if is_for_good || !is_wanted(&name, number + place) {
             continue;
         }

@@ -64,13 +64,27 @@ pub(super) struct Estate {
     /// Whether there are log-ins and secrets in it, whose slow hashes take most of the time of a life.
     has_secrets: bool,
     pub(super) root: Account,
+    /// What the stack is called.
+    pub(super) stack: String,
+    /// What it was called before.
+    formerly: Vec<String>,
+    /// The stack from which it took over all that it has, if it did.
+    from_stack: Option<String>,
 }
 
 impl Estate {
     pub(super) fn new(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let has_secrets = random.random_range(0..12) == 0;
-        let mut estate = Self { random, names: 0, has_secrets, root: Account::default() };
+        let mut estate = Self {
+            random,
+            names: 0,
+            has_secrets,
+            root: Account::default(),
+            stack: "default".to_owned(),
+            formerly: Vec::new(),
+            from_stack: None,
+        };
         let mut root = Account::default();
         estate.fill(&mut root, 0);
         estate.root = root;
@@ -184,9 +198,20 @@ impl Estate {
         way.iter().fold(&mut self.root, |account, &next| &mut account.children[next])
     }
 
-    /// Some edits that follow from `seed`, as one commit has them; what was renamed says so.
-    pub(super) fn edit(&mut self, seed: u64) {
+    /// Some edits that follow from `seed`, as one commit has them; what was renamed says so. Whether they only move what
+    /// there is from one stack to another.
+    pub(super) fn edit(&mut self, seed: u64) -> bool {
         self.random = StdRng::seed_from_u64(seed);
+        if self.chance(15) {
+            self.move_to_another_stack();
+            return true;
+        }
+        if self.chance(10) {
+            self.rename_stack();
+            if self.chance(50) {
+                return true;
+            }
+        }
         let before = self.root.clone();
         if self.chance(60) {
             forget_renames(&mut self.root);
@@ -292,6 +317,37 @@ impl Estate {
             }
         }
         self.tidy_renames(&before);
+        false
+    }
+
+    /// Gives the stack another name; sometimes it forgets those that no mark has any more.
+    fn rename_stack(&mut self) {
+        if self.chance(50) {
+            self.formerly.clear();
+        }
+        let name = self.name('n');
+        self.formerly.push(std::mem::replace(&mut self.stack, name));
+    }
+
+    /// Has another stack take over all that there is.
+    fn move_to_another_stack(&mut self) {
+        self.formerly.clear();
+        let name = self.name('n');
+        self.from_stack = Some(std::mem::replace(&mut self.stack, name));
+    }
+
+    /// The manifests of all of it, each a document.
+    pub(super) fn manifests(&self) -> Vec<Value> {
+        let mut all = self.root.manifests();
+        for document in &mut all {
+            let metadata = &mut document["metadata"];
+            if let Some(from) = &self.from_stack {
+                metadata["from_stack"] = json!(from);
+            }
+        }
+        all.push(json!({"apiVersion": "flespi-gitops/v1", "kind": "Stack",
+            "metadata": {"name": self.stack}, "spec": {"formerly": self.formerly}}));
+        all
     }
 
     /// Takes out what no manifest may say: that something was renamed from where it is, or that two were the same object.
@@ -426,11 +482,9 @@ impl Account {
         homes
     }
 
-    /// The manifests of all of it, each a document.
-    pub(super) fn manifests(&self) -> Vec<Value> {
-        let mut all = vec![
-            json!({"apiVersion": "flespi-gitops/v1", "kind": "Stack", "metadata": {"name": "default"}}),
-        ];
+    /// The manifests of all of it but the Stack, each a document.
+    fn manifests(&self) -> Vec<Value> {
+        let mut all = Vec::new();
         let mut at = BTreeMap::new();
         walk(self, "", &mut |path, account| drop(at.insert(account.id, path.to_owned())));
         at.retain(|_, path| !path.is_empty());

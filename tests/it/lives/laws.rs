@@ -105,6 +105,14 @@ pub(super) fn every_key_is_in_its_place(
     }
 }
 
+/// R7 for stacks: what is renamed, or goes to another stack, is neither made nor deleted.
+pub(super) fn a_move_makes_and_deletes_nothing(plan: &Plan) {
+    let words = plan.steps.iter().map(|step| step.action.as_str());
+    let other = words.filter(|word| !["update", "assign"].contains(word)).count();
+    assert_eq!(other, 0, "a move does more:\n{}", shown(plan));
+    assert!(plan.prunable.is_empty() && plan.blocked.is_empty(), "{}", shown(plan));
+}
+
 /// Law 6: whatever a platform answers, no more is deleted than without that answer.
 pub(super) fn no_answer_deletes_more(plain: &Plan, troubled: &Plan) {
     let deletions = |plan: &Plan| -> BTreeSet<String> {

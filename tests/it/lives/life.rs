@@ -111,12 +111,13 @@ impl Life {
         let land = || Land::new(self.seed, &assumptions, self.is_signed);
         let (rough, calm) = (land(), land());
         for Round { edit, deeds } in &self.rounds {
-            if let Some(edit) = edit {
-                estate.edit(*edit);
-            }
-            let manifests = estate.root.manifests();
+            let only_moves = edit.is_some_and(|edit| estate.edit(edit));
+            let manifests = estate.manifests();
             for land in [&rough, &calm] {
                 write(land.folder.path(), "m/all.yaml", &stream(&manifests));
+            }
+            if only_moves {
+                laws::a_move_makes_and_deletes_nothing(&calm.plan("m").await);
             }
             // What happens to both worlds comes first, as long as they are the same.
             for deed in deeds.iter().filter(|deed| deed.is_for_all()) {
@@ -143,7 +144,7 @@ impl Life {
             );
         }
         self.another_order_changes_nothing(&rough, &estate).await;
-        self.an_export_is_at_rest(&rough).await;
+        self.an_export_is_at_rest(&rough, &estate.stack).await;
         let mut tally = rough.tally.get();
         tally.add(calm.tally.get());
         tally
@@ -151,7 +152,7 @@ impl Life {
 
     /// Law 5.
     async fn another_order_changes_nothing(&self, land: &Land, estate: &Estate) {
-        let mut manifests = estate.root.manifests();
+        let mut manifests = estate.manifests();
         manifests.shuffle(&mut StdRng::seed_from_u64(self.seed));
         write(land.folder.path(), "m/all.yaml", &stream(&manifests));
         let plan = land.plan("m").await;
@@ -159,10 +160,10 @@ impl Life {
     }
 
     /// Law 2.
-    async fn an_export_is_at_rest(&self, land: &Land) {
+    async fn an_export_is_at_rest(&self, land: &Land, stack: &str) {
         let actual = land.observed().await;
         let options = export::Options {
-            stack: "default".to_owned(),
+            stack: stack.to_owned(),
             exclude: Vec::new(),
             foreign: Others::Skip,
             unmanaged: Others::Skip,

@@ -28,7 +28,9 @@ const LINKED: [(&str, &str, &str); 2] = [
 const LAPSING: u64 = 5 * 86_400;
 
 /// How a key came about: of two runs at once, one may restore what the other finds gone for good and replaces.
-const CAUSES: [&str; 4] = [
+const CAUSES: [&str; 6] = [
+    "flespi-gitops/formerly",
+    "flespi-gitops/taken-from",
     "flespi-gitops/generation",
     "flespi-gitops/issued",
     "flespi-gitops/overlap",
