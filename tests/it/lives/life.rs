@@ -168,6 +168,7 @@ impl Life {
             include_sessions: false,
             schema: None,
             now: actual.time.now,
+            only: None,
         };
         let export = export::export(&actual, &options).unwrap();
         for export::File { path, text } in &export.files {
