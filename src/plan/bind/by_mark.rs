@@ -18,7 +18,7 @@ pub(super) fn by_id<'a>(
 ) -> Binding<'a> {
     let kind = declared.address.kind;
     if let Some(newest) = successor(known, declared, owner) {
-        return Binding::Found(newest, How::Mark);
+        return Binding::Found(newest, how(known, declared, newest));
     }
     let Some(object) = known.actual.get(kind, id) else { return Binding::Absent };
     if object.owner != owner {
@@ -60,8 +60,15 @@ pub(super) fn by_mark<'a>(
         .flat_map(|path| ours(&Address::new(kind, path.clone(), declared.address.name.clone())))
         .collect();
     let arrived = |object: &&'a Object| known.has_arrived(object);
+    let is_left = known.is_left(&declared.address, paths);
     if own.is_empty() || (!own.iter().any(arrived) && below_renamed.iter().any(arrived)) {
         own = below_renamed;
+    } else if !is_left {
+        // Of one token whose account was renamed in the middle of its rotation, some generations have their new mark.
+        let all: Vec<&'a Object> = own.iter().chain(&below_renamed).copied().collect();
+        if generations::line(&all, &known.desired.stack).is_some() {
+            own = all;
+        }
     }
     if own.iter().any(arrived) {
         own.retain(arrived);
@@ -74,13 +81,8 @@ pub(super) fn by_mark<'a>(
             *several = vec![newest];
         }
     }
-    let is_left = known.is_left(&declared.address, paths);
     let own_leaves = own.iter().all(|object| !known.has_arrived(object) && is_left);
-    let how = |object: &Object| {
-        let mark = object.mark_of(&known.desired.stack);
-        let is_exact = mark.is_some_and(|mark| mark.address == declared.address);
-        if is_exact { How::Mark } else { How::OldMark }
-    };
+    let how = |object: &Object| how(known, declared, object);
     match (own.as_slice(), moved.as_slice()) {
         ([], []) => Binding::Absent,
         ([object], []) => Binding::Found(object, how(object)),
@@ -108,6 +110,13 @@ pub(super) fn by_mark<'a>(
             )
         }
     }
+}
+
+/// How an object is recognised that carries a mark of the declared one.
+pub(super) fn how(known: &Known<'_>, declared: &Declared, object: &Object) -> How {
+    let mark = object.mark_of(&known.desired.stack);
+    let is_exact = mark.is_some_and(|mark| mark.address == declared.address);
+    if is_exact { How::Mark } else { How::OldMark }
 }
 
 /// Whether of two objects the one follows the other.

@@ -1,5 +1,7 @@
 //! Tokens of one address that follow each other.
 
+use std::collections::BTreeSet;
+
 use super::known::Known;
 use crate::observe::Object;
 use crate::plan::generations;
@@ -13,9 +15,17 @@ pub(super) fn successor<'a>(
     owner: i64,
 ) -> Option<&'a Object> {
     declared.rotation?;
-    let marked = known.index.marked(declared.address.kind, owner, &declared.address).iter();
-    let later = |object: &&&Object| generations::generation(object, &known.desired.stack).is_some();
-    let later: Vec<&'a Object> = marked.filter(later).copied().collect();
+    let Address { kind, account, name } = &declared.address;
+    let own = BTreeSet::from([account.clone()]);
+    // A mark may be of a time when the account was called otherwise, unless another token has that name then.
+    let paths = known.paths(account).filter(|paths| !known.is_left(&declared.address, paths));
+    let marked = paths.unwrap_or(&own).iter().flat_map(|path| {
+        let address = Address::new(*kind, path.clone(), name.clone());
+        known.index.marked(*kind, owner, &address).to_vec()
+    });
+    let later =
+        |object: &&'a Object| generations::generation(object, &known.desired.stack).is_some();
+    let later: Vec<&'a Object> = marked.filter(later).collect();
     generations::line(&later, &known.desired.stack).map(|(newest, _)| newest)
 }
 
