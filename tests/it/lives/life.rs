@@ -19,11 +19,9 @@ use super::shape::shape;
 const COMMITS: u64 = 4;
 
 /// Guesses about the platform that no life makes, and why.
-const NOT_GUESSED: [&str; 4] = [
+const NOT_GUESSED: [&str; 3] = [
     // Where names must be unique, two of them cannot be exchanged by one write each.
     "duplicate-names",
-    // That a token came back with another key is not noticed yet: its sinks keep the former one.
-    "restored-key",
     // Takes no password as a person writes it down, which a run tells as an error of its step.
     "password-form",
     // Has no room for what is declared, which nobody can know before.
