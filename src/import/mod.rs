@@ -8,7 +8,7 @@
 //!
 //! A state says which objects are meant, what they are called in its configuration, and which keys it holds. It does not
 //! say what they are: a webhook has no account in it, a token no `ips`, and both may have changed since. That only the
-//! platform says, so an import reads it, and [`export`](crate::export()) writes what was chosen. So there is one way to write
+//! platform says, so an import reads it, and [`export`](crate::export) writes what was chosen. So there is one way to write
 //! manifests, and what it writes is planned before anybody sees it.
 //!
 //! Invariant: no I/O, no clock and no randomness in here. Of a state, keys of tokens are kept as secrets, and of all other
