@@ -64,8 +64,20 @@ pub fn holds(path: &Path, content: &[u8]) -> io::Result<Option<bool>> {
 /// # Errors
 /// It cannot be read, or has more than `most` bytes, of which nothing more is read.
 pub fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    all_of(File::open(path)?, most)
+}
+
+/// The content of the standard input.
+///
+/// # Errors
+/// As [`read_at_most`].
+pub fn read_stdin_at_most(most: u64) -> io::Result<Vec<u8>> {
+    all_of(io::stdin().lock(), most)
+}
+
+fn all_of(reader: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    reader.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         let message = format!("it has more than {most} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));

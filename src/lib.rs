@@ -58,6 +58,7 @@
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |
 //! | what we take for granted of the platform | [`assumptions`] and the sandbox's own table |
 //! | how an estate is written as manifests | [`export`] |
+//! | what a state of Terraform means | [`import`] |
 //! | what people see | [`report`] |
 //! | who may write | [`lock`] |
 //! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
@@ -105,6 +106,7 @@ mod glob;
 mod handles;
 pub mod history;
 pub mod host;
+pub mod import;
 pub mod lock;
 pub mod manifest;
 pub mod observe;

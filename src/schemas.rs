@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::apply::ReportDocument;
 use crate::history::Record;
+use crate::import::ImportDocument;
 use crate::lock::Locks;
 use crate::manifest;
 use crate::plan::PlanDocument;
@@ -19,6 +20,7 @@ pub fn all() -> Vec<(String, Value)> {
     let mut all = manifest::schema::documents();
     let written = [
         ("explain", written::<Explanation>("Explanation")),
+        ("import", written::<ImportDocument>("Import")),
         ("locks", written::<Locks>("Locks")),
         ("plan", written::<PlanDocument<'_>>("Plan")),
         ("report", written::<ReportDocument<'_>>("Report")),

@@ -231,6 +231,7 @@ async fn exported(client: &Client) -> Result<(), String> {
         include_sessions: true,
         schema: None,
         now,
+        only: None,
     };
     let export = match export::export(&actual, &options) {
         Ok(export) => export,

@@ -32,6 +32,8 @@ pub(super) struct Courier {
     pub(super) writer: Writer,
     spool: Spool,
     signer: Signer,
+    /// The stack whose tokens these are.
+    stack: String,
     /// What would keep new keys from where they belong: by sink, and the spool's own trouble.
     refused: Arc<(BTreeMap<Sink, String>, Option<String>)>,
     /// How many sinks are filled at once.
@@ -80,6 +82,7 @@ impl Courier {
             writer,
             spool,
             signer,
+            stack: plan.stack.clone(),
             refused: Arc::new((refused, trouble)),
             permits,
             one_by_one: Arc::default(),
@@ -190,6 +193,27 @@ impl Courier {
             tracing::warn!(token = id, "{}", error_chain(&error));
         }
         Ok(metadata)
+    }
+
+    /// Notes that the key of a token that came back is on its way, unless it is the one that was delivered. Gives the metadata
+    /// that the token has then. A key that the platform does not give may be another one: whose the delivered one is shows
+    /// when it is looked for.
+    pub(super) async fn doubt(
+        &self,
+        id: i64,
+        owner: i64,
+        mut metadata: Map<String, Value>,
+        key: Option<&SecretString>,
+    ) -> Result<Map<String, Value>, Failure> {
+        let Some(mut mark) = Mark::read(&metadata).ok().flatten() else { return Ok(metadata) };
+        let Some(KeyNote::Delivered { print, .. }) = &mark.key else { return Ok(metadata) };
+        if mark.stack != self.stack || key.is_some_and(|key| print::of(key) == *print) {
+            return Ok(metadata);
+        }
+        mark.key = Some(KeyNote::Pending);
+        mark.write(&mut metadata);
+        self.signer.sign(owner, &mut metadata);
+        set::set_metadata(&self.writer, Kind::KEY, id, metadata).await
     }
 
     /// The key of token `id`, if it is in the spool.

@@ -350,7 +350,7 @@ async fn work(courier: &Courier, own_account: i64, job: Job) -> (Vec<usize>, Res
             create::create(courier, *collection, own_account, *owner, items).await
         }
         Work::Restore { kind, owner, buried } => {
-            restore::restore(writer, *kind, own_account, *owner, buried).await
+            restore::restore(courier, *kind, own_account, *owner, buried).await
         }
         Work::CreateTokens { owner, tokens } => {
             tokens::create(courier, own_account, *owner, tokens).await

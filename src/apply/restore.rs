@@ -1,9 +1,15 @@
 //! Bringing back from the recycle bin.
 //!
 //! What counts is not the answer but what is there afterwards: the account is read again, and an
-//! object that has its old id is back, whoever brought it.
+//! object that has its old id is back, whoever brought it. A token may come back with another key than before: then its mark
+//! says that the key is on its way, and the next pass brings it to its sinks.
 
-use super::job::{Failure, Results};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::courier::Courier;
+use super::job::{Done, Failure, Results};
 use super::payload::Record;
 use super::set;
 use crate::api::Writer;
@@ -11,12 +17,13 @@ use crate::resource::Kind;
 
 /// Brings back `buried`, all of one kind and from the bin of one account.
 pub(super) async fn restore(
-    writer: &Writer,
+    courier: &Courier,
     kind: Kind,
     own_account: i64,
     owner: i64,
     buried: &[Record],
 ) -> Results {
+    let writer = &courier.writer;
     let mut results = together(writer, kind, own_account, owner, buried).await;
     // One that cannot come back may have kept the others from it.
     if buried.len() > 1 {
@@ -28,7 +35,83 @@ pub(super) async fn restore(
             }
         }
     }
+    let back: Vec<i64> = results.iter().flatten().filter_map(|done| done.id).collect();
+    if kind.is_key() {
+        match doubt_keys(courier, &back).await {
+            Ok(metadata) => {
+                for done in results.iter_mut().flatten() {
+                    let newest = done.id.and_then(|id| metadata.get(&id).cloned());
+                    done.metadata = newest.or(done.metadata.take());
+                }
+            }
+            Err(failure) => fail(&mut results, &failure),
+        }
+    } else if kind.is_account()
+        && !back.is_empty()
+        && let Err(failure) = doubt_below(courier, &back).await
+    {
+        fail(&mut results, &failure);
+    }
     results
+}
+
+/// What came back is there, and whether its keys are those in its sinks is not known.
+fn fail(results: &mut Results, failure: &Failure) {
+    for result in results {
+        if let Ok(Done { id: Some(id), .. }) = result {
+            let what = format!(
+                "it is back, and whether its keys are as before could not be told: {}",
+                failure.what
+            );
+            *result = Err(Failure::of_object(*id, what));
+        }
+    }
+}
+
+/// Compares the keys of tokens that are back with what their marks say, and notes which ones are others.
+async fn doubt_keys(
+    courier: &Courier,
+    tokens: &[i64],
+) -> Result<BTreeMap<i64, Map<String, Value>>, Failure> {
+    let mut newest = BTreeMap::new();
+    if tokens.is_empty() {
+        return Ok(newest);
+    }
+    let reader = courier.writer.reader();
+    let fields = BTreeSet::from(["id", "cid", "metadata"]);
+    let items = reader.items(Kind::KEY, tokens, &fields).await?;
+    let keys = reader.keys(tokens).await?;
+    for (id, item) in items {
+        let item = item.unpack();
+        let metadata = item.get("metadata").and_then(Value::as_object).cloned();
+        let owner = item.get("cid").and_then(Value::as_i64);
+        if let (Some(owner), Some(metadata)) = (owner, metadata) {
+            newest.insert(id, courier.doubt(id, owner, metadata, keys.get(&id)).await?);
+        }
+    }
+    Ok(newest)
+}
+
+/// The same for all tokens in accounts that are back, and below them.
+async fn doubt_below(courier: &Courier, accounts: &[i64]) -> Result<(), Failure> {
+    let reader = courier.writer.reader();
+    let trouble = |error: crate::api::ListError| Failure::new(error.to_string());
+    let owner = |item: &crate::resource::Fields| item.number("cid");
+    let mut back: BTreeSet<i64> = accounts.iter().copied().collect();
+    let all = reader.list_marks(Kind::ACCOUNT).await.map_err(trouble)?;
+    loop {
+        let inside =
+            all.iter().filter(|(_, item)| owner(item).is_some_and(|it| back.contains(&it)));
+        let more: Vec<i64> = inside.map(|(id, _)| *id).filter(|id| !back.contains(id)).collect();
+        if more.is_empty() {
+            break;
+        }
+        back.extend(more);
+    }
+    let tokens = reader.list_marks(Kind::KEY).await.map_err(trouble)?;
+    let inside = tokens.iter().filter(|(_, item)| owner(item).is_some_and(|it| back.contains(&it)));
+    let inside: Vec<i64> = inside.map(|(id, _)| *id).collect();
+    doubt_keys(courier, &inside).await.map(drop)
 }
 
 async fn together(

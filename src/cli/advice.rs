@@ -84,7 +84,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "to delete what is no longer declared, use 'apply --prune'",
     ),
     (
-        &["dump", "pull", "import", "init", "fetch", "download"],
+        &["dump", "pull", "init", "fetch", "download"],
         "to write manifests from live accounts, use 'export'",
     ),
     (

@@ -130,23 +130,29 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(export) => export,
         Err(error) => {
             output.failure(&error, None);
-            return match error {
-                ExportError::Unknown { .. } => Exit::Unknown,
-                ExportError::SeveralStacks(_) => Exit::Usage,
-                ExportError::Unreadable(_) => Exit::Failed,
-            };
+            return exit_of(&error);
         }
     };
     match &args.out {
         None => output.result(&stream(&export.files)),
         Some(folder) => {
-            if let Err(exit) = write(&export.files, folder, args.force, output) {
+            let existing = if args.force { Existing::Overwrite } else { Existing::Force };
+            if let Err(exit) = write(&export.files, folder, existing, output) {
                 return exit;
             }
         }
     }
     list_counts(&export, output);
     Exit::Done
+}
+
+/// How a command ends that made no export.
+pub(super) fn exit_of(error: &ExportError) -> Exit {
+    match error {
+        ExportError::Unknown { .. } => Exit::Unknown,
+        ExportError::SeveralStacks(_) | ExportError::Sink(_) => Exit::Usage,
+        ExportError::Unreadable(_) => Exit::Failed,
+    }
 }
 
 fn export(args: &Args, common: &Common, actual: &Actual) -> Result<Export, ExportError> {
@@ -163,12 +169,13 @@ fn export(args: &Args, common: &Common, actual: &Actual) -> Result<Export, Expor
         include_sessions: args.include_sessions,
         schema: args.schema.clone(),
         now: session::unix_now(),
+        only: None,
     };
     export::export(actual, &options)
 }
 
 /// All files in one stream of documents, each under its name.
-fn stream(files: &[File]) -> String {
+pub(super) fn stream(files: &[File]) -> String {
     let mut text = String::new();
     for File { path, text: content } in files {
         let separator = if text.is_empty() { "" } else { "---\n" };
@@ -177,12 +184,27 @@ fn stream(files: &[File]) -> String {
     text
 }
 
-fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<(), Exit> {
-    let failed = |path: &Path, error: &std::io::Error| {
-        not_written(path, error, output);
-        Exit::Failed
-    };
-    // Looked at as a whole before the first is written: half an export is none.
+/// What to do about files that are there with another content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// Put the new ones in their place.
+    Overwrite,
+    /// Refuse them; `--force` would overwrite them.
+    Force,
+    /// Refuse them.
+    Keep,
+}
+
+/// The files that are not yet there as they should be, as paths.
+///
+/// # Errors
+/// One is there with another content, or cannot be read, which is said.
+pub(super) fn wanted<'a>(
+    files: &'a [File],
+    folder: &Path,
+    existing: Existing,
+    output: &Output,
+) -> Result<Vec<(PathBuf, &'a str)>, Exit> {
     let mut wanted = Vec::new();
     let mut different = Vec::new();
     for File { path, text } in files {
@@ -191,23 +213,41 @@ fn write(files: &[File], folder: &Path, force: bool, output: &Output) -> Result<
             Ok(Some(true)) => {}
             Ok(Some(false)) => {
                 different.push(path.display().to_string());
-                wanted.push((path, text));
+                wanted.push((path, text.as_str()));
             }
-            Ok(None) => wanted.push((path, text)),
+            Ok(None) => wanted.push((path, text.as_str())),
             Err(error) => {
                 output.error(&format!("cannot read `{}`: {error}", path.display()));
                 return Err(Exit::Failed);
             }
         }
     }
-    if !different.is_empty() && !force {
+    if !different.is_empty() && existing != Existing::Overwrite {
+        let help = match existing {
+            Existing::Keep => "choose an empty folder",
+            _ => "overwrite them with --force, or choose an empty folder",
+        };
         output.error(&format!(
-            "these files already exist with other content, so nothing was written:\n  {}\n  help: overwrite them \
-             with --force, or choose an empty folder",
+            "these files already exist with other content, so nothing was written:\n  {}\n  help: {help}",
             different.join("\n  ")
         ));
         return Err(Exit::Refused);
     }
+    Ok(wanted)
+}
+
+pub(super) fn write(
+    files: &[File],
+    folder: &Path,
+    existing: Existing,
+    output: &Output,
+) -> Result<(), Exit> {
+    let failed = |path: &Path, error: &std::io::Error| {
+        not_written(path, error, output);
+        Exit::Failed
+    };
+    // Looked at as a whole before the first is written: half an export is none.
+    let wanted = wanted(files, folder, existing, output)?;
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let count = wanted.len();
     for (path, text) in wanted {

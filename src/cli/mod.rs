@@ -15,6 +15,7 @@ mod explain;
 mod export;
 mod gate;
 mod history;
+mod import;
 mod loading;
 mod lock;
 mod log_lines;
@@ -108,6 +109,7 @@ enum Command {
     Apply(apply::Args),
     Watch(watch::Args),
     Export(export::Args),
+    Import(import::Args),
     Explain(explain::Args),
     Status(status::Args),
     Rotate(rotate::Args),
@@ -268,6 +270,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Apply(args) => apply::run(&args, &common, output).await,
         Command::Watch(args) => watch::run(&args, &by_hand, &common, output).await,
         Command::Export(args) => export::run(&args, &common, output).await,
+        Command::Import(args) => import::run(&args, &common, output).await,
         Command::Explain(args) => explain::run(&args, &common, output).await,
         Command::Status(args) => status::run(&args, &common, output).await,
         Command::Rotate(args) => rotate::run(&args, &common, output).await,

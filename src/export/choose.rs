@@ -27,6 +27,8 @@ pub(super) enum Treatment {
     LeftOut(&'static str),
     /// Not looked at.
     Excluded,
+    /// Not among those that are meant.
+    NotMeant,
 }
 
 pub(super) type Treatments = BTreeMap<Key, Treatment>;
@@ -66,6 +68,9 @@ pub(super) fn choose(
 fn alone(object: &Object, address: &Address, actual: &Actual, options: &Options) -> Treatment {
     if options.exclude.iter().any(|pattern| pattern.matches(address)) {
         return Treatment::Excluded;
+    }
+    if options.only.is_some() && options.meant(&(object.kind, object.id)).is_none() {
+        return Treatment::NotMeant;
     }
     // Our own account is the first level, so a subaccount in an account of depth 2 is on the last.
     let deepest = MAX_ACCOUNT_LEVELS - 1;
@@ -209,6 +214,7 @@ impl Treatment {
             Self::Managed | Self::Observed(_) | Self::Excluded => {}
             Self::Commented(reason) => *self = Self::Observed(format!("{reason}; {need}")),
             Self::LeftOut(reason) => *self = Self::Observed(format!("{reason}; {need}")),
+            Self::NotMeant => *self = Self::Observed(need.to_owned()),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::choose::Treatment;
 use super::kinds;
 use super::kinds::written::{Nameable, Written};
 use super::options::Options;
+use super::sinks;
 use super::spec::Spec;
 use super::terms::Unsayable;
 use crate::manifest::schema::API_VERSION;
@@ -15,6 +16,9 @@ use crate::resource::{Address, MARK_PREFIX};
 
 /// Keys of `metadata` under which the platform's panel keeps its own things (fact sheet, 4.1).
 const PANEL_PREFIX: &str = "sys_";
+
+/// How long a key stays valid after another was issued in its place, where nobody said so.
+const OVERLAP: &str = "24h";
 
 /// The deepest value that is written; readers of YAML have a bound of their own.
 const DEEPEST: usize = 100;
@@ -73,14 +77,29 @@ impl Scribe<'_> {
         }
         kinds::write(&Written { object, address, nameable: &self.nameable }, spec);
         self.metadata(object, spec);
-        if object.mark_of(&self.options.stack).is_some_and(|mark| mark.protect) {
+        let mark = object.mark_of(&self.options.stack);
+        let meant = self.options.meant(&(object.kind, object.id));
+        if let Some(meant) = meant.filter(|meant| !meant.deliver.is_empty()) {
+            let sinks = meant.deliver.iter().map(|sink| sinks::named(sink, address));
+            spec.field("deliver", sinks.collect::<Vec<_>>());
+            // Bound by its id alone, nothing would follow its successor.
+            spec.field("rotation", json!({"overlap": OVERLAP}));
+        }
+        if mark.is_some_and(|mark| mark.protect) {
             spec.field("lifecycle", json!({"protect": true}));
+        } else if meant.is_some() && mark.is_none() {
+            // Whoever had it before lets go of it, so the mark is not left for a later change.
+            spec.field("lifecycle", json!({"adopt": true}));
         }
     }
 
     fn metadata(&self, object: &Object, spec: &mut Spec<'_>) {
         let mark = object.mark_of(&self.options.stack);
+        let meant = self.options.meant(&(object.kind, object.id));
         let is_declared = |key: &str| {
+            if meant.is_some_and(|meant| meant.metadata.contains(key)) {
+                return true;
+            }
             let field = format!("metadata.{key}");
             mark.is_some_and(|mark| mark.applied.matches(&field, &Value::Null).is_some())
         };

@@ -24,6 +24,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// The file in which each manifest stands that counts.
+    pub(super) fn file_of(&self) -> BTreeMap<Key, &str> {
+        self.places.iter().map(|((file, _), key)| (*key, file.as_str())).collect()
+    }
+
     /// The object whose manifest holds the place.
     pub(super) fn object_at(&self, file: &str, offset: usize) -> Option<Key> {
         let before = self.places.range(..=(file.to_owned(), offset)).next_back();
@@ -72,7 +77,10 @@ pub(super) fn lay_out(
             else {
                 continue;
             };
-            if matches!(treatment, Treatment::LeftOut(_) | Treatment::Excluded) {
+            if matches!(
+                treatment,
+                Treatment::LeftOut(_) | Treatment::Excluded | Treatment::NotMeant
+            ) {
                 continue;
             }
             let text = scribe.document(object, address, treatment, unsayable.get(key)).text();

@@ -24,6 +24,7 @@ mod files;
 mod kinds;
 mod names;
 mod options;
+mod sinks;
 mod slug;
 mod spec;
 mod terms;
@@ -33,12 +34,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use choose::Treatment;
 pub use error::ExportError;
-pub use options::{Options, Others};
+pub use options::{Meant, Options, Others};
+pub use sinks::named as named_sink;
 pub use terms::File;
 
 use crate::manifest::DEFAULT_STACK;
 use crate::observe::Actual;
-use crate::resource::Kind;
+use crate::resource::{Address, Kind};
 
 /// How often an export is read back before it is given up: fields fail first, then objects, then
 /// what depended on them.
@@ -64,6 +66,21 @@ pub struct Export {
     pub files: Vec<File>,
     /// How many objects became what.
     pub counts: BTreeMap<Kind, Count>,
+    /// What became of each object that was [meant](Options::only) and is there.
+    pub fates: BTreeMap<(Kind, i64), Fate>,
+}
+
+/// What became of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fate {
+    /// The address that it got.
+    pub address: Address,
+    /// The file with its manifest; none without one that counts.
+    pub file: Option<String>,
+    /// Why no manifest manages it; none if one does.
+    pub unmanaged: Option<String>,
+    /// Fields that stay unmanaged, and why.
+    pub unsaid: BTreeMap<String, String>,
 }
 
 /// The stack that an export is for when nobody says: the only one that has objects in our own
@@ -100,7 +117,7 @@ pub fn export(actual: &Actual, options: &Options) -> Result<Export, ExportError>
         let (collection, reason) = (kind.collection(), reason.clone());
         return Err(ExportError::Unknown { collection, reason });
     }
-    let addresses = names::addresses(actual, &options.stack);
+    let addresses = names::addresses(actual, options);
     let mut lessons = verify::Lessons::default();
     lessons.exclude.extend(options.exclude.iter().cloned());
     for _ in 0..ROUNDS {
@@ -109,10 +126,35 @@ pub fn export(actual: &Actual, options: &Options) -> Result<Export, ExportError>
         let layout =
             files::lay_out(actual, &addresses, &treatments, unsayable, options, &lessons.exclude);
         if !verify::read_back(&layout, actual, &addresses, options, &mut lessons)? {
-            return Ok(Export { files: layout.files, counts: count(&treatments) });
+            let fates = fates(&addresses, &treatments, &layout, &lessons.unsayable, options);
+            return Ok(Export { files: layout.files, counts: count(&treatments), fates });
         }
     }
     Err(ExportError::Unreadable(format!("not after {ROUNDS} rounds")))
+}
+
+fn fates(
+    addresses: &terms::Addresses,
+    treatments: &choose::Treatments,
+    layout: &files::Layout,
+    unsayable: &BTreeMap<terms::Key, terms::Unsayable>,
+    options: &Options,
+) -> BTreeMap<terms::Key, Fate> {
+    let file_of = layout.file_of();
+    let meant = options.only.iter().flat_map(BTreeMap::keys);
+    let fate = |key: &terms::Key| {
+        let address = addresses.get(key)?.clone();
+        let unmanaged = match treatments.get(key)? {
+            Treatment::Managed => None,
+            Treatment::Observed(reason) | Treatment::Commented(reason) => Some(reason.clone()),
+            Treatment::LeftOut(reason) => Some((*reason).to_owned()),
+            Treatment::Excluded | Treatment::NotMeant => Some("it is excluded".to_owned()),
+        };
+        let file = file_of.get(key).map(|file| (*file).to_owned());
+        let unsaid = unsayable.get(key).map(|it| it.fields.clone()).unwrap_or_default();
+        Some((*key, Fate { address, file, unmanaged, unsaid }))
+    };
+    meant.filter_map(fate).collect()
 }
 
 fn count(treatments: &choose::Treatments) -> BTreeMap<Kind, Count> {
@@ -123,7 +165,9 @@ fn count(treatments: &choose::Treatments) -> BTreeMap<Kind, Count> {
             Treatment::Managed => count.managed += 1,
             Treatment::Observed(_) => count.observed += 1,
             Treatment::Commented(_) => count.commented += 1,
-            Treatment::LeftOut(_) | Treatment::Excluded => count.left_out += 1,
+            Treatment::LeftOut(_) | Treatment::Excluded | Treatment::NotMeant => {
+                count.left_out += 1;
+            }
         }
     }
     counts

@@ -2,12 +2,13 @@
 //!
 //! An object that this stack marked keeps the address of its mark. An account that nobody marked,
 //! but in which marked objects live, keeps the name that their marks give to it. All others are
-//! named after the name that people see; where several would be called the same, the one with the
+//! called as somebody asked, or else after the name that people see; where several would be called the same, the one with the
 //! lowest id is, and the others add their ids, so that a new namesake never renames an old one.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::options::Options;
 use super::slug::slug;
 use super::terms::{Addresses, Key};
 use crate::observe::{Actual, Object};
@@ -17,13 +18,13 @@ use crate::resource::{AccountPath, Address, Kind, Mark};
 const LONGEST: usize = 100;
 
 /// The addresses of all objects below our account. What hangs in no account of ours has none.
-pub(super) fn addresses(actual: &Actual, stack: &str) -> Addresses {
+pub(super) fn addresses(actual: &Actual, options: &Options) -> Addresses {
     let mut contents: BTreeMap<(i64, Kind), BTreeMap<Option<Key>, Vec<&Object>>> = BTreeMap::new();
     for object in actual.all() {
         let held = contents.entry((object.owner, object.kind)).or_default();
         held.entry(object.container()).or_default().push(object);
     }
-    let votes = votes(actual, stack);
+    let votes = votes(actual, &options.stack);
     let mut addresses = BTreeMap::new();
     let mut accounts = vec![(actual.identity.account, AccountPath::root())];
     while let Some((owner, path)) = accounts.pop() {
@@ -33,7 +34,7 @@ pub(super) fn addresses(actual: &Actual, stack: &str) -> Addresses {
                 let holder = holder.and_then(|holder: Key| addresses.get(&holder));
                 let place = Address::new(kind, path.clone(), "")
                     .inside(holder.map(|holder: &Address| holder.name.clone()));
-                for (object, name) in names(&objects, &place, stack, &votes) {
+                for (object, name) in names(&objects, &place, options, &votes) {
                     if kind.is_account() {
                         accounts.push((object.id, path.child(&name)));
                     }
@@ -77,11 +78,16 @@ fn votes(actual: &Actual, stack: &str) -> BTreeMap<i64, BTreeSet<AccountPath>> {
 fn names<'a>(
     objects: &[&'a Object],
     place: &Address,
-    stack: &str,
+    options: &Options,
     votes: &BTreeMap<i64, BTreeSet<AccountPath>>,
 ) -> Vec<(&'a Object, String)> {
     let Address { kind, account: path, container, .. } = place;
     let kind = *kind;
+    let stack = options.stack.as_str();
+    let asked = |object: &Object| {
+        let meant = options.meant(&(kind, object.id))?;
+        meant.name.as_deref().and_then(slug)
+    };
     let mut taken = BTreeSet::new();
     let mut named = BTreeMap::new();
     // Ids ascend in what was observed, so the older of two namesakes comes first; of several
@@ -116,6 +122,15 @@ fn names<'a>(
     }
     for object in objects {
         if !named.contains_key(&object.id)
+            && let Some(name) = asked(object)
+            && taken.insert(name.clone())
+        {
+            named.insert(object.id, name);
+        }
+    }
+    for object in objects {
+        if !named.contains_key(&object.id)
+            && asked(object).is_none()
             && let Some(name) = slug(object.label())
             && taken.insert(name.clone())
         {
@@ -124,7 +139,8 @@ fn names<'a>(
     }
     for object in objects {
         named.entry(object.id).or_insert_with(|| {
-            let stem = slug(object.label()).unwrap_or_else(|| kind.to_string());
+            let stem = asked(object).or_else(|| slug(object.label()));
+            let stem = stem.unwrap_or_else(|| kind.to_string());
             let mut name = format!("{stem}-{}", object.id);
             while !taken.insert(name.clone()) {
                 name.push_str("-x");

@@ -13,11 +13,14 @@ use super::terms::{Addresses, Key, Unsayable};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::manifest;
 use crate::observe::{Actual, Answers};
-use crate::plan::{self, Action, Plan, Policy};
-use crate::resource::{Address, AddressPattern, Phase};
+use crate::plan::{self, Action, Plan, Policy, Step};
+use crate::resource::{Address, AddressPattern, MARK_PREFIX, Phase};
 
 /// Fields without which a manifest says something else rather than less.
 const NEEDED: [&str; 4] = ["name", "info", "access", "lifecycle"];
+
+/// Where the sinks of a manifest stand. Nobody but a person who imports asks for any, and nothing else goes there.
+const SINKS: &str = "/spec/deliver";
 
 /// What reading back has to teach the next round.
 #[derive(Debug, Default)]
@@ -45,6 +48,10 @@ pub(super) fn read_back(
             let name = load.sources.name(span.source);
             layout.object_at(name, usize::try_from(span.start).unwrap_or(usize::MAX))
         });
+        let is_of_sinks = error.pointer.as_ref().is_some_and(|at| at.starts_with(SINKS));
+        if is_of_sinks && options.only.is_some() {
+            return Err(ExportError::Sink(error.message.clone()));
+        }
         let object = object.ok_or_else(|| ExportError::Unreadable(error.message.clone()))?;
         learnt |= lessons.unsayable.entry(object).or_default().learn(error);
     }
@@ -55,12 +62,13 @@ pub(super) fn read_back(
     if let Some(error) = load.diagnostics.iter().find(|found| found.severity == Severity::Error) {
         return Err(ExportError::Unreadable(error.message.clone()));
     }
-    let policy = Policy { prune: true, ..Policy::default() };
+    // Of a choice nobody takes what is not in it for deleted.
+    let policy = Policy { prune: options.only.is_none(), ..Policy::default() };
     let known = actual.links.iter().map(|(object, links)| (*object, Ok(links.clone())));
     let mut answers = Answers { links: known.collect(), ..Answers::default() };
     loop {
         match plan::plan(&load.desired, actual, &answers, policy) {
-            Ok(plan) => return learn_from_plan(&plan, addresses, lessons),
+            Ok(plan) => return learn_from_plan(&plan, addresses, options, lessons),
             // Secrets and recycle bins are no part of an export.
             Err(questions) => answers.extend(questions.without_news()),
         }
@@ -70,6 +78,7 @@ pub(super) fn read_back(
 fn learn_from_plan(
     plan: &Plan,
     addresses: &Addresses,
+    options: &Options,
     lessons: &mut Lessons,
 ) -> Result<bool, ExportError> {
     let by_address: BTreeMap<&Address, Key> =
@@ -80,7 +89,8 @@ fn learn_from_plan(
     let steps = plan
         .steps
         .iter()
-        .filter(|step| !(step.action == Action::Delete && step.phase == Phase::Credentials));
+        .filter(|step| !(step.action == Action::Delete && step.phase == Phase::Credentials))
+        .filter(|step| options.only.is_none() || !only_marks(step));
     let steps = steps.map(|step| {
         let fields: Vec<&str> = step.changes.iter().map(|change| change.field.as_str()).collect();
         let reason = format!("manifests cannot express it as it is ({})", fields.join(", "));
@@ -104,6 +114,14 @@ fn learn_from_plan(
         (false, Some(left)) => Err(ExportError::Unreadable(left)),
         _ => Ok(learnt),
     }
+}
+
+/// Whether a step does no more than write the mark of what is taken over.
+fn only_marks(step: &Step) -> bool {
+    let mark = format!("metadata.{MARK_PREFIX}");
+    step.action == Action::Update
+        && !step.changes.is_empty()
+        && step.changes.iter().all(|change| change.field.starts_with(&mark))
 }
 
 impl Unsayable {

@@ -2,7 +2,7 @@
 //!
 //! Asked only when a plan has a use for it: a run that finds everything in place asks nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -15,10 +15,12 @@ use crate::secret::{Sink, Spool, Trust};
 const MOST_ACCOUNTS: usize = 20;
 
 /// A declared object that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missed {
     /// The account that would hold it.
     pub owner: i64,
+    /// Other addresses that its mark may have had when it went, since a rename did not reach it.
+    pub formerly: BTreeSet<Address>,
     /// Whether the answer decides if anything is made at all.
     pub matters: bool,
 }
@@ -94,7 +96,12 @@ pub(super) async fn fates(
                 });
                 let marked: Vec<(Mark, &Deletion)> = marked.collect();
                 for address in addresses {
-                    let of_it = marked.iter().filter(|(mark, _)| mark.address == *address);
+                    let formerly = missed.get(address).map(|missed| &missed.formerly);
+                    let is_of_it = |mark: &Mark| {
+                        let is_former = formerly.is_some_and(|all| all.contains(&mark.address));
+                        mark.address == *address || is_former
+                    };
+                    let of_it = marked.iter().filter(|(mark, _)| is_of_it(mark));
                     // What was deleted as superseded is not what is missed now.
                     let last = of_it.max_by_key(|(mark, deletion)| (mark.number(), deletion.at));
                     fates.insert(address.clone(), last.map(|(mark, it)| fate(mark, it)));

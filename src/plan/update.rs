@@ -70,8 +70,8 @@ impl Update<'_> {
         let declared = context.declared;
         self.difference.changes.extend(self.deliver.as_ref().map(delivery::change));
         // An id is as durable as a mark, so being bound by one alone is no reason to write: the
-        // mark goes along with the next change that has another reason. Until then the object is
-        // not pruned, which is the safe side.
+        // mark goes along with the next change that has another reason, unless `adopt` asks for it.
+        // Until then the object is not pruned, which is the safe side.
         let is_marked_along = how == How::Id && sets_credentials;
         let must_mark = self.must_mark();
         if self.difference.changes.is_empty() && !must_mark && !is_marked_along {
@@ -124,6 +124,7 @@ impl Update<'_> {
         // What is to be said of a key that is still on its way, its delivery says.
         let is_undelivered = schedule::is_undelivered(declared, object, &desired.stack);
         matches!(how, How::OldMark | How::Adopted)
+            || (*how == How::Id && declared.lifecycle.adopt)
             || context.is_protection_changed(object)
             || context.forgets_rename(object)
             || object.wants_signature

@@ -1,11 +1,13 @@
 //! A declared object that is not there: was it never made, or what became of it, and is another one
 //! issued?
 
+use std::collections::BTreeSet;
+
 use super::context::Context;
 use super::draft::Draft;
 use crate::api::PlatformTime;
 use crate::observe::{Fate, Missed};
-use crate::resource::{At, Generation, Issued, Renew};
+use crate::resource::{Address, At, Generation, Issued, Renew};
 
 /// What to do about a declared token that is not there.
 #[derive(Debug, Default)]
@@ -146,10 +148,34 @@ fn fate<'a>(context: &Context<'a>, draft: &mut Draft) -> Knowledge<'a> {
         Some(fate) => Known(fate.as_ref()),
         None => {
             let matters = declared.renew != Renew::Always;
-            draft.questions.fates.insert(declared.address.clone(), Missed { owner, matters });
+            let missed = Missed { owner, formerly: formerly(context, owner), matters };
+            draft.questions.fates.insert(declared.address.clone(), missed);
             Asked
         }
     }
+}
+
+/// The addresses beside its own that the mark of the declared object may have had in the account `owner`: of a time when that
+/// or the object itself was called otherwise.
+fn formerly(context: &Context<'_>, owner: i64) -> BTreeSet<Address> {
+    let address = &context.declared.address;
+    let own = BTreeSet::from([address.account.clone()]);
+    let paths = context.bindings.paths_of(owner).unwrap_or(&own);
+    let called = |address: &Address| -> Vec<Address> {
+        paths.iter().map(|path| address.below(path.clone())).collect()
+    };
+    let mut formerly: BTreeSet<Address> = called(address).into_iter().collect();
+    if let Some(old) = context.declared.moved_from.as_deref()
+        && paths.contains(&old.account)
+    {
+        // Whoever has the name now had it then.
+        let old = called(old);
+        if !old.iter().any(|address| context.desired.get(address).is_some()) {
+            formerly.extend(old);
+        }
+    }
+    formerly.remove(&context.declared.address);
+    formerly
 }
 
 /// What became of a token.

@@ -7,6 +7,7 @@ mod escape;
 mod explain;
 mod history;
 mod html;
+mod import;
 mod locks;
 mod markdown;
 mod outline;
@@ -25,6 +26,7 @@ pub use explain::{Basis, ExplainFormat, Explanation, explain_text};
 pub use history::{history_text, record_text};
 pub(crate) use html::csp_hash;
 pub use html::plan_html;
+pub use import::{import_markdown, import_text};
 pub use locks::locks_text;
 pub use markdown::{
     MARKDOWN_DEFAULT, MARKDOWN_LEAST, findings_markdown, listing_markdown, plan_markdown,

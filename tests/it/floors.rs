@@ -34,6 +34,7 @@ const FLOORS: &[&str] = &[
     "apply",
     "history",
     "export",
+    "import",
     "report",
     "reconcile",
     // What runs.

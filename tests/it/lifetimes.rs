@@ -98,6 +98,38 @@ fn what_lapsed_is_told_and_issued_again() {
 }
 
 #[test]
+fn what_lapsed_before_a_rename_reached_it_is_issued_again_as_the_next_generation() {
+    for renamed in ["account", "token"] {
+        let world = World::new();
+        let account =
+            "---\napiVersion: flespi-gitops/v1\nkind: Subaccount\nmetadata: {name: acme}\n";
+        let token = "apiVersion: flespi-gitops/v1\nkind: Token\nmetadata: {name: app, account: acme}\n\
+                     spec: {ttl: 30d, access: standard, info: app}\n";
+        world.write("all.yaml", &format!("{token}{account}"));
+        world.apply(&["."]);
+        match renamed {
+            "account" => {
+                let new = "{name: acme-gmbh, moved_from: subaccount/acme}";
+                world.edit("all.yaml", "account: acme", "account: acme-gmbh");
+                world.edit("all.yaml", "{name: acme}", new);
+            }
+            _ => world.edit("all.yaml", "name: app,", "name: service, moved_from: token/acme/app,"),
+        }
+        // Its mark alone is not written, and then its time is over.
+        world.faults(&json!({"rules": [{"method": "PUT", "path": "/platform/tokens/*",
+            "effect": {"answer": {"status": 403, "reason": "no"}}}]}));
+        assert_ne!(world.run(&["apply", ".", "--yes"]).code, 0);
+        world.faults(&json!({"rules": []}));
+        world.advance(31 * DAY);
+        let why = reason(&world);
+        assert!(why.contains("the previous one lapsed"), "{renamed}: {why}");
+        world.apply(&["."]);
+        let token = world.item("tokens", "info", "app");
+        assert_eq!(token["metadata"]["flespi-gitops/generation"], "2", "{renamed}: {token}");
+    }
+}
+
+#[test]
 fn what_somebody_deleted_is_told_with_who_and_when() {
     let world = world("  ttl: 30d\n");
     let by = delete(&world);

@@ -39,6 +39,7 @@ mod fuzz;
 mod governor;
 mod guards;
 mod history;
+mod import;
 mod injection;
 mod interrupted;
 mod killed;

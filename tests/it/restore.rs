@@ -100,6 +100,35 @@ fn a_subaccount_deleted_behind_our_back_comes_back_with_its_id_and_the_keys_in_i
 }
 
 #[test]
+fn what_comes_back_with_another_key_has_that_key_in_its_sinks_after_the_same_apply() {
+    for reading in ["asked", "never"] {
+        let mut options = Options::default();
+        options.assumptions.set("restored-key=new").unwrap();
+        options.assumptions.set(&format!("token-key-on-read={reading}")).unwrap();
+        let world = applied(&tenant(), options);
+        let account = id(&world, "subaccounts", "name", "acme");
+        world.api("DELETE", &format!("/platform/subaccounts/{account}"), None);
+        world.apply(&["."]);
+        for (name, file) in [("app", "out/app"), ("door", "out/door")] {
+            let token = id(&world, "tokens", "info", name);
+            assert_eq!(owner_of_key(&world, file), (200, token), "{reading}");
+        }
+        nothing_is_left_to_do(&world);
+        if reading == "never" {
+            // Those that nobody had the key of were replaced, and that is another story.
+            continue;
+        }
+        // And a token by itself.
+        let app = id(&world, "tokens", "info", "app");
+        world.api("DELETE", &format!("/platform/tokens/{app}"), None);
+        world.apply(&["."]);
+        let app = id(&world, "tokens", "info", "app");
+        assert_eq!(owner_of_key(&world, "out/app"), (200, app), "{reading}");
+        nothing_is_left_to_do(&world);
+    }
+}
+
+#[test]
 fn where_a_restored_account_comes_back_bare_one_apply_restores_what_was_in_it_too() {
     let mut options = Options::default();
     options.assumptions.set("restored-branch=bare").unwrap();

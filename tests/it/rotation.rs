@@ -424,6 +424,44 @@ fn a_rename_and_a_prune_take_both_keys_of_an_overlap_along() {
 }
 
 #[test]
+fn a_rename_that_is_cut_off_between_two_generations_is_finished_and_issues_nothing() {
+    for is_bound in [false, true] {
+        let world = World::new();
+        let account =
+            "---\napiVersion: flespi-gitops/v1\nkind: Subaccount\nmetadata: {name: acme}\n";
+        let token = TOKEN.replace("{name: app}", "{name: app, account: acme}");
+        world.write("all.yaml", &format!("{token}{account}"));
+        world.apply(&["."]);
+        if is_bound {
+            let id = &world.item("tokens", "info", "app")["id"];
+            world.edit("all.yaml", "account: acme}", &format!("account: acme, id: {id}}}"));
+        }
+        world.run(&["rotate", "token/acme/app", "--yes"]).expect(0);
+        let (before, tokens) = (key(&world), world.count("tokens"));
+        world.edit("all.yaml", "account: acme", "account: acme-gmbh");
+        world.edit("all.yaml", "{name: acme}", "{name: acme-gmbh, moved_from: subaccount/acme}");
+        // The mark of the next generation alone is not written.
+        let all = world.api("GET", "/platform/tokens/all?fields=id,metadata", None);
+        let is_next = |token: &&Value| token["metadata"]["flespi-gitops/generation"] == "2";
+        let path = format!("/platform/tokens/{}*", all.iter().find(is_next).unwrap()["id"]);
+        world.faults(&json!({"rules": [{"method": "PUT", "path": path,
+            "effect": {"answer": {"status": 403, "reason": "no"}}}]}));
+        world.run(&["apply", ".", "--yes"]).expect(6);
+        world.faults(&json!({"rules": []}));
+        let plan = world.plan(&["."]);
+        assert_eq!(
+            (&plan["summary"]["create"], &plan["blocked"]),
+            (&json!(0), &json!([])),
+            "{plan:#}"
+        );
+        world.apply(&["."]);
+        let plan = world.plan(&["."]);
+        assert_eq!((&plan["steps"], &plan["blocked"]), (&json!([]), &json!([])), "{plan:#}");
+        assert_eq!((key(&world), world.count("tokens")), (before, tokens), "bound: {is_bound}");
+    }
+}
+
+#[test]
 fn an_adopted_token_is_rotated_away_from_its_id() {
     let world = World::new();
     let made = world.api(

@@ -69,6 +69,7 @@ fn the_planner_has_no_clock_no_tasks_and_no_chance() {
     let mut pure = sources("src/plan");
     pure.extend(sources("src/resource"));
     pure.extend(sources("src/export"));
+    pure.extend(sources("src/import"));
     pure.extend(sources("src/rights"));
     pure.extend(
         sources("src/apply").into_iter().filter(|(name, _)| name.ends_with("scheduler.rs")),

@@ -96,7 +96,7 @@ pub struct Lifecycle {
     /// The rights of the reconciler over the object; left out: all of them. `[observe]` refers to
     /// an object that is managed elsewhere.
     pub manage: Option<BTreeSet<Right>>,
-    /// Take over an object of the same name that has no mark.
+    /// Take over an object of the same name that has no mark; beside `metadata.id`, mark that object at once.
     pub adopt: bool,
     /// Whether a deleted object that is still in the recycle bin is restored, with its id and its
     /// key, rather than recreated; default: `true`. Limits cannot be restored.

@@ -19,7 +19,7 @@ pub(super) fn by_id<'a>(
 ) -> Binding<'a> {
     let kind = declared.address.kind;
     if let Some(newest) = successor(known, declared, home) {
-        return Binding::Found(newest, How::Mark);
+        return Binding::Found(newest, how(known, declared, newest));
     }
     let Some(object) = known.actual.get(kind, id) else { return Binding::Absent };
     if !home.holds(object) {
@@ -62,8 +62,15 @@ pub(super) fn by_mark<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'_
         .flat_map(|address| ours(&address))
         .collect();
     let arrived = |object: &&'a Object| known.has_arrived(object);
+    let is_left = known.is_left(&declared.address, home);
     if own.is_empty() || (!own.iter().any(arrived) && below_renamed.iter().any(arrived)) {
         own = below_renamed;
+    } else if !is_left {
+        // Of one token whose account was renamed in the middle of its rotation, some generations have their new mark.
+        let all: Vec<&'a Object> = own.iter().chain(&below_renamed).copied().collect();
+        if generations::line(&all, &known.desired.stack).is_some() {
+            own = all;
+        }
     }
     if own.iter().any(arrived) {
         own.retain(arrived);
@@ -76,13 +83,8 @@ pub(super) fn by_mark<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'_
             *several = vec![newest];
         }
     }
-    let is_left = known.is_left(&declared.address, home);
     let own_leaves = own.iter().all(|object| !known.has_arrived(object) && is_left);
-    let how = |object: &Object| {
-        let mark = object.mark_of(&known.desired.stack);
-        let is_exact = mark.is_some_and(|mark| mark.address == declared.address);
-        if is_exact { How::Mark } else { How::OldMark }
-    };
+    let how = |object: &Object| how(known, declared, object);
     match (own.as_slice(), moved.as_slice()) {
         ([], []) => match marked(&declared.address).next() {
             Some(astray) => Binding::Disputed(
@@ -119,6 +121,13 @@ pub(super) fn by_mark<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'_
             )
         }
     }
+}
+
+/// How an object is recognised that carries a mark of the declared one.
+pub(super) fn how(known: &Known<'_>, declared: &Declared, object: &Object) -> How {
+    let mark = object.mark_of(&known.desired.stack);
+    let is_exact = mark.is_some_and(|mark| mark.address == declared.address);
+    if is_exact { How::Mark } else { How::OldMark }
 }
 
 /// Whether of two objects the one follows the other.

@@ -14,9 +14,17 @@ pub(super) fn successor<'a>(
     home: &Home<'_>,
 ) -> Option<&'a Object> {
     declared.rotation?;
-    let marked = known.index.marked(declared.address.kind, home.owner, &declared.address).iter();
-    let later = |object: &&&Object| generations::generation(object, &known.desired.stack).is_some();
-    let later: Vec<&'a Object> = marked.filter(later).copied().collect();
+    // A mark may be of a time when the account was called otherwise, unless another token has that name then.
+    let names = match known.is_left(&declared.address, home) {
+        true => vec![declared.address.clone()],
+        false => home.aliases(&declared.address),
+    };
+    let kind = declared.address.kind;
+    let marked =
+        names.iter().flat_map(|address| known.index.marked(kind, home.owner, address).to_vec());
+    let later =
+        |object: &&'a Object| generations::generation(object, &known.desired.stack).is_some();
+    let later: Vec<&'a Object> = marked.filter(later).collect();
     generations::line(&later, &known.desired.stack).map(|(newest, _)| newest)
 }
 

@@ -19,7 +19,7 @@ mod lineage;
 use account::Account;
 use bin::{in_bin, was};
 use by_label::by_label;
-use by_mark::{by_id, by_mark};
+use by_mark::{by_id, by_mark, how};
 use home::Container;
 use known::Known;
 use lineage::{predecessors, successor};
@@ -150,7 +150,7 @@ fn bind_surely<'a>(known: &Known<'a>, declared: &Declared) -> Certainty<'a> {
             // The next generation of a token has another id.
             let newest = successor(known, declared, &home);
             Sure(match (newest, returns) {
-                (Some(newest), _) => Binding::Found(newest, How::Mark),
+                (Some(newest), _) => Binding::Found(newest, how(known, declared, newest)),
                 (None, Some(binding)) => binding,
                 (None, None) => Binding::Blocked(format!(
                     "metadata.id names {kind} {id}, which does not exist on the platform; remove the line to \

@@ -79,7 +79,7 @@ pub(super) async fn shape(land: &Land, is_lenient: bool) -> BTreeSet<String> {
             inside.for_each(|id| *id = by_id(id));
         }
         item.as_object_mut().unwrap().remove("id");
-        // The log tells what lapsed by the address that it had then, which another run may have changed by now.
+        // Where the log cannot be read, nobody knows that there was one before, and the next counts as the first.
         let is_lenient = is_lenient || item["ttl"] == LAPSING;
         let metadata: Map<String, Value> = item["metadata"]
             .as_object()
