@@ -159,9 +159,12 @@ async fn make(
         made.attempts += 1;
         let before = missing.len();
         let bodies = missing.iter().map(|index| items[*index].item.clone()).collect();
+        let mut is_unmarked = false;
         let (is_final, words) = match writer.create(collection, header, bodies).await {
             Ok((created, complaints)) => {
+                let answered = created.len();
                 take(created, items, &mut missing, &mut made.found);
+                is_unmarked = answered > before - missing.len();
                 // A part without a word is what a platform gives that takes one at a time.
                 let is_part = in_company && missing.len() < before;
                 let silent = || "the platform did not create it and did not say why".to_owned();
@@ -202,6 +205,15 @@ async fn make(
                 }
                 break;
             }
+        }
+        // What is there without the mark that was sent along would be made again each time.
+        if is_unmarked && !missing.is_empty() {
+            for index in &missing {
+                let what = "the platform created it and did not keep its `metadata`, by which it would be found again";
+                let attempts = made.attempts;
+                made.failures.insert(*index, Failure { attempts, ..Failure::new(what) });
+            }
+            break;
         }
         if is_final {
             for index in std::mem::take(&mut missing) {

@@ -85,14 +85,15 @@ pub fn choose(state: State, actual: &Actual) -> Choice {
     choice
 }
 
+/// Attributes that the provider has beside the fields of the platform, by kind; of all others it is the account alone.
+const OF_THE_PROVIDER: [(&str, &[&str]); 2] =
+    [("token", &["account_id", "key"]), ("webhook", &["type", "configurations"])];
+
 /// Whether an attribute has a place: in a manifest, in the report, or with the platform.
 fn is_known(kind: Kind, name: &str) -> bool {
-    let of_the_provider = match kind {
-        Kind::Token => &["account_id", "key"][..],
-        Kind::Webhook => &["type", "configurations"],
-        _ => &["account_id"],
-    };
-    of_the_provider.contains(&name) || kind.row().fields().any(|field| field.name == name)
+    let own = OF_THE_PROVIDER.iter().find(|(of, _)| *of == kind.as_str());
+    let own = own.map_or(&["account_id"][..], |(_, names)| names);
+    own.contains(&name) || kind.row().fields().any(|field| field.name == name)
 }
 
 /// The plain fields that are something else on the platform than in the state.

@@ -49,9 +49,13 @@ impl Actual {
         }
     }
 
-    /// The same without any object.
-    pub(super) fn emptied(&self) -> Self {
-        Self { objects: BTreeMap::new(), by_owner: BTreeMap::new(), ..self.clone() }
+    /// The same without any object but those that hold objects of `kind`, if these are in others.
+    pub(super) fn emptied_for(&self, kind: Kind) -> Self {
+        let holder = kind.container().map(|(holder, _)| holder);
+        let mut emptied = self.clone();
+        emptied.objects.retain(|(known, _), _| Some(*known) == holder);
+        emptied.by_owner.values_mut().for_each(|held| held.retain(|it| Some(it.0) == holder));
+        emptied
     }
 
     /// Takes in what was read of `kind`.

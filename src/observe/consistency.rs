@@ -124,7 +124,7 @@ async fn look_again(
 ) {
     let (collection, stack) = (kind.collection(), claims.stack());
     let first: BTreeSet<i64> = actual.of_kind(kind).map(|object| object.id).collect();
-    let mut again = actual.emptied();
+    let mut again = actual.emptied_for(kind);
     again.add(kind, reader.list(kind).await, signer);
     again.settle(claims);
     let second: BTreeSet<i64> = again.of_kind(kind).map(|object| object.id).collect();

@@ -382,6 +382,7 @@ fn where_grants_keep_no_mark_that_is_told_and_none_is_made_twice() {
     world.write("grant.yaml", GRANT);
     let run = world.run(&["apply", ".", "--yes"]).expect(6);
     assert!(run.stdout.contains("did not keep its `metadata`"), "{}", run.stdout);
+    assert_eq!(world.count("grants"), 1);
     let run = world.run(&["apply", ".", "--yes"]).expect(5);
     assert!(run.stdout.contains("has no mark"), "{}", run.stdout);
     assert_eq!(world.count("grants"), 1);

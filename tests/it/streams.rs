@@ -83,6 +83,7 @@ const COMMANDS: &[&[&str]] = &[
     &["status", "set.yaml", "--format", "json"],
     &["export"],
     &["export", "--out", "exported"],
+    &["import", "--terraform", "state.json"],
     &["explain", "token/tenant-0/app", "GET", "gw/devices/1", "--manifests", "set.yaml"],
     &["schema"],
     &["schema", "--out", "schemas"],
@@ -117,6 +118,14 @@ fn every_command_is_tried_with_every_stream() {
 fn every_command_does_its_work_whatever_becomes_of_its_streams_and_says_when_a_result_is_lost() {
     let silent = [&["export", "--out", "exported"][..], &["schema", "--out", "schemas"]];
     let world = world(2);
+    let limit = world.api("POST", "/platform/limits", Some(&json!([{"name": "of-terraform"}])))[0]
+        ["id"]
+        .clone();
+    let provider = "provider[\"registry.terraform.io/mixser/flespi\"]";
+    let state = json!({"version": 4, "terraform_version": "1.15.5", "serial": 1, "lineage": "a", "outputs": {}, "resources": [
+        {"mode": "managed", "type": "flespi_limit", "name": "starter", "provider": provider,
+         "instances": [{"schema_version": 0, "attributes": {"id": limit, "name": "of-terraform"}}]}]});
+    world.write("state.json", &state.to_string());
     println!("{:60} {:6} {:7} exit", "command", "stream", "fate");
     for arguments in COMMANDS {
         for stream in [Stream::Out, Stream::Err] {
