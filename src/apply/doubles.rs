@@ -375,7 +375,9 @@ async fn hand_on(
     goes: (Kind, i64),
     stays: i64,
 ) -> Result<(), String> {
-    let mut users: BTreeMap<(Kind, String), (Map<String, Value>, Vec<i64>)> = BTreeMap::new();
+    /// Objects that are set alike, and what is set.
+    type Alike = (Map<String, Value>, Vec<i64>);
+    let mut users: BTreeMap<(Kind, String), Alike> = BTreeMap::new();
     for (key, object) in objects.iter().filter(|(key, _)| !gone.contains(*key)) {
         for (place, _) in object.refs.iter().filter(|(_, to)| **to == goes) {
             let body = object.repointed(place, stays);

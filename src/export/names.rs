@@ -19,7 +19,9 @@ const LONGEST: usize = 100;
 
 /// The addresses of all objects below our account. What hangs in no account of ours has none.
 pub(super) fn addresses(actual: &Actual, options: &Options) -> Addresses {
-    let mut contents: BTreeMap<(i64, Kind), BTreeMap<Option<Key>, Vec<&Object>>> = BTreeMap::new();
+    /// Objects by what they are in beside their account.
+    type Held<'a> = BTreeMap<Option<Key>, Vec<&'a Object>>;
+    let mut contents: BTreeMap<(i64, Kind), Held<'_>> = BTreeMap::new();
     for object in actual.all() {
         let held = contents.entry((object.owner, object.kind)).or_default();
         held.entry(object.container()).or_default().push(object);
