@@ -130,9 +130,12 @@ impl Land {
                 .body(body.map(|body| body.to_string().into_bytes()).unwrap_or_default())
                 .unwrap()
         };
-        // A fault may keep connections away for a while.
+        // A fault may keep connections away for a while, and whoever looks at everything may use up a minute's calls.
         let answer = loop {
             match self.platform.answer(request()).await {
+                Ok(answer) if answer.status().as_u16() == 429 => {
+                    tokio::time::sleep(Duration::from_secs(61)).await;
+                }
                 Ok(answer) => break answer,
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }

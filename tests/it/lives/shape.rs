@@ -78,6 +78,10 @@ pub(super) async fn shape(land: &Land, is_lenient: bool) -> BTreeSet<String> {
             });
             inside.for_each(|id| *id = by_id(id));
         }
+        // Links are a set.
+        if let Some(Value::Array(links)) = item.get_mut("links") {
+            links.sort_by_cached_key(Value::to_string);
+        }
         item.as_object_mut().unwrap().remove("id");
         // Where the log cannot be read, nobody knows that there was one before, and the next counts as the first.
         let is_lenient = is_lenient || item["ttl"] == LAPSING;
