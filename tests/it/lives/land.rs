@@ -130,12 +130,9 @@ impl Land {
                 .body(body.map(|body| body.to_string().into_bytes()).unwrap_or_default())
                 .unwrap()
         };
-        // A fault may keep connections away for a while, and whoever looks at everything may use up a minute's calls.
+        // A fault may keep connections away for a while.
         let answer = loop {
             match self.platform.answer(request()).await {
-                Ok(answer) if answer.status().as_u16() == 429 => {
-                    tokio::time::sleep(Duration::from_secs(61)).await;
-                }
                 Ok(answer) => break answer,
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
@@ -147,7 +144,12 @@ impl Land {
 
     /// A call that must succeed: its result.
     pub(super) async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let (status, mut answer) = self.call(method, path, body).await;
+        let (mut status, mut answer) = self.call(method, path, body).await;
+        // Whoever looks at everything may use up the calls of a minute.
+        while status == 429 {
+            tokio::time::sleep(Duration::from_secs(61)).await;
+            (status, answer) = self.call(method, path, body).await;
+        }
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer["result"].take()
     }
