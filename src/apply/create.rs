@@ -209,7 +209,7 @@ async fn make(
         // What is there without the mark that was sent along would be made again each time.
         if is_unmarked && !missing.is_empty() {
             for index in &missing {
-                let what = "the platform created it and did not keep its `metadata`, by which it would be found again";
+                let what = "the platform created it but did not keep its `metadata`, so it cannot be found again";
                 let attempts = made.attempts;
                 made.failures.insert(*index, Failure { attempts, ..Failure::new(what) });
             }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::{rotate, set};
 use crate::api::{ListError, Reader, Writer};
 use crate::resource::kinds::Collection;
-use crate::resource::{Address, Kind, Mark, Signer};
+use crate::resource::{Address, Kind, Mark, Signer, stand_in};
 
 /// An object that this run made.
 #[derive(Debug, Clone)]
@@ -175,8 +175,7 @@ async fn read(
             let refs = kind.refs();
             let refs = refs.filter_map(|(field, to)| Some((field, (to, number(field)?))));
             let inside = kind.pointers().filter_map(|(place, to)| {
-                let (field, member) = place.split_once('.')?;
-                Some((place, (to, item.get(field)?.get(member)?.as_i64()?)))
+                Some((place, (to, stand_in::id_at(place, |field| item.get(field).cloned())?)))
             });
             let refs: BTreeMap<_, _> = refs.chain(inside).collect();
             let pointing = item.iter().filter(|(field, _)| kind.row().has_pointers(field));

@@ -190,8 +190,8 @@ fn judge(
 /// The first field in which an object does not have what was written, in words.
 fn differing(kind: Kind, item: &Map<String, Value>, body: &Map<String, Value>) -> Option<String> {
     let row = kind.row();
-    let readable = body.iter().filter(|(field, _)| row.is_readable(field));
-    readable.into_iter().find_map(|(field, wanted)| {
+    let mut readable = body.iter().filter(|(field, _)| row.is_readable(field));
+    readable.find_map(|(field, wanted)| {
         let found = item.get(field).unwrap_or(&Value::Null);
         // What a secret was written as is not compared: a platform may answer with something that only means it.
         let veiled = stand_in::holds_one(wanted).then(|| {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
-use crate::resource::{Claim, Claims, Fields, Kind, Lifetime, Mark, MarkProblem, Signer};
+use crate::resource::{Claim, Claims, Fields, Kind, Lifetime, Mark, MarkProblem, Signer, stand_in};
 
 /// One object on the platform.
 #[derive(Debug, Clone)]
@@ -49,8 +49,7 @@ impl Object {
             Some((field, (to, id)))
         });
         let inside = self.kind.pointers().filter_map(|(place, to)| {
-            let (field, member) = place.split_once('.')?;
-            let id = self.field(field)?.get(member)?.as_i64().filter(|id| *id > 0)?;
+            let id = stand_in::id_at(place, |field| self.field(field)).filter(|id| *id > 0)?;
             Some((place, (to, id)))
         });
         fields.chain(inside)

@@ -69,7 +69,7 @@ pub(super) fn decide(
     }
     if object.is_some() && !declared.lifecycle.allows(Right::Update) {
         draft.notes.push(format!(
-            "{}: is linked to others than declared, and `manage` does not list `update`",
+            "{}: its links differ, and `manage` does not list `update`",
             declared.address
         ));
         return Ok(None);
@@ -90,7 +90,7 @@ pub(super) fn decide(
     step.needs = needs;
     step.reason = match object {
         Some(_) => diff::reason(declared, std::slice::from_ref(&change)),
-        None => format!("it is created without `{}`; this step adds them", link.field),
+        None => format!("it is created without `{}`; this step sets it", link.field),
     };
     step.changes = vec![change];
     step.relies_on = object.map(diff::found_fields).unwrap_or_default();

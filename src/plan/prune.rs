@@ -257,7 +257,7 @@ impl<'a> Pruner<'a> {
                     doomed.insert(key, Condemned { object: account, mark: None, address });
                 }
                 Some(_) => draft.notes.push(format!(
-                    "{user}: subaccount {} that the platform made for it is not deleted: something may be in it",
+                    "{user}: subaccount {}, which the platform created for it, is not deleted because it may not be empty",
                     account.id
                 )),
             }
@@ -371,8 +371,9 @@ impl<'a> Pruner<'a> {
                     "it carries the mark of stack `{}` and is no longer declared",
                     mark.stack
                 ),
-                None => "the platform made it for a user who is deleted, and nothing is in it"
-                    .to_owned(),
+                None => {
+                    "the platform created it for a user that is deleted, and it is empty".to_owned()
+                }
             };
             // What is inside goes first, and so does what refers to it or gets another one.
             let inside = self.inside(object).into_iter();

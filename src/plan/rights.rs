@@ -7,10 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::step::{Action, Change, Step};
+use crate::resource::kinds::TOKEN_PARAMS;
 use crate::rights::{Comparison, Relation, Rights, compare};
-
-/// The field of a realm and of its users that bounds the tokens of log-ins.
-const PARAMS: &str = "token_params";
 
 /// The fields that rights are made of.
 const FIELDS: [&str; 6] = ["access", "ips", "origins", "ttl", "expire", "enabled"];
@@ -65,7 +63,7 @@ fn of_fields(changes: &[Change]) -> Sides<'_> {
 
 /// The bounds of the tokens of log-ins, as far as they change.
 fn of_params(changes: &[Change]) -> Sides<'_> {
-    let Some(change) = changes.iter().find(|change| change.field == PARAMS) else {
+    let Some(change) = changes.iter().find(|change| change.field == TOKEN_PARAMS) else {
         return Sides::new();
     };
     let member = |value: &Value, name: &str| value.get(name).cloned().unwrap_or_default();

@@ -1,7 +1,5 @@
 //! Whether a secret has to be set: a password, or what has a stand-in inside of a field.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::context::Context;
@@ -88,30 +86,30 @@ impl Wanted<'_> {
 }
 
 /// The declared secrets inside of fields; `object` is the object as it is, or none if this plan makes it.
-fn inside<'c>(
+fn inside<'c, 'o>(
     context: &Context<'c>,
-    object: Option<&Object>,
-) -> impl Iterator<Item = Wanted<'c>> + use<'c> {
+    object: Option<&'o Object>,
+) -> impl Iterator<Item = Wanted<'c>> + use<'c, 'o> {
     let mark = object.and_then(|object| object.mark_of(&context.desired.stack));
     let known = mark.map(|mark| mark.secrets.clone()).unwrap_or_default();
     let is_new = object.is_none();
     let declared = context.declared;
     let row = declared.address.kind.row();
-    // What the platform no longer has has to be set again, whatever the mark remembers.
-    let is_gone = move |field: &str| {
-        let unread = row.unread(stand_in::field_of(field)).zip(object);
-        unread.is_some_and(|(it, object)| object.field(it.shown_by) == Some(Value::Bool(false)))
-    };
-    let gone: BTreeSet<&str> =
-        declared.secrets.keys().map(String::as_str).filter(|field| is_gone(field)).collect();
-    declared.secrets.iter().map(move |(field, source)| Wanted {
-        field,
-        what: row.secret.and_then(|what| what.strip_prefix("the ")).unwrap_or("secret"),
-        source,
-        form: PasswordForm::Clear,
-        least: declared.address.kind.row().unread(stand_in::field_of(field)).map(|it| it.least),
-        known: known.get(field).filter(|_| !gone.contains(field.as_str())).cloned(),
-        is_new,
+    declared.secrets.iter().map(move |(field, source)| {
+        let unread = row.unread(stand_in::field_of(field));
+        // What the platform no longer has has to be set again, whatever the mark remembers.
+        let is_gone = unread.zip(object).is_some_and(|(unread, object)| {
+            object.field(unread.shown_by) == Some(Value::Bool(false))
+        });
+        Wanted {
+            field,
+            what: row.secret.and_then(|what| what.strip_prefix("the ")).unwrap_or("secret"),
+            source,
+            form: PasswordForm::Clear,
+            least: unread.map(|unread| unread.least),
+            known: known.get(field).filter(|_| !is_gone).cloned(),
+            is_new,
+        }
     })
 }
 

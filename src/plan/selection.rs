@@ -214,7 +214,7 @@ fn matches_nothing(
 fn empty_for_now(declared: &Declared, selection: &Selection) -> String {
     format!(
         "{}: account {} is created by this plan and holds no items yet, so its selection of {} by `{}` is empty for \
-         now; what is added later joins with the pass after",
+         now; items added later join in the next pass",
         declared.address, declared.address.account, selection.items, selection.criterion
     )
 }
@@ -240,7 +240,7 @@ fn unmet(declared: &Declared, fields: &Map<String, Value>) -> Vec<String> {
         let wanted = if *must_be_allowed { "allowed" } else { "denied" };
         (!is_met).then(|| {
             format!(
-                "its manifest expects `{text}` to be {wanted}, and with what its selections match that is not so: {}",
+                "its manifest expects `{text}` to be {wanted}, but with the items that its selections match it is not: {}",
                 decision.words
             )
         })

@@ -56,6 +56,12 @@ pub fn resolved(value: &Value, instead: &dyn Fn(&Address) -> Value) -> Value {
     changed(value, &|value| pointed_at(value).map(|address| instead(&address)))
 }
 
+/// The id at a place inside of a field, such as `home.subaccount_id`; `field` gives what a field holds.
+pub fn id_at(place: &str, field: impl FnOnce(&str) -> Option<Value>) -> Option<i64> {
+    let (name, member) = place.split_once('.')?;
+    field(name)?.get(member)?.as_i64()
+}
+
 /// The field that the secret at `place` is a part of.
 pub fn field_of(place: &str) -> &str {
     place.split_once('.').map_or(place, |(field, _)| field)

@@ -101,6 +101,17 @@ fn passes(world: &World, folder: &str) {
     rests(world, folder);
 }
 
+/// One object comes back from the recycle bin, and none is made anew.
+#[track_caller]
+fn returns(world: &World, folder: &str) {
+    let plan = world.plan(&[folder]);
+    assert_eq!(
+        (&plan["summary"]["restore"], &plan["summary"]["create"]),
+        (&json!(1), &json!(0)),
+        "{plan:#}"
+    );
+}
+
 #[track_caller]
 fn rests(world: &World, folder: &str) {
     let plan = world.plan(&[folder, "--prune"]);
@@ -241,12 +252,7 @@ fn what_was_deleted_under_the_former_name_comes_back_and_gets_the_new_one() {
     let (token, _) = before["token/emea/app"];
     world.api("DELETE", &format!("/platform/tokens/{token}"), None);
     world.write("a/all.yaml", &[stack("new", "formerly: [old]"), one_of_each("")].concat());
-    let plan = world.plan(&["a"]);
-    assert_eq!(
-        (&plan["summary"]["restore"], &plan["summary"]["create"]),
-        (&json!(1), &json!(0)),
-        "{plan:#}"
-    );
+    returns(&world, "a");
     world.apply(&["a"]);
     passes(&world, "a");
     assert_eq!(marks(&world), marked_by(&before, "new"));
@@ -474,12 +480,7 @@ fn what_the_other_stack_deleted_too_early_comes_back_from_the_recycle_bin() {
     world.apply(&["a", "--prune"]);
     assert!(!works(&world, &first));
     world.write("b/all.yaml", &[stack("b", ""), token(", from_stack: a")].concat());
-    let plan = world.plan(&["b"]);
-    assert_eq!(
-        (&plan["summary"]["restore"], &plan["summary"]["create"]),
-        (&json!(1), &json!(0)),
-        "{plan:#}"
-    );
+    returns(&world, "b");
     world.apply(&["b"]);
     passes(&world, "b");
     assert_eq!(marks(&world), marked_by(&before, "b"));

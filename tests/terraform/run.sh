@@ -4,42 +4,14 @@
 #
 #   tests/terraform/run.sh [PROGRAM]     PROGRAM: a built flespi-gitops; left out, it is built
 set -euo pipefail
-program=${1:+$(realpath "$1")}
-cd "$(dirname "$0")"
-here=$PWD
-root=$(cd ../.. && pwd)
-
-if [[ -z $program ]]; then
-    (cd "$root" && cargo build --quiet --bin flespi-gitops)
-    program=${CARGO_TARGET_DIR:-$root/target}/debug/flespi-gitops
-fi
-
-temp=$(mktemp -d)
-sandbox=
-finish() {
-    if [[ -n $sandbox ]]; then
-        kill "$sandbox" 2>/dev/null || true
-        wait "$sandbox" 2>/dev/null || true
-    fi
-    rm -rf "$temp"
-}
-trap finish EXIT
+here=$(cd "$(dirname "$0")" && pwd)
+source "$here/../with-sandbox.sh"
+cd "$here"
 
 python3 -m venv "$temp/python"
 "$temp/python/bin/pip" install --quiet --disable-pip-version-check --requirement requirements.txt
 
-"$program" sandbox >"$temp/ready" 2>"$temp/log" &
-sandbox=$!
-for _ in $(seq 300); do
-    [[ -s $temp/ready ]] && break
-    kill -0 "$sandbox" || { cat "$temp/log"; exit 1; }
-    sleep 0.1
-done
-
-read -r address token < <(python3 -c '
-import json, sys
-ready = json.loads(sys.stdin.readline())
-print(ready["listening"], ready["token"])' <"$temp/ready")
+start_sandbox
 
 mkdir "$temp/bin" "$temp/work"
 printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$temp/python/bin/python" "$here/provider.py" >"$temp/bin/terraform-provider-flespi"

@@ -177,7 +177,7 @@ fn items(check: &Check<'_>, index: usize, items: &Items, diagnostics: &mut Diagn
     let at = format!("/spec/items/{index}");
     if index > 0 {
         diagnostics.push(
-            Diagnostic::error(Code::InvalidValue, "a grant is about items of one type")
+            Diagnostic::error(Code::InvalidValue, "a grant covers items of one type only")
                 .at(check.place.span(&at, Target::Value), "")
                 .help("declare another Grant for these")
                 .pointer(&*at),
@@ -187,7 +187,7 @@ fn items(check: &Check<'_>, index: usize, items: &Items, diagnostics: &mut Diagn
     if matches!(items.ids, Some(AclIds::Named(NamedIds::InGroups))) {
         let at = format!("{at}/ids");
         diagnostics.push(
-            Diagnostic::error(Code::InvalidValue, "a grant has no `in-groups`")
+            Diagnostic::error(Code::InvalidValue, "`in-groups` is not supported in a grant")
                 .at(check.place.span(&at, Target::Value), "")
                 .help("write `all`, or the ids")
                 .pointer(&*at),
@@ -202,7 +202,7 @@ fn word(check: &Check<'_>, word: &str, diagnostics: &mut Diagnostics) {
     }
     let at = reference::item(check, "/spec/access", word);
     let span = check.place.span(&at, Target::Value);
-    let message = format!("{} is not known as a word of grants", quote(word));
+    let message = format!("unknown access word {}", quote(word));
     let finding = Diagnostic::warning(Code::AclUnknown, message).at(span, "").pointer(&*at);
     diagnostics.push(match nearest(word, WORDS) {
         Some(similar) => finding.help(format!("did you mean `{similar}`?")).suggest(span, similar),
@@ -218,7 +218,7 @@ fn grantee(check: &Check<'_>, index: usize, grantee: &Grantee, diagnostics: &mut
     let finding = if own == Some(&path) {
         Diagnostic::error(
             Code::InvalidValue,
-            format!("account `{path}` would be given what is its own"),
+            format!("a grant cannot be given to its own account `{path}`"),
         )
         .help("name other accounts")
     } else if Address::of_account(&path).is_some_and(|address| !check.register.has(&address)) {

@@ -13,6 +13,7 @@ use crate::manifest::mask;
 use crate::manifest::model::{Access, AclIds, Expire, IpMask, Origins, Ttl};
 use crate::manifest::place::Place;
 use crate::manifest::scribe::set;
+use crate::resource::kinds::TOKEN_PARAMS;
 use crate::source::{Entry, Spanned, Target, Value as Node};
 
 /// Bounds of the tokens that log-ins make; each is as in a Token, and what is left out is not managed.
@@ -31,9 +32,6 @@ pub struct TokenParams {
     pub origins: Option<Origins>,
 }
 
-/// Where they stand below `spec:`.
-const FIELD: &str = "token_params";
-
 impl TokenParams {
     /// The platform's own form.
     pub(super) fn declared(&self) -> Value {
@@ -50,7 +48,8 @@ impl TokenParams {
     /// Finds fault with what a Token would be faulted for.
     pub(super) fn check(&self, check: &Check<'_>, diagnostics: &mut Diagnostics) {
         // Rules of tokens look for their fields below `spec:`, so that is where these are put.
-        let Some(spec) = check.place.value.get("spec").and_then(|spec| spec.entry(FIELD)) else {
+        let Some(spec) = check.place.value.get("spec").and_then(|spec| spec.entry(TOKEN_PARAMS))
+        else {
             return;
         };
         let value = lifted(check.place.value, spec);
@@ -77,13 +76,13 @@ impl TokenParams {
         for (index, ids) in ids.into_iter().enumerate() {
             let Some(AclIds::Select(_)) = ids else { continue };
             let at = match of_list {
-                true => format!("/spec/{FIELD}/access/acl/{index}/ids"),
-                false => format!("/spec/{FIELD}/access/devices"),
+                true => format!("/spec/{TOKEN_PARAMS}/access/acl/{index}/ids"),
+                false => format!("/spec/{TOKEN_PARAMS}/access/devices"),
             };
             diagnostics.push(
                 Diagnostic::error(
                     Code::SelectionUnknown,
-                    "a selection looks through the account of a realm, and these tokens may belong to another",
+                    "a selection searches the account of the realm, but these tokens may belong to another account",
                 )
                 .at(check.place.span(&at, Target::Value), "")
                 .help("write the ids; a selection stands in a Realm whose `home` is `account`")
@@ -104,7 +103,7 @@ fn lifted(manifest: &Spanned, field: &Entry) -> Spanned {
 fn below(mut finding: Diagnostic) -> Diagnostic {
     let pointer = finding.pointer.take();
     finding.pointer = pointer.map(|pointer| match pointer.strip_prefix("/spec") {
-        Some(rest) => format!("/spec/{FIELD}{rest}"),
+        Some(rest) => format!("/spec/{TOKEN_PARAMS}{rest}"),
         None => pointer,
     });
     finding

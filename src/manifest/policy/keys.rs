@@ -4,11 +4,9 @@ use serde_json::Value;
 
 use crate::manifest::expect::entry_pointer;
 use crate::manifest::view::View;
+use crate::resource::kinds::TOKEN_PARAMS;
 use crate::resource::{Address, Declared};
 use crate::rights::Rights;
-
-/// The field of a realm, and of its users, that bounds the tokens of log-ins.
-const PARAMS: &str = "token_params";
 
 /// What a manifest says of keys.
 pub(super) struct Keys<'a> {
@@ -21,7 +19,7 @@ impl<'a> Keys<'a> {
     /// Of every token, and of everything that bounds log-ins.
     pub(super) fn all(view: &View<'a>) -> impl Iterator<Item = Self> + use<'a> {
         view.desired.all().filter_map(|declared| {
-            let params = declared.fields.get(PARAMS);
+            let params = declared.fields.get(TOKEN_PARAMS);
             let are_keys = declared.address.kind.is_key() || params.is_some();
             are_keys.then_some(Self { declared, params })
         })
@@ -70,7 +68,7 @@ impl<'a> Keys<'a> {
     /// Where a bound stands in the manifest.
     pub(super) fn at(&self, field: &str) -> String {
         match self.params {
-            Some(_) => format!("/spec/{PARAMS}/{field}"),
+            Some(_) => format!("/spec/{TOKEN_PARAMS}/{field}"),
             None => format!("/spec/{field}"),
         }
     }

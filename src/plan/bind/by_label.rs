@@ -11,8 +11,8 @@ pub(super) fn by_label<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'
     let kind = declared.address.kind;
     let owner = home.owner;
     // Our own would have been found by its mark.
-    let marked = known.index.marked(kind, owner, &declared.address).iter().copied();
-    if let Some(object) = marked.into_iter().find(|object| home.holds(object)) {
+    let mut marked = known.index.marked(kind, owner, &declared.address).iter().copied();
+    if let Some(object) = marked.find(|object| home.holds(object)) {
         if declared.lifecycle.observe_only() {
             return Binding::Found(object, How::Observed);
         }

@@ -89,7 +89,7 @@ pub(super) fn by_mark<'a>(known: &Known<'a>, declared: &Declared, home: &Home<'_
         ([], []) => match marked(&declared.address).next() {
             Some(astray) => Binding::Disputed(
                 format!(
-                    "{kind} {} carries its mark and is in another place; correct the mark or remove it",
+                    "{kind} {} carries its mark but is somewhere else; correct the mark or remove it",
                     astray.id
                 ),
                 vec![astray.id],

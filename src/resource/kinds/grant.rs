@@ -33,7 +33,7 @@ pub(super) const ROW: KindRow = KindRow {
     }),
     reaches_down: true,
     loss: Loss {
-        empty: "is deleted, which takes its access from everyone it was given to",
+        empty: "is deleted, which revokes the access of everyone it was given to",
         full: None,
     },
     ..KindRow::PLAIN

@@ -20,6 +20,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use collection::Collection;
+pub use realm::TOKEN_PARAMS;
 pub use row::{Field, Form, Hides, Home, KindRow, LinkRow, OwnAccount, Page, Read, Role, Unread};
 pub use subaccount::LIMIT_FIELD;
 

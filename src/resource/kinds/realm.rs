@@ -6,8 +6,11 @@ use super::row::{Field, KindRow, LinkRow, Loss, Page, Special};
 use super::{identity_provider, limit, subaccount};
 use crate::resource::token_params;
 
+/// The field of a realm, and of its users, that bounds the tokens of log-ins.
+pub const TOKEN_PARAMS: &str = "token_params";
+
 static HOME: Special = Special::plain(home);
-pub(super) static TOKEN_PARAMS: Special = Special {
+pub(super) static PARAMS: Special = Special {
     canonical: token_params::canonical,
     merged: token_params::merged,
     sayable: token_params::sayable,
@@ -26,7 +29,7 @@ pub(super) const ROW: KindRow = KindRow {
         Field::server("cid"),
         Field::own("name"),
         Field::special("home", &HOME),
-        Field::special("token_params", &TOKEN_PARAMS),
+        Field::special(TOKEN_PARAMS, &PARAMS),
         Field::server("public_id"),
         Field::own("metadata"),
     ]],
@@ -42,7 +45,7 @@ pub(super) const ROW: KindRow = KindRow {
     page: Some(&Page { field: "public_id", before: "https://flespi.io/#/realm/" }),
     answered: "id,cid,home,metadata,public_id",
     loss: Loss {
-        empty: "is deleted, and its log-in page with it; a new one has another address",
+        empty: "is deleted together with its log-in page; a new realm gets another address",
         full: Some("is deleted, which locks out everyone who logs in to it"),
     },
     ..KindRow::PLAIN

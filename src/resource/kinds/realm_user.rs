@@ -19,7 +19,7 @@ pub(super) const ROW: KindRow = KindRow {
         Field::secret("password", Unread { least: REALM_PASSWORD, shown_by: "has_password" }),
         Field::server("has_password"),
         Field::server("subaccount_id"),
-        Field::special("token_params", &realm::TOKEN_PARAMS),
+        Field::special(realm::TOKEN_PARAMS, &realm::PARAMS),
         Field::own("metadata"),
     ]],
     on_creation: &[("registration", "immediate")],
@@ -31,7 +31,7 @@ pub(super) const ROW: KindRow = KindRow {
         is_made: |home| home.get("type").and_then(Value::as_i64) == Some(2),
     }),
     answered: "id,realm_id,subaccount_id,metadata",
-    loss: Loss { empty: "is deleted, who can no longer log in", full: None },
+    loss: Loss { empty: "is deleted and can no longer log in", full: None },
     secret: Some("the password"),
     ..KindRow::PLAIN
 };

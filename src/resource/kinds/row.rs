@@ -293,8 +293,8 @@ impl KindRow {
 
     /// Whether ids of other objects stand inside of `field`.
     pub fn has_pointers(&self, field: &str) -> bool {
-        let fields = self.pointers.iter().filter_map(|(place, _)| place.split_once('.'));
-        fields.into_iter().any(|(known, _)| known == field)
+        let mut fields = self.pointers.iter().filter_map(|(place, _)| place.split_once('.'));
+        fields.any(|(known, _)| known == field)
     }
 
     /// What there is to know of `field` if it is a secret that nobody can read.
