@@ -61,6 +61,7 @@
 //! | what a state of Terraform means | [`import`] |
 //! | what people see | [`report`] |
 //! | who may write | [`lock`] |
+//! | what waits although nothing is wrong with it | [`pause`], [`resource::Window`], `reconcile/wait.rs` |
 //! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | what can grow, and where that ends | [`bounds`] |
@@ -110,6 +111,7 @@ pub mod import;
 pub mod lock;
 pub mod manifest;
 pub mod observe;
+pub mod pause;
 pub mod plan;
 mod private;
 pub mod reading;

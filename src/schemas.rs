@@ -11,6 +11,7 @@ use crate::history::Record;
 use crate::import::ImportDocument;
 use crate::lock::Locks;
 use crate::manifest;
+use crate::pause::PauseList;
 use crate::plan::PlanDocument;
 use crate::report::{Explanation, StatusDocument};
 use crate::watch::Status;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<(String, Value)> {
         ("explain", written::<Explanation>("Explanation")),
         ("import", written::<ImportDocument>("Import")),
         ("locks", written::<Locks>("Locks")),
+        ("pauses", written::<PauseList>("Pauses")),
         ("plan", written::<PlanDocument<'_>>("Plan")),
         ("report", written::<ReportDocument<'_>>("Report")),
         ("run", written::<Record>("Run")),

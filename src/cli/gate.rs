@@ -1,14 +1,19 @@
 //! The gate that every command passes before it writes: one writer per stack, account and platform.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
 use crate::diagnostic::render::printable;
 use crate::lock::{FileLeases, LockError, LockInfo};
-use crate::reconcile;
+use crate::pause::Pauses;
+use crate::reconcile::{self, Prepared, Waits, Windows};
+use crate::resource::Desired;
 
 /// Options of every command that writes.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,17 +27,45 @@ pub(super) struct GateArgs {
 #[derive(Debug)]
 pub(super) struct Gate {
     leases: FileLeases,
+    pauses: Pauses,
     platform: String,
 }
 
 impl Gate {
     pub(super) fn new(state: &Path, platform: &str) -> Self {
-        Self { leases: FileLeases::new(state), platform: platform.to_owned() }
+        let (leases, pauses) = (FileLeases::new(state), Pauses::new(state));
+        Self { leases, pauses, platform: platform.to_owned() }
+    }
+
+    /// Says in `prepared` what would wait now.
+    ///
+    /// # Errors
+    /// It is unknown what is paused.
+    pub(super) fn announce(
+        &self,
+        desired: &Desired,
+        prepared: &mut Prepared,
+        output: &Output,
+    ) -> Result<(), Exit> {
+        let now = Timestamp::now();
+        let pauses = (&self.pauses, &*self.platform);
+        match Waits::of(desired, pauses, Windows::Respected, now) {
+            Ok(waits) => {
+                waits.announce(&mut prepared.plan);
+                Ok(())
+            }
+            Err(error) => {
+                output.failure(&error, None);
+                Err(Exit::Failed)
+            }
+        }
     }
 
     /// The gate as passes know it.
     pub(super) fn open(&self) -> reconcile::Gate<'_> {
-        reconcile::Gate { leases: &self.leases, platform: self.platform.clone() }
+        let Self { leases, pauses, platform } = self;
+        let clock = Arc::new(Timestamp::now);
+        reconcile::Gate { leases, pauses, platform: platform.clone(), clock }
     }
 }
 

@@ -72,8 +72,17 @@ mod tests {
     const BY_OPTION: [&str; 2] = ["explain", "rotate"];
 
     /// Commands that read no manifest.
-    const NEITHER: [&str; 7] =
-        ["completions", "export", "history", "import", "lock", "sandbox", "schema"];
+    const NEITHER: [&str; 9] = [
+        "completions",
+        "export",
+        "history",
+        "import",
+        "lock",
+        "pause",
+        "resume",
+        "sandbox",
+        "schema",
+    ];
 
     fn option<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
         command.get_arguments().find(|arg| arg.get_long() == Some(long))

@@ -23,6 +23,7 @@ mod manifests;
 mod output;
 mod outside;
 mod pace;
+mod pause;
 mod plan;
 mod platform;
 mod recorder;
@@ -116,6 +117,8 @@ enum Command {
     Schema(schema::Args),
     History(history::Args),
     Lock(lock::Args),
+    Pause(pause::Args),
+    Resume(pause::ResumeArgs),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
 }
@@ -277,6 +280,8 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Schema(args) => schema::run(&args, output),
         Command::History(args) => history::run(&args, &common, output),
         Command::Lock(args) => lock::run(&args, &common, output).await,
+        Command::Pause(args) => pause::run(&args, &common, output),
+        Command::Resume(args) => pause::resume(&args, &common, output),
         Command::Sandbox(args) => sandbox::run(&args, output).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), output),
     }

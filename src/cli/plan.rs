@@ -111,8 +111,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let trust = Trust::unreviewed(&paths, common.allow_outside);
     let seen = session.recorder.seen(&desired);
     let context = session.context(&trust, seen.as_ref());
-    let prepared = reconcile::prepare(&desired, context, policy).await;
+    let mut prepared = reconcile::prepare(&desired, context, policy).await;
+    let announced = prepared.as_mut().map(|it| session.gate.announce(&desired, it, output));
     session.close(output).await;
+    if let Ok(Err(exit)) = announced {
+        return exit;
+    }
     match prepared {
         Ok(prepared) => {
             show(&prepared, common, output);

@@ -55,8 +55,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let trust = Trust::unreviewed(&args.manifests.paths(), common.allow_outside);
     let seen = session.recorder.seen(&load.desired);
     let context = session.context(&trust, seen.as_ref());
-    let prepared = reconcile::prepare(&load.desired, context, policy).await;
+    let mut prepared = reconcile::prepare(&load.desired, context, policy).await;
+    let announced = prepared.as_mut().map(|it| session.gate.announce(&load.desired, it, output));
     session.close(output).await;
+    if let Ok(Err(exit)) = announced {
+        return exit;
+    }
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -46,6 +46,7 @@ mod typed;
 mod view;
 mod violation;
 pub(crate) mod walk;
+mod windows;
 mod wording;
 
 use std::path::{Path, PathBuf};
@@ -175,6 +176,7 @@ fn finish(
     };
     load.desired.stack = name;
     load.desired.guards = spec.guards.to_resource();
+    load.desired.windows = spec.windows.iter().map(model::Window::to_resource).collect();
     let register = check::register(&documents, &load.sources, &mut load.diagnostics);
     check::documents(&documents, &register, options.now, &load.sources, &mut load.diagnostics);
     renames::check(&documents, &load.sources, &mut load.diagnostics);
@@ -197,6 +199,7 @@ fn finish(
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
     let view = view::View::new(&load.desired, stack, &documents, &load.sources);
     moves::check(&view, &mut load.diagnostics);
+    windows::check(&view, &mut load.diagnostics);
     expect::check(&view, options.asks_platform, &mut load.diagnostics);
     if !options.asks_platform {
         open::note_selections(&view, &mut load.diagnostics);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::digest;
 use super::effect::Effect;
-use super::entry::Blocked;
+use super::entry::{Blocked, Pending};
 use super::order::block_the_stranded;
 use super::step::{Action, Cause, Step};
 use super::value::Plan;
@@ -55,6 +55,32 @@ pub fn hold(mut plan: Plan, holds: &Holds) -> Plan {
     blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
     blocked.dedup();
     plan.blocked = blocked;
+    plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
+    plan
+}
+
+/// The plan without the steps for which `why` has a reason to wait. They, and what needs them, are *pending*: nothing is
+/// wrong with them, and a later pass does them.
+pub fn wait(mut plan: Plan, why: impl Fn(&Step) -> Option<String>) -> Plan {
+    let mut waiting = Vec::new();
+    let before = plan.steps.len();
+    plan.steps.retain(|step| match why(step) {
+        None => true,
+        Some(reason) => {
+            waiting.push(Pending { address: step.address.clone(), reason });
+            false
+        }
+    });
+    if plan.steps.len() == before {
+        return plan;
+    }
+    let mut stranded = Vec::new();
+    block_the_stranded(&mut plan.steps, &mut stranded);
+    let stranded =
+        stranded.into_iter().map(|Blocked { address, reason, .. }| Pending { address, reason });
+    plan.pending.extend(waiting.into_iter().chain(stranded));
+    plan.pending.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
+    plan.pending.dedup();
     plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
     plan
 }
@@ -191,6 +217,25 @@ mod tests {
         assert_eq!(effect.fields.keys().collect::<Vec<_>>(), ["y"]);
         holds.fields.insert(("limit/a".parse().unwrap(), "y".to_owned()), "contested".to_owned());
         assert!(hold(held, &holds).steps.is_empty());
+    }
+
+    #[test]
+    fn what_waits_and_what_needs_it_is_pending_and_nothing_is_blocked() {
+        let mut second = update("limit/b", &[("x", Cause::Edited)]);
+        second.needs = vec![StepId::of(Phase::Of(Kind::Limit), &"limit/a".parse().unwrap())];
+        let steps = vec![
+            update("limit/a", &[("x", Cause::Edited)]),
+            second,
+            update("limit/c", &[("x", Cause::Edited)]),
+        ];
+        let whole = plan(steps);
+        let is_first = |step: &Step| step.address.name == "a";
+        let left = wait(whole.clone(), |step| is_first(step).then(|| "it is paused".to_owned()));
+        assert_eq!(left.steps.len(), 1);
+        assert!(left.blocked.is_empty() && left.digest != whole.digest);
+        let reasons: Vec<&str> = left.pending.iter().map(|it| it.reason.as_str()).collect();
+        assert_eq!(reasons, ["it is paused", "it needs limit:limit/a, which is not done"]);
+        assert_eq!(wait(whole.clone(), |_| None).digest, whole.digest);
     }
 
     #[test]

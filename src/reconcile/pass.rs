@@ -1,16 +1,24 @@
 //! The pass: the order in which all that write look, ask, lock and write.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
+use super::wait::{Waits, Windows};
 use super::{Caller, Consent, Context, PassEvent, Prepared, carry_out, prepare};
 use crate::apply::{Event, OnError, Report};
 use crate::lock::{self, Holder, LeaseKey, Leases, LockError};
 use crate::observe::ObserveError;
+use crate::pause::{Pauses, Unreadable};
 use crate::plan::Policy;
 use crate::report::Progress;
 use crate::resource::Desired;
 use crate::run::RunId;
 use crate::shutdown;
+
+/// Tells the time that people see.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Who else may write.
 #[derive(Clone)]
@@ -19,6 +27,10 @@ pub struct Gate<'a> {
     pub leases: &'a dyn Leases,
     /// What locks call the platform.
     pub platform: String,
+    /// What is left alone because somebody said so.
+    pub pauses: &'a Pauses,
+    /// Tells the time by which pauses end and windows open.
+    pub clock: Clock,
 }
 
 /// What a pass is about.
@@ -33,6 +45,8 @@ pub(crate) struct Work<'a> {
     pub(crate) context: Context<'a>,
     /// Who else may write.
     pub(crate) gate: &'a Gate<'a>,
+    /// Whether risky steps wait for the windows of the Stack.
+    pub(crate) windows: Windows,
     /// How long another run that holds the lock is waited for.
     pub(crate) patience: std::time::Duration,
     /// What the lock calls the command.
@@ -57,6 +71,8 @@ pub(crate) enum Hindrance<Unfit> {
     Unfit(Unfit),
     /// Nobody let the plan begin, for these reasons.
     Declined(Box<Prepared>, Vec<String>),
+    /// It is unknown what is paused.
+    Pauses(Unreadable),
     /// The lock was not to be had.
     Locked(LockError),
     /// The process was asked to end while the platform was read.
@@ -68,7 +84,8 @@ pub(crate) enum Hindrance<Unfit> {
 /// Makes one pass.
 ///
 /// What was written so far is noted before the platform is read, so that it is known under the lock whether the plan is
-/// still news. A plan without steps needs nobody's consent and no lock.
+/// still news. A plan without steps, or whose steps all wait, needs nobody's
+/// consent and no lock.
 pub(crate) async fn pass<C: Caller>(
     work: &Work<'_>,
     caller: &mut C,
@@ -78,8 +95,9 @@ pub(crate) async fn pass<C: Caller>(
     let prepared = look(work, caller, stop).await?;
     caller.on_event(PassEvent::Planned(&prepared));
     let mut prepared = approved(prepared, caller)?;
-    if prepared.plan.steps.is_empty() {
-        return Ok(Passed { prepared, report: None });
+    let waits = work.waits().map_err(Hindrance::Pauses)?;
+    if prepared.plan.steps.iter().all(|step| waits.holds(step)) {
+        return Ok(Passed { prepared: hold(prepared, &waits), report: None });
     }
     let consent = match caller.consent(&prepared.plan).await {
         Ok(consent) => consent,
@@ -100,6 +118,9 @@ pub(crate) async fn pass<C: Caller>(
     if !lease.follows(&fences) || consent.is_stale() {
         prepared = look_again(&prepared, consent, work, caller, stop).await?;
     }
+    // Asked again, since a consent or the lock may have taken long.
+    let waits = work.waits().map_err(Hindrance::Pauses)?;
+    let prepared = hold(prepared, &waits);
     let stop = lock::either(stop.clone(), lease.lost());
     let report = write(&prepared, work, caller, stop).await;
     caller.on_event(PassEvent::CarriedOut(&prepared, &report));
@@ -107,6 +128,12 @@ pub(crate) async fn pass<C: Caller>(
 }
 
 impl Work<'_> {
+    /// What keeps steps waiting at this moment.
+    fn waits(&self) -> Result<Waits, Unreadable> {
+        let Gate { pauses, platform, clock, .. } = self.gate;
+        Waits::of(self.desired, (pauses, platform), self.windows, clock())
+    }
+
     fn lease_key(&self, prepared: &Prepared) -> LeaseKey {
         LeaseKey {
             platform: self.gate.platform.clone(),
@@ -133,7 +160,15 @@ async fn look<C: Caller>(
     if *stop.borrow() {
         return Err(Hindrance::StoppedLooking);
     }
-    caller.narrow(prepared.map_err(Hindrance::Away)?).map_err(Hindrance::Unfit)
+    let mut prepared =
+        caller.narrow(prepared.map_err(Hindrance::Away)?).map_err(Hindrance::Unfit)?;
+    work.waits().map_err(Hindrance::Pauses)?.announce(&mut prepared.plan);
+    Ok(prepared)
+}
+
+/// Takes out what waits at this moment.
+fn hold(prepared: Prepared, waits: &Waits) -> Prepared {
+    Prepared { plan: waits.hold(prepared.plan), ..prepared }
 }
 
 /// Plans once more, under the lock. Who was asked agreed to what was shown, and not to what has become of it.

@@ -11,6 +11,7 @@ mod import;
 mod locks;
 mod markdown;
 mod outline;
+mod pauses;
 mod plan;
 mod progress;
 mod risk;
@@ -32,8 +33,10 @@ pub use markdown::{
     MARKDOWN_DEFAULT, MARKDOWN_LEAST, findings_markdown, listing_markdown, plan_markdown,
     run_markdown,
 };
+pub use pauses::pauses_text;
 pub use plan::plan_text;
 pub use progress::Progress;
+pub(crate) use risk::is_risky;
 pub use run::run_text;
 pub use status::{
     ObjectState, ObjectStatus, StatusDocument, StatusFormat, StatusSummary, status,

@@ -57,6 +57,11 @@ pub(super) struct Risk {
     pub(super) words: String,
 }
 
+/// Whether `step` deserves a second look: plans list it first, and it waits for the windows of the Stack.
+pub(crate) fn is_risky(step: &Step) -> bool {
+    of(step).is_some()
+}
+
 /// The risk of `step`, if it has one.
 pub(super) fn of(step: &Step) -> Option<Risk> {
     let mut found: Vec<(Concern, String)> = match step.action {

@@ -26,6 +26,7 @@ mod signer;
 pub mod stand_in;
 mod tariff;
 mod token_params;
+mod window;
 
 pub use account::{AccountPath, InvalidName, MAX_ACCOUNT_LEVELS, is_valid_name};
 pub use address::{Address, InvalidAddress};
@@ -45,6 +46,7 @@ pub use rotation::{DEFAULT_OVERLAP, Generation, Issued, Order, Renew, Retire, Ro
 pub use selection::{ItemType, Selection};
 pub use signer::{MIN_KEY_BYTES, ShortKey, Signer};
 pub use tariff::Tariff;
+pub use window::{Opening, Window, opening};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,6 +71,9 @@ pub struct Desired {
     pub let_go: Vec<LetGo>,
     /// How much a pass may destroy before a person has to look.
     pub guards: Guards,
+    /// When risky steps may be done; empty: always.
+    #[serde(default)]
+    pub windows: Vec<Window>,
     /// The declared objects by address, without the excluded ones.
     #[serde(with = "by_address")]
     pub objects: BTreeMap<Address, Box<Declared>>,
@@ -103,6 +108,7 @@ impl Desired {
             formerly: _,
             let_go: _,
             guards: _,
+            windows: _,
             objects,
             exclude,
             orders: _,

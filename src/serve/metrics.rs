@@ -44,6 +44,14 @@ fn daemon(status: &Status, now: Timestamp, page: &mut Page) {
     page.value("conditions", &[], count(status.conditions.len()));
     page.family("waiting_for_approval", Sort::Gauge, "1 while a guard waits for approval.");
     page.value("waiting_for_approval", &[], f64::from(u8::from(status.approval.is_some())));
+    page.family("pauses", Sort::Gauge, "Pauses in force.");
+    page.value("pauses", &[], count(status.pauses.len()));
+    page.family(
+        "window_closed",
+        Sort::Gauge,
+        "1 while risky steps wait for a window of the Stack.",
+    );
+    page.value("window_closed", &[], f64::from(u8::from(status.window.is_some())));
     page.family(
         "calls_waiting_seconds",
         Sort::Gauge,

@@ -142,8 +142,10 @@ function attention(status) {
   const approval = status.approval;
   const conditions = status.conditions;
   const wait = status.calls_wait;
-  at("attention").hidden = !approval && !conditions.length && !wait;
-  fill("attention-list", [approval, conditions, wait], () => {
+  const pauses = status.pauses;
+  const closed = status.window;
+  at("attention").hidden = !approval && !conditions.length && !wait && !pauses.length && !closed;
+  fill("attention-list", [approval, conditions, wait, pauses, closed], () => {
     const rows = conditions
       .filter((condition) => !(approval && condition.state === "waiting_for_approval"))
       .map((condition) =>
@@ -152,6 +154,15 @@ function attention(status) {
     if (wait) {
       rows.unshift(make("div", "row", make("div", "line", tag("calls wait", "caution"), make("span", "", wait.why),
         make("span", "end fine", since(wait.since, "for ", "")))));
+    }
+    for (const pause of pauses) {
+      const by = [pause.by.user, pause.by.host].filter(Boolean).join(" on ");
+      rows.push(make("div", "row", make("div", "line", tag("paused", "caution"), make("code", "name", pause.scope),
+        make("span", "end fine", due(pause.until, "ends "))), make("p", "", pause.reason), make("p", "fine", `by ${by}`)));
+    }
+    if (closed) {
+      rows.push(make("div", "row", make("div", "line", tag("window closed", "caution"),
+        make("span", "", `risky steps wait ${closed}`))));
     }
     if (approval) {
       const copy = make("button", "", "Copy");

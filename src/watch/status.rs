@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::trigger::Trigger;
 use crate::apply::StepOutcome;
+use crate::pause::Pause;
 use crate::plan::{Blocked, Pending, Refusal, Summary};
 use crate::resource::{Address, Drift, Kind, Phase};
 
@@ -65,6 +66,10 @@ pub struct Status {
     pub objects: Arc<BTreeMap<Address, ObjectStatus>>,
     /// What waits for approval.
     pub approval: Option<Approval>,
+    /// What is left alone because somebody paused it, the first pause to end first.
+    pub pauses: Vec<Pause>,
+    /// The window that risky steps wait for; null while one is open, or if the Stack has none.
+    pub window: Option<String>,
     /// Why API calls wait at the moment; null if they do not.
     pub calls_wait: Option<CallsWait>,
     /// Interval between passes while no file changes, in seconds.
@@ -522,6 +527,8 @@ impl Status {
             totals: Totals::default(),
             objects: Arc::default(),
             approval: None,
+            pauses: Vec::new(),
+            window: None,
             calls_wait: None,
             interval_seconds,
             next_pass: None,

@@ -18,6 +18,8 @@ pub enum Trigger {
     Interval,
     /// A retry is due.
     Retry,
+    /// A pause ended, or a window opened.
+    Resumed,
     /// SIGHUP.
     Signal,
     /// It was requested over HTTP.
@@ -32,6 +34,7 @@ impl Trigger {
             Self::Files => "files",
             Self::Interval => "interval",
             Self::Retry => "retry",
+            Self::Resumed => "resumed",
             Self::Signal => "signal",
             Self::Request => "request",
         }
@@ -45,6 +48,7 @@ impl fmt::Display for Trigger {
             Self::Files => "files changed",
             Self::Interval => "interval",
             Self::Retry => "retry",
+            Self::Resumed => "a pause ended or a window opened",
             Self::Signal => "signal",
             Self::Request => "request",
         })

@@ -13,6 +13,7 @@ use flespi_gitops::apply::Report;
 use flespi_gitops::lock::FileLeases;
 use flespi_gitops::manifest::{self, Load};
 use flespi_gitops::observe::ObserveError;
+use flespi_gitops::pause::Pauses;
 use flespi_gitops::plan::Plan;
 use flespi_gitops::reconcile::Gate;
 use flespi_gitops::resource::{Address, Signer};
@@ -142,7 +143,10 @@ impl<'w> Running<'w> {
                 }
                 let (signer, run) = (Signer::default(), RunId::new());
                 let leases = FileLeases::new(&state);
-                let gate = Gate { leases: &leases, platform: "sandbox".to_owned() };
+                let pauses = Pauses::new(&state);
+                let clock = Arc::clone(&options.clock);
+                let platform = "sandbox".to_owned();
+                let gate = Gate { leases: &leases, platform, pauses: &pauses, clock };
                 let spool = Spool::none();
                 let renew = Box::new(|| None);
                 let platform =

@@ -33,6 +33,7 @@ const FLOORS: &[&str] = &[
     "plan",
     "apply",
     "history",
+    "pause",
     "export",
     "import",
     "report",

@@ -55,6 +55,7 @@ mod moves;
 mod noise;
 mod outputs;
 mod outside;
+mod pauses;
 mod plan_is_the_program;
 mod presets;
 mod prune;

@@ -90,6 +90,9 @@ const COMMANDS: &[&[&str]] = &[
     &["history"],
     &["history", "show", "last", "--format", "json"],
     &["lock", "show"],
+    &["pause", "--scope", "token/nobody", "--for", "1s", "--reason", "a test"],
+    &["pause"],
+    &["resume", "--all"],
     &["completions", "bash"],
     &["--help"],
     &["--version"],
@@ -116,7 +119,11 @@ fn every_command_is_tried_with_every_stream() {
 
 #[test]
 fn every_command_does_its_work_whatever_becomes_of_its_streams_and_says_when_a_result_is_lost() {
-    let silent = [&["export", "--out", "exported"][..], &["schema", "--out", "schemas"]];
+    let silent = [
+        &["export", "--out", "exported"][..],
+        &["schema", "--out", "schemas"],
+        &["resume", "--all"],
+    ];
     let world = world(2);
     let limit = world.api("POST", "/platform/limits", Some(&json!([{"name": "of-terraform"}])))[0]
         ["id"]

@@ -53,6 +53,10 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     pub(super) deadline: Option<Duration>,
 
+    /// Do risky steps now, also outside of the windows of the Stack.
+    #[arg(long)]
+    pub(super) ignore_windows: bool,
+
     #[command(flatten)]
     pub(super) gate: GateArgs,
 }
@@ -92,6 +96,7 @@ impl Args {
             approve,
             pace,
             deadline: None,
+            ignore_windows: false,
             gate,
         }
     }

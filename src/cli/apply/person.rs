@@ -19,7 +19,7 @@ use crate::diagnostic::render::printable;
 use crate::observe::Seen;
 use crate::plan::Plan;
 use crate::reconcile::{
-    self, Caller, Consent, Context, Hindrance, PassEvent, Passed, Prepared, Work,
+    self, Caller, Consent, Context, Hindrance, PassEvent, Passed, Prepared, Windows, Work,
 };
 use crate::report::plan_text;
 use crate::resource::Address;
@@ -52,6 +52,10 @@ impl Person<'_> {
             on_error: args.on_error.into(),
             context: Context { overwritten: Some(overwritten), ..context },
             gate: &session.gate.open(),
+            windows: match args.ignore_windows {
+                true => Windows::Ignored,
+                false => Windows::Respected,
+            },
             patience: args.gate.lock_timeout,
             command: task.command(),
             run,
@@ -79,6 +83,10 @@ impl Person<'_> {
                 Err(Exit::Unknown)
             }
             Hindrance::Unfit(exit) => Err(exit),
+            Hindrance::Pauses(error) => {
+                self.output.failure(&error, Some("nothing was done"));
+                Err(Exit::Failed)
+            }
             Hindrance::Locked(error) => Err(gate::explain(error, self.output)),
         }
     }

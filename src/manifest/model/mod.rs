@@ -18,6 +18,7 @@ mod subaccount;
 mod template;
 mod time;
 mod token;
+mod window;
 
 pub use acl::{AclIds, GroupRef, Ident, NamedIds, Select, SelectIds};
 pub use composition::{Overlay, Patch};
@@ -42,3 +43,4 @@ pub use token::{
     Access, AclAccess, AclEntry, Action, IpMask, NamedAccess, Origin, Origins, Submodule,
     TokenDefaults, TokenSpec,
 };
+pub use window::{ClockTime, Day, Window};

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::composition::Overlay;
 use super::parts::ApiVersion;
 use super::policies::{Exception, Policies};
+use super::window::Window;
 use crate::manifest::kinds::{Defaults, DeletesOf};
 use crate::resource::{self, Drift, Tariff};
 
@@ -67,6 +68,9 @@ pub struct StackSpec {
     pub release: Vec<Release>,
     /// How much a pass may delete, cut off or open without approval.
     pub guards: Guards,
+    /// When steps that delete, disable or change rights may be done; without any, always.
+    #[schemars(length(max = 50))]
+    pub windows: Vec<Window>,
     /// The platform's plan of the root account; `validate` checks the manifests against it.
     pub plan: Option<Tariff>,
     /// Rules for every object of the load.

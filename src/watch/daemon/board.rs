@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::reconcile::Clock;
 use crate::watch::status::{
     CallsByStatus, Condition, CurrentPass, PASSES_KEPT, PassRecord, Sender, State, Status,
     StepCount,
 };
-
-/// Tells the time that people see; decisions are made by a clock that nobody can set.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The status in the making.
 pub(super) struct Board {

@@ -57,6 +57,7 @@ impl<N: Narrator> Daemon<'_, N> {
         let standing = Standing {
             desired: &self.in_force.desired,
             whole,
+            left: result.prepared.as_ref().map(|prepared| &prepared.plan),
             report: result.report.as_ref(),
             found: &prepared.found,
             backoff: &self.backoff,

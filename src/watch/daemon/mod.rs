@@ -12,6 +12,7 @@ mod objects;
 mod pass;
 mod pass_result;
 mod record;
+mod waits;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +23,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::board::Board;
-pub use self::board::Clock;
 pub use self::narrator::{Ended, Narrator};
 use super::backoff::Backoff;
 use super::contest::Contests;
@@ -34,6 +34,7 @@ use crate::api::Client;
 use crate::diagnostic::Severity;
 use crate::manifest::Load;
 use crate::observe::Seen;
+pub use crate::reconcile::Clock;
 use crate::reconcile::{Compared, Gate};
 use crate::resource::{Address, Desired, Signer};
 use crate::run::RunId;
@@ -44,6 +45,9 @@ const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 /// While the platform or the lock is not to be had, it is tried again at least so often.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
+
+/// While something is paused, or waits for a window, it is looked so often whether it still does.
+const LOOK_AT_WAITS: Duration = Duration::from_secs(2);
 
 /// What the first pass may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,11 +213,15 @@ impl<'a, N: Narrator> Daemon<'a, N> {
 
     /// Waits for a reason for a pass.
     async fn next(&mut self) -> Trigger {
+        let mut is_told = false;
         loop {
             let due = self.due();
-            self.board.status.next_pass =
-                objects::after(self.board.now(), due.saturating_duration_since(Instant::now()));
-            self.board.publish();
+            if !is_told {
+                self.board.status.next_pass =
+                    objects::after(self.board.now(), due.saturating_duration_since(Instant::now()));
+                self.board.publish();
+            }
+            is_told = false;
             tokio::select! {
                 changed = self.settled.changed() => {
                     if changed.is_err() {
@@ -230,6 +238,13 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     self.backoff.forgive(Instant::now());
                     self.look().await;
                     return trigger;
+                }
+                () = tokio::time::sleep(LOOK_AT_WAITS), if self.is_waiting() => {
+                    if self.note_waits() {
+                        return Trigger::Resumed;
+                    }
+                    // Whoever looks at the status is not told of a look that found nothing.
+                    is_told = true;
                 }
                 () = tokio::time::sleep_until(due) => {
                     if self.interval_due > Instant::now() {

@@ -21,6 +21,8 @@ pub(super) struct Standing<'a> {
     pub(super) desired: &'a Desired,
     /// The plan before anything was held back.
     pub(super) whole: &'a Plan,
+    /// What was left of it, and what waits besides; none if nothing was planned.
+    pub(super) left: Option<&'a Plan>,
     pub(super) report: Option<&'a Report>,
     pub(super) found: &'a LiteMap<Address, Found>,
     pub(super) backoff: &'a Backoff,
@@ -162,7 +164,8 @@ impl Standing<'_> {
     fn troubles(&self, objects: &mut BTreeMap<Address, ObjectStatus>) {
         let blocked = self.whole.blocked.iter();
         let blocked = blocked.map(|b| (&b.address, ObjectState::Blocked, b.reason.clone()));
-        let pending = self.whole.pending.iter();
+        let waiting = self.left.map(|plan| plan.pending.as_slice()).unwrap_or_default();
+        let pending = self.whole.pending.iter().chain(waiting);
         let pending = pending.map(|p| (&p.address, ObjectState::Waiting, p.reason.clone()));
         let disputed = self.whole.disputed.iter();
         let disputed = disputed.map(|d| (&d.address, ObjectState::Blocked, d.reason.clone()));

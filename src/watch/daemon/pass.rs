@@ -19,7 +19,7 @@ use crate::causes::error_chain;
 use crate::observe::{ObserveError, Seen};
 use crate::plan::{Plan, Policy};
 use crate::reconcile::{
-    self, Caller, Consent, Context, Further, Hindrance, PassEvent, Passed, Prepared, Work,
+    self, Caller, Consent, Context, Further, Hindrance, PassEvent, Passed, Prepared, Windows, Work,
 };
 use crate::run::RunId;
 use crate::secret::Trust;
@@ -77,6 +77,7 @@ impl<N: Narrator> Daemon<'_, N> {
             prepared: result.prepared.as_ref(),
             report: result.report.as_ref(),
         });
+        self.note_waits();
         self.schedule(&result);
         self.board.end(record);
         self.board.publish();
@@ -103,6 +104,7 @@ impl<N: Narrator> Daemon<'_, N> {
                 overwritten: Some(&self.overwritten),
             },
             gate,
+            windows: Windows::Respected,
             patience: self.options.lock_timeout,
             command: "watch",
             run,
@@ -140,6 +142,10 @@ impl<N: Narrator> Daemon<'_, N> {
                 self.narrator.away(&error);
                 self.renew(&error);
                 PassResult::to_nothing(PassOutcome::Unreadable, error_chain(&error))
+            }
+            Hindrance::Pauses(error) => {
+                self.narrator.complain(&error_chain(&error), None);
+                PassResult::to_nothing(PassOutcome::Standby, error_chain(&error))
             }
             Hindrance::Locked(error) => {
                 self.narrator.complain(&error.to_string(), None);
