@@ -67,6 +67,7 @@
 //! | what can grow, and where that ends | [`bounds`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what is remembered of a run | [`history`] |
+//! | how a run is taken back | [`undo`] |
 //! | when the daemon looks at files, and what it takes for a change | [`watch::files`] |
 //! | what a pass of the daemon leaves alone for now | `watch/backoff.rs`, `watch/contest.rs` |
 //! | what an outsider sees of the daemon | [`watch::status`] |
@@ -133,4 +134,5 @@ pub mod serve;
 pub mod shutdown;
 pub mod source;
 pub mod transport;
+pub mod undo;
 pub mod watch;

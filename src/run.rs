@@ -52,6 +52,28 @@ impl RunId {
         }
     }
 
+    /// The name of the run of which this is a pass.
+    #[must_use]
+    pub fn first_pass(&self) -> Self {
+        match self.split() {
+            Some((run, _)) => Self(run.to_owned()),
+            None => self.clone(),
+        }
+    }
+
+    /// The number of this pass within its run, from 1 on.
+    pub fn number(&self) -> usize {
+        self.split().map_or(1, |(_, number)| number)
+    }
+
+    /// The run and the number of a further pass.
+    fn split(&self) -> Option<(&str, usize)> {
+        let (run, number) = self.0.rsplit_once('-')?;
+        // The name of a run has two dashes itself.
+        let is_whole = run.matches('-').count() == 2;
+        Some((run, number.parse().ok().filter(|number| is_whole && *number > 1)?))
+    }
+
     /// Reads a name; `None` if it cannot be one. What passes is also safe as a part of a file name.
     pub fn parse(text: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -109,6 +131,17 @@ mod tests {
             let (earlier, later) = (at(milliseconds), at(milliseconds + 3));
             assert!(earlier < later, "{earlier} {later}");
         }
+    }
+
+    #[test]
+    fn a_further_pass_knows_its_run_and_its_number() {
+        let run = RunId::parse("20261121-233344-k3f9m").unwrap();
+        for number in [1, 2, 12] {
+            let pass = run.pass(number);
+            assert_eq!((pass.first_pass(), pass.number()), (run.clone(), number), "{pass}");
+        }
+        let odd = RunId::parse("20261121-233344").unwrap();
+        assert_eq!((odd.first_pass(), odd.number()), (odd.clone(), 1));
     }
 
     #[test]

@@ -338,6 +338,8 @@ impl<'a> Bundler<'a, '_> {
         if let Some(edit) = mark.as_ref().or(refresh.as_ref().filter(|_| !fields.is_empty())) {
             let mut metadata = metadata.clone();
             metadata.extend(metadata_set.clone());
+            // Where nothing is wanted, nothing is left: a key without a value is compared like one that is not there.
+            metadata.retain(|key, value| !(value.is_null() && metadata_set.contains_key(key)));
             let metadata = marked(metadata, edit, self.signer);
             body.insert("metadata".to_owned(), Value::Object(metadata));
         }

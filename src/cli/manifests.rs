@@ -72,7 +72,7 @@ mod tests {
     const BY_OPTION: [&str; 2] = ["explain", "rotate"];
 
     /// Commands that read no manifest.
-    const NEITHER: [&str; 9] = [
+    const NEITHER: [&str; 10] = [
         "completions",
         "export",
         "history",
@@ -82,6 +82,7 @@ mod tests {
         "resume",
         "sandbox",
         "schema",
+        "undo",
     ];
 
     fn option<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {

@@ -35,6 +35,7 @@ mod session;
 mod settings;
 mod status;
 mod stop;
+mod undo;
 mod validate;
 mod watch;
 mod writer;
@@ -119,6 +120,7 @@ enum Command {
     Lock(lock::Args),
     Pause(pause::Args),
     Resume(pause::ResumeArgs),
+    Undo(undo::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
 }
@@ -237,7 +239,7 @@ impl Command {
     /// What it has to do when it is asked to end.
     fn ending(&self) -> Ending {
         match self {
-            Self::Apply(_) | Self::Rotate(_) | Self::Watch(_) => Ending::Writes,
+            Self::Apply(_) | Self::Rotate(_) | Self::Undo(_) | Self::Watch(_) => Ending::Writes,
             Self::Sandbox(_) => Ending::Serves,
             _ => Ending::Reads,
         }
@@ -282,6 +284,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Lock(args) => lock::run(&args, &common, output).await,
         Command::Pause(args) => pause::run(&args, &common, output),
         Command::Resume(args) => pause::resume(&args, &common, output),
+        Command::Undo(args) => undo::run(&args, &common, output).await,
         Command::Sandbox(args) => sandbox::run(&args, output).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), output),
     }

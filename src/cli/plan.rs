@@ -164,7 +164,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     }
 }
 
-fn show(prepared: &Prepared, common: &Common, output: &Output) {
+pub(super) fn show(prepared: &Prepared, common: &Common, output: &Output) {
     match common.format {
         // The other two forms are for findings alone.
         Format::Text | Format::Short | Format::Sarif => {

@@ -192,6 +192,9 @@ impl<'a> Pruner<'a> {
                 });
                 continue;
             };
+            if self.desired.prune_only.as_ref().is_some_and(|only| !only.contains(&address)) {
+                continue;
+            }
             let mark = Some(mark);
             doomed.insert((object.kind, object.id), Condemned { object, mark, address });
         }

@@ -83,6 +83,9 @@ pub struct Desired {
     /// What a person asked for in this run, by token. If there is any, nothing else is done.
     #[serde(default)]
     pub orders: Vec<(Address, Order)>,
+    /// Of what is not declared, what may be pruned; none: everything.
+    #[serde(default)]
+    pub prune_only: Option<BTreeSet<Address>>,
     /// What may declare something and was not read, in words; while there is any, nothing is pruned unasked.
     #[serde(default)]
     pub left_out: Vec<String>,
@@ -112,6 +115,7 @@ impl Desired {
             objects,
             exclude,
             orders: _,
+            prune_only: _,
             left_out: _,
         } = self;
         if exclude.is_empty() {

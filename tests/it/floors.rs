@@ -34,6 +34,7 @@ const FLOORS: &[&str] = &[
     "apply",
     "history",
     "pause",
+    "undo",
     "export",
     "import",
     "report",

@@ -86,6 +86,7 @@ mod token_article;
 mod token_batches;
 mod trust;
 mod two_at_once;
+mod undo;
 mod unwatched;
 mod validate_cases;
 mod watch;

@@ -73,6 +73,7 @@ fn doom(command: &mut Command, stream: Stream, fate: Fate) {
 const COMMANDS: &[&[&str]] = &[
     &["apply", "set.yaml", "--yes"],
     &["apply", "set.yaml", "--yes", "--format", "json"],
+    &["undo", "last", "--dry-run"],
     &["rotate", "token/tenant-0/app", "--manifests", "set.yaml", "--now", "--yes"],
     &["validate", "set.yaml"],
     &["validate", "set.yaml", "--format", "sarif"],

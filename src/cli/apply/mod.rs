@@ -12,14 +12,15 @@ use self::person::Person;
 use self::task::Task;
 use super::exit::Exit;
 use super::output::Output;
-use super::plan::json;
-use super::session::Session;
+use super::plan::{self, json};
+use super::session::{self, Session};
 use super::settings::{Common, Format};
 use crate::apply::{Outcome, Report};
-use crate::reconcile::{Compared, Further};
+use crate::reconcile::{self, Compared, Further};
 use crate::report::{run_markdown, run_text};
 use crate::resource::Desired;
 use crate::shutdown;
+use crate::undo::Undoing;
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     match Task::of(args, common, output).await {
@@ -36,6 +37,44 @@ pub(super) async fn run_ordered(
     output: &Output,
 ) -> Exit {
     run_task(args, Task::ordered(desired), common, output).await
+}
+
+/// Takes back a run.
+pub(super) async fn run_undoing(
+    undoing: Undoing,
+    args: &Args,
+    session: &Session,
+    stop: &watch::Receiver<bool>,
+    common: &Common,
+    output: &Output,
+) -> Exit {
+    passes(args, &Task::undoing(undoing), session, stop, common, output).await
+}
+
+/// Shows how a run would be taken back.
+pub(super) async fn show_undoing(
+    undoing: Undoing,
+    session: &Session,
+    common: &Common,
+    output: &Output,
+) -> Exit {
+    let task = Task::undoing(undoing);
+    let context = session.context(&task.trust, None);
+    let prepared = reconcile::prepare(&task.desired, context, task.policy).await;
+    match prepared.map(|prepared| task.restrict(prepared, output)) {
+        Ok(Ok(mut prepared)) => {
+            if let Err(exit) = session.gate.announce(&task.desired, &mut prepared, output) {
+                return exit;
+            }
+            plan::show(&prepared, common, output);
+            if prepared.plan.unknown.is_empty() { Exit::Done } else { Exit::Unknown }
+        }
+        Ok(Err(exit)) => exit,
+        Err(error) => {
+            session::explain(&error, common, output);
+            Exit::Unknown
+        }
+    }
 }
 
 async fn run_task(args: &Args, task: Task, common: &Common, output: &Output) -> Exit {

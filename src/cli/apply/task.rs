@@ -13,6 +13,7 @@ use crate::reconcile::Prepared;
 use crate::report::plan_text;
 use crate::resource::Desired;
 use crate::secret::Trust;
+use crate::undo::{Undoing, narrow};
 
 /// What is to be applied.
 pub(super) struct Task {
@@ -21,6 +22,8 @@ pub(super) struct Task {
     pub(super) trust: Trust,
     /// The reviewed plan, beyond which nothing is done.
     pub(super) sealed: Option<Sealed>,
+    /// The run that is taken back.
+    pub(super) undoing: Option<Undoing>,
 }
 
 impl Task {
@@ -32,7 +35,13 @@ impl Task {
                     .await?
                     .desired;
             let policy = Policy { prune: args.prune, ..Policy::default() };
-            return Ok(Self { desired, policy, trust: Trust::Reviewed, sealed: None });
+            return Ok(Self {
+                desired,
+                policy,
+                trust: Trust::Reviewed,
+                sealed: None,
+                undoing: None,
+            });
         };
         let path = file.clone();
         let Some(text) =
@@ -56,21 +65,43 @@ impl Task {
             desired.name_stores(&stores);
         }
         let (policy, trust) = (sealed.policy(), sealed.trust());
-        Ok(Self { desired, policy, trust, sealed: Some(sealed) })
+        Ok(Self { desired, policy, trust, sealed: Some(sealed), undoing: None })
     }
 
     /// What a person ordered about some tokens, and nothing else.
     pub(super) fn ordered(desired: Desired) -> Self {
-        Self { desired, policy: Policy::default(), trust: Trust::Reviewed, sealed: None }
+        Self {
+            desired,
+            policy: Policy::default(),
+            trust: Trust::Reviewed,
+            sealed: None,
+            undoing: None,
+        }
+    }
+
+    /// What undoes a run.
+    pub(super) fn undoing(undoing: Undoing) -> Self {
+        let desired = undoing.desired.clone();
+        let policy = Policy { prune: true, ..Policy::default() };
+        let undoing = Some(undoing);
+        Self { desired, policy, trust: Trust::Reviewed, sealed: None, undoing }
     }
 
     /// What the lock and the history call it.
     pub(super) fn command(&self) -> &'static str {
-        if self.desired.orders.is_empty() { "apply" } else { "rotate" }
+        match () {
+            () if self.undoing.is_some() => "undo",
+            () if !self.desired.orders.is_empty() => "rotate",
+            () => "apply",
+        }
     }
 
     /// What of a reviewed plan is still to be done, or all that there is if nobody reviewed one.
     pub(super) fn restrict(&self, prepared: Prepared, output: &Output) -> Result<Prepared, Exit> {
+        if let Some(undoing) = &self.undoing {
+            let plan = narrow(undoing, prepared.plan);
+            return Ok(Prepared { plan, ..prepared });
+        }
         let Some(sealed) = &self.sealed else { return Ok(prepared) };
         if sealed.account() != prepared.own_account {
             output.error(&format!(
