@@ -66,6 +66,7 @@
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | what can grow, and where that ends | [`bounds`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
+//! | what people are told of without looking | [`notice`] |
 //! | what is remembered of a run | [`history`] |
 //! | how a run is taken back | [`undo`] |
 //! | when the daemon looks at files, and what it takes for a change | [`watch::files`] |
@@ -111,6 +112,7 @@ pub mod host;
 pub mod import;
 pub mod lock;
 pub mod manifest;
+pub mod notice;
 pub mod observe;
 pub mod pause;
 pub mod plan;

@@ -11,6 +11,7 @@ use crate::history::Record;
 use crate::import::ImportDocument;
 use crate::lock::Locks;
 use crate::manifest;
+use crate::notice::Notice;
 use crate::pause::PauseList;
 use crate::plan::PlanDocument;
 use crate::report::{Explanation, StatusDocument};
@@ -23,6 +24,7 @@ pub fn all() -> Vec<(String, Value)> {
         ("explain", written::<Explanation>("Explanation")),
         ("import", written::<ImportDocument>("Import")),
         ("locks", written::<Locks>("Locks")),
+        ("notice", written::<Notice>("Notice")),
         ("pauses", written::<PauseList>("Pauses")),
         ("plan", written::<PlanDocument<'_>>("Plan")),
         ("report", written::<ReportDocument<'_>>("Report")),

@@ -1,13 +1,16 @@
 //! How `watch` is seen from outside: over HTTP, if asked to, and by the service manager.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::secrets::{NotifyArg, receivers};
 use super::settings::{NOTIFY_VARIABLE, WATCHDOG_PID_VARIABLE, WATCHDOG_VARIABLE};
+use crate::notice::{Desk, watch_over};
 use crate::serve::notify::{Manager, tell};
 use crate::serve::{Options, Server};
 use crate::watch::{Receiver, Wake};
@@ -25,12 +28,19 @@ pub(super) struct OutsideArgs {
     /// that no web page can bind its name to this machine. Repeatable.
     #[arg(long, value_name = "NAME", requires = "listen")]
     listen_name: Vec<String>,
+
+    /// Tell somebody of what fails, is refused, contested or invalid, of tokens that end within 14
+    /// days, and of a platform that is away: once when it begins and once when it is over. FILE holds
+    /// the address of the receiver, which is a secret. Repeatable.
+    #[arg(long, value_name = "slack|teams|json=FILE")]
+    notify: Vec<NotifyArg>,
 }
 
 /// What shows the daemon while it runs.
 #[derive(Debug)]
 pub(super) struct Outside {
     server: Option<Server>,
+    notices: Option<JoinHandle<()>>,
     telling: Option<JoinHandle<()>>,
 }
 
@@ -38,12 +48,16 @@ impl Outside {
     /// Opens the door, and greets the service manager.
     pub(super) async fn open(
         args: &OutsideArgs,
+        state: &Path,
         status: Receiver,
         wake: Wake,
         output: &Output,
     ) -> Result<Self, Exit> {
+        let receivers = receivers(&args.notify, output)?;
+        let notices = (!receivers.is_empty())
+            .then(|| tokio::spawn(watch_over(Desk::new(receivers, state), status.clone())));
         let telling = manager().map(|manager| tokio::spawn(tell(manager, status.clone())));
-        let Some(listen) = args.listen else { return Ok(Self { server: None, telling }) };
+        let Some(listen) = args.listen else { return Ok(Self { server: None, notices, telling }) };
         let options = Options { listen, names: args.listen_name.clone() };
         match Server::start(options, status, wake).await {
             Ok(server) => {
@@ -54,7 +68,7 @@ impl Outside {
                          accounts; there is no login",
                     );
                 }
-                Ok(Self { server: Some(server), telling })
+                Ok(Self { server: Some(server), notices, telling })
             }
             Err(error) => {
                 output.error(&format!("--listen {listen}: {error}"));
@@ -68,7 +82,7 @@ impl Outside {
         if let Some(server) = self.server {
             server.stop().await;
         }
-        if let Some(telling) = self.telling {
+        for telling in self.telling.into_iter().chain(self.notices) {
             // It ends by itself when nothing is published any more.
             let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
         }

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use super::environment;
 use super::exit::Exit;
 use super::output::Output;
 use super::settings::{Common, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
 use crate::files;
+use crate::notice::{Form, Receiver};
 use crate::resource::Signer;
 use crate::secret::reading::{self, Unfit};
 use crate::secret::{ExposeSecret, SecretString, Spool};
@@ -78,6 +81,44 @@ pub(super) fn spool(
         None => None,
     };
     Ok(Spool::new(state.join("spool"), platform, key))
+}
+
+/// Who is told of incidents, from texts `FORM=FILE`; the file holds the address.
+pub(super) fn receivers(wanted: &[NotifyArg], output: &Output) -> Result<Vec<Receiver>, Exit> {
+    let receiver = |NotifyArg { form, file }: &NotifyArg| {
+        let address = read_secret("receiver's address", file, reading::key, output);
+        let address = address.map_err(|()| Exit::Usage)?;
+        Receiver::new(*form, address).map_err(|error| {
+            output.error(&format!("the receiver's address {}: {error}", file.display()));
+            Exit::Usage
+        })
+    };
+    wanted.iter().map(receiver).collect()
+}
+
+/// A receiver of notices as an option names it.
+#[derive(Debug, Clone)]
+pub(super) struct NotifyArg {
+    form: Form,
+    file: PathBuf,
+}
+
+impl std::str::FromStr for NotifyArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || "write slack=FILE, teams=FILE or json=FILE; FILE holds the address".to_owned();
+        let (form, file) = text.split_once('=').ok_or_else(wrong)?;
+        // Whoever writes the address itself has it in the list of processes.
+        if file.contains("://") {
+            return Err(
+                "the address is a secret: write it to a file, and name the file here".to_owned()
+            );
+        }
+        let form = Form::from_str(form, false).map_err(|_| wrong())?;
+        (!file.is_empty()).then(|| Self { form, file: file.into() }).ok_or_else(wrong)
+    }
 }
 
 fn read_secret(

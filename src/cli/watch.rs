@@ -45,6 +45,7 @@ Examples:
   flespi-gitops watch accounts/
   flespi-gitops watch accounts/ --interval 5m --prune
   flespi-gitops watch accounts/ --listen 127.0.0.1:9464
+  flespi-gitops watch accounts/ --notify slack=/run/secrets/slack-address
   flespi-gitops watch /mnt/nfs/accounts --poll 30s
   flespi-gitops watch accounts/ --first-pass report --log-format json")]
 pub(super) struct Args {
@@ -197,7 +198,11 @@ async fn follow(
     let (wake, woken) = watch::wake();
     let nothing = Status::starting(String::new(), String::new(), String::new(), 0);
     let (status, shown) = tokio::sync::watch::channel(Arc::new(nothing));
-    let outside = match Outside::open(&args.outside, shown, wake.clone(), output).await {
+    let state = match session::state_folder(common, output) {
+        Ok(state) => state,
+        Err(exit) => return exit,
+    };
+    let outside = match Outside::open(&args.outside, &state, shown, wake.clone(), output).await {
         Ok(outside) => outside,
         Err(exit) => return exit,
     };

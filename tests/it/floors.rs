@@ -41,6 +41,7 @@ const FLOORS: &[&str] = &[
     "reconcile",
     // What runs.
     "watch",
+    "notice",
     "serve",
     "schemas",
     "cli",

@@ -53,6 +53,7 @@ mod locks;
 mod machine;
 mod moves;
 mod noise;
+mod notices;
 mod outputs;
 mod outside;
 mod pauses;
