@@ -68,5 +68,9 @@ done
 curl -sf "$page/metrics" >"$work/metrics"
 "$promtool" check metrics <"$work/metrics"
 grep -c '^flespi_gitops_' "$work/metrics" | sed 's|$| series pass promtool check metrics|'
+address="${page#http://}"
+"$program" health --listen "$address" | grep -q . && "$program" health --listen "$address" --ready | grep -q .
 kill "$daemon"
 wait "$daemon"
+if "$program" health --listen "$address" 2>/dev/null; then echo "a daemon that is gone is called well"; exit 1; fi
+echo "health tells a daemon that is well from one that is gone"

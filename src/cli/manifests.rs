@@ -72,9 +72,10 @@ mod tests {
     const BY_OPTION: [&str; 2] = ["explain", "rotate"];
 
     /// Commands that read no manifest.
-    const NEITHER: [&str; 10] = [
+    const NEITHER: [&str; 11] = [
         "completions",
         "export",
+        "health",
         "history",
         "import",
         "lock",

@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod export;
 mod gate;
+mod health;
 mod history;
 mod import;
 mod loading;
@@ -117,6 +118,7 @@ enum Command {
     Rotate(rotate::Args),
     Schema(schema::Args),
     History(history::Args),
+    Health(health::Args),
     Lock(lock::Args),
     Pause(pause::Args),
     Resume(pause::ResumeArgs),
@@ -281,6 +283,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Rotate(args) => rotate::run(&args, &common, output).await,
         Command::Schema(args) => schema::run(&args, output),
         Command::History(args) => history::run(&args, &common, output),
+        Command::Health(args) => health::run(&args, output).await,
         Command::Lock(args) => lock::run(&args, &common, output).await,
         Command::Pause(args) => pause::run(&args, &common, output),
         Command::Resume(args) => pause::resume(&args, &common, output),

@@ -38,6 +38,7 @@ mod foretold;
 mod fuzz;
 mod governor;
 mod guards;
+mod health;
 mod history;
 mod import;
 mod injection;
