@@ -68,6 +68,23 @@ done
 curl -sf "$page/metrics" >"$work/metrics"
 "$promtool" check metrics <"$work/metrics"
 grep -c '^flespi_gitops_' "$work/metrics" | sed 's|$| series pass promtool check metrics|'
+# A dashboard over a metric that nobody serves shows nothing, and nobody notices.
+python3 - "$work/metrics" <<'PY'
+import json, re, sys
+served = set(re.findall(r"^# TYPE (\S+)", open(sys.argv[1]).read(), re.M))
+board = json.load(open("examples/deploy/grafana-dashboard.json"))
+queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+named = {name for query in queries for name in re.findall(r"flespi_gitops_\w+", query)}
+unknown = sorted(named - served)
+if unknown or len(queries) < 10:
+    sys.exit(f"the dashboard names metrics that nobody serves: {unknown}")
+rules = {"groups": [{"name": "dashboard", "rules": [
+    {"record": f"dashboard:query:{number}", "expr": query.replace("$__rate_interval", "5m").replace("$instance", ".*")}
+    for number, query in enumerate(queries)]}]}
+json.dump(rules, open(sys.argv[1] + ".rules", "w"))
+PY
+"$promtool" check rules "$work/metrics.rules" >/dev/null
+echo "every query of the dashboard is one, and asks for metrics that are served"
 address="${page#http://}"
 "$program" health --listen "$address" | grep -q . && "$program" health --listen "$address" --ready | grep -q .
 kill "$daemon"

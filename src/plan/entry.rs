@@ -82,7 +82,7 @@ pub struct Refusal {
 pub struct Unknown {
     /// The kind whose objects are not known; with `items`, of those that select such items.
     pub kind: Kind,
-    /// The items that could not be read, and objects select; none: it is about the objects themselves.
+    /// The items that could not be read, and objects select or are linked to; none: it is about the objects themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<String>,
     /// The account below which they are not known; empty: everywhere.

@@ -9,6 +9,7 @@ use super::decision::Verdict;
 use super::diff::{self, links_value};
 use super::draft::Draft;
 use super::effect::{Effect, LinkEffect, LinkTo};
+use super::entry::Unknown;
 use super::id::StepId;
 use super::refs;
 use super::step::{Action, Cause, Change};
@@ -32,6 +33,12 @@ pub(super) fn decide(
         Some(object) => match context.answers.links.get(&(object.kind, object.id)) {
             Some(Ok(there)) => there.clone(),
             Some(Err(reason)) => {
+                draft.unknown.push(Unknown {
+                    kind: object.kind,
+                    items: Some(format!("{}/{}", object.kind.collection(), link.collection)),
+                    account: declared.address.account.to_string(),
+                    reason: reason.clone(),
+                });
                 return Err(format!("cannot read its `{}`: {reason}", link.field));
             }
             None => {

@@ -370,7 +370,7 @@ fn links_that_cannot_be_read_are_never_taken_for_none() {
     let world = granted();
     refuse(&world, "GET", "/platform/grants/*/subaccounts/all");
     world.empty_journal();
-    let run = world.run(&["apply", ".", "--yes"]).expect(5);
+    let run = world.run(&["apply", ".", "--yes"]).expect(4);
     assert!(run.stdout.contains("cannot read its `to`"), "{}", run.stdout);
     assert_eq!(world.writes().len(), 0);
 }
