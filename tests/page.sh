@@ -31,6 +31,7 @@ metadata: {name: reports, account: acme}
 spec: {ttl: 30d, access: standard}
 YAML
 "$program" sandbox --listen 127.0.0.1:0 --latency 800ms >"$work/sandbox" 2>/dev/null &
+sandbox=$!
 until grep -q listening "$work/sandbox" 2>/dev/null; do sleep 0.1; done
 url="$(sed 's/.*"listening":"\([^"]*\)".*/\1/' "$work/sandbox")"
 FLESPI_TOKEN="$(sed 's/.*"token":"\([^"]*\)".*/\1/' "$work/sandbox")"
@@ -69,5 +70,19 @@ for size in desk:1300,900 phone:390,844; do
   grep -qF '&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"&amp;amp;' "$dom"
   if grep -q '<img' "$dom"; then echo "a name became markup"; exit 1; fi
   grep -q 'acme' "$dom"
+done
+
+# What is paused is told, and what is old is not shown as if it were of now.
+"$program" pause --scope subaccount/acme --for 2h --reason '<b>ACME</b> moves' --platform "$url" \
+  --state-dir "$work/state" >/dev/null
+kill "$sandbox"
+curl -s -o /dev/null -X POST -H 'x-flespi-gitops: wake' "$page/wake"
+until curl -s "$page/status" | grep -q '"state":"platform_away"'; do sleep 0.2; done
+for size in desk:1300,900 phone:390,844; do
+  look "away-${size%%:*}" "${size#*:}"
+  dom="$work/away-${size%%:*}.html"
+  grep -q 'What is shown is as it was' "$dom"
+  grep -qE 'id="tree-list" class="[^"]*stale' "$dom"
+  grep -qF '&lt;b&gt;ACME&lt;/b&gt; moves' "$dom"
 done
 echo "the page is quiet and shows names as text, on a desk and on a phone"

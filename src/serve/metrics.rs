@@ -83,6 +83,12 @@ fn passes(status: &Status, page: &mut Page) {
         page.family("last_success_timestamp_seconds", Sort::Gauge, help);
         page.value("last_success_timestamp_seconds", &[], seconds(success));
     }
+    if let Some(read) = status.last_read {
+        let help =
+            "Time at which all of the platform was last read, of which the states of objects are.";
+        page.family("last_read_timestamp_seconds", Sort::Gauge, help);
+        page.value("last_read_timestamp_seconds", &[], seconds(read));
+    }
     page.family("steps_total", Sort::Counter, "Steps by phase and outcome.");
     for step in &totals.steps {
         let outcome = step.outcome.as_str().replace(' ', "_");

@@ -227,12 +227,20 @@ function trouble(objects) {
 const folded = new Map();
 let filter = [];
 function tree(view) {
+  const isStale = view.status.conditions.some((condition) => condition.state === "platform_away");
+  for (const id of ["tree-list", "tokens-list", "drift-list", "trouble-list"]) at(id).classList.toggle("stale", isStale);
   const paths = Object.keys(view.accounts).sort();
   const objects = new Map(paths.map((path) => [path, []]));
   for (const object of view.objects) objects.get(object.account)?.push(object);
   const total = Object.values(view.accounts).flatMap((states) => Object.values(states)).reduce((a, b) => a + b, 0);
   at("tree-note").textContent = `${plural(paths.length, "account")}, ${plural(total, "object")}` +
     (view.not_listed ? `; ${number(view.not_listed)} in sync are not listed` : "");
+  at("stale").hidden = !isStale;
+  if (isStale) {
+    fill("stale", view.status.last_read, () => view.status.last_read
+      ? ["The platform cannot be read. What is shown is as it was ", since(view.status.last_read, "", " ago"), "."]
+      : ["The platform cannot be read, and was not read before."]);
+  }
   const fits = (object) => filter.every((word) =>
     `${object.address} ${words(object.state)} ${object.state}`.toLowerCase().includes(word));
   fill("tree-list", [view.accounts, view.objects, filter], () => {

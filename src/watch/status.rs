@@ -78,6 +78,8 @@ pub struct Status {
     pub next_pass: Option<Timestamp>,
     /// When a pass last ended with the platform equal to the manifests, what is left on purpose aside.
     pub last_success: Option<Timestamp>,
+    /// When all of the platform was last read: the states of objects are of that moment.
+    pub last_read: Option<Timestamp>,
 }
 
 /// A wait of all calls of a token.
@@ -533,6 +535,7 @@ impl Status {
             interval_seconds,
             next_pass: None,
             last_success: None,
+            last_read: None,
         }
     }
 

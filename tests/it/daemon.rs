@@ -459,6 +459,8 @@ fn a_platform_that_is_away_for_an_hour_is_told_and_caught_up_with() {
     let interval = Duration::from_secs(2);
     let daemon = Running::start(&world, Ways { interval, ..Ways::default() });
     daemon.passes(1);
+    let read = daemon.now().last_read;
+    assert!(read.is_some());
     world.faults(&json!({"rules": [{"path": "/auth/*", "effect": {"answer": {"status": 401}}}]}));
     let status = daemon.until("away", |status| status.state == State::PlatformAway);
     assert_eq!(status.passes[0].outcome, PassOutcome::Unreadable);
@@ -470,6 +472,7 @@ fn a_platform_that_is_away_for_an_hour_is_told_and_caught_up_with() {
     let status = daemon.pass();
     assert_eq!(status.state, State::PlatformAway);
     assert_eq!(status.conditions[0].since, since, "since when is kept");
+    assert_eq!(status.last_read, read, "what is shown is of that moment");
     assert!(status.next_pass.unwrap().duration_since(status.passes[0].began).as_secs() <= 60);
     world.faults(&json!({"rules": []}));
     // Nobody has to tell it.

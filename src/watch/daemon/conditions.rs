@@ -23,6 +23,7 @@ impl<N: Narrator> Daemon<'_, N> {
                 self.board.raise(State::PlatformAway, says);
             }
             (_, Some(_)) => {
+                self.board.status.last_read = Some(self.board.now());
                 self.board.clear(State::PlatformAway);
             }
             _ => {}
