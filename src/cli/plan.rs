@@ -18,7 +18,7 @@ use crate::files::{self, Access};
 use crate::manifest::model::Ttl;
 use crate::plan::{self, HORIZON, Policy, Sealed};
 use crate::reconcile::{self, Prepared};
-use crate::report::{plan_html, plan_markdown, plan_text};
+use crate::report::{plan_html, plan_markdown, plan_summary, plan_text};
 use crate::resource::Span;
 use crate::secret::Trust;
 
@@ -41,6 +41,10 @@ pub(super) struct Args {
     /// Also write the plan to FILE as one HTML page, which needs no other file and no network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+
+    /// Show the plan on one screen: how much of what, and one line for many like objects.
+    #[arg(long)]
+    summary: bool,
 
     /// Save the plan, sealed, for `apply --plan FILE`.
     #[arg(long, value_name = "FILE")]
@@ -119,7 +123,13 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     }
     match prepared {
         Ok(prepared) => {
-            show(&prepared, common, output);
+            match (args.summary, common.format) {
+                (true, Format::Text | Format::Short | Format::Sarif) => {
+                    output.result(&plan_summary(&prepared.plan, output.width()));
+                    output.say(&counted(prepared.calls, "API call"));
+                }
+                _ => show(&prepared, common, output),
+            }
             if let Some(file) = &args.html {
                 let page = plan_html(&prepared.plan, prepared.calls);
                 if let Err(exit) = write(file, &page, Access::Shared, output) {

@@ -18,6 +18,7 @@ mod risk;
 mod run;
 mod status;
 mod style;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -42,3 +43,4 @@ pub use status::{
     ObjectState, ObjectStatus, StatusDocument, StatusFormat, StatusSummary, status,
     status_markdown, status_text,
 };
+pub use summary::plan_summary;
