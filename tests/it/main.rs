@@ -67,6 +67,7 @@ mod rights_pairs;
 mod rotation;
 mod sandbox_fuzz;
 mod sandbox_http;
+mod sandbox_mqtt;
 mod sandbox_page;
 mod sandbox_tls;
 mod schemas;
