@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod export;
 mod gate;
+mod hearing;
 mod history;
 mod import;
 mod loading;

@@ -25,6 +25,7 @@ mod disputes;
 mod distrust;
 mod drift;
 mod environment;
+mod events;
 mod exclude;
 mod explain;
 mod export;
