@@ -33,7 +33,7 @@ const LONGEST_APP: usize = 63;
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct HearingArgs {
     /// Broker that tells of changes on the platform, mqtts://HOST or mqtts://HOST:PORT, or `off`. By
-    /// default the broker of https://flespi.io, https://ru.flespi.io or the embedded sandbox; other
+    /// default that of the platform at flespi.io or ru.flespi.io, or of the embedded sandbox; other
     /// platforms are not listened to.
     #[arg(long, value_name = "URL|off", env = "FLESPI_BROKER", value_parser = broker)]
     broker: Option<Broker>,

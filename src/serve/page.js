@@ -122,7 +122,7 @@ function banner(status, objects) {
   const pass = status.pass;
   at("progress").hidden = !pass;
   if (pass) at("done").style.width = `${pass.planned ? (100 * pass.settled) / pass.planned : 8}%`;
-  fill("facts", [status.last_success, status.next_pass, status.files, status.set.good, status.version, pass], () => {
+  fill("facts", [status.last_success, status.next_pass, status.files, status.set.good, status.version, pass, status.events?.state, status.events?.since], () => {
     const facts = [];
     const fact = (name, ...what) => facts.push(make("li", "", make("span", "", name), ...what));
     if (pass) fact("pass", `${words(pass.trigger)}, ${pass.planned === null ? "planning" : `${pass.settled} of ${plural(pass.planned, "step")}`}`);
@@ -133,6 +133,8 @@ function banner(status, objects) {
       fact("set in force", make("code", "", status.set.good.fingerprint.slice(0, 12)), ", ", since(status.set.good.since, "for ", ""));
       fact("declares", plural(status.set.good.objects, "object"));
     }
+    const events = status.events;
+    if (events) fact("changes", events.state === "connected" ? "heard " : `${words(events.state)} `, since(events.since, "for ", ""));
     fact("version", status.version);
     return facts;
   });
@@ -142,8 +144,9 @@ function attention(status) {
   const approval = status.approval;
   const conditions = status.conditions;
   const wait = status.calls_wait;
-  at("attention").hidden = !approval && !conditions.length && !wait;
-  fill("attention-list", [approval, conditions, wait], () => {
+  const unheard = status.events?.trouble;
+  at("attention").hidden = !approval && !conditions.length && !wait && !unheard;
+  fill("attention-list", [approval, conditions, wait, unheard], () => {
     const rows = conditions
       .filter((condition) => !(approval && condition.state === "waiting_for_approval"))
       .map((condition) =>
@@ -152,6 +155,10 @@ function attention(status) {
     if (wait) {
       rows.unshift(make("div", "row", make("div", "line", tag("calls wait", "caution"), make("span", "", wait.why),
         make("span", "end fine", since(wait.since, "for ", "")))));
+    }
+    if (unheard) {
+      rows.push(make("div", "row", make("div", "line", tag("changes are not heard", "caution"), make("span", "", unheard),
+        make("span", "end fine", since(status.events.since, "for ", "")))));
     }
     if (approval) {
       const copy = make("button", "", "Copy");

@@ -153,6 +153,7 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
             "cli/hearing.rs PUBLISH_EVERY",
             "cli/mod.rs STACK_BYTES",
             "events/listener.rs GOOD",
+            "events/pace.rs FEW",
             "handles.rs RESERVED",
             "handles.rs USES",
             "handles.rs OF_A_FILE",
