@@ -45,6 +45,10 @@ pub const PAGE_SIZE: usize = 1_000;
 /// delivery is missing, and its absence is an ordinary answer.
 pub const KEY_FIELD: &str = "key";
 
+/// 137: that these are the events of log topics that tell of a change; under which one an item comes back from the recycle
+/// bin is unknown, and one that the platform does not have costs nothing.
+pub const EVENT_WORDS: [&str; 4] = ["created", "updated", "deleted", "restored"];
+
 /// 9.3: the numbers of items in logs and in the recycle bin, by collection below `/platform`, as clients of the platform
 /// use them.
 pub const ITEM_TYPES: [(&str, u8); 8] = [

@@ -64,6 +64,7 @@
 //! | what waits although nothing is wrong with it | [`pause`], [`resource::Window`], `reconcile/wait.rs` |
 //! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
+//! | what is promised of listening to the platform, and how to try it | [`listening`] |
 //! | what can grow, and where that ends | [`bounds`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what people are told of without looking | [`notice`] |
@@ -71,6 +72,7 @@
 //! | how a run is taken back | [`undo`] |
 //! | when the daemon looks at files, and what it takes for a change | [`watch::files`] |
 //! | what a pass of the daemon leaves alone for now | `watch/backoff.rs`, `watch/contest.rs` |
+//! | how changes on the platform are heard | [`events`], and `sandbox/mqtt` for the other side |
 //! | what an outsider sees of the daemon | [`watch::status`] |
 //! | the embedded platform | [`sandbox`] |
 //! | how the two streams are written, and results that are lost | `cli/writer.rs`, `cli/output.rs` |
@@ -103,6 +105,7 @@ pub mod assumptions;
 mod causes;
 pub mod cli;
 pub mod diagnostic;
+pub mod events;
 pub mod export;
 pub mod files;
 mod glob;
@@ -128,6 +131,8 @@ pub mod schemas;
 pub mod secret;
 #[doc = include_str!("running.md")]
 pub mod running {}
+#[doc = include_str!("guide/events.md")]
+pub mod listening {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 #[doc = include_str!("bounds.md")]

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use reqwest::{Certificate, ClientBuilder, Method, Request, RequestBuilder, Response, Url};
+use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::causes;
 
@@ -105,13 +106,16 @@ pub enum TransportError {
     /// The library could not start.
     #[error("cannot start the HTTP client")]
     Start(#[source] reqwest::Error),
+    /// There is no authority to check the certificate of a broker against.
+    #[error("no certificate authorities found to verify the broker{}", named())]
+    NoBrokerAuthorities(#[source] rustls::Error),
 }
 
 impl TransportError {
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::NoAuthorities(_) => {
+            Self::NoAuthorities(_) | Self::NoBrokerAuthorities(_) => {
                 "install the package `ca-certificates`, or set SSL_CERT_FILE to a PEM file of certificates"
             }
             Self::Authorities { .. } => "set SSL_CERT_FILE to a PEM file of certificates",
@@ -239,6 +243,19 @@ impl Transport {
         };
         if is_unconnected { Trouble::Unreachable(words) } else { Trouble::Lost(words) }
     }
+}
+
+/// TLS for what is not HTTP: the same authorities are trusted as for the platform.
+///
+/// # Errors
+/// [`TransportError::NoBrokerAuthorities`].
+pub fn tls() -> Result<Arc<rustls::ClientConfig>, TransportError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(TransportError::NoBrokerAuthorities)?;
+    Ok(Arc::new(config.with_no_client_auth()))
 }
 
 /// Whether an address is one of this machine: 127.0.0.0/8, `::1` or `localhost`.

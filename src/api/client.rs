@@ -33,6 +33,9 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// No more is reserved for an answer before it comes, whatever its length is said to be.
 const MOST_RESERVED_BYTES: usize = 1024 * 1024;
 
+/// How calls name themselves in the platform's log.
+pub const APP: &str = concat!("flespi-gitops/", env!("CARGO_PKG_VERSION"));
+
 /// How a client behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -54,6 +57,7 @@ pub struct Client {
     http: Transport,
     platform: reqwest::Url,
     authorization: HeaderValue,
+    app: HeaderValue,
     trace: Option<HeaderValue>,
     governor: Arc<Governor>,
     /// Pauses of the token.
@@ -100,6 +104,7 @@ impl Client {
             http,
             platform: settings.platform.clone(),
             authorization: authorization(token)?,
+            app: HeaderValue::from_static(APP),
             trace: settings.trace.as_deref().and_then(|trace| HeaderValue::from_str(trace).ok()),
             governor: Arc::new(Governor::new(settings.calls_per_minute, settings.deadline)),
             gate: Arc::default(),
@@ -131,6 +136,13 @@ impl Client {
     /// [`ClientError::BadToken`].
     pub fn renewed(&self, token: &SecretString) -> Result<Self, ClientError> {
         Ok(Self { is_own: self.is_own, ..self.signed_with(token)? })
+    }
+
+    /// The same client, whose calls name themselves `app` (at most 63 characters) in the platform's log.
+    #[must_use]
+    pub fn called(&self, app: &str) -> Self {
+        let app = HeaderValue::from_str(app).unwrap_or(HeaderValue::from_static(APP));
+        Self { app, ..self.clone() }
     }
 
     /// The same client, whose calls carry the id of another run.
@@ -302,7 +314,7 @@ impl Client {
             .http
             .request(method, url)
             .header(AUTHORIZATION, self.authorization.clone())
-            .header("x-flespi-app", concat!("flespi-gitops/", env!("CARGO_PKG_VERSION")));
+            .header("x-flespi-app", self.app.clone());
         if let Some(trace) = &self.trace {
             builder = builder.header("x-flespi-trace", trace.clone());
         }

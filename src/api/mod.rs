@@ -19,7 +19,7 @@ mod stats;
 mod write;
 
 pub use answer::Answer;
-pub use client::{Client, ClientError, Settings};
+pub use client::{APP, Client, ClientError, Settings};
 pub use clock::PlatformTime;
 pub use error::{ApiError, Class};
 pub use governor::Waiting;

@@ -15,6 +15,7 @@ mod explain;
 mod export;
 mod gate;
 mod health;
+mod hearing;
 mod history;
 mod import;
 mod loading;

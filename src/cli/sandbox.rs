@@ -26,11 +26,17 @@ use crate::shutdown;
 Examples:
   flespi-gitops sandbox --state .flespi-gitops/sandbox
   flespi-gitops sandbox --listen 127.0.0.1:8080 --latency 200ms --calls-per-minute 60
+  flespi-gitops sandbox --listen 127.0.0.1:8080 --mqtt-listen 127.0.0.1:1883
   flespi-gitops sandbox --tls . & curl --cacert ca.pem https://localhost:PORT/auth/regions")]
 pub(super) struct Args {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+
+    /// Serve MQTT on this address as well, such as 127.0.0.1:1883; port 0 takes a free one. With
+    /// --tls it is MQTT over TLS, with the same certificate.
+    #[arg(long, value_name = "ADDR")]
+    mqtt_listen: Option<SocketAddr>,
 
     /// Host name to accept for --listen, beside addresses and localhost; all others are refused, so
     /// that no web page can bind its name to this machine and use the sandbox. Repeatable.
@@ -91,10 +97,13 @@ pub(super) async fn run(args: &Args, output: &Output) -> Exit {
         }
     };
     // The token opens nothing but this sandbox, and who starts one needs it.
-    let ready = json!({
+    let mut ready = json!({
         "listening": sandbox.url(),
         "token": sandbox.token().expose_secret(),
     });
+    if let Some(mqtt) = sandbox.mqtt_url() {
+        ready["mqtt"] = mqtt.into();
+    }
     output.result(&format!("{ready}\n"));
     // Whoever cannot read where it listens has no use for it.
     if !output.shown().await {
@@ -132,6 +141,7 @@ fn options(args: &Args) -> Result<Options, String> {
     };
     Ok(Options {
         listen: args.listen,
+        mqtt: args.mqtt_listen,
         names: args.listen_name.clone(),
         state: args.state.clone(),
         tls: args.tls.clone(),

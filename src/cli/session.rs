@@ -1,6 +1,7 @@
 //! What plan, apply and watch have in common: a platform to talk to, and the words for when it is not to be had.
 
 use std::io::IsTerminal;
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::reconcile::Context;
 use crate::resource::Signer;
 use crate::run::RunId;
 use crate::sandbox::{self, Sandbox};
-use crate::secret::{Spool, Trust};
+use crate::secret::{SecretString, Spool, Trust};
 
 /// How long one try of a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,8 +49,29 @@ impl Session {
         Self::open_until(None, pace, common, output).await
     }
 
+    /// The same; the embedded platform has its broker as well.
+    pub(super) async fn open_to_listen(
+        pace: Pace,
+        common: &Common,
+        output: &Output,
+    ) -> Result<Self, Exit> {
+        let mqtt = Some((Ipv4Addr::LOCALHOST, 0).into());
+        let embedded = sandbox::Options { mqtt, ..sandbox::Options::default() };
+        Self::open_with(embedded, None, pace, common, output).await
+    }
+
     /// The same; what would have to wait for longer than `deadline` from now on fails at once.
     pub(super) async fn open_until(
+        deadline: Option<Duration>,
+        pace: Pace,
+        common: &Common,
+        output: &Output,
+    ) -> Result<Self, Exit> {
+        Self::open_with(sandbox::Options::default(), deadline, pace, common, output).await
+    }
+
+    async fn open_with(
+        embedded: sandbox::Options,
         deadline: Option<Duration>,
         pace: Pace,
         common: &Common,
@@ -62,7 +84,7 @@ impl Session {
         let spool = spool(common, &state, name, output)?;
         let (sandbox, platform, token) = match platform {
             Platform::Embedded(folder) => {
-                let sandbox = start_sandbox(folder, output).await?;
+                let sandbox = start_sandbox(embedded, folder, output).await?;
                 let token = sandbox.token().clone();
                 let Ok(url) = sandbox.url().parse() else { return Err(Exit::Failed) };
                 (Some(sandbox), url, token)
@@ -101,6 +123,12 @@ impl Session {
             return None;
         }
         self.client.renewed(&token(common, output).ok()?).ok()
+    }
+
+    /// Where the broker of the embedded platform is, and its token; none for other platforms.
+    pub(super) fn embedded_broker(&self) -> Option<(&str, SecretString)> {
+        let sandbox = self.sandbox.as_ref()?;
+        Some((sandbox.mqtt_url()?, sandbox.token().clone()))
     }
 
     /// What a pass works with. `seen` is what was there before.
@@ -185,9 +213,13 @@ fn default_state_folder(xdg: Option<PathBuf>, home: Option<PathBuf>) -> Option<P
     Some(xdg.or(home)?.join("flespi-gitops"))
 }
 
-async fn start_sandbox(folder: PathBuf, output: &Output) -> Result<Sandbox, Exit> {
+async fn start_sandbox(
+    options: sandbox::Options,
+    folder: PathBuf,
+    output: &Output,
+) -> Result<Sandbox, Exit> {
     output.say(&format!("platform: the embedded sandbox, state in {}", folder.display()));
-    let options = sandbox::Options { state: Some(folder), ..sandbox::Options::default() };
+    let options = sandbox::Options { state: Some(folder), ..options };
     Sandbox::start(options).await.map_err(|error| {
         output.failure(&error, None);
         Exit::Unknown

@@ -162,6 +162,7 @@ pub(super) const PIPE_VARIABLE: &str = crate::secret::PIPE_VARIABLE;
 /// Variables that count as unset when they are empty, ours and those of the libraries that we use.
 #[cfg(unix)]
 pub(super) const UNSET_IF_EMPTY: &[&str] = &[
+    "FLESPI_BROKER",
     "FLESPI_GITOPS_ALLOW_OUTSIDE",
     "FLESPI_GITOPS_CALLS_PER_MINUTE",
     "FLESPI_GITOPS_LISTEN",

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::duration::{duration, interval, poll_interval, positive};
 use super::exit::Exit;
 use super::gate::GateArgs;
+use super::hearing::{Hearing, HearingArgs, Surroundings};
 use super::loading;
 use super::manifests::Manifests;
 use super::output::Output;
@@ -18,7 +19,7 @@ use super::outside::{Outside, OutsideArgs};
 use super::pace::Pace;
 use super::session::{self, Session};
 use super::settings::Common;
-use crate::api::Waiting;
+use crate::api::{Client, Waiting};
 use crate::apply::Report;
 use crate::diagnostic::render;
 use crate::manifest::{self, Load};
@@ -46,6 +47,7 @@ Examples:
   flespi-gitops watch accounts/ --interval 5m --prune
   flespi-gitops watch accounts/ --listen 127.0.0.1:9464
   flespi-gitops watch accounts/ --notify slack=/run/secrets/slack-address
+  flespi-gitops watch accounts/ --interval 1h --broker mqtts://mqtt.flespi.io
   flespi-gitops watch /mnt/nfs/accounts --poll 30s
   flespi-gitops watch accounts/ --first-pass report --log-format json")]
 pub(super) struct Args {
@@ -80,6 +82,9 @@ pub(super) struct Args {
     /// Three returns of one field within this time make it contested.
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = positive)]
     contest_window: Duration,
+
+    #[command(flatten)]
+    hearing: HearingArgs,
 
     #[command(flatten)]
     outside: OutsideArgs,
@@ -128,7 +133,11 @@ pub(super) async fn run(args: &Args, by_hand: &str, common: &Common, output: &Ou
         Ok(in_force) => in_force,
         Err(exit) => return exit,
     };
-    let session = match Session::open(args.pace, common, output).await {
+    let session = match args.hearing.is_off() {
+        true => Session::open(args.pace, common, output).await,
+        false => Session::open_to_listen(args.pace, common, output).await,
+    };
+    let session = match session {
         Ok(session) => session,
         Err(exit) => return exit,
     };
@@ -202,9 +211,19 @@ async fn follow(
         Ok(state) => state,
         Err(exit) => return exit,
     };
+    let around = Surroundings { shown: shown.clone(), status: status.clone(), wake: wake.clone() };
     let outside = match Outside::open(&args.outside, &state, shown, wake.clone(), output).await {
         Ok(outside) => outside,
         Err(exit) => return exit,
+    };
+    let set = (&*in_force.desired, args.prune);
+    let hearing = match Hearing::begin(&args.hearing, session, set, around, common, output) {
+        Ok(hearing) => hearing,
+        Err(exit) => return exit,
+    };
+    let called = |client: Client| match &hearing.app {
+        Some(app) => client.called(app),
+        None => client,
     };
     let hangups = tokio::spawn(hangups(wake));
     let waits = tokio::spawn(note_waits(session.client.waiting(), status.clone()));
@@ -223,18 +242,19 @@ async fn follow(
         clock: Arc::new(jiff::Timestamp::now),
     };
     let platform = watch::Platform {
-        client: session.client.clone(),
+        client: called(session.client.clone()),
         signer: &session.signer,
         spool: &session.spool,
         gate: session.gate.open(),
         seen: session.recorder.seen(&in_force.desired),
-        renew: Box::new(|| session.client_again(common, output)),
+        renew: Box::new(|| session.client_again(common, output).map(called)),
     };
     let paths = args.manifests.paths();
     let reporter = Reporter { paths: &paths, session, common, output };
     let run = &session.run;
     let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, reporter);
     daemon.run(shutdown::flag()).await;
+    drop(hearing);
     hangups.abort();
     waits.abort();
     outside.close().await;

@@ -8,8 +8,8 @@ use super::{
     access,
     answer::Refusal,
     assumptions::{
-        BLOCKED_STATUS, DISABLED_SUBACCOUNT, DISABLED_TOKEN_INFO, FOREIGN_CID, NOAPI_STATUS,
-        ORIGIN_STATUS,
+        Assumptions, BLOCKED_STATUS, DISABLED_SUBACCOUNT, DISABLED_TOKEN_INFO, FOREIGN_CID,
+        NOAPI_STATUS, ORIGIN_STATUS,
     },
     books::Books,
     call::{Call, Caller},
@@ -53,58 +53,17 @@ pub(super) fn admit(
     let token =
         signer(&books.state, request).ok_or_else(|| Refusal::unauthorized(INVALID_TOKEN))?;
     let (id, account) = (token.id, token.cid);
-    let fields = &token.fields;
-    if !access::allows_address(
-        fields.text("ips").unwrap_or(""),
-        &canonical(request.peer).to_string(),
-    ) {
-        return Err(Refusal::unauthorized("using token from unauthorized location"));
-    }
-    if let Some(origin) = request.header("origin")
-        && !access::allows_origin(fields.get("origins"), origin)
-    {
-        let status = books.assumptions.status(&ORIGIN_STATUS);
-        return Err(
-            Refusal::unauthorized("using token from unauthorized origin").with_status(status)
-        );
-    }
-    let access = fields
-        .get("access")
-        .and_then(|access| access.get("type"))
-        .and_then(Value::as_u64)
-        .unwrap_or(access::STANDARD);
-    if access > access::ACL {
-        return Err(Refusal::forbidden("this token is not for API calls")
-            .with_status(books.assumptions.status(&NOAPI_STATUS)));
-    }
-    let is_enabled = fields.get("enabled") != Some(&Value::Bool(false));
-    let may_look = is_info && books.assumptions.is(&DISABLED_TOKEN_INFO, "answer");
-    if !is_enabled && !may_look {
-        return Err(Refusal::forbidden("token is disabled"));
-    }
-    if fields.number("blocked") != 0 {
-        let status = books.assumptions.status(&BLOCKED_STATUS);
-        return Err(Refusal::forbidden("Flespi token blocked").with_status(status));
-    }
-    let is_off = |account: &u64| {
-        books
-            .state
-            .account(*account)
-            .is_none_or(|account| account.fields.get("enabled") == Some(&Value::Bool(false)))
-    };
-    if !books.assumptions.is(&DISABLED_SUBACCOUNT, "works")
-        && books.state.lineage(account).any(|account| is_off(&account))
-    {
-        let status = books.assumptions.status(&DISABLED_SUBACCOUNT);
-        return Err(Refusal::forbidden("account is disabled").with_status(status));
-    }
-    let is_blocked = |account: u64| {
-        books.state.account(account).is_some_and(|account| account.fields.number("blocked") != 0)
-    };
-    if books.state.lineage(account).any(is_blocked) {
-        let status = books.assumptions.status(&BLOCKED_STATUS);
-        return Err(Refusal::forbidden("account is blocked").with_status(status));
-    }
+    let origin = request.header("origin");
+    let access = judge(&books.state, &books.assumptions, token, request.peer, origin)
+        .or_else(|unfit| match unfit {
+            Unfit::Disabled(access)
+                if is_info && books.assumptions.is(&DISABLED_TOKEN_INFO, "answer") =>
+            {
+                judge_account(&books.state, &books.assumptions, token).map(|()| access)
+            }
+            other => Err(other),
+        })
+        .map_err(|unfit| unfit.refusal(&books.assumptions))?;
     metering::count(books, meter, id, account, call.now)?;
     books.touch(id, call.now);
     let top = match named_account(request) {
@@ -126,6 +85,98 @@ pub(super) fn admit(
         }
     };
     Ok(Caller { token: id, account, top, access })
+}
+
+/// Why a token does not open anything at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// Its masks do not allow the address.
+    Address,
+    /// Its origins do not allow the page.
+    Origin,
+    /// It is one of the platform's own.
+    Internal,
+    /// It is switched off; with its type of access.
+    Disabled(u64),
+    Blocked,
+    /// Its account, or one above, is switched off.
+    AccountOff,
+    AccountBlocked,
+}
+
+impl Unfit {
+    fn refusal(self, assumptions: &Assumptions) -> Refusal {
+        let status = |assumption| assumptions.status(assumption);
+        match self {
+            Self::Address => Refusal::unauthorized("using token from unauthorized location"),
+            Self::Origin => Refusal::unauthorized("using token from unauthorized origin")
+                .with_status(status(&ORIGIN_STATUS)),
+            Self::Internal => Refusal::forbidden("this token is not for API calls")
+                .with_status(status(&NOAPI_STATUS)),
+            Self::Disabled(_) => Refusal::forbidden("token is disabled"),
+            Self::Blocked => {
+                Refusal::forbidden("Flespi token blocked").with_status(status(&BLOCKED_STATUS))
+            }
+            Self::AccountOff => {
+                Refusal::forbidden("account is disabled").with_status(status(&DISABLED_SUBACCOUNT))
+            }
+            Self::AccountBlocked => {
+                Refusal::forbidden("account is blocked").with_status(status(&BLOCKED_STATUS))
+            }
+        }
+    }
+}
+
+/// What a token opens for somebody at `peer`, at the moment: its type of access.
+pub(super) fn judge(
+    state: &State,
+    assumptions: &Assumptions,
+    token: &Item,
+    peer: IpAddr,
+    origin: Option<&str>,
+) -> Result<u64, Unfit> {
+    let fields = &token.fields;
+    let address = canonical(peer).to_string();
+    if !access::allows_address(fields.text("ips").unwrap_or(""), &address) {
+        return Err(Unfit::Address);
+    }
+    if origin.is_some_and(|origin| !access::allows_origin(fields.get("origins"), origin)) {
+        return Err(Unfit::Origin);
+    }
+    let access = fields
+        .get("access")
+        .and_then(|access| access.get("type"))
+        .and_then(Value::as_u64)
+        .unwrap_or(access::STANDARD);
+    if access > access::ACL {
+        return Err(Unfit::Internal);
+    }
+    if fields.get("enabled") == Some(&Value::Bool(false)) {
+        return Err(Unfit::Disabled(access));
+    }
+    judge_account(state, assumptions, token).map(|()| access)
+}
+
+/// Whether anything is open for a token that is switched on: neither it nor its account may be blocked.
+fn judge_account(state: &State, assumptions: &Assumptions, token: &Item) -> Result<(), Unfit> {
+    if token.fields.number("blocked") != 0 {
+        return Err(Unfit::Blocked);
+    }
+    let is_off = |account: u64| {
+        state
+            .account(account)
+            .is_none_or(|account| account.fields.get("enabled") == Some(&Value::Bool(false)))
+    };
+    if !assumptions.is(&DISABLED_SUBACCOUNT, "works") && state.lineage(token.cid).any(is_off) {
+        return Err(Unfit::AccountOff);
+    }
+    let is_blocked = |account: u64| {
+        state.account(account).is_some_and(|account| account.fields.number("blocked") != 0)
+    };
+    match state.lineage(token.cid).any(is_blocked) {
+        true => Err(Unfit::AccountBlocked),
+        false => Ok(()),
+    }
 }
 
 /// The address as masks are written for it: IPv4 where there is one, and one spelling of loopback.

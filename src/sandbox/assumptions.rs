@@ -123,7 +123,7 @@ assumptions! {
     DUPLICATE_NAMES = 40 "duplicate-names" ["accept", "refuse"]
         "May two items of one account have the same name?";
     LOG_PAYLOAD = 41 "log-payload" ["old-and-new"]
-        "What do log records hold? (`old` and `new` as far as they are stored; event codes are the sandbox's own.)";
+        "What do log records hold? (`old` and `new` as far as they are stored.)";
     BIN_STAMP = 42 "bin-stamp" ["deleted"]
         "Under which name does a record of the recycle bin tell when it was deleted?";
     UNRESTORABLE = 43 "unrestorable" ["gone", "restore"]
@@ -184,6 +184,18 @@ assumptions! {
         "How does an answer hold a field that was asked for by a dotted name?";
     GROUPS_OF_DEVICE = 131 "groups-of-device" ["listed", "absent"]
         "Does a device list the ids of the groups that it is in?";
+    MQTT_CID = 133 "mqtt-cid" ["branch", "account"]
+        "Does the account in front of a topic filter mean the account with all below it, or the account alone?";
+    MQTT_DENIED = 134 "mqtt-denied" ["refuse", "silence"]
+        "What happens to a topic filter that the token may not use: is it refused, or does it never get a message?";
+    MQTT_BLOCKED = 135 "mqtt-blocked" ["151", "138"]
+        "With which reason is an MQTT client refused whose token or account is blocked?";
+    CUSTOMER_TOPIC = 136 "customer-topic" ["whole", "own"]
+        "Does the log topic of an account carry everything that happens in it, or only changes of its own record?";
+    RESTORED_TOPIC = 137 "restored-topic" ["created", "restored"]
+        "Under which event does the log topic of an item tell that it came back from the recycle bin?";
+    MQTT_TOUCH = 138 "mqtt-touch" ["session", "connect"]
+        "Does an MQTT session count as use of its token for as long as it is open, or once?";
     OWNER_OF_ITEM = 132 "owner-of-item" ["given", "absent"]
         "Does a telematics item give the account that holds it as cid?";
 }

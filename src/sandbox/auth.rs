@@ -3,7 +3,7 @@
 //! Invariant: nothing here reads `x-flespi-cid`. A password set "for a subaccount" with the parent's token is the
 //! parent's password; clients that rely on the header must find that out here and not on the platform.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     access, admission,
@@ -21,6 +21,7 @@ use super::{
     rows::TOKENS,
     secret, sessions,
     state::{Change, Purpose},
+    view::View,
 };
 
 /// The columns of `GET /auth/info`.
@@ -84,16 +85,20 @@ fn admit_owner(books: &mut Books, meter: &mut Meter, call: &mut Call<'_>) -> Res
 
 fn info(books: &mut Books, meter: &mut Meter, call: &mut Call<'_>) -> Result<Answer, Refusal> {
     let caller = admit(books, meter, call, true)?;
-    let view = books.view();
     let token = books
         .state
         .item(Kind::Tokens, caller.token)
         .ok_or_else(|| Refusal::missing_item(caller.token))?;
+    Ok(Answer::row(&info_of(books.view(), token)))
+}
+
+/// What a token is told of itself.
+pub(super) fn info_of(view: View<'_>, token: &Item) -> Map<String, Value> {
     let columns = INFO.iter().filter_map(|name| {
         let value = view.value(token, TOKENS.field(name)?)?;
         Some(((*name).to_owned(), value.into_owned()))
     });
-    Ok(Answer::row(&columns.collect::<Map<_, _>>()))
+    columns.collect()
 }
 
 /// The one region there is: this sandbox itself, under both names that clients read.

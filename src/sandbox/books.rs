@@ -11,7 +11,9 @@ use super::{
     events,
     item::Item,
     journal::Entry,
-    lifetimes, rows,
+    lifetimes,
+    news::News,
+    rows,
     state::{Change, LogRecord, State},
     view::View,
 };
@@ -30,6 +32,8 @@ pub(super) struct Books {
     touched: BTreeMap<u64, u64>,
     /// The whole state was replaced: changes alone do not lead to it.
     pub(super) is_replaced: bool,
+    /// What happened since somebody took it; `None` while nobody listens.
+    pub(super) news: Option<Vec<News>>,
 }
 
 impl Books {
@@ -43,6 +47,7 @@ impl Books {
             changes: Vec::new(),
             touched: BTreeMap::new(),
             is_replaced: false,
+            news: None,
         }
     }
 
@@ -54,7 +59,22 @@ impl Books {
     pub(super) fn commit(&mut self, change: Change) {
         self.next_lapse = self.next_lapse.min(lifetimes::of_change(&change));
         self.note(&change);
+        if let Some(news) = &mut self.news {
+            match &change {
+                Change::Put { kind, item } => news.push(News::put(&self.state, *kind, item)),
+                Change::Remove { kind, id } => news.extend(News::removed(&self.state, *kind, *id)),
+                _ => {}
+            }
+        }
         self.state.apply(change);
+    }
+
+    /// Makes a record about an item part of the platform's log.
+    pub(super) fn tell(&mut self, row: &'static Collection, item: &Item, record: LogRecord) {
+        if let Some(news) = &mut self.news {
+            news.push(News::recorded(&self.state, row, item, &record));
+        }
+        self.commit(Change::Log(record));
     }
 
     fn note(&mut self, change: &Change) {
@@ -110,7 +130,7 @@ impl Books {
     pub(super) fn record(
         &mut self,
         call: &Call<'_>,
-        row: &Collection,
+        row: &'static Collection,
         old: Option<&Item>,
         new: Option<&Item>,
     ) {
@@ -127,14 +147,14 @@ impl Books {
         &mut self,
         call: &Call<'_>,
         event: &str,
-        row: &Collection,
+        row: &'static Collection,
         old: Option<&Item>,
         new: Option<&Item>,
     ) {
         let Some(item) = new.or(old) else { return };
         // What an account does to its own record it reads in its own log; all else is in the log of the owner.
         let is_own = row.type_number == rows::CUSTOMER.type_number;
-        self.commit(Change::Log(LogRecord {
+        let record = LogRecord {
             timestamp: call.now,
             event: event.to_owned(),
             origin_type: row.type_number,
@@ -148,6 +168,7 @@ impl Books {
             uri: Some(Entry::for_target(&call.request.target, Some(&call.target)).path),
             old: old.and_then(|old| events::snapshot(row, old)),
             new: new.and_then(|new| events::snapshot(row, new)),
-        }));
+        };
+        self.tell(row, item, record);
     }
 }

@@ -8,12 +8,14 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::{
     answer::Response,
+    mqtt::{self, Inquiry, Notice},
     request::Request,
     store::{Store, StoreError},
+    sweep,
     world::World,
 };
 
@@ -23,10 +25,20 @@ const TOUCH_DELAY: Duration = Duration::from_secs(1);
 /// How many requests share one write at most.
 const BATCH_LIMIT: usize = 256;
 
-/// A request and where its response goes.
-pub(super) struct Errand {
-    pub(super) request: Request,
-    pub(super) reply: oneshot::Sender<Response>,
+/// What the clerk is asked to do.
+pub(super) enum Errand {
+    /// A request, and where its response goes.
+    Call { request: Request, reply: oneshot::Sender<Response> },
+    /// A question of the broker.
+    Mqtt(Inquiry),
+}
+
+/// How the clerk reaches the broker.
+pub(super) struct Wire {
+    /// All that happens, for whoever listens.
+    pub(super) notices: broadcast::Sender<Notice>,
+    /// Whether the broker is to be there.
+    pub(super) is_open: watch::Sender<bool>,
 }
 
 /// Serves until all senders are gone, then writes a snapshot.
@@ -34,6 +46,7 @@ pub(super) fn work(
     mut world: World,
     mut store: Option<Store>,
     inbox: &Receiver<Errand>,
+    wire: &Wire,
 ) -> Result<(), StoreError> {
     let mut last_touch = Instant::now();
     let mut replies = Vec::new();
@@ -41,6 +54,12 @@ pub(super) fn work(
     loop {
         match inbox.recv_timeout(TOUCH_DELAY) {
             Ok(errand) => handle(&mut world, errand, &mut replies, &mut lines),
+            // Whoever listens hears also of what time takes, and not only when somebody calls.
+            Err(RecvTimeoutError::Timeout) if wire.notices.receiver_count() > 0 => {
+                let seconds = (now() / 1000).saturating_add(world.books.state.clock);
+                sweep::sweep(&mut world.books, seconds);
+                lines.extend(world.books.take_changes().unwrap_or_default());
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -56,6 +75,10 @@ pub(super) fn work(
             }
             write(&mut world, store, &mut lines)?;
         }
+        mqtt::tell(&mut world, &wire.notices, now());
+        wire.is_open.send_if_modified(|open| {
+            std::mem::replace(open, world.broker_is_open) != world.broker_is_open
+        });
         for (reply, response) in replies.drain(..) {
             // The client has gone away meanwhile: nobody to tell.
             let _ = reply.send(response);
@@ -73,10 +96,14 @@ fn handle(
     replies: &mut Vec<(oneshot::Sender<Response>, Response)>,
     lines: &mut Vec<u8>,
 ) {
-    let Errand { request, reply } = errand;
-    let response = world.handle(&request, now(), &mut rand::random::<u64>);
+    match errand {
+        Errand::Call { request, reply } => {
+            let response = world.handle(&request, now(), &mut rand::random::<u64>);
+            replies.push((reply, response));
+        }
+        Errand::Mqtt(inquiry) => mqtt::answer(world, inquiry, now()),
+    }
     lines.extend(world.books.take_changes().unwrap_or_default());
-    replies.push((reply, response));
 }
 
 fn write(world: &mut World, store: &mut Store, lines: &mut Vec<u8>) -> Result<(), StoreError> {

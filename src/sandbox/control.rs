@@ -27,6 +27,7 @@ pub(super) struct Controls<'a> {
     pub(super) meter: &'a mut Meter,
     pub(super) journal: &'a mut Journal,
     pub(super) faults: &'a mut FaultPlan,
+    pub(super) broker_is_open: &'a mut bool,
 }
 
 /// Answers everything below `/_sandbox`.
@@ -45,7 +46,7 @@ fn answer(
     target: &Target,
     now: u64,
 ) -> Result<Answer, Refusal> {
-    let Controls { books, meter, journal, faults } = controls;
+    let Controls { books, meter, journal, faults, broker_is_open } = controls;
     if let Some(origin) = request.header("origin")
         && origin.split_once("://").map(|(_, host)| host) != request.header("host")
     {
@@ -89,8 +90,18 @@ fn answer(
             *faults = FaultPlan::new(plan);
             Ok(Answer::row(&faults.listed()))
         }
+        ("GET", ["broker"]) => Ok(Answer::row(&json!({"open": broker_is_open}))),
+        ("PUT", ["broker"]) => {
+            let body = request.json()?;
+            let open = body.get("open").and_then(Value::as_bool).ok_or_else(|| {
+                Refusal::bad("the body must be {\"open\": true} or {\"open\": false}")
+                    .with_field("open")
+            })?;
+            *broker_is_open = open;
+            Ok(Answer::row(&json!({"open": open})))
+        }
         (_, ["journal"]) => Err(Refusal::method("GET DELETE")),
-        (_, ["state" | "faults"]) => Err(Refusal::method("GET PUT")),
+        (_, ["state" | "faults" | "broker"]) => Err(Refusal::method("GET PUT")),
         (_, ["clock"]) => Err(Refusal::method("GET POST")),
         (_, ["outbox" | "assumptions" | "overview"]) => Err(Refusal::method("GET")),
         (_, other) => Err(Refusal::missing_path(&format!("_sandbox/{}", other.join("/")))),

@@ -12,13 +12,14 @@ pub(super) const UPDATED: &str = "updated";
 pub(super) const DELETED: &str = "deleted";
 pub(super) const RESTORED: &str = "restored";
 
-/// The sandbox's own numbers for what happened, as the platform's are not known, and their words.
+/// The platform's numbers for what happened, and words for it. For a restored item no number is known: it is one that
+/// appears, like a new one.
 pub(super) const EVENTS: [(&str, u16, &str); 5] = [
-    ("call", 1, "api call"),
-    (CREATED, 2, "item created"),
-    (UPDATED, 3, "item updated"),
-    (DELETED, 4, "item deleted"),
-    (RESTORED, 5, "item restored"),
+    ("call", 1000, "api call"),
+    (CREATED, 1, "item created"),
+    (UPDATED, 2, "item updated"),
+    (DELETED, 3, "item deleted"),
+    (RESTORED, 1, "item restored"),
 ];
 
 /// A body in the log that would be longer is left out, in bytes.

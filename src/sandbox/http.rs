@@ -100,7 +100,7 @@ pub(super) async fn answer(
     let cut = |_| io::Error::from(io::ErrorKind::ConnectionAborted);
     shell
         .clerk
-        .send(Errand { request, reply })
+        .send(Errand::Call { request, reply })
         .map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
     deliver(response.await.map_err(cut)?, &shell.door).await
 }

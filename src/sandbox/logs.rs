@@ -166,7 +166,8 @@ pub(super) fn of_account(view: View<'_>, call: &Call<'_>) -> Result<Answer, Refu
     Ok(query.answer(records.chain(calls).collect()))
 }
 
-fn shown(record: &LogRecord) -> Map<String, Value> {
+/// A record as the platform tells it.
+pub(super) fn shown(record: &LogRecord) -> Map<String, Value> {
     let LogRecord {
         timestamp,
         event,

@@ -11,6 +11,7 @@
 //!  doors     running · door, http, tls        sockets and requests, async
 //!            in_process                       the same without a socket
 //!            rehearsal                        a state folder without a door
+//!            mqtt                             the broker: sockets and packets, and messages of what happened
 //!            clerk, store                     the thread that owns the world, and the folder that keeps it
 //!  world     world, seed                      one request at a time, pure
 //!            control, overview, page          what a test or a person does with it, beside the platform's API
@@ -27,7 +28,7 @@
 //!  reading   select, logs, quota              what a selector means, what happened, how many there may be
 //!            view, computed                   what fields read as
 //!  state     state, item · lifetimes          what is there, and until when
-//!            call, journal, events            what a call is, which there were, what is told of them
+//!            call, journal, events, news      what a call is, which there were, what is told of them
 //!  catalogue rows, fields, telematics_fields, what collections there are: one table
 //!            catalog
 //!  words     access, acl, forms               what tokens can do and what values look like
@@ -84,6 +85,8 @@ mod lifetimes;
 mod links;
 mod logs;
 mod metering;
+mod mqtt;
+mod news;
 mod overview;
 mod page;
 mod pattern;

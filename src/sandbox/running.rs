@@ -12,21 +12,22 @@ use std::{
 use secrecy::SecretString;
 use tokio::{
     net::TcpListener,
-    sync::{oneshot, watch},
+    sync::{broadcast, oneshot, watch},
     task::JoinHandle,
 };
 
 use super::{
     assumptions::Assumptions,
     catalog::Kind,
-    clerk,
+    clerk::{self, Wire},
     door::{self, Door},
     faults::{FaultPlan, Faults},
     http::Shell,
     journal::Journal,
+    mqtt::{self, Broker, Line},
     seed,
     store::{Store, StoreError},
-    tls::{self, TlsError},
+    tls::{self, Acceptors, TlsError},
     world::World,
 };
 
@@ -35,6 +36,8 @@ use super::{
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to listen for MQTT; port 0 takes a free one, `None` serves none.
+    pub mqtt: Option<SocketAddr>,
     /// Names under which it is reached, beside addresses and `localhost`; with a certificate those in it as well.
     pub names: Vec<String>,
     /// The folder that keeps the world over restarts; `None` forgets it.
@@ -55,6 +58,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            mqtt: None,
             names: Vec::new(),
             state: None,
             tls: None,
@@ -103,6 +107,7 @@ pub enum RunError {
 #[must_use = "a sandbox that is dropped ends"]
 pub struct Sandbox {
     url: String,
+    mqtt_url: Option<String>,
     token: SecretString,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -123,6 +128,7 @@ impl Sandbox {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let Options {
             listen,
+            mqtt,
             mut names,
             state,
             tls,
@@ -137,7 +143,20 @@ impl Sandbox {
         let unusable = |source| StartError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(unusable)?;
         let year = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).year();
-        let tls = tls.map(|folder| tls::acceptor(&folder, year.into())).transpose()?;
+        let tls = tls.map(|folder| tls::acceptors(&folder, year.into())).transpose()?;
+        let (tls, mqtt_tls) = tls.map(|Acceptors { http, mqtt }| (http, mqtt)).unzip();
+        let mqtt_listener = match mqtt {
+            None => None,
+            Some(address) => Some(
+                TcpListener::bind(address)
+                    .await
+                    .map_err(|source| StartError::Listen { address, source })?,
+            ),
+        };
+        let mqtt_scheme = if tls.is_some() { "mqtts" } else { "mqtt" };
+        let mqtt_address = mqtt_listener.as_ref().map(TcpListener::local_addr).transpose();
+        let mqtt_url =
+            mqtt_address.map_err(unusable)?.map(|address| format!("{mqtt_scheme}://{address}"));
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().map_err(unusable)?);
         let (clerk, inbox) = mpsc::channel();
@@ -145,6 +164,9 @@ impl Sandbox {
         let (ending, ended) = oneshot::channel();
         let (stop, stopped) = watch::channel(false);
         let world_url = url.clone();
+        let (notices, _) = broadcast::channel(mqtt::BACKLOG);
+        let (opening, is_open) = watch::channel(true);
+        let wire = Wire { notices: notices.clone(), is_open: opening };
         let body = move || match open(state, assumptions, faults, calls_per_minute, world_url) {
             Err(error) => drop(ready.send(Err(error))),
             Ok((world, store)) => {
@@ -152,7 +174,7 @@ impl Sandbox {
                 let key =
                     token.and_then(|token| token.fields.text("key")).unwrap_or_default().to_owned();
                 let _ = ready.send(Ok(SecretString::from(key)));
-                let _ = ending.send(clerk::work(world, store, &inbox));
+                let _ = ending.send(clerk::work(world, store, &inbox, &wire));
             }
         };
         thread::Builder::new()
@@ -162,16 +184,31 @@ impl Sandbox {
         let crashed = || StartError::Thread(io::Error::other("it ended before it was ready"));
         let token = opened.await.map_err(|_| crashed())??;
         let (door, orders) = tokio::sync::mpsc::unbounded_channel();
+        let line = Line { clerk: clerk.clone(), notices };
+        let broker = mqtt_listener
+            .map(|listener| Broker { listener, tls: mqtt_tls, line, is_open })
+            .map(|broker| tokio::spawn(mqtt::serve(broker, stopped.clone())));
         let shell = Shell { clerk, latency, names: names.into(), door };
         let door = Door { listener, tls, orders };
-        let server = tokio::spawn(door::serve(door, shell, stopped));
-        Ok(Self { url, token, stop, server, ended: Some(ended) })
+        let server = tokio::spawn(async move {
+            door::serve(door, shell, stopped).await;
+            if let Some(broker) = broker {
+                let _ = broker.await;
+            }
+        });
+        Ok(Self { url, mqtt_url, token, stop, server, ended: Some(ended) })
     }
 
     /// Where it listens, `http://127.0.0.1:PORT` or, with a certificate, `https://127.0.0.1:PORT`, without a slash at
     /// the end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where it listens for MQTT, `mqtt://127.0.0.1:PORT` or, with a certificate, `mqtts://127.0.0.1:PORT`; `None` if it
+    /// does not.
+    pub fn mqtt_url(&self) -> Option<&str> {
+        self.mqtt_url.as_deref()
     }
 
     /// The master token of the root account: 64 letters and digits, made with the world and kept with it.

@@ -41,7 +41,7 @@ pub(super) fn sweep(books: &mut Books, now: u64) {
 
 fn lapse(books: &mut Books, token: Item, now: u64) {
     books.commit(Change::Remove { kind: Kind::Tokens, id: token.id });
-    books.commit(Change::Log(LogRecord {
+    let record = LogRecord {
         timestamp: now,
         event: events::DELETED.to_owned(),
         origin_type: rows::TOKENS.type_number,
@@ -55,7 +55,8 @@ fn lapse(books: &mut Books, token: Item, now: u64) {
         uri: None,
         old: events::snapshot(&rows::TOKENS, &token),
         new: None,
-    }));
+    };
+    books.tell(&rows::TOKENS, &token, record);
     if books.assumptions.is(&LAPSED_TOKEN, "bin") {
         let id = books.state.next_id + 1;
         books.commit(Change::NextId(id));

@@ -55,9 +55,15 @@ pub enum TlsError {
     },
 }
 
+/// What accepts connections with one certificate.
+pub(super) struct Acceptors {
+    pub(super) http: TlsAcceptor,
+    pub(super) mqtt: TlsAcceptor,
+}
+
 /// Makes the certificates, writes `ca.pem` into `folder`, and gives what accepts connections with them. `year` is the
 /// present one: validity starts with it, whatever the hour of a client's clock.
-pub(super) fn acceptor(folder: &Path, year: i32) -> Result<TlsAcceptor, TlsError> {
+pub(super) fn acceptors(folder: &Path, year: i32) -> Result<Acceptors, TlsError> {
     let authority = authority(year)?;
     let key = KeyPair::generate()?;
     let leaf = leaf(year)?.signed_by(&key, &authority)?;
@@ -69,9 +75,10 @@ pub(super) fn acceptor(folder: &Path, year: i32) -> Result<TlsAcceptor, TlsError
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![leaf.der().clone(), authority.der().clone()], key)?;
+    let mqtt = TlsAcceptor::from(Arc::new(config.clone()));
     // Clients that offer HTTP/2 must learn that this server does not speak it.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(Acceptors { http: TlsAcceptor::from(Arc::new(config)), mqtt })
 }
 
 fn authority(year: i32) -> Result<CertifiedIssuer<'static, KeyPair>, TlsError> {

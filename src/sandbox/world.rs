@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) faults: FaultPlan,
     /// Where this world is served, for answers that name their own host.
     pub(super) url: String,
+    /// Whether the MQTT broker is to be there, if there is one.
+    pub(super) broker_is_open: bool,
 }
 
 impl World {
@@ -44,6 +46,7 @@ impl World {
             journal: Journal::default(),
             faults: FaultPlan::default(),
             url: String::new(),
+            broker_is_open: true,
         }
     }
 
@@ -59,8 +62,8 @@ impl World {
         if let Ok(target) = &target
             && target.segments.first().is_some_and(|first| first == "_sandbox")
         {
-            let Self { books, meter, journal, faults, url: _ } = self;
-            let controls = Controls { books, meter, journal, faults };
+            let Self { books, meter, journal, faults, broker_is_open, url: _ } = self;
+            let controls = Controls { books, meter, journal, faults, broker_is_open };
             return control::serve(controls, request, target, now);
         }
         if let Ok(target) = &target

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::diagnostic::render::printable;
+use crate::events::LinkState;
 use crate::resource::Kind;
 use crate::watch::{ObjectState, PassOutcome, State, Status};
 
@@ -23,6 +24,7 @@ pub fn metrics_text(status: &Status, now: Timestamp) -> String {
     objects(status, now, &mut page);
     calls(status, &mut page);
     files(status, &mut page);
+    events(status, &mut page);
     page.0
 }
 
@@ -177,6 +179,23 @@ fn files(status: &Status, page: &mut Page) {
         page.value("good_set_timestamp_seconds", &[], seconds(good.since));
         page.family("good_set_manifests", Sort::Gauge, "Manifests of the set in force.");
         page.value("good_set_manifests", &[], count(good.manifests));
+    }
+}
+
+fn events(status: &Status, page: &mut Page) {
+    let Some(events) = &status.events else { return };
+    page.family("events_connected", Sort::Gauge, "1 while all changes on the platform are heard.");
+    let is_connected = events.state == LinkState::Connected;
+    page.value("events_connected", &[], f64::from(u8::from(is_connected)));
+    for (name, help, number) in [
+        ("events_heard_total", "Messages of the broker.", events.heard),
+        ("events_echoes_total", "Messages about own writes.", events.echoes),
+        ("events_ignored_total", "Messages about nothing that passes read.", events.ignored),
+        ("events_wakes_total", "Passes that messages asked for.", events.wakes),
+        ("events_connections_total", "Connections to the broker.", events.connections),
+    ] {
+        page.family(name, Sort::Counter, help);
+        page.value(name, &[], number as f64);
     }
 }
 

@@ -122,7 +122,7 @@ function banner(status, objects) {
   const pass = status.pass;
   at("progress").hidden = !pass;
   if (pass) at("done").style.width = `${pass.planned ? (100 * pass.settled) / pass.planned : 8}%`;
-  fill("facts", [status.last_success, status.next_pass, status.files, status.set.good, status.version, pass], () => {
+  fill("facts", [status.last_success, status.next_pass, status.files, status.set.good, status.version, pass, status.events?.state, status.events?.since], () => {
     const facts = [];
     const fact = (name, ...what) => facts.push(make("li", "", make("span", "", name), ...what));
     if (pass) fact("pass", `${words(pass.trigger)}, ${pass.planned === null ? "planning" : `${pass.settled} of ${plural(pass.planned, "step")}`}`);
@@ -133,6 +133,8 @@ function banner(status, objects) {
       fact("set in force", make("code", "", status.set.good.fingerprint.slice(0, 12)), ", ", since(status.set.good.since, "for ", ""));
       fact("declares", plural(status.set.good.objects, "object"));
     }
+    const events = status.events;
+    if (events) fact("changes", events.state === "connected" ? "heard " : `${words(events.state)} `, since(events.since, "for ", ""));
     fact("version", status.version);
     return facts;
   });
@@ -144,8 +146,9 @@ function attention(status) {
   const wait = status.calls_wait;
   const pauses = status.pauses;
   const closed = status.window;
-  at("attention").hidden = !approval && !conditions.length && !wait && !pauses.length && !closed;
-  fill("attention-list", [approval, conditions, wait, pauses, closed], () => {
+  const unheard = status.events?.trouble;
+  at("attention").hidden = !approval && !conditions.length && !wait && !unheard && !pauses.length && !closed;
+  fill("attention-list", [approval, conditions, wait, unheard, pauses, closed], () => {
     const rows = conditions
       .filter((condition) => !(approval && condition.state === "waiting_for_approval"))
       .map((condition) =>
@@ -163,6 +166,10 @@ function attention(status) {
     if (closed) {
       rows.push(make("div", "row", make("div", "line", tag("window closed", "caution"),
         make("span", "", `risky steps wait ${closed}`))));
+    }
+    if (unheard) {
+      rows.push(make("div", "row", make("div", "line", tag("changes are not heard", "caution"), make("span", "", unheard),
+        make("span", "end fine", since(status.events.since, "for ", "")))));
     }
     if (approval) {
       const copy = make("button", "", "Copy");

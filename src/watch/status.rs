@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::trigger::Trigger;
 use crate::apply::StepOutcome;
+use crate::events::Listening;
 use crate::pause::Pause;
 use crate::plan::{Blocked, Pending, Refusal, Summary};
 use crate::resource::{Address, Drift, Kind, Phase};
@@ -72,6 +73,8 @@ pub struct Status {
     pub window: Option<String>,
     /// Why API calls wait at the moment; null if they do not.
     pub calls_wait: Option<CallsWait>,
+    /// How changes on the platform are heard; null if they are not listened for.
+    pub events: Option<Listening>,
     /// Interval between passes while no file changes, in seconds.
     pub interval_seconds: u64,
     /// When the next pass begins unless something happens before.
@@ -532,6 +535,7 @@ impl Status {
             pauses: Vec::new(),
             window: None,
             calls_wait: None,
+            events: None,
             interval_seconds,
             next_pass: None,
             last_success: None,

@@ -24,6 +24,8 @@ pub enum Trigger {
     Signal,
     /// It was requested over HTTP.
     Request,
+    /// A change on the platform was heard.
+    Event,
 }
 
 impl Trigger {
@@ -37,6 +39,7 @@ impl Trigger {
             Self::Resumed => "resumed",
             Self::Signal => "signal",
             Self::Request => "request",
+            Self::Event => "event",
         }
     }
 }
@@ -51,38 +54,52 @@ impl fmt::Display for Trigger {
             Self::Resumed => "a pause ended or a window opened",
             Self::Signal => "signal",
             Self::Request => "request",
+            Self::Event => "a change was heard",
         })
     }
 }
 
 /// Wakes the daemon for a pass. Carries no data: what is to be done is found out by looking.
 #[derive(Debug, Clone)]
-pub struct Wake(mpsc::Sender<Trigger>);
+pub struct Wake {
+    asked: mpsc::Sender<Trigger>,
+    heard: mpsc::Sender<()>,
+}
 
 /// Where the daemon hears of being woken.
 #[derive(Debug)]
-pub struct Woken(mpsc::Receiver<Trigger>);
+pub struct Woken {
+    asked: mpsc::Receiver<Trigger>,
+    heard: mpsc::Receiver<()>,
+}
 
 /// A handle that wakes, and the ear that hears it.
 pub fn wake() -> (Wake, Woken) {
     // One place: whoever wakes a daemon that is to be woken already adds nothing.
-    let (sender, receiver) = mpsc::channel(1);
-    (Wake(sender), Woken(receiver))
+    let (ask, asked) = mpsc::channel(1);
+    // And one of their own for events, so that none of them stands in the place of a person.
+    let (hear, heard) = mpsc::channel(1);
+    (Wake { asked: ask, heard: hear }, Woken { asked, heard })
 }
 
 impl Wake {
     /// Asks for a pass. Requests that come before it begins are one.
     pub fn now(&self, trigger: Trigger) {
-        let _ = self.0.try_send(trigger);
+        let _ = match trigger {
+            Trigger::Event => self.heard.try_send(()).map_err(drop),
+            other => self.asked.try_send(other).map_err(drop),
+        };
     }
 }
 
 impl Woken {
-    /// The next request; waits for ever when nobody can ask any more.
+    /// The next request, those of people first; waits for ever when nobody can ask any more.
     pub async fn next(&mut self) -> Trigger {
-        match self.0.recv().await {
-            Some(trigger) => trigger,
-            None => std::future::pending().await,
+        tokio::select! {
+            biased;
+            Some(trigger) = self.asked.recv() => trigger,
+            Some(()) = self.heard.recv() => Trigger::Event,
+            else => std::future::pending().await,
         }
     }
 }
@@ -96,6 +113,18 @@ mod tests {
         let (wake, mut woken) = wake();
         (0..5).for_each(|_| wake.now(Trigger::Request));
         assert_eq!(woken.next().await, Trigger::Request);
+        let more = tokio::time::timeout(std::time::Duration::from_millis(20), woken.next()).await;
+        assert!(more.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_event_does_not_take_the_place_of_a_request() {
+        let (wake, mut woken) = wake();
+        for trigger in [Trigger::Event, Trigger::Event, Trigger::Request] {
+            wake.now(trigger);
+        }
+        assert_eq!(woken.next().await, Trigger::Request);
+        assert_eq!(woken.next().await, Trigger::Event);
         let more = tokio::time::timeout(std::time::Duration::from_millis(20), woken.next()).await;
         assert!(more.is_err());
     }

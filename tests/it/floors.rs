@@ -24,6 +24,7 @@ const FLOORS: &[&str] = &[
     "assumptions",
     "resource",
     // What reads and writes.
+    "events",
     "lock",
     "sandbox",
     "api",

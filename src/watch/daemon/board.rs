@@ -83,9 +83,9 @@ impl Board {
             (None, None) => (State::Idle, "the platform is as the manifests say".to_owned()),
         };
         self.sender.send_modify(|known| {
-            // Whoever knows of waiting calls says so directly, in the middle of a pass.
-            let calls_wait = known.calls_wait.clone();
-            *known = Arc::new(Status { calls_wait, ..status.clone() });
+            // Whoever knows of waiting calls and of events says so directly, in the middle of a pass.
+            let (calls_wait, events) = (known.calls_wait.clone(), known.events.clone());
+            *known = Arc::new(Status { calls_wait, events, ..status.clone() });
         });
     }
 }

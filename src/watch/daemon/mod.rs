@@ -235,6 +235,14 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     }
                 }
                 trigger = self.woken.next() => {
+                    if trigger == Trigger::Event {
+                        // While nothing can be read or written, the next try is due soon and sees the change as well.
+                        if self.absent_until.is_some() {
+                            continue;
+                        }
+                        // Somebody else's change is no reason to try again at once what failed.
+                        return trigger;
+                    }
                     self.backoff.forgive(Instant::now());
                     self.look().await;
                     return trigger;
