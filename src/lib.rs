@@ -29,6 +29,7 @@
 //! | templates, defaults, overlays | `manifest/compose` |
 //! | the page on a code | `diagnostic/pages` |
 //! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/misplaced.rs`, `manifest/check.rs`, `manifest/acl.rs`, `manifest/mask.rs` |
+//! | which commit of which repository is read, and how git is run | [`git`] |
 //! | how a file becomes values | [`reading`] |
 //! | which characters are not what they seem, and how foreign words are shown | [`source::strange`], [`source::shown`] |
 //! | what is read as a secret | [`secret::reading`] |
@@ -73,6 +74,7 @@
 //! | how the two streams are written, and results that are lost | `cli/writer.rs`, `cli/output.rs` |
 //! | what a signal ends, and how soon | [`shutdown`], `cli/stop.rs` |
 //! | files that are asked for | [`files`] |
+//! | programs that are run, and that none outlives us | `children.rs` |
 //! | how many files and connections are open at once | `handles.rs` |
 //! | proxies, certificates, and words for what goes wrong on the way | [`transport`] |
 //! | the environment, and options that other tools have | `cli/environment.rs`, `cli/advice.rs` |
@@ -98,10 +100,12 @@ pub mod api;
 pub mod apply;
 pub mod assumptions;
 mod causes;
+mod children;
 pub mod cli;
 pub mod diagnostic;
 pub mod export;
 pub mod files;
+pub mod git;
 mod glob;
 mod handles;
 pub mod history;

@@ -25,6 +25,7 @@ mod outside;
 mod pace;
 mod plan;
 mod platform;
+mod pulled;
 mod recorder;
 mod rotate;
 mod sandbox;
@@ -161,7 +162,7 @@ fn run(arguments: Vec<OsString>) -> Exit {
             runtime.block_on(output.finish(exit))
         }
     };
-    crate::secret::kill_programs();
+    crate::children::kill_all();
     // Reading an endless standard input must not keep the process alive.
     runtime.shutdown_background();
     exit
@@ -265,7 +266,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         return Exit::Usage;
     }
     match command {
-        Command::Validate(args) => validate::run(&args, &common, output),
+        Command::Validate(args) => validate::run(&args, &common, output).await,
         Command::Plan(args) => plan::run(&args, &common, output).await,
         Command::Apply(args) => apply::run(&args, &common, output).await,
         Command::Watch(args) => watch::run(&args, &by_hand, &common, output).await,

@@ -36,6 +36,10 @@ mod findings;
 mod floors;
 mod foretold;
 mod fuzz;
+#[cfg(unix)]
+mod git_choreographies;
+#[cfg(unix)]
+mod git_source;
 mod governor;
 mod guards;
 mod history;
