@@ -64,6 +64,7 @@
 //! | who may write | [`lock`] |
 //! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
+//! | what is promised of manifests from a repository | [`repositories`] |
 //! | what can grow, and where that ends | [`bounds`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what is remembered of a run | [`history`] |
@@ -83,8 +84,8 @@
 //!
 //! * **Rooms know only what lies below them.** The floors are one list, which a test compares with every
 //!   import (`tests/it/floors.rs`): `cli` → `serve` → `watch` → `reconcile` → `report` → `apply` → `plan` →
-//!   {`observe`, `manifest`} → `api` → `resource` → `secret` → `reading` → `diagnostic` → `source`, and what
-//!   anybody may use in the cellar.
+//!   {`observe`, `manifest`} → `api` → `resource` → `git` → `secret` → `reading` → `diagnostic` → `source`, and
+//!   what anybody may use in the cellar.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.
@@ -127,6 +128,8 @@ pub mod schemas;
 pub mod secret;
 #[doc = include_str!("running.md")]
 pub mod running {}
+#[doc = include_str!("guide/git.md")]
+pub mod repositories {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 #[doc = include_str!("bounds.md")]

@@ -11,7 +11,7 @@ use super::settings::{Common, Format};
 use super::stop::unless_stopped;
 use crate::diagnostic::Code;
 use crate::diagnostic::render::{self, Color};
-use crate::git::{Checkout, Commit};
+use crate::git::Checkout;
 use crate::manifest::{self, Load};
 use crate::report::findings_markdown;
 use crate::resource::{AddressPattern, is_valid_name};
@@ -21,8 +21,6 @@ use crate::secret::Stores;
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) load: Load,
-    /// The commit, if they are from a repository.
-    pub(super) commit: Option<Commit>,
     /// The files and folders beside which secrets lie.
     pub(super) beside: Vec<PathBuf>,
 }
@@ -37,12 +35,13 @@ pub(super) async fn load_wherever(
     let Some(checkout) = pulled::checkout(&manifests.git, common, output).await? else {
         let beside = manifests.paths();
         let load = load(&beside, exclude, common, output).await?;
-        return Ok(Loaded { load, commit: None, beside });
+        return Ok(Loaded { load, beside });
     };
     let (commit, beside) = (checkout.commit.clone(), vec![checkout.files().to_owned()]);
     let paths = vec![checkout.folder()];
-    let load = load_from(Some(checkout), &paths, exclude, common, output).await?;
-    Ok(Loaded { load, commit: Some(commit), beside })
+    let mut load = load_from(Some(checkout), &paths, exclude, common, output).await?;
+    load.desired.commit = Some(commit);
+    Ok(Loaded { load, beside })
 }
 
 /// Reads the manifests; wrong ones are shown and end the run.

@@ -99,13 +99,13 @@ pub(super) fn seconds(text: &str) -> Result<i64, String> {
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     // The texts are not needed any more.
-    let (desired, commit, beside) =
-        match loading::load_wherever(&args.manifests, common, output).await {
-            Ok(Loaded { load, commit, beside }) => (load.desired, commit, beside),
-            Err(exit) => return exit,
-        };
+    let loaded = loading::load_wherever(&args.manifests, common, output).await;
+    let (desired, beside) = match loaded {
+        Ok(Loaded { load, beside }) => (load.desired, beside),
+        Err(exit) => return exit,
+    };
     let session = match Session::open_until(args.deadline, args.pace, common, output).await {
-        Ok(session) => session.reading(commit),
+        Ok(session) => session.reading(desired.commit.clone()),
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune, horizon: args.expiring.horizon() };

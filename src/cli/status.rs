@@ -38,12 +38,12 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let loaded = loading::load_wherever(&args.manifests, common, output).await;
-    let Loaded { load, commit, beside } = match loaded {
+    let Loaded { load, beside } = match loaded {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     let session = match Session::open(args.pace, common, output).await {
-        Ok(session) => session.reading(commit),
+        Ok(session) => session.reading(load.desired.commit.clone()),
         Err(exit) => return exit,
     };
     let policy = Policy { horizon: args.expiring.horizon(), ..Policy::default() };

@@ -35,10 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// When a program has ended, what it printed is there; somebody who still holds its output is not waited for.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// Variables that `git` and `ssh` get as they are: where programs and keys are, who we are, and the way out.
+/// Variables that `git` and `ssh` get as they are: where programs and agents are, who we are, and the way out.
 const PASSED: &[&str] = &[
     "PATH",
-    "HOME",
     "USER",
     "LOGNAME",
     "SSH_AUTH_SOCK",
@@ -137,6 +136,10 @@ impl<'a> Call<'a> {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
+        }
+        // There lie settings and passwords of the user, which count only if that is asked for.
+        if let (Some(home), Some(_)) = (std::env::var_os("HOME"), &self.way.config) {
+            command.env("HOME", home);
         }
         if let Some(bundle) = std::env::var_os("SSL_CERT_FILE") {
             command.env("GIT_SSL_CAINFO", bundle);

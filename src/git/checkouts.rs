@@ -3,7 +3,8 @@
 //! ```text
 //! STATE/git/NAME-DIGEST/
 //!   lock           one process at a time
-//!   kept.git/      objects of the commits that were taken; thrown away and fetched anew when it is damaged or has grown
+//!   kept.git/      objects of the commits that were taken; fetched anew when it is damaged or has grown
+//!   fresh.git/     what takes the place of kept.git, as soon as it is of use
 //!   tree-XXXX/     the files of one commit, for as long as it is loaded
 //!   good-XXXX.json the last commit whose manifests were valid
 //!   files/         where relative paths of secrets begin
@@ -183,20 +184,17 @@ impl<R: Remote> Checkouts<R> {
     /// [`GitError`].
     pub async fn take(&mut self, tip: &Tip) -> Result<Checkout, GitError> {
         let lock = self.lock().await?;
-        if is_overgrown(&self.kept()) {
-            self.forget()?;
-        }
-        let taken = match self.fetch(tip).await {
-            Err(error) if error.may_be_ours() => {
-                tracing::warn!(%error, "the repository is fetched anew");
-                self.forget()?;
-                self.fetch(tip).await
-            }
-            taken => taken,
+        let kept = self.kept();
+        let taken = match is_overgrown(&kept) {
+            true => self.fetch_anew(tip).await,
+            false => match self.fetch(tip, &kept).await {
+                Err(error) if error.may_be_ours() => {
+                    tracing::warn!(%error, "the repository is fetched anew");
+                    self.fetch_anew(tip).await
+                }
+                taken => taken,
+            },
         };
-        if taken.as_ref().is_err_and(GitError::may_be_ours) {
-            self.forget_unless_good();
-        }
         let (fetched, tree) = taken?;
         self.taken = Some(fetched.commit.id.clone());
         Ok(self.checkout(fetched.commit, fetched.rewritten, tree, lock))
@@ -241,13 +239,32 @@ impl<R: Remote> Checkouts<R> {
         files::write(&self.note(), text.as_bytes(), Access::Private)
     }
 
-    async fn fetch(&mut self, tip: &Tip) -> Result<(Fetched, tempfile::TempDir), GitError> {
-        let (kept, folder) = (self.kept(), self.wish.folder.clone());
-        let fetched = self.remote.fetch(tip, self.taken.as_deref(), &kept).await?;
-        self.remote.verify(&fetched, tip.name.as_deref(), &kept).await?;
+    async fn fetch(
+        &mut self,
+        tip: &Tip,
+        kept: &Path,
+    ) -> Result<(Fetched, tempfile::TempDir), GitError> {
+        let folder = self.wish.folder.clone();
+        let fetched = self.remote.fetch(tip, self.taken.as_deref(), kept).await?;
+        self.remote.verify(&fetched, tip.name.as_deref(), kept).await?;
         let tree = self.new_tree()?;
-        self.remote.write_out(&fetched.commit.id, &folder, &kept, tree.path()).await?;
+        self.remote.write_out(&fetched.commit.id, &folder, kept, tree.path()).await?;
         Ok((fetched, tree))
+    }
+
+    /// Fetches into a repository that takes the place of the one that is kept, if it is of use: until then, the last good
+    /// commit is in the old one and nowhere else.
+    async fn fetch_anew(&mut self, tip: &Tip) -> Result<(Fetched, tempfile::TempDir), GitError> {
+        let fresh = self.fresh();
+        remove(&fresh)?;
+        let taken = self.fetch(tip, &fresh).await;
+        if taken.is_ok() {
+            remove(&self.kept())?;
+            std::fs::rename(&fresh, self.kept())?;
+        } else if let Err(error) = remove(&fresh) {
+            tracing::warn!(%error, "what was fetched in vain cannot be removed");
+        }
+        taken
     }
 
     fn checkout(
@@ -265,6 +282,10 @@ impl<R: Remote> Checkouts<R> {
         self.folder.join("kept.git")
     }
 
+    fn fresh(&self) -> PathBuf {
+        self.folder.join("fresh.git")
+    }
+
     fn note(&self) -> PathBuf {
         let wish = format!("{}\n{}", self.wish.reference, self.wish.folder);
         let digest = HEXLOWER.encode(&Sha256::digest(wish.as_bytes()));
@@ -273,21 +294,6 @@ impl<R: Remote> Checkouts<R> {
 
     fn new_tree(&self) -> Result<tempfile::TempDir, GitError> {
         Ok(tempfile::Builder::new().prefix("tree-").tempdir_in(&self.folder)?)
-    }
-
-    /// Throws away what is kept.
-    fn forget(&self) -> Result<(), GitError> {
-        match std::fs::remove_dir_all(self.kept()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// What came is of no use; what is left of it would only take place.
-    fn forget_unless_good(&self) {
-        if let Err(error) = self.forget() {
-            tracing::warn!(%error, "what is kept of the repository cannot be removed");
-        }
     }
 
     /// Waits until no other process of ours is at this repository, and removes what one that was killed left.
@@ -320,12 +326,26 @@ impl<R: Remote> Checkouts<R> {
         for entry in entries.flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            if name.starts_with("tree-") {
+            if name.starts_with("tree-") || name == "fresh.git" {
                 let _ = std::fs::remove_dir_all(entry.path());
             } else if name.starts_with(CREDENTIAL) && is_old(&entry) {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
+        // What a fetch that was killed had brought so far.
+        let packs = std::fs::read_dir(self.kept().join("objects/pack"));
+        for entry in packs.into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("tmp_") {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

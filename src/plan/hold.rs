@@ -157,6 +157,7 @@ mod tests {
             drifted: Vec::new(),
             unchanged: 0,
             digest,
+            commit: None,
         }
     }
 

@@ -91,9 +91,12 @@ impl Pull {
     /// by the look itself, and nobody has to wait for that.
     pub async fn look(&self, longest: Duration) {
         let (done, is_done) = oneshot::channel();
-        if self.ask.0.try_send(Some(done)).is_ok() {
-            let _ = tokio::time::timeout(longest, is_done).await;
-        }
+        let look = async {
+            if self.ask.0.send(Some(done)).await.is_ok() {
+                let _ = is_done.await;
+            }
+        };
+        let _ = tokio::time::timeout(longest, look).await;
     }
 }
 
@@ -277,4 +280,125 @@ impl<R: Remote> Puller<R> {
 /// A tenth longer or shorter, so that many daemons do not ask one server at once.
 fn jittered(length: Duration) -> Duration {
     length.mul_f64(0.9 + 0.2 * rand::random::<f64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+    use crate::git::{Address, Fetched, Reference, Wish};
+    use crate::manifest;
+
+    /// What a server has, and how often it was asked.
+    #[derive(Debug, Default)]
+    struct Server {
+        tip: Option<String>,
+        asked: usize,
+        fetched: usize,
+    }
+
+    #[derive(Debug, Clone, Default)]
+    struct Fake(Arc<Mutex<Server>>);
+
+    impl Fake {
+        fn with<T>(&self, work: impl FnOnce(&mut Server) -> T) -> T {
+            work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+
+        fn set(&self, tip: Option<char>) {
+            self.with(|server| server.tip = tip.map(|digit| String::from(digit).repeat(40)));
+        }
+    }
+
+    impl Remote for Fake {
+        async fn tip(&mut self, _: &Reference) -> Result<Tip, GitError> {
+            self.with(|server| {
+                server.asked += 1;
+                let object = server.tip.clone();
+                let object = object.ok_or_else(|| GitError::Unreachable("away".to_owned()))?;
+                Ok(Tip { object, name: None })
+            })
+        }
+
+        async fn fetch(
+            &mut self,
+            tip: &Tip,
+            _: Option<&str>,
+            _: &Path,
+        ) -> Result<Fetched, GitError> {
+            self.with(|server| server.fetched += 1);
+            let object = tip.object.clone();
+            let commit = Commit::of(object.clone(), None);
+            Ok(Fetched { commit, object, rewritten: None })
+        }
+
+        async fn write_out(
+            &mut self,
+            _: &str,
+            _: &str,
+            _: &Path,
+            _: &Path,
+        ) -> Result<(), GitError> {
+            Ok(())
+        }
+
+        async fn verify(&mut self, _: &Fetched, _: Option<&str>, _: &Path) -> Result<(), GitError> {
+            Ok(())
+        }
+
+        fn demands(&self) -> Option<String> {
+            None
+        }
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_one_question_a_poll_one_fetch_a_commit_and_an_hour_away_is_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Fake::default();
+        server.set(Some('a'));
+        let address = Address::parse("/srv/fleet.git").unwrap();
+        let folder = folder.path().to_owned();
+        let checkouts =
+            Checkouts::new(server.clone(), address, Wish::default(), folder, None).unwrap();
+        let text = "apiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {name: a}\nspec: {}\n";
+        let load =
+            Box::new(move |_: &Checkout| manifest::load_texts([("a.yaml".into(), text.into())], 0));
+        let pull = Pull::start(checkouts, Duration::from_secs(60), load).await.unwrap();
+        let seen = || {
+            let settled = pull.settled().borrow().clone();
+            let is_good = matches!(settled.reading, Reading::Good(_));
+            let counts = server.with(|server| (server.asked, server.fetched));
+            (is_good, settled.status.generation, counts.1, counts.0)
+        };
+        assert_eq!(seen(), (true, 1, 1, 1));
+
+        tokio::time::sleep(HOUR).await;
+        let (is_good, generation, fetched, asked) = seen();
+        assert_eq!((is_good, generation, fetched), (true, 1, 1), "nothing happened");
+        assert!((54..=68).contains(&asked), "{asked}");
+
+        server.set(None);
+        tokio::time::sleep(HOUR).await;
+        assert_eq!((seen().0, seen().1, seen().2), (false, 2, 1), "away, and told once");
+        server.set(Some('a'));
+        tokio::time::sleep(HOUR / 30).await;
+        assert_eq!((seen().0, seen().1, seen().2), (true, 3, 1), "back, with the same commit");
+        server.set(Some('b'));
+        tokio::time::sleep(HOUR / 30).await;
+        assert_eq!((seen().0, seen().1, seen().2), (true, 4, 2));
+
+        // Requests are looks at once, and many of them one or two.
+        let asked = seen().3;
+        (0..100).for_each(|_| pull.ask().now());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let looks = seen().3 - asked;
+        assert!((1..=2).contains(&looks), "{looks}");
+        (0..100).for_each(|_| pull.ask().now());
+        pull.look(HOUR).await;
+        assert!(seen().3 - asked > looks, "whoever waits is waited for");
+    }
 }

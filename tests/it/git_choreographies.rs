@@ -878,6 +878,27 @@ async fn live((name, reference, deed, end): &Row) -> Option<String> {
     if !is_right || !is_alone || sings {
         return Some(format!("{name}: {came}"));
     }
+    // A daemon that starts while the server is away begins with what was good.
+    if matches!(end, Kept(..) | Invalid(..)) {
+        let pull = stage.pull.take();
+        drop(pull);
+        let (bare, away) = (stage.repository.bare(), stage.repository.beside("for-a-while.git"));
+        let is_there = std::fs::rename(&bare, &away).is_ok();
+        match stage.open().await {
+            Ok(pull) => {
+                stage.in_force = None;
+                stage.note(&pull.first().reading);
+                if stage.in_force != Some(10) {
+                    return Some(format!("{name}, then away: {:?} in force", stage.in_force));
+                }
+                stage.pull = Some(pull);
+            }
+            Err(error) => return Some(format!("{name}, then away: {error}")),
+        }
+        if is_there {
+            std::fs::rename(&away, &bare).unwrap();
+        }
+    }
     // Whatever it was, the next push that is as it should be comes into force.
     let bare = stage.repository.bare();
     let is_reachable = bare.join("refs").is_dir()

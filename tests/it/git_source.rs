@@ -73,7 +73,18 @@ fn validate_plan_apply_and_status_read_one_commit_and_say_which() {
     let plan = world.plan(&git);
     let source = plan["steps"][0]["source"].as_str().unwrap();
     assert_eq!(source, "accounts/limit.yaml:1:1", "as it is called in the repository");
-    world.apply(&git);
+    assert_eq!(plan["commit"]["subject"], "Begin");
+    let words = format!("{short}, on main, Begin, by Ann <ann@example.com>");
+    let escaped = words.replace('<', "&#60;").replace('>', "&#62;").replace('@', "&#64;");
+    for (format, shown) in [("text", &words), ("markdown", &escaped)] {
+        let run = world.run(&[&["plan", "--format", format], &git[..]].concat()).expect(0);
+        assert!(run.stdout.contains(shown), "{}", run.stdout);
+    }
+    let saved = ["--html", "plan.html", "--out", "reviewed.plan"];
+    world.run(&[&["plan"], &git[..], &saved].concat()).expect(0);
+    assert!(world.read("plan.html").contains(&words.replace('<', "&lt;").replace('>', "&gt;")));
+    // What was reviewed is applied whatever was pushed since, and known by its commit.
+    world.run(&["apply", "--plan", "reviewed.plan", "--yes"]).expect(0);
     assert_eq!(world.item("limits", "name", "starter")["devices_count"], 10);
     let status = world.run(&[&["status"], &git[..]].concat()).expect(0);
     assert!(status.stdout.contains("1 in sync"), "{}", status.stdout);

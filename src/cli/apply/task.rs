@@ -8,7 +8,6 @@ use crate::cli::settings::Common;
 use crate::cli::stop::unless_stopped;
 use crate::diagnostic::render::printable;
 use crate::files;
-use crate::git::Commit;
 use crate::plan::{Policy, Sealed, Stale};
 use crate::reconcile::Prepared;
 use crate::report::plan_text;
@@ -22,8 +21,6 @@ pub(super) struct Task {
     pub(super) trust: Trust,
     /// The reviewed plan, beyond which nothing is done.
     pub(super) sealed: Option<Sealed>,
-    /// The commit that the manifests are from, if they are from a repository.
-    pub(super) commit: Option<Commit>,
 }
 
 impl Task {
@@ -31,9 +28,9 @@ impl Task {
     pub(super) async fn of(args: &Args, common: &Common, output: &Output) -> Result<Self, Exit> {
         let Some(file) = &args.plan else {
             let loaded = loading::load_wherever(&args.manifests, common, output).await?;
-            let (desired, commit) = (loaded.load.desired, loaded.commit);
+            let desired = loaded.load.desired;
             let policy = Policy { prune: args.prune, ..Policy::default() };
-            return Ok(Self { desired, policy, trust: Trust::Reviewed, sealed: None, commit });
+            return Ok(Self { desired, policy, trust: Trust::Reviewed, sealed: None });
         };
         let path = file.clone();
         let Some(text) =
@@ -57,13 +54,13 @@ impl Task {
             desired.name_stores(&stores);
         }
         let (policy, trust) = (sealed.policy(), sealed.trust());
-        Ok(Self { desired, policy, trust, sealed: Some(sealed), commit: None })
+        Ok(Self { desired, policy, trust, sealed: Some(sealed) })
     }
 
     /// What a person ordered about some tokens, and nothing else.
     pub(super) fn ordered(desired: Desired) -> Self {
         let (policy, trust) = (Policy::default(), Trust::Reviewed);
-        Self { desired, policy, trust, sealed: None, commit: None }
+        Self { desired, policy, trust, sealed: None }
     }
 
     /// What the lock and the history call it.
