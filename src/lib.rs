@@ -29,6 +29,7 @@
 //! | templates, defaults, overlays | `manifest/compose` |
 //! | the page on a code | `diagnostic/pages` |
 //! | a message about a manifest | [`diagnostic`], `manifest/violation.rs`, `manifest/misplaced.rs`, `manifest/check.rs`, `manifest/acl.rs`, `manifest/mask.rs` |
+//! | which commit of which repository is read, and how git is run | [`git`] |
 //! | how a file becomes values | [`reading`] |
 //! | which characters are not what they seem, and how foreign words are shown | [`source::strange`], [`source::shown`] |
 //! | what is read as a secret | [`secret::reading`] |
@@ -65,6 +66,7 @@
 //! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | what is promised of listening to the platform, and how to try it | [`listening`] |
+//! | what is promised of manifests from a repository | [`repositories`] |
 //! | what can grow, and where that ends | [`bounds`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what people are told of without looking | [`notice`] |
@@ -78,6 +80,7 @@
 //! | how the two streams are written, and results that are lost | `cli/writer.rs`, `cli/output.rs` |
 //! | what a signal ends, and how soon | [`shutdown`], `cli/stop.rs` |
 //! | files that are asked for | [`files`] |
+//! | programs that are run, and that none outlives us | `children.rs` |
 //! | how many files and connections are open at once | `handles.rs` |
 //! | proxies, certificates, and words for what goes wrong on the way | [`transport`] |
 //! | the environment, and options that other tools have | `cli/environment.rs`, `cli/advice.rs` |
@@ -86,8 +89,8 @@
 //!
 //! * **Rooms know only what lies below them.** The floors are one list, which a test compares with every
 //!   import (`tests/it/floors.rs`): `cli` → `serve` → `watch` → `reconcile` → `report` → `apply` → `plan` →
-//!   {`observe`, `manifest`} → `api` → `resource` → `secret` → `reading` → `diagnostic` → `source`, and what
-//!   anybody may use in the cellar.
+//!   {`observe`, `manifest`} → `api` → `resource` → `git` → `secret` → `reading` → `diagnostic` → `source`, and
+//!   what anybody may use in the cellar.
 //! * **The platform is the only state.** Objects are found again by a [`resource::Mark`] in their
 //!   `metadata`, which travels in the very call that creates them; so a run that is killed
 //!   anywhere is finished by the next.
@@ -103,11 +106,13 @@ pub mod api;
 pub mod apply;
 pub mod assumptions;
 mod causes;
+mod children;
 pub mod cli;
 pub mod diagnostic;
 pub mod events;
 pub mod export;
 pub mod files;
+pub mod git;
 mod glob;
 mod handles;
 pub mod history;
@@ -133,6 +138,8 @@ pub mod secret;
 pub mod running {}
 #[doc = include_str!("guide/events.md")]
 pub mod listening {}
+#[doc = include_str!("guide/git.md")]
+pub mod repositories {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 #[doc = include_str!("bounds.md")]

@@ -26,6 +26,9 @@ impl<'de> Deserialize<'de> for RunId {
 /// Without those that are mistaken for each other when read aloud; in the order of text.
 const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
 
+/// The longest `x-flespi-trace` that the platform takes, in characters.
+const LONGEST_TRACE: usize = 31;
+
 impl RunId {
     /// A new name for a run that begins now.
     pub fn new() -> Self {
@@ -77,8 +80,20 @@ impl RunId {
     /// Reads a name; `None` if it cannot be one. What passes is also safe as a part of a file name.
     pub fn parse(text: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        let fits = (1..=31).contains(&text.len()) && text.bytes().all(is_plain);
+        let fits = (1..=LONGEST_TRACE).contains(&text.len()) && text.bytes().all(is_plain);
         fits.then(|| Self(text.to_owned()))
+    }
+
+    /// What goes out as `x-flespi-trace`: the name and, if it fits, the commit that the manifests are from, by the first
+    /// characters of its hash.
+    pub fn trace(&self, commit: Option<&str>) -> String {
+        let is_plain = |commit: &&str| commit.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match commit.filter(is_plain) {
+            Some(commit) if self.0.len() + 1 + commit.len() <= LONGEST_TRACE => {
+                format!("{}-{commit}", self.0)
+            }
+            _ => self.0.clone(),
+        }
     }
 
     /// The name as it travels.
@@ -142,6 +157,16 @@ mod tests {
         }
         let odd = RunId::parse("20261121-233344").unwrap();
         assert_eq!((odd.first_pass(), odd.number()), (odd.clone(), 1));
+    }
+
+    #[test]
+    fn a_trace_names_the_commit_where_there_is_room_for_it() {
+        let run = RunId::new();
+        assert_eq!(run.trace(None), run.as_str());
+        assert_eq!(run.trace(Some("1a2b3c4")), format!("{run}-1a2b3c4"));
+        assert!(run.pass(99).trace(Some("1a2b3c4")).len() <= 31);
+        assert_eq!(run.pass(999).trace(Some("1a2b3c4")), run.pass(999).as_str());
+        assert_eq!(run.trace(Some("\r\nx")), run.as_str());
     }
 
     #[test]

@@ -237,6 +237,7 @@ mod tests {
             pages: Vec::new(),
             unchanged: 0,
             digest: String::new(),
+            commit: None,
         }
     }
 

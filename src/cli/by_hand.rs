@@ -129,6 +129,8 @@ mod tests {
             "warnings|CODE" => "warnings",
             "ADDR" => "127.0.0.1:0",
             "URL|sandbox[:DIR]" => "sandbox:it's $HOME",
+            "URL" => "/srv/it's a `fleet`",
+            "REF" => "fix/it's",
             "FILE" | "DIR" | "PATH" | "NAME" => "it's a `$NAME` & \"more\"",
             other => panic!("say what a `{other}` may be"),
         }
@@ -155,12 +157,16 @@ mod tests {
                 (Some(long), ArgAction::SetTrue | ArgAction::Count) => vec![format!("--{long}")],
                 (Some(long), _) => vec![format!("--{long}"), value_of(arg)],
             };
-            let words = match arg.get_id().as_str() {
-                "trust_unsigned_marks" => {
-                    [vec!["--mark-key-file".to_owned(), "key".to_owned()], words].concat()
-                }
-                _ => words,
+            // Some mean something only beside another one.
+            let is_of_git = arg.get_help_heading() == Some("Manifests from a git repository");
+            let beside = match arg.get_id().as_str() {
+                "trust_unsigned_marks" => vec!["--mark-key-file", "key"],
+                "git" => vec![],
+                _ if is_of_git => vec!["--git", "fleet.git"],
+                _ => vec![],
             };
+            let beside = beside.into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let words = [beside, words].concat();
             (arg.get_id().to_string(), words)
         })
         .collect()
@@ -188,14 +194,14 @@ mod tests {
     #[test]
     fn all_of_them_together_come_through_and_nothing_else() {
         // The one excludes the other.
-        let all: Vec<_> = shared().into_iter().filter(|(id, _)| id != "quiet").collect();
+        let excluded = ["quiet", "paths", "manifests"];
+        let all: Vec<_> =
+            shared().into_iter().filter(|(id, _)| !excluded.contains(&&**id)).collect();
         let mut words: Vec<&str> = Vec::new();
-        for (id, its) in &all {
-            words.extend(its.iter().map(String::as_str).skip(if id == "trust_unsigned_marks" {
-                2
-            } else {
-                0
-            }));
+        for (_, its) in &all {
+            // What stands before the last option is there as well.
+            let from = its.iter().rposition(|word| word.starts_with("--")).unwrap_or(0);
+            words.extend(its[from..].iter().map(String::as_str));
         }
         words.extend([
             "--interval",

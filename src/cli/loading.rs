@@ -3,16 +3,46 @@
 use std::path::PathBuf;
 
 use super::exit::Exit;
+use super::manifests::Manifests;
 use super::output::Output;
+use super::pulled;
 use super::session::unix_now;
 use super::settings::{Common, Format};
 use super::stop::unless_stopped;
 use crate::diagnostic::Code;
 use crate::diagnostic::render::{self, Color};
+use crate::git::Checkout;
 use crate::manifest::{self, Load};
 use crate::report::findings_markdown;
 use crate::resource::{AddressPattern, is_valid_name};
 use crate::secret::Stores;
+
+/// Manifests without errors, and where they are from.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) load: Load,
+    /// The files and folders beside which secrets lie.
+    pub(super) beside: Vec<PathBuf>,
+}
+
+/// Reads the manifests, from files or from a repository; wrong ones are shown and end the run.
+pub(super) async fn load_wherever(
+    manifests: &Manifests,
+    common: &Common,
+    output: &Output,
+) -> Result<Loaded, Exit> {
+    let exclude = manifests.exclude();
+    let Some(checkout) = pulled::checkout(&manifests.git, common, output).await? else {
+        let beside = manifests.paths();
+        let load = load(&beside, exclude, common, output).await?;
+        return Ok(Loaded { load, beside });
+    };
+    let (commit, beside) = (checkout.commit.clone(), vec![checkout.files().to_owned()]);
+    let paths = vec![checkout.folder()];
+    let mut load = load_from(Some(checkout), &paths, exclude, common, output).await?;
+    load.desired.commit = Some(commit);
+    Ok(Loaded { load, beside })
+}
 
 /// Reads the manifests; wrong ones are shown and end the run.
 pub(super) async fn load(
@@ -21,10 +51,21 @@ pub(super) async fn load(
     common: &Common,
     output: &Output,
 ) -> Result<Load, Exit> {
+    load_from(None, paths, exclude, common, output).await
+}
+
+async fn load_from(
+    checkout: Option<Checkout>,
+    paths: &[PathBuf],
+    exclude: &[AddressPattern],
+    common: &Common,
+    output: &Output,
+) -> Result<Load, Exit> {
     let stores = stores(common, output)?;
     let (paths, wishes) = (paths.to_owned(), common.clone());
     let reading = move || {
-        let options = manifest::Options { stores: stores.as_ref(), ..options(&wishes) };
+        let tree = checkout.as_ref().map(pulled::tree);
+        let options = manifest::Options { stores: stores.as_ref(), tree, ..options(&wishes) };
         manifest::load_with(&paths, &options)
     };
     let Some(mut load) = unless_stopped(reading).await else {
@@ -59,6 +100,7 @@ pub(super) fn options(common: &Common) -> manifest::Options<'_> {
         allow_outside: common.allow_outside,
         deny: &common.deny,
         asks_platform: true,
+        tree: None,
     }
 }
 

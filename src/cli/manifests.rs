@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::pulled::GitArgs;
 use crate::resource::{Address, AddressPattern, Desired};
 
 /// For commands whose arguments are something else than paths.
@@ -26,6 +27,9 @@ pub(super) struct Manifests {
 
     #[command(flatten)]
     more: ByOption,
+
+    #[command(flatten)]
+    pub(super) git: GitArgs,
 }
 
 impl ByOption {

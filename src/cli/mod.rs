@@ -28,6 +28,7 @@ mod pace;
 mod pause;
 mod plan;
 mod platform;
+mod pulled;
 mod recorder;
 mod rotate;
 mod sandbox;
@@ -169,7 +170,7 @@ fn run(arguments: Vec<OsString>) -> Exit {
             runtime.block_on(output.finish(exit))
         }
     };
-    crate::secret::kill_programs();
+    crate::children::kill_all();
     // Reading an endless standard input must not keep the process alive.
     runtime.shutdown_background();
     exit
@@ -273,7 +274,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         return Exit::Usage;
     }
     match command {
-        Command::Validate(args) => validate::run(&args, &common, output),
+        Command::Validate(args) => validate::run(&args, &common, output).await,
         Command::Plan(args) => plan::run(&args, &common, output).await,
         Command::Apply(args) => apply::run(&args, &common, output).await,
         Command::Watch(args) => watch::run(&args, &by_hand, &common, output).await,

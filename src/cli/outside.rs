@@ -1,19 +1,25 @@
 //! How `watch` is seen from outside: over HTTP, if asked to, and by the service manager.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::secrets::{NotifyArg, receivers};
+use super::secrets::{MOST_SECRET_BYTES, NotifyArg, receivers};
 use super::settings::{NOTIFY_VARIABLE, WATCHDOG_PID_VARIABLE, WATCHDOG_VARIABLE};
+use crate::files;
 use crate::notice::{Desk, watch_over};
+use crate::secret::SecretString;
 use crate::serve::notify::{Manager, tell};
-use crate::serve::{Options, Server};
+use crate::serve::{Options, PullDoor, Server};
+use crate::watch::pull::Ask;
 use crate::watch::{Receiver, Wake};
+
+/// Anybody who reaches the port may guess, so there is enough to guess, in bytes.
+const SHORTEST_SECRET: usize = 16;
 
 /// Options of how the daemon is seen.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,6 +40,11 @@ pub(super) struct OutsideArgs {
     /// the address of the receiver, which is a secret. Repeatable.
     #[arg(long, value_name = "slack|teams|json=FILE")]
     notify: Vec<NotifyArg>,
+    /// File with a secret shared with the git server, 16 characters or more: `POST /pull` on --listen then asks for a look
+    /// at the repository. The server shows the secret by signing the body (GitHub, Gitea, Forgejo), as `X-Gitlab-Token`,
+    /// or as `Authorization: Bearer`.
+    #[arg(long, value_name = "FILE", requires_all = ["listen", "git"])]
+    pull_secret_file: Option<PathBuf>,
 }
 
 /// What shows the daemon while it runs.
@@ -50,15 +61,19 @@ impl Outside {
         args: &OutsideArgs,
         state: &Path,
         status: Receiver,
-        wake: Wake,
+        (wake, ask): (Wake, Option<Ask>),
         output: &Output,
     ) -> Result<Self, Exit> {
         let receivers = receivers(&args.notify, output)?;
         let notices = (!receivers.is_empty())
             .then(|| tokio::spawn(watch_over(Desk::new(receivers, state), status.clone())));
+        let pull = match (&args.pull_secret_file, ask) {
+            (Some(file), Some(ask)) => Some(PullDoor { secret: pull_secret(file, output)?, ask }),
+            _ => None,
+        };
         let telling = manager().map(|manager| tokio::spawn(tell(manager, status.clone())));
         let Some(listen) = args.listen else { return Ok(Self { server: None, notices, telling }) };
-        let options = Options { listen, names: args.listen_name.clone() };
+        let options = Options { listen, names: args.listen_name.clone(), pull };
         match Server::start(options, status, wake).await {
             Ok(server) => {
                 output.say(&format!("the page is at http://{}/", server.address()));
@@ -86,6 +101,22 @@ impl Outside {
             // It ends by itself when nothing is published any more.
             let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
         }
+    }
+}
+
+/// The secret that a git server shows.
+fn pull_secret(file: &Path, output: &Output) -> Result<SecretString, Exit> {
+    let refuse = |why: &str| {
+        output.error(&format!("--pull-secret-file {}: {why}", file.display()));
+        Exit::Usage
+    };
+    let bytes =
+        files::read_at_most(file, MOST_SECRET_BYTES).map_err(|it| refuse(&it.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| refuse("not UTF-8 text"))?;
+    let secret = text.trim();
+    match secret.len() >= SHORTEST_SECRET {
+        true => Ok(secret.to_owned().into()),
+        false => Err(refuse(&format!("the secret has fewer than {SHORTEST_SECRET} characters"))),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::duration::positive;
 use super::exit::Exit;
-use super::loading;
+use super::loading::{self, Loaded};
 use super::manifests::Manifests;
 use super::output::Output;
 use super::pace::Pace;
@@ -29,6 +29,7 @@ Examples:
   flespi-gitops plan examples/fleet --platform sandbox
   flespi-gitops plan accounts/ --detailed-exitcode --format json > plan.json
   flespi-gitops plan accounts/ --expiring-within 14d
+  flespi-gitops plan --git git@git.example.com:fleet.git --ref main --path accounts
   flespi-gitops plan accounts/ --format markdown --html plan.html > comment.md")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -101,18 +102,18 @@ pub(super) fn seconds(text: &str) -> Result<i64, String> {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let paths = args.manifests.paths();
     // The texts are not needed any more.
-    let desired = match loading::load(&paths, args.manifests.exclude(), common, output).await {
-        Ok(load) => load.desired,
+    let loaded = loading::load_wherever(&args.manifests, common, output).await;
+    let (desired, beside) = match loaded {
+        Ok(Loaded { load, beside }) => (load.desired, beside),
         Err(exit) => return exit,
     };
     let session = match Session::open_until(args.deadline, args.pace, common, output).await {
-        Ok(session) => session,
+        Ok(session) => session.reading(desired.commit.clone()),
         Err(exit) => return exit,
     };
     let policy = Policy { prune: args.prune, horizon: args.expiring.horizon() };
-    let trust = Trust::unreviewed(&paths, common.allow_outside);
+    let trust = Trust::unreviewed(&beside, common.allow_outside);
     let seen = session.recorder.seen(&desired);
     let context = session.context(&trust, seen.as_ref());
     let mut prepared = reconcile::prepare(&desired, context, policy).await;

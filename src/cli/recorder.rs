@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::output::Output;
 use crate::apply::Report;
-use crate::history::{Actor, History, Record, RunFacts, commit_of, record};
+use crate::history::{Actor, Commit, History, Record, RunFacts, commit_of, record};
 use crate::observe::Seen;
 use crate::reconcile::Prepared;
 use crate::resource::Desired;
@@ -41,12 +41,12 @@ impl Recorder {
         Some(Seen { account, objects, run: run.to_string() })
     }
 
-    /// Remembers the run of `command` that carried out `plan` with manifests from `paths`; nothing
+    /// Remembers the run of `command` that carried out `plan` with manifests from `commit`; nothing
     /// if there was nothing to do.
     pub(super) fn keep(
         &self,
         (command, trigger, run): (&'static str, &str, &RunId),
-        paths: &[PathBuf],
+        commit: Option<Commit>,
         (prepared, report): (&Prepared, &Report),
         output: &Output,
     ) {
@@ -60,7 +60,7 @@ impl Recorder {
             command,
             trigger: trigger.to_owned(),
             actor: actor(),
-            commit: paths.iter().find_map(|path| commit_of(path)),
+            commit,
             platform: self.platform.clone(),
             account: prepared.own_account,
             objects: prepared.seen(Some(report), run.as_str()).objects,
@@ -72,6 +72,11 @@ impl Recorder {
             ));
         }
     }
+}
+
+/// The commit of the first of the files and folders that are in a work tree.
+pub(super) fn commit_of_any(paths: &[PathBuf]) -> Option<Commit> {
+    paths.iter().find_map(|path| commit_of(path))
 }
 
 /// Who runs this program, as far as the environment says.

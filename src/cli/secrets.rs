@@ -18,7 +18,7 @@ use crate::secret::{ExposeSecret, SecretString, Spool};
 const SPOOL_KEY_LENGTH: usize = 32;
 
 /// No file of a token or a key is larger, in bytes.
-const MOST_SECRET_BYTES: u64 = 64 * 1024;
+pub(super) const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
 /// The token of the platform, from a file or the environment.
 pub(super) fn token(common: &Common, output: &Output) -> Result<SecretString, Exit> {

@@ -18,6 +18,7 @@ use super::recorder::Recorder;
 use super::secrets::{signer, spool, token};
 use super::settings::Common;
 use crate::api::{ApiError, Class, Client, ClientError, Line, Settings, Waiting};
+use crate::git::Commit;
 use crate::observe::{ObserveError, Seen};
 use crate::reconcile::Context;
 use crate::resource::Signer;
@@ -40,6 +41,8 @@ pub(super) struct Session {
     pub(super) gate: Gate,
     /// Remembers runs that did something.
     pub(super) recorder: Recorder,
+    /// The commit that the manifests are from, if they are from a repository.
+    pub(super) commit: Option<Commit>,
     sandbox: Option<Sandbox>,
 }
 
@@ -104,7 +107,7 @@ impl Session {
             Ok(client) => {
                 tokio::spawn(say_waits(client.waiting(), output.clone()));
                 tokio::spawn(say_progress(client.clone(), output.clone()));
-                Ok(Self { client, signer, spool, run, gate, recorder, sandbox })
+                Ok(Self { client, signer, spool, run, gate, recorder, commit: None, sandbox })
             }
             Err(error) => {
                 let help = match &error {
@@ -129,6 +132,13 @@ impl Session {
     pub(super) fn embedded_broker(&self) -> Option<(&str, SecretString)> {
         let sandbox = self.sandbox.as_ref()?;
         Some((sandbox.mqtt_url()?, sandbox.token().clone()))
+    }
+
+    /// The same for manifests from a commit, which goes out with every call.
+    #[must_use]
+    pub(super) fn reading(self, commit: Option<Commit>) -> Self {
+        let client = self.client.traced(&self.run.trace(commit.as_ref().map(Commit::short)));
+        Self { client, commit, ..self }
     }
 
     /// What a pass works with. `seen` is what was there before.

@@ -1,7 +1,7 @@
 //! `flespi-gitops status`.
 
 use super::exit::Exit;
-use super::loading;
+use super::loading::{self, Loaded};
 use super::manifests::Manifests;
 use super::output::Output;
 use super::pace::Pace;
@@ -22,6 +22,7 @@ use crate::secret::Trust;
 #[command(after_help = "\
 Examples:
   flespi-gitops status examples/fleet --platform sandbox
+  flespi-gitops status --git https://git.example.com/fleet.git --path accounts
   flespi-gitops status accounts/ --expiring-within 14d    # in CI: exit 5 if a token ends soon
   flespi-gitops status accounts/ --format json | jq '.tokens[] | select(.is_due)'")]
 pub(super) struct Args {
@@ -36,23 +37,17 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
-    let load = match loading::load(
-        &args.manifests.paths(),
-        args.manifests.exclude(),
-        common,
-        output,
-    )
-    .await
-    {
-        Ok(load) => load,
+    let loaded = loading::load_wherever(&args.manifests, common, output).await;
+    let Loaded { load, beside } = match loaded {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     let session = match Session::open(args.pace, common, output).await {
-        Ok(session) => session,
+        Ok(session) => session.reading(load.desired.commit.clone()),
         Err(exit) => return exit,
     };
     let policy = Policy { horizon: args.expiring.horizon(), ..Policy::default() };
-    let trust = Trust::unreviewed(&args.manifests.paths(), common.allow_outside);
+    let trust = Trust::unreviewed(&beside, common.allow_outside);
     let seen = session.recorder.seen(&load.desired);
     let context = session.context(&trust, seen.as_ref());
     let mut prepared = reconcile::prepare(&load.desired, context, policy).await;

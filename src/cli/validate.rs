@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::loading::{self, findings_markdown_of};
 use super::manifests::Manifests;
 use super::output::Output;
+use super::pulled;
 use super::settings::{Common, Format};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, counted, render};
@@ -21,6 +22,7 @@ Examples:
   flespi-gitops validate accounts/ shared.yaml
   flespi-gitops validate --show-expanded --overlay prod accounts/
   flespi-gitops validate --format sarif accounts/ > findings.sarif
+  flespi-gitops validate --git https://git.example.com/fleet.git --ref main --path accounts
   flespi-gitops validate --explain token-without-end
   cat limit.yaml | flespi-gitops validate -")]
 pub(super) struct Args {
@@ -45,17 +47,26 @@ fn code(text: &str) -> Result<Code, String> {
     })
 }
 
-pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     if let Some(code) = args.explain {
         output.result(&code.page());
         return Exit::Done;
     }
+    let checkout = match pulled::checkout(&args.manifests.git, common, output).await {
+        Ok(checkout) => checkout,
+        Err(exit) => return exit,
+    };
+    let paths = match &checkout {
+        Some(checkout) => vec![checkout.folder()],
+        None => args.manifests.paths(),
+    };
     let options = manifest::Options {
         expanded: args.show_expanded,
         asks_platform: false,
+        tree: checkout.as_ref().map(pulled::tree),
         ..loading::options(common)
     };
-    let mut load = manifest::load_with(&args.manifests.paths(), &options);
+    let mut load = manifest::load_with(&paths, &options);
     load.desired.exclude(args.manifests.exclude().iter().cloned());
     let diagnostics = load.diagnostics.as_slice();
     let exit = if load.diagnostics.has_errors() { Exit::Invalid } else { Exit::Done };

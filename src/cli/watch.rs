@@ -17,11 +17,14 @@ use super::manifests::Manifests;
 use super::output::Output;
 use super::outside::{Outside, OutsideArgs};
 use super::pace::Pace;
+use super::pulled;
+use super::recorder::commit_of_any;
 use super::session::{self, Session};
 use super::settings::Common;
 use crate::api::{Client, Waiting};
 use crate::apply::Report;
 use crate::diagnostic::render;
+use crate::git::{Checkout, Checkouts, Program};
 use crate::manifest::{self, Load};
 use crate::observe::ObserveError;
 use crate::plan::Plan;
@@ -30,8 +33,9 @@ use crate::run::RunId;
 use crate::secret::Stores;
 use crate::shutdown;
 use crate::watch::files::{Files, Loader, Patience, Reading, Settled};
+use crate::watch::pull::Pull;
 use crate::watch::status::{CallsWait, Sender};
-use crate::watch::{self, Daemon, Ended, InForce, Narrator, Status, Trigger};
+use crate::watch::{self, Daemon, Ended, InForce, Narrator, Source, Status, Trigger};
 
 /// Apply now, whenever files change, and on an interval.
 ///
@@ -49,7 +53,8 @@ Examples:
   flespi-gitops watch accounts/ --notify slack=/run/secrets/slack-address
   flespi-gitops watch accounts/ --interval 1h --broker mqtts://mqtt.flespi.io
   flespi-gitops watch /mnt/nfs/accounts --poll 30s
-  flespi-gitops watch accounts/ --first-pass report --log-format json")]
+  flespi-gitops watch accounts/ --first-pass report --log-format json
+  flespi-gitops watch --git https://git.example.com/fleet.git --path accounts --poll 30s")]
 pub(super) struct Args {
     #[command(flatten)]
     manifests: Manifests,
@@ -67,7 +72,7 @@ pub(super) struct Args {
     interval: Duration,
 
     /// Interval at which to read all files, for file systems that report no changes, such as
-    /// network shares.
+    /// network shares; with --git, the interval at which to ask the repository, by default 1m.
     #[arg(long, value_name = "DURATION", value_parser = poll_interval)]
     poll: Option<Duration>,
 
@@ -93,6 +98,9 @@ pub(super) struct Args {
     gate: GateArgs,
 }
 
+/// How often a repository is asked, if nobody says otherwise.
+const POLL: Duration = Duration::from_secs(60);
+
 /// What the first pass may do.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FirstPass {
@@ -104,33 +112,13 @@ enum FirstPass {
 
 /// Runs until it is stopped. `by_hand` is the command that a person would type to have the same done once.
 pub(super) async fn run(args: &Args, by_hand: &str, common: &Common, output: &Output) -> Exit {
-    let paths = args.manifests.paths();
-    if paths.iter().any(|path| path.as_os_str() == "-") {
-        output.error("watch needs files; `-` is stdin");
-        return Exit::Usage;
-    }
-    let patience = match args.poll {
-        Some(interval) => Patience::polling(interval),
-        None => Patience { quiet: args.settle, ..Patience::default() },
+    let begun = match pulled::open(&args.manifests.git, common, output).await {
+        Ok(None) => from_files(args, common, output).await,
+        Ok(Some(checkouts)) => from_repository(checkouts, args, common, output).await,
+        Err(exit) => Err(exit),
     };
-    let stores = match loading::stores(common, output) {
-        Ok(stores) => stores,
-        Err(exit) => return exit,
-    };
-    let files = match Files::watch(
-        paths.clone(),
-        common.allow_outside,
-        patience,
-        loader(args, common, stores),
-    ) {
-        Ok(files) => files,
-        Err(error) => {
-            output.failure(&error, None);
-            return Exit::Failed;
-        }
-    };
-    let in_force = match first_set(&files, common, output).await {
-        Ok(in_force) => in_force,
+    let begun = match begun {
+        Ok(begun) => begun,
         Err(exit) => return exit,
     };
     let session = match args.hearing.is_off() {
@@ -142,23 +130,77 @@ pub(super) async fn run(args: &Args, by_hand: &str, common: &Common, output: &Ou
         Err(exit) => return exit,
     };
     let span = tracing::info_span!("watch", run = %session.run);
-    let exit =
-        follow((args, by_hand), (files, in_force), &session, common, output).instrument(span).await;
+    let exit = follow((args, by_hand), begun, &session, common, output).instrument(span).await;
     session.close(output).await;
     exit
 }
 
-/// How the thread that watches files loads them.
-fn loader(args: &Args, common: &Common, stores: Option<Stores>) -> Loader {
-    let (paths, exclude) = (args.manifests.paths(), args.manifests.exclude().to_owned());
-    let common = common.clone();
-    Box::new(move || {
-        let options = manifest::Options { stores: stores.as_ref(), ..loading::options(&common) };
-        let mut load = manifest::load_with(&paths, &options);
+/// Watches files; the set to begin with is valid.
+async fn from_files(
+    args: &Args,
+    common: &Common,
+    output: &Output,
+) -> Result<(Source, InForce), Exit> {
+    let paths = args.manifests.paths();
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        output.error("watch needs files; `-` is stdin");
+        return Err(Exit::Usage);
+    }
+    let patience = match args.poll {
+        Some(interval) => Patience::polling(interval),
+        None => Patience { quiet: args.settle, ..Patience::default() },
+    };
+    let stores = loading::stores(common, output)?;
+    let mut load = loader(args, common, stores);
+    let load: Loader = Box::new({
+        let paths = paths.clone();
+        move || load(&paths, None)
+    });
+    let files = Files::watch(paths, common.allow_outside, patience, load).map_err(|error| {
+        output.failure(&error, None);
+        Exit::Failed
+    })?;
+    let in_force = first_set(&files, common, output).await?;
+    Ok((files.into(), in_force))
+}
+
+/// Asks a repository; the set to begin with is that of its commit, or of the last one that was valid.
+async fn from_repository(
+    checkouts: Checkouts<Program>,
+    args: &Args,
+    common: &Common,
+    output: &Output,
+) -> Result<(Source, InForce), Exit> {
+    let mut load = loader(args, common, loading::stores(common, output)?);
+    let load = Box::new(move |checkout: &Checkout| load(&[checkout.folder()], Some(checkout)));
+    let starting = Pull::start(checkouts, args.poll.unwrap_or(POLL), load);
+    let pull = tokio::select! {
+        pull = starting => pull,
+        // Asked to end before it began, which is as good an end as any.
+        () = shutdown::begun() => return Err(Exit::Done),
+    };
+    let pull = pull.map_err(|error| pulled::fail(&error, output))?;
+    let first = pull.first().clone();
+    let in_force = in_force(&first, common, output)?.from_commit(first.commit);
+    Ok((pull.into(), in_force))
+}
+
+/// How files, or the tree of a commit, are loaded.
+fn loader(
+    args: &Args,
+    common: &Common,
+    stores: Option<Stores>,
+) -> impl FnMut(&[PathBuf], Option<&Checkout>) -> Load + Send + 'static {
+    let (exclude, common) = (args.manifests.exclude().to_owned(), common.clone());
+    move |paths, checkout| {
+        let tree = checkout.map(pulled::tree);
+        let options =
+            manifest::Options { stores: stores.as_ref(), tree, ..loading::options(&common) };
+        let mut load = manifest::load_with(paths, &options);
         loading::leave_time_to_the_platform(&mut load);
         load.desired.exclude(exclude.iter().cloned());
         load
-    })
+    }
 }
 
 /// The set to begin with, which has to be valid.
@@ -174,15 +216,20 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
         output.error("cannot read the manifests");
         return Err(Exit::Failed);
     };
-    let load = match first.reading {
+    in_force(&first, common, output)
+}
+
+/// What is in force by the first settled set, which has to be valid.
+fn in_force(first: &Settled, common: &Common, output: &Output) -> Result<InForce, Exit> {
+    let load = match &first.reading {
         Reading::Good(load) => load,
         Reading::Invalid(load) => {
-            loading::show_diagnostics(&load, common, output);
+            loading::show_diagnostics(load, common, output);
             return Err(Exit::Invalid);
         }
         Reading::Unknown | Reading::Nothing => {
-            for root in first.status.roots {
-                if let Some(reason) = root.unknown {
+            for root in &first.status.roots {
+                if let Some(reason) = &root.unknown {
                     output.error(&format!("{}: {reason}", root.path.display()));
                 }
             }
@@ -191,15 +238,15 @@ async fn first_set(files: &Files, common: &Common, output: &Output) -> Result<In
         }
     };
     if !load.diagnostics.is_empty() {
-        loading::show_diagnostics(&load, common, output);
+        loading::show_diagnostics(load, common, output);
     }
-    let stack = loading::stack_of(&load, common, output)?;
-    Ok(InForce::of(&load, &stack))
+    let stack = loading::stack_of(load, common, output)?;
+    Ok(InForce::of(load, &stack))
 }
 
 async fn follow(
     (args, by_hand): (&Args, &str),
-    (files, in_force): (Files, InForce),
+    (source, in_force): (Source, InForce),
     session: &Session,
     common: &Common,
     output: &Output,
@@ -212,7 +259,12 @@ async fn follow(
         Err(exit) => return exit,
     };
     let around = Surroundings { shown: shown.clone(), status: status.clone(), wake: wake.clone() };
-    let outside = match Outside::open(&args.outside, &state, shown, wake.clone(), output).await {
+    let ask = match &source {
+        Source::Pull(pull) => Some(pull.ask()),
+        Source::Files(_) => None,
+    };
+    let hears = (wake.clone(), ask);
+    let outside = match Outside::open(&args.outside, &state, shown, hears, output).await {
         Ok(outside) => outside,
         Err(exit) => return exit,
     };
@@ -252,7 +304,7 @@ async fn follow(
     let paths = args.manifests.paths();
     let reporter = Reporter { paths: &paths, session, common, output };
     let run = &session.run;
-    let daemon = Daemon::new(platform, run, files, in_force, woken, status, options, reporter);
+    let daemon = Daemon::new(platform, run, source, in_force, woken, status, options, reporter);
     daemon.run(shutdown::flag()).await;
     drop(hearing);
     hangups.abort();
@@ -352,7 +404,7 @@ impl Narrator for Reporter<'_> {
         let Some(run) = RunId::parse(&record.run) else { return };
         self.session.recorder.keep(
             ("watch", record.trigger.as_str(), &run),
-            self.paths,
+            record.commit.as_deref().cloned().or_else(|| commit_of_any(self.paths)),
             (prepared, report),
             self.output,
         );

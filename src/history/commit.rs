@@ -6,17 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-/// The commit that a folder is at. Files edited since then are not listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Commit {
-    /// Its hash, as hexadecimal digits.
-    pub id: String,
-    /// The branch, if one is checked out.
-    pub branch: Option<String>,
-}
+pub use crate::git::Commit;
 
 /// Files of git that are longer than this are none.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -31,7 +21,7 @@ pub fn commit_of(path: &Path) -> Option<Commit> {
     let git = start.ancestors().take(MOST_ABOVE).find_map(git_folder)?;
     let head = line_of(&git.join("HEAD"))?;
     let Some(reference) = head.strip_prefix("ref: ") else {
-        return Some(Commit { id: hash(&head)?, branch: None });
+        return Some(Commit::of(hash(&head)?, None));
     };
     // A reference leads to a file below the folder and nowhere else.
     let is_inside =
@@ -49,7 +39,7 @@ pub fn commit_of(path: &Path) -> Option<Commit> {
         None => packed(&common.join("packed-refs"), reference)?,
     };
     let branch = reference.strip_prefix("refs/heads/").map(str::to_owned);
-    Some(Commit { id, branch })
+    Some(Commit::of(id, branch))
 }
 
 /// The folder of git that belongs to the work tree `folder`; in worktrees and submodules a file
@@ -103,8 +93,7 @@ mod tests {
 
     #[test]
     fn a_branch_a_packed_branch_and_a_bare_commit_are_read() {
-        let on =
-            |branch: Option<&str>| Some(Commit { id: ID.into(), branch: branch.map(Into::into) });
+        let on = |branch: Option<&str>| Some(Commit::of(ID.into(), branch.map(Into::into)));
         let id = format!("{ID}\n");
         let loose = tree(&[
             (".git/HEAD", "ref: refs/heads/main\n"),

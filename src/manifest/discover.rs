@@ -65,13 +65,13 @@ pub(super) fn discover(
     if !found.is_empty() {
         for path in vacant {
             let message = "the folder is empty; its volume may not be mounted";
-            diagnostics.push(Diagnostic::warning(Code::EmptyManifest, message).in_file(shown(path)).help(
+            diagnostics.push(Diagnostic::warning(Code::EmptyManifest, message).in_file(scope.shown(path)).help(
                 "with --prune, what was declared in it would be deleted; leave out the path if it is empty on \
                  purpose",
             ));
         }
     }
-    if checkout::is_under_way(paths) {
+    if !scope.is_of_tree() && checkout::is_under_way(paths) {
         let message = "git is writing the files: `index.lock` is there";
         diagnostics.push(
             Diagnostic::warning(Code::UnfinishedCheckout, message)
@@ -82,8 +82,8 @@ pub(super) fn discover(
 }
 
 /// The diagnostic for paths that hold no manifest.
-pub(super) fn nothing_found(paths: &[PathBuf]) -> Diagnostic {
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+pub(super) fn nothing_found(paths: &[PathBuf], scope: &Scope) -> Diagnostic {
+    let names: Vec<String> = paths.iter().map(|path| scope.named(path)).collect();
     Diagnostic::error(
         Code::NoManifests,
         format!("no manifest (*.yaml, *.yml) in {}", names.join(", ")),
@@ -95,8 +95,8 @@ pub(super) fn nothing_found(paths: &[PathBuf]) -> Diagnostic {
 }
 
 /// The diagnostic for `path`, as it is written somewhere, that leads to what may not be read.
-fn barred(path: &Path, barrier: Barrier) -> Diagnostic {
-    let message = format!("`{}` {barrier}; it is not read", shown(path));
+fn barred(path: &str, barrier: Barrier) -> Diagnostic {
+    let message = format!("`{path}` {barrier}; it is not read");
     Diagnostic::error(Code::FileOutside, message).help(match barrier {
         Barrier::Outside => {
             "add the folder that it leads to as another PATH, or read all such files with `--allow-outside`"
@@ -120,14 +120,15 @@ fn files(
             Seen::Manifest(entry) => files.push(entry.into_path()),
             Seen::Other(entry) => {
                 if is_unread_manifest(entry.path(), scope) {
-                    diagnostics.push(unread(entry.path()));
+                    diagnostics.push(unread(entry.path(), scope));
                 }
             }
             Seen::Barred(path, barrier) => {
-                diagnostics.push(barred(&path, barrier).in_file(shown(&path)));
+                let path = scope.shown(&path);
+                diagnostics.push(barred(&path, barrier).in_file(path.clone()));
             }
             Seen::NoPattern(folder, fault) => {
-                let file = shown(&folder.path().join(IGNORE_FILE));
+                let file = scope.shown(&folder.path().join(IGNORE_FILE));
                 let message = format!("a pattern is ignored: {fault}");
                 diagnostics.push(
                     Diagnostic::warning(Code::IgnorePattern, message)
@@ -136,17 +137,17 @@ fn files(
                 );
             }
             Seen::Failed(error) => {
-                let at = error.path().unwrap_or(path).to_owned();
+                let at = scope.named(error.path().unwrap_or(path));
                 let error = std::io::Error::from(error);
-                diagnostics.push(decode::unreadable(&at, &error));
+                diagnostics.push(decode::unreadable(Path::new(&at), &error));
             }
             Seen::TooMany => {
-                diagnostics.push(too_many(path, limits.entries, "files and folders"));
+                diagnostics.push(too_many(&scope.named(path), limits.entries, "files and folders"));
                 return Err(TooMany);
             }
         }
         if files.len() > limits.files {
-            diagnostics.push(too_many(path, limits.files, "manifest files"));
+            diagnostics.push(too_many(&scope.named(path), limits.files, "manifest files"));
             return Err(TooMany);
         }
     }
@@ -155,9 +156,9 @@ fn files(
 
 struct TooMany;
 
-fn too_many(path: &Path, most: usize, what: &str) -> Diagnostic {
+fn too_many(path: &str, most: usize, what: &str) -> Diagnostic {
     Diagnostic::error(Code::TooLarge, format!("more than {most} {what}"))
-        .in_file(path.display().to_string())
+        .in_file(path)
         .help("name the folders that hold manifests, and no others")
 }
 
@@ -182,14 +183,14 @@ pub(crate) fn is_unread_manifest(path: &Path, scope: &Scope) -> bool {
     head.is_ok_and(|bytes| looks_like_manifest(&String::from_utf8_lossy(&bytes)))
 }
 
-fn unread(path: &Path) -> Diagnostic {
+fn unread(path: &Path, scope: &Scope) -> Diagnostic {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or("manifest");
     Diagnostic::warning(
         Code::UnreadManifest,
         "the file looks like a manifest, and is not read because of its name",
     )
-    .in_file(shown(path))
+    .in_file(scope.shown(path))
     .help(format!(
         "rename it to `{stem}.yaml`, or list it in `{IGNORE_FILE}` if it is not meant to be read; until then \
          --prune deletes nothing"
@@ -224,13 +225,17 @@ impl Reader<'_> {
             Ok((bytes, identity)) => {
                 if self.seen.insert(identity.clone()) {
                     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                    self.take(&shown(path), (folder, identity), bytes);
+                    self.take(&self.scope.shown(path), (folder, identity), bytes);
                 }
             }
             Err(Refused::Barred(barrier)) => {
-                self.diagnostics.push(barred(path, barrier).in_file(shown(path)));
+                let path = self.scope.shown(path);
+                self.diagnostics.push(barred(&path, barrier).in_file(path.clone()));
             }
-            Err(Refused::Io(error)) => self.diagnostics.push(decode::unreadable(path, &error)),
+            Err(Refused::Io(error)) => {
+                let path = self.scope.named(path);
+                self.diagnostics.push(decode::unreadable(Path::new(&path), &error));
+            }
         }
     }
 
@@ -264,17 +269,13 @@ pub(super) fn table(
 ) -> Result<SourceId, Box<Diagnostic>> {
     let path = &folder.join(file);
     match scope.read(path, limits.file_bytes + 1) {
-        Ok((bytes, _)) => decode::admit(sources, &shown(path), bytes, limits),
-        Err(Refused::Barred(barrier)) => Err(Box::new(barred(file, barrier))),
+        Ok((bytes, _)) => decode::admit(sources, &scope.shown(path), bytes, limits),
+        Err(Refused::Barred(barrier)) => Err(Box::new(barred(&scope.shown(file), barrier))),
         Err(Refused::Io(error)) => {
-            let message = format!("cannot read {}: {error}", shown(path));
+            let message = format!("cannot read {}: {error}", scope.shown(path));
             Err(Box::new(Diagnostic::error(Code::UnreadableFile, message)))
         }
     }
-}
-
-fn shown(path: &Path) -> String {
-    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }
 
 #[cfg(test)]

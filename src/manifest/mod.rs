@@ -97,6 +97,17 @@ pub struct Options<'a> {
     pub deny: &'a [Deny],
     /// Whether the platform is asked afterwards. If it is not, what only the platform knows is noted.
     pub asks_platform: bool,
+    /// The tree of a commit that the paths lie in, if they are not files of a person.
+    pub tree: Option<Tree<'a>>,
+}
+
+/// The tree of a commit, written out into a folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    /// The folder that stands for the root of the repository: paths are shown as they are in it.
+    pub root: &'a Path,
+    /// Where relative paths of secrets begin in place of the root, which is gone when the load is over.
+    pub files: &'a Path,
 }
 
 /// Reads and checks all manifests under `paths`, without any overlay. `now` is in unix seconds.
@@ -110,7 +121,11 @@ pub fn load(paths: &[PathBuf], now: i64) -> Load {
 pub fn load_with(paths: &[PathBuf], options: &Options<'_>) -> Load {
     let mut load = Load::default();
     let limits = Limits::DEFAULT;
-    let scope = Scope::new(paths, options.allow_outside);
+    let scope = match options.tree {
+        // A link out of a repository leads to what its authors do not know.
+        Some(Tree { root, files }) => Scope::new(paths, false).of_tree(root, files),
+        None => Scope::new(paths, options.allow_outside),
+    };
     let Load { sources, diagnostics, .. } = &mut load;
     let found = discover::discover(paths, &scope, &limits, sources, diagnostics);
     finish(load, found, paths, &scope, options)
@@ -163,10 +178,15 @@ fn finish(
     let files = files.into_iter().flatten().collect();
     let mut documents =
         compose::compose(files, options.overlay, scope, &limits, sources, diagnostics);
+    for document in &mut documents {
+        if let Some(base) = scope.base_of(&document.folder) {
+            document.folder = base.into();
+        }
+    }
     load.manifests = documents.len();
     // A file of nothing but comments declares as little as an empty folder.
     if documents.is_empty() && !load.diagnostics.has_errors() {
-        load.diagnostics.push(discover::nothing_found(paths));
+        load.diagnostics.push(discover::nothing_found(paths, scope));
     }
     let stack = check::single_stack(&documents, &mut load.diagnostics);
     load.stack_origin = stack.map(|(document, _)| load.sources.origin(document.value.span));

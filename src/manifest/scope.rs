@@ -28,6 +28,8 @@ pub(crate) struct Scope {
     /// The canonical paths of the given files and folders, and of the folders of given files.
     roots: Vec<PathBuf>,
     allows_outside: bool,
+    /// A folder that stands for the root of a repository, and where relative paths of secrets begin in place of it.
+    tree: Option<(PathBuf, PathBuf)>,
 }
 
 /// Why nobody may read a file.
@@ -66,7 +68,43 @@ impl Scope {
             }
             roots.push(real);
         }
-        Self { roots, allows_outside }
+        Self { roots, allows_outside, tree: None }
+    }
+
+    /// The same for what lies in the folder `tree`, which stands for the root of a repository: paths are shown as they are
+    /// in it, and relative paths of secrets begin in `files`.
+    pub(crate) fn of_tree(mut self, tree: &Path, files: &Path) -> Self {
+        self.tree = Some((tree.to_owned(), files.to_owned()));
+        self
+    }
+
+    /// Whether what is read is the tree of a commit, which nobody else writes into.
+    pub(crate) fn is_of_tree(&self) -> bool {
+        self.tree.is_some()
+    }
+
+    /// A path as it is shown to people.
+    pub(crate) fn shown(&self, path: &Path) -> String {
+        let below = self.tree.as_ref().and_then(|(tree, _)| path.strip_prefix(tree).ok());
+        match below {
+            Some(root) if root.as_os_str().is_empty() => ".".to_owned(),
+            Some(below) => below.display().to_string(),
+            None => path.strip_prefix(".").unwrap_or(path).display().to_string(),
+        }
+    }
+
+    /// A path as it was given, unless it lies in a tree.
+    pub(crate) fn named(&self, path: &Path) -> String {
+        match self.base_of(path) {
+            Some(_) => self.shown(path),
+            None => path.display().to_string(),
+        }
+    }
+
+    /// Where relative paths of secrets begin for manifests in `folder`, if that is not the folder itself.
+    pub(crate) fn base_of(&self, folder: &Path) -> Option<PathBuf> {
+        let (tree, files) = self.tree.as_ref()?;
+        Some(files.join(folder.strip_prefix(tree).ok()?))
     }
 
     /// Why what lies at `path`, links followed, may not be read, if so. Of what is not there it is told as if it were, so

@@ -10,6 +10,7 @@ use super::pages::LoginPage;
 use super::rights::{RightsChange, rights_change};
 use super::step::{Action, Change, Holding, Step};
 use super::value::{Plan, Summary};
+use crate::git::Commit;
 use crate::resource::{Address, Phase};
 
 /// What would be done, in which order and why. Holds no secret.
@@ -21,6 +22,9 @@ pub struct PlanDocument<'a> {
     pub stack: &'a str,
     /// SHA-256 over the steps.
     pub digest: &'a str,
+    /// The commit that the manifests are from; left out if they are not from a repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<&'a Commit>,
     /// How many of what.
     pub summary: Summary,
     /// The steps in the order of application.
@@ -111,11 +115,13 @@ pub fn document(plan: &Plan, calls: u64) -> PlanDocument<'_> {
         pages,
         unchanged: _,
         digest,
+        commit,
     } = plan;
     PlanDocument {
         format: PlanFormat::V1,
         stack,
         digest,
+        commit: commit.as_ref(),
         summary: plan.summary(),
         steps: steps.iter().map(step_document).collect(),
         blocked,

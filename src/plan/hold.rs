@@ -183,6 +183,7 @@ mod tests {
             drifted: Vec::new(),
             unchanged: 0,
             digest,
+            commit: None,
         }
     }
 

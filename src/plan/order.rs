@@ -100,6 +100,7 @@ pub(super) fn finish(desired: &Desired, draft: Draft) -> Plan {
         unchanged,
         digest,
         pages,
+        commit: desired.commit.clone(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unkno
 use super::pages::LoginPage;
 use super::step::{Action, Step};
 use super::token_time::TokenTime;
+use crate::git::Commit;
 
 /// Everything that would be done, and everything that would not and why.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Plan {
     pub unchanged: usize,
     /// SHA-256 over the steps, as hexadecimal digits.
     pub digest: String,
+    /// The commit that the manifests are from, if they are from a repository.
+    pub commit: Option<Commit>,
 }
 
 /// How many of what.

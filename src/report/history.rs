@@ -121,6 +121,12 @@ fn facts(record: &Record) -> Vec<(&'static str, String)> {
         let branch = commit.branch.as_ref().map(|name| format!(" on {}", show(name)));
         facts.push(("commit", format!("{}{}", show(&commit.id), branch.unwrap_or_default())));
     }
+    let written = record.commit.as_ref().map(|commit| [&commit.subject, &commit.author]);
+    let written = written.into_iter().flatten().flatten().map(|text| show(text));
+    let written = written.collect::<Vec<_>>().join(", by ");
+    if !written.is_empty() {
+        facts.push(("change", written));
+    }
     facts.push((
         "stack",
         format!(

@@ -90,6 +90,15 @@ fn accounts(steps: &[Step]) -> Vec<Account<'_>> {
     accounts
 }
 
+/// The commit that a plan is from, on a line: what it is, what it does and by whom.
+pub(super) fn commit_line(plan: &Plan) -> Option<String> {
+    let commit = plan.commit.as_ref()?;
+    let branch = commit.branch.as_ref().map(|branch| format!("on {branch}"));
+    let author = commit.author.as_ref().map(|author| format!("by {author}"));
+    let parts = [Some(commit.short().to_owned()), branch, commit.subject.clone(), author];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
 fn notices(plan: &Plan) -> Vec<Notice<'_>> {
     // Destructured in full, so that what is new in a plan cannot be forgotten here.
     let Plan {
@@ -108,6 +117,8 @@ fn notices(plan: &Plan) -> Vec<Notice<'_>> {
         pages,
         unchanged: _,
         digest,
+        // It stands beside the headline.
+        commit: _,
     } = plan;
     let approve = format!("approve exactly this plan with --approve {}", short_digest(digest));
     let approve =

@@ -35,6 +35,9 @@ pub fn plan_text(plan: &Plan, width: Option<usize>) -> String {
     }
     let digest = format!("  [plan {}]", outline::short_digest(&plan.digest));
     screen.line(0, 2, &[(BOLD, &line), (DIM, &digest)]);
+    if let Some(commit) = outline::commit_line(plan) {
+        screen.line(0, 2, &[(DIM, &format!("commit {}", printable(&commit)))]);
+    }
     screen.finish()
 }
 

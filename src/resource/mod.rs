@@ -55,6 +55,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
 
+use crate::git::Commit;
 use crate::secret::{PasswordForm, Sink, Source, Stores};
 use crate::source::Origin;
 
@@ -89,6 +90,9 @@ pub struct Desired {
     /// What may declare something and was not read, in words; while there is any, nothing is pruned unasked.
     #[serde(default)]
     pub left_out: Vec<String>,
+    /// The commit that the manifests are from, if they are from a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
 }
 
 impl Desired {
@@ -117,6 +121,7 @@ impl Desired {
             orders: _,
             prune_only: _,
             left_out: _,
+            commit: _,
         } = self;
         if exclude.is_empty() {
             return;

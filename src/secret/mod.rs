@@ -25,8 +25,8 @@ mod trust;
 pub use form::PasswordForm;
 pub use generate::{MIN_LENGTH, generate, strength};
 pub use link::Link;
+pub(crate) use program::PIPE_VARIABLE;
 pub use program::ProgramError;
-pub(crate) use program::{PIPE_VARIABLE, kill_all as kill_programs};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use sink::{
     AgeSink, Allowance, DotenvSink, ExecSink, FileSink, Held, JsonSink, KubernetesSink, Place,

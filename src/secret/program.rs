@@ -1,15 +1,14 @@
 //! Programs that give or take secrets: no shell, bounded in time and output, nothing of what they say is shown.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::{ExposeSecret, SecretString};
+use crate::children::Group;
 use crate::shutdown;
 
 /// What a program prints may be this long, in bytes; more is a mistake (a whole log file, a loop).
@@ -77,55 +76,6 @@ pub enum ProgramError {
     TooLong(String),
 }
 
-/// The programs that run at the moment, by their process groups: a task that is dropped when the process ends kills
-/// nobody any more.
-static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-fn running() -> MutexGuard<'static, BTreeSet<u32>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Kills every program that still runs, together with what it started. To be called when the process ends.
-pub(crate) fn kill_all() {
-    running().iter().for_each(|group| kill(*group));
-}
-
-/// Kills a program or what it left running.
-fn kill(group: u32) {
-    #[cfg(unix)]
-    if let Some(pid) = i32::try_from(group).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-    }
-    #[cfg(not(unix))]
-    let _ = group;
-}
-
-/// A running program with everything that it started; killed when dropped.
-struct Group {
-    child: Child,
-    id: Option<u32>,
-}
-
-impl Group {
-    fn of(child: Child) -> Self {
-        let id = child.id();
-        running().extend(id);
-        Self { child, id }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Whoever is still there, the program or something that it left running, goes with it.
-        if let Some(id) = self.child.id() {
-            kill(id);
-        }
-        if let Some(id) = self.id {
-            running().remove(&id);
-        }
-    }
-}
-
 /// Keeps programs of the same user out of this process: its memory and what it was started with hold a token.
 fn hide() {
     #[cfg(target_os = "linux")]
@@ -149,15 +99,12 @@ impl Program<'_> {
             .envs(self.environment.iter().copied())
             .stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
+            .stderr(Stdio::null());
         for name in OWN_SECRETS {
             command.env_remove(name);
         }
         hide();
-        #[cfg(unix)]
-        command.process_group(0);
-        let mut group = Group::of(command.spawn().map_err(failed)?);
+        let mut group = Group::start(&mut command).map_err(failed)?;
         let late =
             || ProgramError::Late { program: program.clone(), seconds: self.patience.as_secs() };
         let finished = tokio::select! {

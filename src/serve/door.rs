@@ -19,7 +19,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::exchange::{Ask, Reply};
 use super::guard::WAKE_HEADER;
-use super::routes::{Known, answer};
+use super::pull::{self, PullDoor};
+use super::routes::{Known, answer, guarded};
 use crate::watch::{Receiver, Trigger, Wake};
 
 /// Connections at a time; a page keeps one, a collector of metrics another. For a further one the one that was silent for
@@ -42,6 +43,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Names under which we are reached, beside addresses and `localhost`.
     pub names: Vec<String>,
+    /// Who may ask for a look at the repository; none: nobody.
+    pub pull: Option<PullDoor>,
 }
 
 /// A server that shows the daemon.
@@ -57,6 +60,7 @@ struct House {
     status: Receiver,
     wake: Wake,
     names: Vec<String>,
+    pull: Option<PullDoor>,
     pulse: watch::Receiver<Pulse>,
 }
 
@@ -77,7 +81,8 @@ impl Server {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let (beat, pulse) = watch::channel(Pulse { edition: 0, at: Instant::now() });
-        let house = House { status: status.clone(), wake, names: options.names, pulse };
+        let Options { names, pull, .. } = options;
+        let house = House { status: status.clone(), wake, names, pull, pulse };
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = accept(listener, Arc::new(house), stopped) => {}
@@ -165,8 +170,15 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        let reply = reply(&request, peer, &house);
-        async move { Ok::<_, Infallible>(reply) }
+        let house = Arc::clone(&house);
+        async move {
+            Ok::<_, Infallible>(match &house.pull {
+                Some(door) if request.uri().path() == pull::PATH => {
+                    response(guarded(pull::answer(request, door).await))
+                }
+                _ => reply(&request, peer, &house),
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -218,10 +230,15 @@ fn reply(
         now: jiff::Timestamp::now(),
         names: &house.names,
     };
-    let Reply { status, content_type, headers, body, wakes } = answer(&ask, &known);
-    if wakes {
+    let reply = answer(&ask, &known);
+    if reply.wakes {
         house.wake.now(Trigger::Request);
     }
+    response(reply)
+}
+
+fn response(reply: Reply) -> hyper::Response<Full<Bytes>> {
+    let Reply { status, content_type, headers, body, .. } = reply;
     let mut response = hyper::Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() =
         hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);

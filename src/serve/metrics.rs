@@ -160,6 +160,11 @@ fn files(status: &Status, page: &mut Page) {
     page.family("roots_unknown", Sort::Gauge, "Paths whose content is currently unknown.");
     let unknown = files.roots.iter().filter(|root| root.unknown.is_some()).count();
     page.value("roots_unknown", &[], count(unknown));
+    if let Some(looked) = files.looked {
+        let help = "Last look at the manifests, unix time.";
+        page.family("manifests_looked_timestamp_seconds", Sort::Gauge, help);
+        page.value("manifests_looked_timestamp_seconds", &[], seconds(looked));
+    }
     page.family("set_findings", Sort::Gauge, "Findings in the current manifests.");
     page.value("set_findings", &[], count(set.findings.len()));
     page.family(
@@ -174,6 +179,19 @@ fn files(status: &Status, page: &mut Page) {
     if let Some(good) = &set.good {
         page.family("good_set_info", Sort::Gauge, "The set of manifests in force.");
         page.value("good_set_info", &[("fingerprint", &good.fingerprint)], 1.0);
+        if let Some(commit) = &good.commit {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let (branch, author) = (text(&commit.branch), text(&commit.author));
+            let subject = text(&commit.subject);
+            page.family("good_set_commit_info", Sort::Gauge, "The commit that the set is from.");
+            let labels = [
+                ("commit", commit.id.as_str()),
+                ("branch", &branch),
+                ("author", &author),
+                ("subject", &subject),
+            ];
+            page.value("good_set_commit_info", &labels, 1.0);
+        }
         let help = "Time since which the set is in force, unix time.";
         page.family("good_set_timestamp_seconds", Sort::Gauge, help);
         page.value("good_set_timestamp_seconds", &[], seconds(good.since));

@@ -7,8 +7,8 @@
 //!                                    └──► notify: READY, STATUS, WATCHDOG, STOPPING to the service manager
 //! ```
 //!
-//! It only reads what the loop publishes and can do one thing: ask for a pass, which carries no
-//! data. Nothing secret is in [`Status`](crate::watch::Status), so nothing secret can be in here;
+//! It only reads what the loop publishes and can do two things: ask for a pass, and, with a shared secret, for a look at
+//! the repository (`POST /pull`). Neither carries data. Nothing secret is in [`Status`](crate::watch::Status), so nothing secret can be in here;
 //! what *is* in it (names of customers, addresses, fields) is for those who may read the
 //! repository, which is why the door is on loopback by default.
 //!
@@ -21,6 +21,7 @@ mod health;
 mod metrics;
 pub mod notify;
 mod page;
+mod pull;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -28,4 +29,5 @@ mod view;
 
 pub use door::{Options, Server};
 pub use metrics::metrics_text;
+pub use pull::PullDoor;
 pub use view::{View, view};

@@ -131,6 +131,10 @@ function banner(status, objects) {
     if (status.next_pass && !pass) fact("next pass", due(status.next_pass, ""));
     if (status.set.good) {
       fact("set in force", make("code", "", status.set.good.fingerprint.slice(0, 12)), ", ", since(status.set.good.since, "for ", ""));
+      const commit = status.set.good.commit;
+      if (commit) {
+        fact("commit", make("code", "", commit.id.slice(0, 7)), " ", [commit.subject, commit.author].filter(Boolean).join(", "));
+      }
       fact("declares", plural(status.set.good.objects, "object"));
     }
     const events = status.events;

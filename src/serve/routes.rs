@@ -42,8 +42,11 @@ const PASSES: &str = "/passes/";
 
 /// The reply to a request.
 pub(super) fn answer(ask: &Ask, known: &Known<'_>) -> Reply {
-    let reply = route(ask, known);
-    // Nothing of it belongs into a cache, a frame, another page or a guess.
+    guarded(route(ask, known))
+}
+
+/// Nothing of a reply belongs into a cache, a frame, another page or a guess.
+pub(super) fn guarded(reply: Reply) -> Reply {
     reply
         .with("cache-control", "no-store")
         .with("x-content-type-options", "nosniff")

@@ -174,12 +174,18 @@ fn a_hostile_name_is_data_in_the_view_and_one_label_in_the_metrics() {
         since: Timestamp::UNIX_EPOCH,
         manifests: 1,
         objects: 1,
+        commit: Some(Arc::new(crate::git::Commit {
+            id: HOSTILE.to_owned(),
+            branch: Some(HOSTILE.to_owned()),
+            author: Some(HOSTILE.to_owned()),
+            subject: Some(HOSTILE.to_owned()),
+        })),
     });
     let metrics = metrics_text(&hostile, Timestamp::UNIX_EPOCH);
     for line in metrics.lines() {
         assert!(line.starts_with("# ") || line.starts_with("flespi_gitops_"), "{line}");
     }
-    assert_eq!(metrics.matches("# TYPE x").count(), 1, "it is inside of a label");
+    assert_eq!(metrics.matches("# TYPE x").count(), 5, "it is inside of labels");
 }
 
 #[test]

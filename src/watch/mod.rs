@@ -10,7 +10,7 @@
 //! A wake-up carries no data: a pass finds out by looking what is to be done, so it does not matter how often or why it was
 //! woken. What happens during a pass is one wake-up after it.
 //!
-//! * [`files`] says when there is another settled set of manifests.
+//! * [`files`] says when there is another settled set of manifests, and [`pull`] the same of a repository.
 //! * [`daemon`] is the loop, and what it makes of each pass.
 //! * [`status`] is what others may see of it.
 //!
@@ -22,6 +22,8 @@ mod contest;
 pub mod culprit;
 pub mod daemon;
 pub mod files;
+pub mod pull;
+mod source;
 pub mod status;
 #[cfg(test)]
 mod testing;
@@ -29,5 +31,6 @@ pub mod trigger;
 
 pub use contest::WINDOW as CONTEST_WINDOW;
 pub use daemon::{Daemon, Ended, FirstPass, InForce, Narrator, Options, Platform};
+pub use source::Source;
 pub use status::{ObjectState, ObjectStatus, PassOutcome, Receiver, State, Status};
 pub use trigger::{Trigger, Wake, Woken, wake};

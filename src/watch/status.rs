@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::trigger::Trigger;
 use crate::apply::StepOutcome;
 use crate::events::Listening;
+use crate::git::Commit;
 use crate::pause::Pause;
 use crate::plan::{Blocked, Pending, Refusal, Summary};
 use crate::resource::{Address, Drift, Kind, Phase};
@@ -219,6 +220,9 @@ pub struct GoodSet {
     pub manifests: usize,
     /// How many objects it declares.
     pub objects: usize,
+    /// The commit that it is from; left out if it is not from a repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Arc<Commit>>,
 }
 
 /// A finding of `validate`.
@@ -314,6 +318,9 @@ pub struct PassRecord {
     pub error: Option<String>,
     /// Fingerprint of the set that it worked from.
     pub fingerprint: String,
+    /// The commit that the set is from; left out if it is not from a repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Arc<Commit>>,
     /// Digest of the plan that it carried out; none if there was no plan.
     pub digest: Option<String>,
     /// What the plan was about.

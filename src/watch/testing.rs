@@ -57,5 +57,6 @@ pub(super) fn plan_setting(address: &str, fields: &[(&str, Value, Value, Cause)]
         drifted: Vec::new(),
         unchanged: 0,
         digest: String::new(),
+        commit: None,
     }
 }

@@ -8,6 +8,7 @@ const FLOORS: &[&str] = &[
     // What anybody may use.
     "run",
     "causes",
+    "children",
     "files",
     "glob",
     "handles",
@@ -21,6 +22,7 @@ const FLOORS: &[&str] = &[
     "diagnostic",
     "reading",
     "secret",
+    "git",
     "assumptions",
     "resource",
     // What reads and writes.

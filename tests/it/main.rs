@@ -37,6 +37,10 @@ mod findings;
 mod floors;
 mod foretold;
 mod fuzz;
+#[cfg(unix)]
+mod git_choreographies;
+#[cfg(unix)]
+mod git_source;
 mod governor;
 mod guards;
 mod health;

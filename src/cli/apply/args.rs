@@ -20,6 +20,7 @@ use crate::cli::pace::Pace;
 Examples:
   flespi-gitops apply examples/fleet --platform sandbox --yes
   flespi-gitops apply accounts/ --prune
+  flespi-gitops apply --git https://git.example.com/fleet.git --ref main --path accounts
   flespi-gitops apply --plan reviewed.plan --yes
   flespi-gitops apply accounts/ --yes --format json > report.json")]
 pub(in crate::cli) struct Args {
@@ -27,7 +28,7 @@ pub(in crate::cli) struct Args {
     pub(super) manifests: Manifests,
 
     /// Apply a plan that `plan --out FILE` saved: exactly what was reviewed, or nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "prune", "exclude"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "git", "prune", "exclude"])]
     pub(super) plan: Option<PathBuf>,
 
     /// Delete objects with this stack's mark that are no longer declared.

@@ -79,7 +79,7 @@ pub(super) async fn show_undoing(
 
 async fn run_task(args: &Args, task: Task, common: &Common, output: &Output) -> Exit {
     let session = match Session::open_until(args.deadline, args.pace, common, output).await {
-        Ok(session) => session,
+        Ok(session) => session.reading(task.desired.commit.clone()),
         Err(exit) => return exit,
     };
     let exit = passes(args, &task, &session, &shutdown::flag(), common, output).await;

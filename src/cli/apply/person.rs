@@ -13,6 +13,7 @@ use crate::cli::consent::consent;
 use crate::cli::exit::Exit;
 use crate::cli::gate;
 use crate::cli::output::Output;
+use crate::cli::recorder::commit_of_any;
 use crate::cli::session::{self, Session};
 use crate::cli::settings::{Common, Format};
 use crate::diagnostic::render::printable;
@@ -123,8 +124,9 @@ impl Person<'_> {
     fn remember(&self, prepared: &Prepared, report: &Report) {
         let paths = self.args.manifests.paths();
         let source = self.args.plan.as_ref().map_or(paths.as_slice(), std::slice::from_ref);
+        let commit = self.session.commit.clone().or_else(|| commit_of_any(source));
         let whose = (self.task.command(), "command", self.run);
-        self.session.recorder.keep(whose, source, (prepared, report), self.output);
+        self.session.recorder.keep(whose, commit, (prepared, report), self.output);
     }
 }
 

@@ -30,10 +30,8 @@ impl Task {
     /// What the options ask for.
     pub(super) async fn of(args: &Args, common: &Common, output: &Output) -> Result<Self, Exit> {
         let Some(file) = &args.plan else {
-            let desired =
-                loading::load(&args.manifests.paths(), args.manifests.exclude(), common, output)
-                    .await?
-                    .desired;
+            let loaded = loading::load_wherever(&args.manifests, common, output).await?;
+            let desired = loaded.load.desired;
             let policy = Policy { prune: args.prune, ..Policy::default() };
             return Ok(Self {
                 desired,

@@ -83,13 +83,16 @@ fn header(plan: &Plan, calls: u64) -> String {
         sums.push("<li class=\"good\">nothing to do</li>".to_owned());
     }
     sums.push(format!("<li class=\"quiet\">{} unchanged</li>", plan.unchanged));
+    let commit = outline::commit_line(plan);
+    let commit = commit.map(|commit| format!("<p class=\"soft\">commit {}</p>\n", html(&commit)));
     format!(
         "<header>\n<h1>Plan for stack <code>{}</code></h1>\n<ul class=\"sums\">{}</ul>\n\
-         <p class=\"soft\">plan <code>{}</code> · {}</p>\n</header>\n",
+         <p class=\"soft\">plan <code>{}</code> · {}</p>\n{}</header>\n",
         html(&plan.stack),
         sums.concat(),
         html(&plan.digest),
-        counted(calls, "API call")
+        counted(calls, "API call"),
+        commit.unwrap_or_default()
     )
 }
 

@@ -28,6 +28,9 @@ pub fn plan_markdown(plan: &Plan, limit: usize) -> String {
         named(&plan.stack),
         outline::headline(plan)
     ));
+    if let Some(commit) = outline::commit_line(plan) {
+        text.add(&format!("Commit {}\n\n", markdown_code(&commit)));
+    }
     text.add(&sums(plan));
     let mut left_out = LeftOut::default();
 

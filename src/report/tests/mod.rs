@@ -30,6 +30,7 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
         pages: Vec::new(),
         unchanged: 12,
         digest: "0123456789abcdef".repeat(4),
+        commit: None,
     }
 }
 

@@ -27,11 +27,13 @@ pub use self::narrator::{Ended, Narrator};
 use super::backoff::Backoff;
 use super::contest::Contests;
 use super::culprit::Culprits;
-use super::files::{Files, Reading, Settled};
+use super::files::{Reading, Settled};
+use super::source::Source;
 use super::status::{FilesStatus, FindingStatus, GoodSet, Sender, State, Status};
 use super::trigger::{Trigger, Woken};
 use crate::api::Client;
 use crate::diagnostic::Severity;
+use crate::git::Commit;
 use crate::manifest::Load;
 use crate::observe::Seen;
 pub use crate::reconcile::Clock;
@@ -106,6 +108,8 @@ pub struct InForce {
     pub fingerprint: [u8; 32],
     /// How many manifests it has.
     pub manifests: usize,
+    /// The commit that it is from, if it is from a repository.
+    pub commit: Option<Arc<Commit>>,
 }
 
 impl InForce {
@@ -117,14 +121,21 @@ impl InForce {
             desired: Arc::new(desired),
             fingerprint: load.sources.fingerprint(),
             manifests: load.manifests,
+            commit: None,
         }
+    }
+
+    /// The same set, from a commit.
+    #[must_use]
+    pub fn from_commit(self, commit: Option<Arc<Commit>>) -> Self {
+        Self { commit, ..self }
     }
 }
 
 /// The daemon.
 pub struct Daemon<'a, N> {
     platform: Platform<'a>,
-    files: Files,
+    files: Source,
     settled: watch::Receiver<Settled>,
     /// The settled set that was taken last, by its number.
     taken: u64,
@@ -152,7 +163,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
     pub fn new(
         platform: Platform<'a>,
         run: &RunId,
-        files: Files,
+        files: impl Into<Source>,
         in_force: InForce,
         woken: Woken,
         status: Sender,
@@ -164,6 +175,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
         let mut first =
             Status::starting(run.to_string(), stack, platform.gate.platform.clone(), seconds);
         first.started = (options.clock)();
+        let files = files.into();
         // Not taken yet: there may be another set by now than the one to begin with.
         let settled = files.settled();
         // Trouble is told when the set is taken.
@@ -354,12 +366,19 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     }]);
                     return false;
                 }
-                let next = InForce::of(&load, stack);
+                let next = InForce::of(&load, stack).from_commit(settled.commit);
                 self.board.clear(State::SetInvalid);
                 let is_other = next.fingerprint != self.in_force.fingerprint;
+                self.say_commit(&next);
                 if is_other {
                     self.in_force = next;
                     self.note_set();
+                } else if next.commit != self.in_force.commit {
+                    // Another commit with the same manifests.
+                    self.in_force.commit.clone_from(&next.commit);
+                    if let Some(good) = &mut self.board.status.set.good {
+                        good.commit = next.commit;
+                    }
                 }
                 self.board.status.set.findings.clear();
                 self.board.status.set.stale_since = None;
@@ -387,13 +406,23 @@ impl<'a, N: Narrator> Daemon<'a, N> {
         self.board.raise(State::SetInvalid, says);
     }
 
+    /// Says from which commit the set is that comes into force.
+    fn say_commit(&mut self, next: &InForce) {
+        if let Some(commit) = next.commit.as_ref().filter(|_| next.commit != self.in_force.commit) {
+            let of = |text: &Option<String>| text.clone().unwrap_or_default();
+            let (subject, author) = (of(&commit.subject), of(&commit.author));
+            self.narrator.say(&format!("commit {}: {subject} ({author})", commit.short()));
+        }
+    }
+
     fn note_set(&mut self) {
-        let InForce { desired, fingerprint, manifests } = &self.in_force;
+        let InForce { desired, fingerprint, manifests, commit } = &self.in_force;
         self.board.status.set.good = Some(GoodSet {
             fingerprint: HEXLOWER.encode(fingerprint),
             since: self.board.now(),
             manifests: *manifests,
             objects: desired.objects.len(),
+            commit: commit.clone(),
         });
     }
 }

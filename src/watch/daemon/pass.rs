@@ -40,7 +40,9 @@ impl<N: Narrator> Daemon<'_, N> {
     }
 
     async fn pass_as(&mut self, run: RunId, trigger: Trigger, stop: &watch::Receiver<bool>) {
-        let client = self.platform.client.for_run(run.as_str());
+        let commit = self.in_force.commit.clone();
+        let trace = run.trace(commit.as_ref().map(|commit| commit.short()));
+        let client = self.platform.client.for_run(&trace);
         let begun = Begun {
             run: &run,
             trigger,
@@ -48,6 +50,7 @@ impl<N: Narrator> Daemon<'_, N> {
             began: self.board.now(),
             client: &client,
             fingerprint: self.in_force.fingerprint,
+            commit,
         };
         self.board.begin(CurrentPass {
             run: run.to_string(),

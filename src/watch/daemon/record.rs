@@ -1,6 +1,7 @@
 //! The record of a pass in the status.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use super::board::count_step;
 use super::pass_result::PassResult;
 use crate::api::Client;
 use crate::apply::Report;
+use crate::git::Commit;
 use crate::plan::{self, Plan};
 use crate::run::RunId;
 use crate::watch::status::{CallsByStatus, PassRecord, StepCount};
@@ -33,6 +35,8 @@ pub(super) struct Begun<'a> {
     pub(super) client: &'a Client,
     /// Fingerprint of the set that it works from.
     pub(super) fingerprint: [u8; 32],
+    /// The commit that the set is from.
+    pub(super) commit: Option<Arc<Commit>>,
 }
 
 impl Begun<'_> {
@@ -47,6 +51,7 @@ impl Begun<'_> {
             outcome: result.outcome,
             error: result.error.clone(),
             fingerprint: HEXLOWER.encode(&self.fingerprint),
+            commit: self.commit.clone(),
             digest: prepared.map(|prepared| prepared.plan.digest.clone()),
             summary: prepared.map(|prepared| prepared.plan.summary()).unwrap_or_default(),
             plan: prepared.and_then(|prepared| {

@@ -28,6 +28,7 @@ use tokio::sync::{oneshot, watch};
 use self::hints::{Hints, Listener};
 use self::tree::{Depth, Tree, TreeReader};
 use super::status::FilesStatus;
+use crate::git::Commit;
 use crate::manifest::{Load, checkout, walk};
 
 /// How often the tree is read while the system does not report all changes.
@@ -92,6 +93,8 @@ pub struct Settled {
     pub reading: Reading,
     /// About it; [`FilesStatus::generation`] grows with each settled set.
     pub status: FilesStatus,
+    /// The commit that it is from, if it is from a repository.
+    pub commit: Option<Arc<Commit>>,
 }
 
 /// How a set is loaded.
@@ -120,7 +123,8 @@ impl Files {
         let listener = Arc::new(Listener::default());
         let status =
             FilesStatus { rescan_seconds: patience.rescan.as_secs(), ..FilesStatus::default() };
-        let (sender, settled) = watch::channel(Settled { reading: Reading::Nothing, status });
+        let (sender, settled) =
+            watch::channel(Settled { reading: Reading::Nothing, status, commit: None });
         let observer = Observer {
             hints: Hints::new(Arc::clone(&listener), patience.polling),
             listener: Arc::clone(&listener),
@@ -344,7 +348,8 @@ impl Observer {
         let status = self.status(tree);
         self.sender.send_modify(|settled| {
             let generation = settled.status.generation + 1;
-            *settled = Settled { reading, status: FilesStatus { generation, ..status } };
+            *settled =
+                Settled { reading, status: FilesStatus { generation, ..status }, commit: None };
         });
     }
 

@@ -7,6 +7,8 @@ pub mod kubernetes;
 pub mod listening;
 pub mod pass;
 pub mod pocket;
+#[cfg(unix)]
+pub mod repository;
 pub mod tenants;
 
 use std::collections::BTreeSet;
