@@ -1,14 +1,20 @@
 //! The gate that every command passes before it writes: one writer per stack, account and platform.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
+use super::secrets;
+use super::settings::Common;
 use crate::diagnostic::render::printable;
-use crate::lock::{FileLeases, LockError, LockInfo};
+use crate::lock::{
+    EtcdKeep, FileLeases, Keep, LeaseAddress, Leases, LockError, LockInfo, TermLeases,
+};
 use crate::reconcile;
+use crate::transport::TransportError;
 
 /// Options of every command that writes.
 #[derive(Debug, Clone, clap::Args)]
@@ -18,21 +24,62 @@ pub(super) struct GateArgs {
     pub(super) lock_timeout: Duration,
 }
 
+/// Leases where the options say that they are.
+pub(super) enum Store {
+    /// Locks of files, of the runs of one machine.
+    File(FileLeases),
+    /// A store that several machines share.
+    Shared(TermLeases),
+}
+
+impl Store {
+    /// The store of the options. Nothing is sent yet.
+    pub(super) fn open(state: &Path, common: &Common, output: &Output) -> Result<Self, Exit> {
+        let usage = |error: String| {
+            output.error(&format!("--lease: {error}"));
+            Exit::Usage
+        };
+        let address = LeaseAddress::parse(&common.lease).map_err(usage)?;
+        let credentials = secrets::lease_credentials(common, output)?;
+        if credentials.is_some() && address.is_open() {
+            return Err(usage("a password would leave this machine without TLS".to_owned()));
+        }
+        let no_way = |error: TransportError| {
+            output.failure(&error, Some(error.help()));
+            Exit::Failed
+        };
+        let keep: Arc<dyn Keep> = match address {
+            LeaseAddress::File => return Ok(Self::File(FileLeases::new(state))),
+            LeaseAddress::Etcd { servers, prefix } => {
+                Arc::new(EtcdKeep::new(&servers, &prefix, credentials).map_err(no_way)?)
+            }
+        };
+        Ok(Self::Shared(TermLeases::new(keep)))
+    }
+
+    /// The store as whoever writes knows it.
+    pub(super) fn leases(&self) -> &dyn Leases {
+        match self {
+            Self::File(leases) => leases,
+            Self::Shared(leases) => leases,
+        }
+    }
+}
+
 /// Where leases are, and whose platform they are about.
-#[derive(Debug)]
 pub(super) struct Gate {
-    leases: FileLeases,
+    pub(super) store: Store,
     platform: String,
 }
 
 impl Gate {
-    pub(super) fn new(state: &Path, platform: &str) -> Self {
-        Self { leases: FileLeases::new(state), platform: platform.to_owned() }
+    pub(super) fn new(store: Store, platform: &str) -> Self {
+        Self { store, platform: platform.to_owned() }
     }
 
     /// The gate as passes know it.
     pub(super) fn open(&self) -> reconcile::Gate<'_> {
-        reconcile::Gate { leases: &self.leases, platform: self.platform.clone() }
+        reconcile::Gate { leases: self.store.leases(), platform: self.platform.clone() }
     }
 }
 
@@ -53,8 +100,13 @@ pub(super) fn explain(error: LockError, output: &Output) -> Exit {
             output.failure(&LockError::Held(held), Some(&advice));
             Exit::Locked
         }
-        unusable => {
-            output.failure(&unusable, None);
+        LockError::Away { .. } => {
+            let help = "nothing was written; check --lease, and that its store runs";
+            output.failure(&error, Some(help));
+            Exit::Locked
+        }
+        LockError::Unusable { .. } | LockError::Unsupported(_) => {
+            output.failure(&error, None);
             Exit::Failed
         }
     }

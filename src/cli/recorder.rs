@@ -74,7 +74,8 @@ impl Recorder {
     }
 }
 
-fn actor() -> Actor {
+/// Who runs this.
+pub(super) fn actor() -> Actor {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let job = || match (variable("GITHUB_REPOSITORY"), variable("GITHUB_RUN_ID")) {
         (Some(repository), Some(run)) => {

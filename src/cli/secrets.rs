@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::settings::{Common, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
 use crate::files;
+use crate::lock::Credentials;
 use crate::resource::Signer;
 use crate::secret::reading::{self, Unfit};
 use crate::secret::{ExposeSecret, SecretString, Spool};
@@ -78,6 +79,21 @@ pub(super) fn spool(
         None => None,
     };
     Ok(Spool::new(state.join("spool"), platform, key))
+}
+
+/// The user of the store of leases, if one was given.
+pub(super) fn lease_credentials(
+    common: &Common,
+    output: &Output,
+) -> Result<Option<Credentials>, Exit> {
+    let Some(file) = &common.lease_credentials else { return Ok(None) };
+    let line = read_secret("lease credentials file", file, reading::key, output);
+    let line = line.map_err(|()| Exit::Usage)?;
+    let Some((user, password)) = line.expose_secret().split_once(':') else {
+        output.error(&format!("{}: write one line, USER:PASSWORD", file.display()));
+        return Err(Exit::Usage);
+    };
+    Ok(Some(Credentials { user: user.to_owned(), password: SecretString::from(password) }))
 }
 
 fn read_secret(

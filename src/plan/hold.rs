@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::digest;
 use super::effect::Effect;
-use super::entry::Blocked;
+use super::entry::{Blocked, Pending};
 use super::order::block_the_stranded;
 use super::step::{Action, Cause, Step};
 use super::value::Plan;
@@ -55,6 +55,20 @@ pub fn hold(mut plan: Plan, holds: &Holds) -> Plan {
     blocked.sort_by(|a, b| (&a.address, &a.reason).cmp(&(&b.address, &b.reason)));
     blocked.dedup();
     plan.blocked = blocked;
+    plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
+    plan
+}
+
+/// What of a plan is about the objects that `is_ours` says. What needs a step of somebody else is pending, for `why`: a
+/// later pass does it. Of all other steps nothing is left, since somebody else plans them as well.
+pub fn only(mut plan: Plan, is_ours: impl Fn(&Address) -> bool, why: &str) -> Plan {
+    plan.steps.retain(|step| is_ours(&step.address));
+    let mut stranded = Vec::new();
+    block_the_stranded(&mut plan.steps, &mut stranded);
+    plan.pending.extend(stranded.into_iter().map(|Blocked { address, reason, .. }| {
+        let reason = format!("{reason}: {why}");
+        Pending { address, reason }
+    }));
     plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
     plan
 }
