@@ -60,7 +60,8 @@
 //! | how an estate is written as manifests | [`export`] |
 //! | what a state of Terraform means | [`import`] |
 //! | what people see | [`report`] |
-//! | who may write | [`lock`] |
+//! | who may write | [`lock`]; `lock/term.rs` for what is promised across machines, and [`leases`] |
+//! | which part of the work a replica does | `lock/share.rs`, `watch/replicas.rs` |
 //! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | what can grow, and where that ends | [`bounds`] |
@@ -123,6 +124,8 @@ pub mod schemas;
 pub mod secret;
 #[doc = include_str!("running.md")]
 pub mod running {}
+#[doc = include_str!("guide/leases.md")]
+pub mod leases {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 #[doc = include_str!("bounds.md")]

@@ -10,8 +10,11 @@ use super::output::Output;
 use super::secrets;
 use super::settings::Common;
 use crate::diagnostic::render::printable;
+#[cfg(feature = "postgres")]
+use crate::lock::PostgresKeep;
 use crate::lock::{
-    EtcdKeep, FileLeases, Keep, LeaseAddress, Leases, LockError, LockInfo, TermLeases,
+    EtcdKeep, FileLeases, Keep, KubernetesKeep, LeaseAddress, Leases, LockError, LockInfo,
+    TermLeases,
 };
 use crate::reconcile;
 use crate::transport::TransportError;
@@ -52,6 +55,22 @@ impl Store {
             LeaseAddress::File => return Ok(Self::File(FileLeases::new(state))),
             LeaseAddress::Etcd { servers, prefix } => {
                 Arc::new(EtcdKeep::new(&servers, &prefix, credentials).map_err(no_way)?)
+            }
+            #[cfg(feature = "postgres")]
+            LeaseAddress::Postgres(address) => {
+                Arc::new(PostgresKeep::new(&address, credentials.as_ref()).map_err(usage)?)
+            }
+            #[cfg(not(feature = "postgres"))]
+            LeaseAddress::Postgres(_) => {
+                let why = "this build has no PostgreSQL; build it with `--features postgres`";
+                return Err(usage(why.to_owned()));
+            }
+            LeaseAddress::Kubernetes(place) => {
+                let server = place.server.clone().or_else(KubernetesKeep::own_server);
+                let server = server.ok_or_else(|| {
+                    usage("not running in a cluster, and `?server=` is not set".to_owned())
+                })?;
+                Arc::new(KubernetesKeep::new(place, server).map_err(no_way)?)
             }
         };
         Ok(Self::Shared(TermLeases::new(keep)))

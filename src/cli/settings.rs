@@ -60,8 +60,9 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
 
-    /// Where locks are kept: `file`, in --state-dir, for the runs of one machine; or
-    /// `etcd://HOST:PORT[,HOST:PORT][/PREFIX]` (`etcds://` for TLS), for those of several.
+    /// Where locks are kept: `file`, in --state-dir, for the runs of one machine; for those of several,
+    /// `etcd://HOST:PORT[,HOST:PORT][/PREFIX]` (`etcds://` for TLS), `postgres://HOST:PORT/DATABASE` or
+    /// `kubernetes:NAMESPACE/NAME`.
     #[arg(
         long,
         global = true,

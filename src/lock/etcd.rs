@@ -11,6 +11,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::credentials::Credentials;
 use super::keep::{Away, Keep, Kept, Version, Written};
 use super::soon::Soon;
 use crate::secret::{ExposeSecret, SecretString};
@@ -21,15 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// No answer is larger, in bytes: a thousand records have half of that.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-
-/// A user of etcd.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// Its name.
-    pub user: String,
-    /// Its password.
-    pub password: SecretString,
-}
 
 /// Values in etcd.
 pub struct EtcdKeep {

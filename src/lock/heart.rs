@@ -23,9 +23,13 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// After a sign of life that was not answered, the next one follows so soon.
 const AGAIN: Duration = Duration::from_millis(300);
 
-/// How much earlier than others may take it what stops.
-const LASTING: Lasting =
-    Lasting { whole: LASTS, last_begin: Duration::from_secs(3), last_call: Duration::from_secs(1) };
+/// So long before the end of a lease no write begins any more.
+const LAST_BEGIN: Duration = Duration::from_secs(3);
+
+/// So long before the end of a lease no answer is waited for any more.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+const LASTING: Lasting = Lasting { whole: LASTS, last_begin: LAST_BEGIN, last_call: LAST_CALL };
 
 /// A grant that is kept alive.
 pub(super) struct Term {
@@ -135,7 +139,7 @@ impl Heart {
             self.lost.send_replace(true);
             let _ = stopped.await;
             // What was given up on its way may still arrive.
-            tokio::time::sleep(LASTING.last_call).await;
+            tokio::time::sleep(LAST_CALL).await;
         }
         self.take_away().await;
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::Release;
 use super::heart::{PATIENCE, Term};
 use super::keep::{Away, Keep, Version, Written};
 use super::record::{Grant, ShareRecord, encode, now, of_share};
 use super::share::Share;
-use super::{Release, Soon};
+use super::soon::Soon;
 
 /// So many shares are taken or given back at once.
 const AT_ONCE: usize = 16;

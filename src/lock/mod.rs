@@ -12,22 +12,22 @@
 //! [shares](Share). What exactly they promise stands in `lock/term.rs`.
 
 mod address;
+mod credentials;
 mod etcd;
 mod file;
 mod heart;
 mod held;
 mod info;
 mod keep;
-mod member;
-#[cfg(test)]
-mod memory;
+mod kubernetes;
+mod membership;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
 mod right;
 mod share;
 mod soon;
 mod term;
-#[cfg(test)]
-mod tests;
 mod ticks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,12 +39,16 @@ use tokio::time::Instant;
 use crate::shutdown;
 
 pub use address::LeaseAddress;
-pub use etcd::{Credentials, EtcdKeep};
+pub use credentials::Credentials;
+pub use etcd::EtcdKeep;
 pub use file::FileLeases;
 pub use heart::LASTS;
 pub use info::{Fences, Holder, LeaseKey, LockInfo, LockState, Locks, LocksFormat};
 pub use keep::{Away, Keep, Kept, Version, Written};
-pub use member::Member;
+pub use kubernetes::{KubernetesKeep, KubernetesPlace};
+pub use membership::Membership;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresKeep;
 pub use right::{Over, Right};
 pub use share::Share;
 pub use soon::Soon;
@@ -121,6 +125,18 @@ pub trait Leases: Send + Sync {
     /// How often somebody who waits asks again.
     fn ask_every(&self) -> Duration {
         ASK_EVERY
+    }
+
+    /// Takes a place among the replicas of a stack, which divide its shares; none where leases are good for one machine.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    fn join<'a>(
+        &'a self,
+        _: &'a LeaseKey,
+        _: &'a Holder,
+    ) -> Soon<'a, Result<Option<Box<dyn Membership>>, LockError>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// Whether several may hold different shares of one stack.
@@ -224,3 +240,8 @@ impl Lease {
         self.held.release().await;
     }
 }
+
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod tests;

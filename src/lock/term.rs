@@ -35,18 +35,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::RngExt;
+use tokio::sync::watch;
 
 use super::heart::{LASTS, RENEW, Term};
 use super::held::{Free, Shares};
 use super::info::{Fences, Holder, LeaseKey, LockInfo, LockState};
 use super::keep::{Away, Keep, Kept, Version, Written};
+use super::membership::Membership;
 use super::record::{
     BREAKS, Break, Broken, Counter, GRANTS, Grant, Role, ShareRecord, decode, encode, now,
     of_counter, of_grant, of_share, shares_of,
 };
 use super::share::Share;
+use super::soon::Soon;
 use super::ticks::Ticks;
-use super::{Lease, Leases, LockError, Release, Soon};
+use super::{Lease, Leases, LockError, Release};
+
+/// How often somebody looks who else is there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How often a counter is drawn from until somebody else was faster each time.
 const DRAWS: usize = 50;
@@ -84,7 +90,7 @@ impl TermLeases {
         Self { ticks: Ticks::of_a_test(), ..Self::new(keep) }
     }
 
-    pub(super) fn away(&self, Away(reason): Away) -> LockError {
+    fn away(&self, Away(reason): Away) -> LockError {
         LockError::Away { place: self.keep.place().to_owned(), reason }
     }
 
@@ -109,7 +115,7 @@ impl TermLeases {
     }
 
     /// The grants that are alive, by their names; those that have ended are removed.
-    pub(super) async fn living(&self) -> Result<BTreeMap<String, Option<Grant>>, Away> {
+    async fn living(&self) -> Result<BTreeMap<String, Option<Grant>>, Away> {
         let mut living = BTreeMap::new();
         for (kept, grant, unchanged) in self.grants().await? {
             let lasts = grant.as_ref().map_or(LASTS, |grant| Duration::from_millis(grant.lasts_ms));
@@ -218,7 +224,7 @@ impl TermLeases {
         })
     }
 
-    pub(super) fn grant(
+    fn grant(
         &self,
         key: &LeaseKey,
         holder: &Holder,
@@ -243,7 +249,7 @@ impl TermLeases {
     }
 
     /// Writes a grant, and keeps it alive from now on.
-    pub(super) async fn begin(&self, grant: Grant) -> Result<Term, LockError> {
+    async fn begin(&self, grant: Grant) -> Result<Term, LockError> {
         Term::begin(&self.keep, &self.ticks, grant).await.map_err(|away| self.away(away))
     }
 
@@ -391,11 +397,79 @@ impl Leases for TermLeases {
         Box::pin(async move { self.break_it(id, by, reason).await.map_err(|away| self.away(away)) })
     }
 
+    fn join<'a>(
+        &'a self,
+        key: &'a LeaseKey,
+        holder: &'a Holder,
+    ) -> Soon<'a, Result<Option<Box<dyn Membership>>, LockError>> {
+        Box::pin(async move {
+            let member = Member::join(self.clone(), key, holder).await?;
+            Ok(Some(Box::new(member) as Box<dyn Membership>))
+        })
+    }
+
     fn ask_every(&self) -> Duration {
         Duration::from_millis(500)
     }
 
     fn is_shared(&self) -> bool {
         true
+    }
+}
+
+/// A daemon that is there to take its part of the work.
+struct Member {
+    id: String,
+    term: Term,
+    lost: watch::Receiver<bool>,
+    leases: TermLeases,
+    key: LeaseKey,
+}
+
+impl Member {
+    async fn join(leases: TermLeases, key: &LeaseKey, holder: &Holder) -> Result<Self, LockError> {
+        let grant = leases.grant(key, holder, Role::Member, (0, 0));
+        let id = grant.id.clone();
+        let term = leases.begin(grant).await?;
+        let lost = term.lost();
+        Ok(Self { id, term, lost, leases, key: key.clone() })
+    }
+
+    async fn members(&self) -> Result<BTreeSet<String>, Away> {
+        let members = self.leases.living().await?.into_values().flatten().filter(|grant| {
+            grant.role == Role::Member && grant.key == self.key && grant.broken.is_none()
+        });
+        Ok(members.map(|grant| grant.id).collect())
+    }
+}
+
+impl Membership for Member {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn changed<'a>(&'a self, known: &'a BTreeSet<String>) -> Soon<'a, BTreeSet<String>> {
+        Box::pin(async move {
+            loop {
+                match self.members().await {
+                    Ok(members) if members != *known => return members,
+                    Ok(_) => {}
+                    // What is known stays what it is; who may write, the leases decide.
+                    Err(away) => tracing::debug!("cannot see the other replicas: {away}"),
+                }
+                if self.is_lost() {
+                    return BTreeSet::new();
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        })
+    }
+
+    fn is_lost(&self) -> bool {
+        *self.lost.borrow()
+    }
+
+    fn leave(mut self: Box<Self>) -> Soon<'static, ()> {
+        Box::pin(async move { self.term.end().await })
     }
 }

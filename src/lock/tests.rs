@@ -111,17 +111,21 @@ async fn leases_hold(one: &TermLeases, other: &TermLeases) {
     third.release().await;
 }
 
+/// A member of a stack.
+async fn join(leases: &TermLeases, key: &LeaseKey) -> Box<dyn Membership> {
+    leases.join(key, &holder()).await.unwrap().unwrap()
+}
+
 /// What members of any store see of each other.
 async fn members_see_each_other(one: &TermLeases, other: &TermLeases) {
-    let key = key();
-    let first = Member::join(one, &key, &holder()).await.unwrap();
-    let second = Member::join(other, &key, &holder()).await.unwrap();
+    let (key, nobody) = (key(), BTreeSet::new());
+    let (first, second) = (join(one, &key).await, join(other, &key).await);
     let both: BTreeSet<String> = [first.id(), second.id()].map(str::to_owned).into();
-    assert_eq!(first.members().await.unwrap(), both);
-    assert_eq!(second.changed(None).await, Some(both.clone()));
+    assert_eq!(first.changed(&nobody).await, both);
+    assert_eq!(second.changed(&nobody).await, both);
     let id = second.id().to_owned();
     second.leave().await;
-    let rest = first.changed(Some(&both)).await.unwrap();
+    let rest = first.changed(&both).await;
     assert!(!rest.contains(&id) && rest.len() == 1);
     first.leave().await;
 }
@@ -253,17 +257,17 @@ async fn a_member_that_hangs_is_gone_for_the_others_within_ten_seconds() {
     let memory = Memory::default();
     let way = memory.other_way();
     let (one, other, key) = (machine(way.clone()), machine(memory.other_way()), key());
-    let hanging = Member::join(&one, &key, &holder()).await.unwrap();
-    let member = Member::join(&other, &key, &holder()).await.unwrap();
-    let both = member.changed(None).await.unwrap();
+    let (hanging, member) = (join(&one, &key).await, join(&other, &key).await);
+    let both = member.changed(&BTreeSet::new()).await;
     assert_eq!(both.len(), 2);
     tokio::time::sleep(Duration::from_secs(30)).await;
     way.faults(Faults { cut: true, ..Faults::default() });
     let began = tokio::time::Instant::now();
-    let rest = member.changed(Some(&both)).await.unwrap();
+    let rest = member.changed(&both).await;
     assert_eq!(rest.len(), 1);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert!(*hanging.lost().borrow());
+    assert_eq!(hanging.changed(&both).await, BTreeSet::new(), "it knows that it is gone");
+    assert!(hanging.is_lost());
 }
 
 /// The store that a script started and named in `variable`.
@@ -276,6 +280,14 @@ fn store(variable: &str) -> Arc<dyn Keep> {
             let prefix = format!("{prefix}/{}", RunId::new());
             Arc::new(EtcdKeep::new(&servers, &prefix, None).unwrap())
         }
+        LeaseAddress::Kubernetes(place) => {
+            let server = place.server.clone().unwrap();
+            Arc::new(KubernetesKeep::new(place, server).unwrap())
+        }
+        #[cfg(feature = "postgres")]
+        LeaseAddress::Postgres(address) => Arc::new(PostgresKeep::new(&address, None).unwrap()),
+        #[cfg(not(feature = "postgres"))]
+        LeaseAddress::Postgres(_) => panic!("not built in"),
     }
 }
 
@@ -289,15 +301,20 @@ async fn a_store_keeps_values_and_leases(variable: &str) {
     // Everything that a stack has, and what it takes.
     let (key, began) = (key(), std::time::Instant::now());
     let lease = take(&one, &key, &Share::all()).await;
-    let taken = began.elapsed();
     lease.release().await;
     let whole = began.elapsed();
-    println!("{variable}: all shares taken in {taken:?}, and taken and given back in {whole:?}");
-    assert!(whole < Duration::from_secs(4), "{whole:?}");
+    assert!(whole < Duration::from_secs(4), "all shares taken and given back in {whole:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs etcd: tests/leases/run.sh"]
 async fn etcd_keeps_values_and_leases() {
     a_store_keeps_values_and_leases("LEASES_ETCD").await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL: tests/leases/run.sh"]
+async fn postgresql_keeps_values_and_leases() {
+    a_store_keeps_values_and_leases("LEASES_POSTGRES").await;
 }

@@ -22,6 +22,7 @@ mod contest;
 pub mod culprit;
 pub mod daemon;
 pub mod files;
+mod replicas;
 pub mod status;
 #[cfg(test)]
 mod testing;

@@ -22,6 +22,8 @@ pub enum Trigger {
     Signal,
     /// It was requested over HTTP.
     Request,
+    /// Another replica came or went.
+    Members,
 }
 
 impl Trigger {
@@ -34,6 +36,7 @@ impl Trigger {
             Self::Retry => "retry",
             Self::Signal => "signal",
             Self::Request => "request",
+            Self::Members => "members",
         }
     }
 }
@@ -47,6 +50,7 @@ impl fmt::Display for Trigger {
             Self::Retry => "retry",
             Self::Signal => "signal",
             Self::Request => "request",
+            Self::Members => "another replica came or went",
         })
     }
 }

@@ -70,9 +70,11 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
     (
         "the form of keys, ids, digests and files",
         &[
+            "api/client.rs LONGEST_TRACE",
             "cli/apply/approval.rs DIGEST_DIGITS",
             "cli/secrets.rs SPOOL_KEY_LENGTH",
             "import/state.rs VERSION",
+            "lock/term.rs beat",
             "resource/signer.rs MIN_KEY_BYTES",
             "sandbox/control.rs LARGEST_ID",
             "sandbox/journal.rs SECRET_LENGTH",
@@ -95,6 +97,7 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
             "assumptions.rs REALM_PASSWORD",
             "export/kinds/token.rs LAST_SECOND",
             "export/kinds/token.rs LONGEST_DAYS",
+            "lock/address.rs ETCD_PORT",
             "manifest/lifetime.rs LONGEST_TTL",
             "manifest/model/time.rs LAST_SECOND",
             "private.rs ROOT",
