@@ -196,6 +196,26 @@ mod tests {
     }
 
     #[test]
+    fn of_a_plan_that_is_shared_out_what_needs_somebody_elses_step_is_pending() {
+        let (first, mut second) = (
+            update("limit/a", &[("x", Cause::Edited)]),
+            update("limit/b", &[("x", Cause::Edited)]),
+        );
+        let third = update("limit/c", &[("x", Cause::Edited)]);
+        second.needs = vec![first.id.clone()];
+        let whole = plan(vec![first, second, third]);
+        let ours = only(whole.clone(), |address| address.name != "a", "another does that");
+        let steps: Vec<String> = ours.steps.iter().map(|step| step.address.to_string()).collect();
+        assert_eq!(steps, ["limit/c"]);
+        assert_eq!(ours.pending.len(), 1);
+        assert_eq!(ours.pending[0].address.to_string(), "limit/b");
+        assert!(ours.pending[0].reason.ends_with("another does that"), "{:?}", ours.pending);
+        assert!(ours.blocked.is_empty() && ours.digest != whole.digest);
+        let all = only(whole.clone(), |_| true, "nobody");
+        assert_eq!((all.steps.len(), all.pending.len(), all.digest), (3, 0, whole.digest));
+    }
+
+    #[test]
     fn a_held_field_is_not_sent_while_its_neighbours_are() {
         let whole = plan(vec![update("limit/a", &[("x", Cause::Drift), ("y", Cause::Drift)])]);
         let mut holds = Holds::default();
