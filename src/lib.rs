@@ -61,8 +61,9 @@
 //! | how an estate is written as manifests | [`export`] |
 //! | what a state of Terraform means | [`import`] |
 //! | what people see | [`report`] |
-//! | who may write | [`lock`] |
 //! | what waits although nothing is wrong with it | [`pause`], [`resource::Window`], `reconcile/wait.rs` |
+//! | who may write | [`lock`]; `lock/term.rs` for what is promised across machines, and [`leases`] |
+//! | which part of the work a replica does | `lock/share.rs`, `watch/replicas.rs` |
 //! | what a pass does, and in which order | `reconcile/pass.rs`, and `reconcile/caller.rs` for what differs |
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | what is promised of listening to the platform, and how to try it | [`listening`] |
@@ -140,6 +141,8 @@ pub mod running {}
 pub mod listening {}
 #[doc = include_str!("guide/git.md")]
 pub mod repositories {}
+#[doc = include_str!("guide/leases.md")]
+pub mod leases {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 #[doc = include_str!("bounds.md")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flespi_gitops::api::{Client, Settings, request};
 use flespi_gitops::apply::OnError;
 use flespi_gitops::history::{Actor, RunFacts, record, whole_or_abridged};
-use flespi_gitops::lock::{FileLeases, Holder, LeaseKey, Leases};
+use flespi_gitops::lock::{FileLeases, Holder, LeaseKey, Leases, Share};
 use flespi_gitops::manifest::load_texts;
 use flespi_gitops::plan::{Plan, Policy, Sealed};
 use flespi_gitops::reconcile::{Context, Prepared, carry_out, prepare};
@@ -233,7 +233,7 @@ async fn note(folder: &Path) -> Vec<u8> {
     let leases = FileLeases::new(folder);
     let key = LeaseKey { platform: "sandbox".to_owned(), account: 7, stack: "fleet".to_owned() };
     let holder = Holder::this_process("apply", &RunId::new());
-    drop(leases.try_acquire(&key, &holder).await.unwrap());
+    drop(leases.try_acquire(&key, &Share::all(), &holder).await.unwrap());
     std::fs::read(folder.join("locks/fleet@7@sandbox.json")).unwrap()
 }
 

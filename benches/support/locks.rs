@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flespi_gitops::diagnostic::render::{json_text, without_commands};
-use flespi_gitops::lock::{FileLeases, Holder, Lease, LeaseKey, Leases, LockError};
+use flespi_gitops::lock::{FileLeases, Holder, Lease, LeaseKey, Leases, LockError, Share};
 use flespi_gitops::report::locks_text;
 use flespi_gitops::run::RunId;
 use tokio::runtime::Runtime;
@@ -49,7 +49,7 @@ impl Place {
     }
 
     fn take(&self, stack: &str) -> Result<Lease, LockError> {
-        self.runtime.block_on(self.leases.try_acquire(&key(stack), &self.holder))
+        self.runtime.block_on(self.leases.try_acquire(&key(stack), &Share::all(), &self.holder))
     }
 
     /// Takes the lease that is at rest. Another thread may start a program, which holds a copy of its lock for a moment.

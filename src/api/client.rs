@@ -21,6 +21,7 @@ use super::retry::{self, Next};
 use super::share::Quota;
 use super::stats::Stats;
 use crate::assumptions::SANDBOX_CLOCK;
+use crate::lock::Right;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::shutdown;
 use crate::transport::{Transport, TransportError, Trouble, Wire};
@@ -29,6 +30,9 @@ use crate::transport::{Transport, TransportError, Trouble, Wire};
 /// takes up to ten times its size, and as many may be under way as the governor allows, which are fewer the longer answers
 /// take. Pages that are larger for their `metadata` are asked for again in smaller pieces.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// The longest trace that the platform keeps, in characters.
+const LONGEST_TRACE: usize = 31;
 
 /// No more is reserved for an answer before it comes, whatever its length is said to be.
 const MOST_RESERVED_BYTES: usize = 1024 * 1024;
@@ -67,6 +71,8 @@ pub struct Client {
     stats: Arc<Stats>,
     progress: Arc<Progress>,
     clock: Arc<Clock>,
+    /// What is asked before each write.
+    right: Option<Right>,
 }
 
 impl fmt::Debug for Client {
@@ -112,6 +118,7 @@ impl Client {
             stats: Arc::default(),
             progress: Arc::default(),
             clock: Arc::default(),
+            right: None,
         })
     }
 
@@ -156,6 +163,18 @@ impl Client {
     pub fn for_run(&self, trace: &str) -> Self {
         let trace = HeaderValue::from_str(trace).ok();
         Self { trace, stats: Arc::default(), ..self.clone() }
+    }
+
+    /// The same client, which writes for as long as `right` lets it; its calls carry the generation behind the id of the run.
+    #[must_use]
+    pub fn under(&self, right: &Right, run: &str) -> Self {
+        let generation = right.generation();
+        let whole = self.trace.as_ref().and_then(|trace| trace.to_str().ok()).unwrap_or(run);
+        // What is longer than the platform keeps would be cut in the middle of the number; the commit is worth less.
+        let traces = [format!("{whole}.{generation}"), format!("{run}.{generation}")];
+        let fits = traces.into_iter().find(|trace| trace.len() <= LONGEST_TRACE);
+        let trace = fits.unwrap_or_else(|| run.to_owned());
+        Self { right: Some(right.clone()), ..self.traced(&trace) }
     }
 
     /// How much longer than there is time so many more calls take, at the rate that they are bounded to: what they take at
@@ -262,7 +281,7 @@ impl Client {
         self.stats.count(request, is_retry);
         let began = Instant::now();
         let outcome = tokio::select! {
-            outcome = self.send_once(request) => outcome,
+            outcome = self.send_rightly(request) => outcome,
             () = shutdown::grace_is_over() => {
                 Err(ApiError::new(request, Class::Lost, "no answer before the end of the run"))
             }
@@ -275,6 +294,23 @@ impl Client {
             Ok(_) | Err(_) => Heard::Answer(began.elapsed()),
         });
         outcome
+    }
+
+    /// Sends what changes something only while we have the right to write, and waits for its answer no longer than that.
+    async fn send_rightly(&self, request: &Request) -> Result<Answer, ApiError> {
+        let Some(right) = self.right.as_ref().filter(|_| request.method != Method::Get) else {
+            return self.send_once(request).await;
+        };
+        if let Err(over) = right.begin().await {
+            return Err(ApiError::new(request, Class::Unsent, format!("not sent, because {over}")));
+        }
+        tokio::select! {
+            biased;
+            () = right.over() => {
+                Err(ApiError::new(request, Class::Lost, "no answer before the end of the lease"))
+            }
+            outcome = self.send_once(request) => outcome,
+        }
     }
 
     async fn send_once(&self, request: &Request) -> Result<Answer, ApiError> {

@@ -9,11 +9,19 @@ use jiff::Timestamp;
 use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
+use super::secrets;
+use super::settings::Common;
 use crate::diagnostic::render::printable;
-use crate::lock::{FileLeases, LockError, LockInfo};
+#[cfg(feature = "postgres")]
+use crate::lock::PostgresKeep;
+use crate::lock::{
+    EtcdKeep, FileLeases, Keep, KubernetesKeep, LeaseAddress, Leases, LockError, LockInfo,
+    TermLeases,
+};
 use crate::pause::Pauses;
 use crate::reconcile::{self, Prepared, Waits, Windows};
 use crate::resource::Desired;
+use crate::transport::TransportError;
 
 /// Options of every command that writes.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,18 +31,74 @@ pub(super) struct GateArgs {
     pub(super) lock_timeout: Duration,
 }
 
+/// Leases where the options say that they are.
+pub(super) enum Store {
+    /// Locks of files, of the runs of one machine.
+    File(FileLeases),
+    /// A store that several machines share.
+    Shared(TermLeases),
+}
+
+impl Store {
+    /// The store of the options. Nothing is sent yet.
+    pub(super) fn open(state: &Path, common: &Common, output: &Output) -> Result<Self, Exit> {
+        let usage = |error: String| {
+            output.error(&format!("--lease: {error}"));
+            Exit::Usage
+        };
+        let address = LeaseAddress::parse(&common.lease).map_err(usage)?;
+        let credentials = secrets::lease_credentials(common, output)?;
+        if credentials.is_some() && address.is_open() {
+            return Err(usage("a password would leave this machine without TLS".to_owned()));
+        }
+        let no_way = |error: TransportError| {
+            output.failure(&error, Some(error.help()));
+            Exit::Failed
+        };
+        let keep: Arc<dyn Keep> = match address {
+            LeaseAddress::File => return Ok(Self::File(FileLeases::new(state))),
+            LeaseAddress::Etcd { servers, prefix } => {
+                Arc::new(EtcdKeep::new(&servers, &prefix, credentials).map_err(no_way)?)
+            }
+            #[cfg(feature = "postgres")]
+            LeaseAddress::Postgres(address) => {
+                Arc::new(PostgresKeep::new(&address, credentials.as_ref()).map_err(usage)?)
+            }
+            #[cfg(not(feature = "postgres"))]
+            LeaseAddress::Postgres(_) => {
+                let why = "this build has no PostgreSQL; build it with `--features postgres`";
+                return Err(usage(why.to_owned()));
+            }
+            LeaseAddress::Kubernetes(place) => {
+                let server = place.server.clone().or_else(KubernetesKeep::own_server);
+                let server = server.ok_or_else(|| {
+                    usage("not running in a cluster, and `?server=` is not set".to_owned())
+                })?;
+                Arc::new(KubernetesKeep::new(place, server).map_err(no_way)?)
+            }
+        };
+        Ok(Self::Shared(TermLeases::new(keep)))
+    }
+
+    /// The store as whoever writes knows it.
+    pub(super) fn leases(&self) -> &dyn Leases {
+        match self {
+            Self::File(leases) => leases,
+            Self::Shared(leases) => leases,
+        }
+    }
+}
+
 /// Where leases are, and whose platform they are about.
-#[derive(Debug)]
 pub(super) struct Gate {
-    leases: FileLeases,
+    pub(super) store: Store,
     pauses: Pauses,
     platform: String,
 }
 
 impl Gate {
-    pub(super) fn new(state: &Path, platform: &str) -> Self {
-        let (leases, pauses) = (FileLeases::new(state), Pauses::new(state));
-        Self { leases, pauses, platform: platform.to_owned() }
+    pub(super) fn new(store: Store, state: &Path, platform: &str) -> Self {
+        Self { store, pauses: Pauses::new(state), platform: platform.to_owned() }
     }
 
     /// Says in `prepared` what would wait now.
@@ -63,9 +127,9 @@ impl Gate {
 
     /// The gate as passes know it.
     pub(super) fn open(&self) -> reconcile::Gate<'_> {
-        let Self { leases, pauses, platform } = self;
+        let Self { store, pauses, platform } = self;
         let clock = Arc::new(Timestamp::now);
-        reconcile::Gate { leases, pauses, platform: platform.clone(), clock }
+        reconcile::Gate { leases: store.leases(), pauses, platform: platform.clone(), clock }
     }
 }
 
@@ -86,8 +150,13 @@ pub(super) fn explain(error: LockError, output: &Output) -> Exit {
             output.failure(&LockError::Held(held), Some(&advice));
             Exit::Locked
         }
-        unusable => {
-            output.failure(&unusable, None);
+        LockError::Away { .. } => {
+            let help = "nothing was written; check --lease, and that its store runs";
+            output.failure(&error, Some(help));
+            Exit::Locked
+        }
+        LockError::Unusable { .. } | LockError::Unsupported(_) => {
+            output.failure(&error, None);
             Exit::Failed
         }
     }

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::settings::{Common, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
 use crate::files;
+use crate::lock::Credentials;
 use crate::notice::{Form, Receiver};
 use crate::resource::Signer;
 use crate::secret::reading::{self, Unfit};
@@ -119,6 +120,21 @@ impl std::str::FromStr for NotifyArg {
         let form = Form::from_str(form, false).map_err(|_| wrong())?;
         (!file.is_empty()).then(|| Self { form, file: file.into() }).ok_or_else(wrong)
     }
+}
+
+/// The user of the store of leases, if one was given.
+pub(super) fn lease_credentials(
+    common: &Common,
+    output: &Output,
+) -> Result<Option<Credentials>, Exit> {
+    let Some(file) = &common.lease_credentials else { return Ok(None) };
+    let line = read_secret("lease credentials file", file, reading::key, output);
+    let line = line.map_err(|()| Exit::Usage)?;
+    let Some((user, password)) = line.expose_secret().split_once(':') else {
+        output.error(&format!("{}: write one line, USER:PASSWORD", file.display()));
+        return Err(Exit::Usage);
+    };
+    Ok(Some(Credentials { user: user.to_owned(), password: SecretString::from(password) }))
 }
 
 fn read_secret(

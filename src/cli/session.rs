@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::exit::Exit;
-use super::gate::Gate;
+use super::gate::{Gate, Store};
 use super::output::Output;
 use super::pace::Pace;
 use super::platform::Platform;
@@ -30,7 +30,6 @@ use crate::secret::{SecretString, Spool, Trust};
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A platform to talk to.
-#[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) signer: Signer,
@@ -83,7 +82,9 @@ impl Session {
         let platform = platform(common, output)?;
         let (state, name) = (state_folder(common, output)?, platform.name());
         let signer = signer(common, output)?;
-        let (gate, recorder) = (Gate::new(&state, &name), Recorder::new(&state, &name));
+        let store = Store::open(&state, common, output)?;
+        let gate = Gate::new(store, &state, &name);
+        let recorder = Recorder::new(&state, &name);
         let spool = spool(common, &state, name, output)?;
         let (sandbox, platform, token) = match platform {
             Platform::Embedded(folder) => {

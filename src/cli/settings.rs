@@ -60,6 +60,22 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "DIR", env = "FLESPI_GITOPS_STATE_DIR")]
     pub(super) state_dir: Option<PathBuf>,
 
+    /// Where locks are kept: `file`, in --state-dir, for the runs of one machine; for those of several,
+    /// `etcd://HOST:PORT[,HOST:PORT][/PREFIX]` (`etcds://` for TLS), `postgres://HOST:PORT/DATABASE` or
+    /// `kubernetes:NAMESPACE/NAME`.
+    #[arg(
+        long,
+        global = true,
+        value_name = "file|URL",
+        env = "FLESPI_GITOPS_LEASE",
+        default_value = "file"
+    )]
+    pub(super) lease: String,
+
+    /// File with `USER:PASSWORD` for the store of --lease.
+    #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_LEASE_CREDENTIALS")]
+    pub(super) lease_credentials: Option<PathBuf>,
+
     /// Overlay of the Stack to apply to the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,
@@ -166,6 +182,8 @@ pub(super) const UNSET_IF_EMPTY: &[&str] = &[
     "FLESPI_GITOPS_ALLOW_OUTSIDE",
     "FLESPI_GITOPS_CALLS_PER_MINUTE",
     "FLESPI_GITOPS_GIT_TOKEN_FILE",
+    "FLESPI_GITOPS_LEASE",
+    "FLESPI_GITOPS_LEASE_CREDENTIALS",
     "FLESPI_GITOPS_LISTEN",
     LOG_VARIABLE,
     "FLESPI_GITOPS_MARK_KEY_FILE",

@@ -9,25 +9,22 @@
 //! process that is only stopped keeps it; so nobody ever has to decide whether a holder is alive.
 //! Neither file is ever removed, or two processes could lock two files of the same name.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::info::Note;
-use super::{Fences, Holder, Lease, LeaseKey, Leases, LockError, LockInfo, Soon};
+use super::{Fences, Holder, Lease, LeaseKey, Leases, LockError, LockInfo, Release, Share, Soon};
 use crate::files;
 use crate::private;
 
 /// How often a holder shows that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-
-/// The longest name of a file that every common file system takes, less what we add.
-const LONGEST_NAME: usize = 200;
 
 /// No note of a holder is larger, in bytes.
 const MOST_NOTE_BYTES: u64 = 64 * 1024;
@@ -56,22 +53,7 @@ impl FileLeases {
     }
 
     fn files(&self, key: &LeaseKey) -> Files {
-        let mut name: String = key
-            .to_string()
-            .chars()
-            .map(
-                |char| {
-                    if char.is_ascii_alphanumeric() || "@._-".contains(char) { char } else { '_' }
-                },
-            )
-            .collect();
-        if name.len() > LONGEST_NAME {
-            use sha2::{Digest, Sha256};
-            let digest = Sha256::digest(key.to_string());
-            name.truncate(LONGEST_NAME - 17);
-            name.push('-');
-            name.push_str(&HEXLOWER.encode(&digest[..8]));
-        }
+        let name = key.as_name();
         Files {
             lock: self.folder.join(format!("{name}.lock")),
             note: self.folder.join(format!("{name}.json")),
@@ -127,7 +109,8 @@ impl FileLeases {
         let (sender, lost) = watch::channel(false);
         let heart = tokio::spawn(beat(files.clone(), note.clone(), identity, sender));
         let held = Held { files, note, heart, file };
-        Ok(Lease { fence, previous, key, lost, _held: Box::new(held) })
+        let previous = BTreeMap::from([(Share::ROOT, previous)]);
+        Ok(Lease { fence, previous, key, lost, right: None, held: Box::new(held) })
     }
 }
 
@@ -141,10 +124,10 @@ impl Leases for FileLeases {
             for (_, note) in notes {
                 match note {
                     Some(Note { released_at: Some(_), key, fence, .. }) => {
-                        fences.at_rest.insert(key, fence);
+                        fences.at_rest.insert((key, Share::ROOT), fence);
                     }
                     Some(Note { released_at: None, key, .. }) => {
-                        fences.in_use.insert(key);
+                        fences.in_use.insert((key, Share::ROOT));
                     }
                     None => fences.is_partial = true,
                 }
@@ -156,9 +139,22 @@ impl Leases for FileLeases {
     fn try_acquire<'a>(
         &'a self,
         key: &'a LeaseKey,
+        _: &'a BTreeSet<Share>,
         holder: &'a Holder,
     ) -> Soon<'a, Result<Lease, LockError>> {
         Box::pin(async move { self.acquire(key, holder) })
+    }
+
+    fn break_lease<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: &'a str,
+    ) -> Soon<'a, Result<Option<LockInfo>, LockError>> {
+        Box::pin(async {
+            let why = "a lock of a file ends with the process that holds it; `lock show` says how to end that";
+            Err(LockError::Unsupported(why))
+        })
     }
 
     fn list(&self) -> Soon<'_, Result<Vec<LockInfo>, LockError>> {
@@ -194,6 +190,12 @@ impl Drop for Held {
             let _ = write(&self.files.note, &note);
         }
         let _ = self.file.unlock();
+    }
+}
+
+impl Release for Held {
+    fn release(self: Box<Self>) -> Soon<'static, ()> {
+        Box::pin(async move { drop(self) })
     }
 }
 
@@ -318,7 +320,7 @@ mod tests {
     }
 
     async fn take(leases: &FileLeases, stack: &str) -> Result<Lease, LockError> {
-        acquire(leases, &key(stack), &holder(), Duration::ZERO, |_| {}).await
+        acquire(leases, &key(stack), &Share::all(), &holder(), Duration::ZERO, |_| {}).await
     }
 
     #[tokio::test]

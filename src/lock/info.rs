@@ -3,14 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::share::Share;
 use crate::run::{RunId, span, this_host};
 use crate::source::shown::printable;
 
 /// A holder that gave no sign of life for so long, in seconds, is stopped or hangs.
 pub(super) const SILENT_SECONDS: i64 = 30;
+
+/// The longest name that every common file system takes, less what we add.
+const LONGEST_NAME: usize = 200;
+
+/// A lease that holds across machines is free so many seconds after its holder gave no sign of life.
+const ENDS_WITHIN_SECONDS: u64 = 10;
 
 /// What a lease is about: one stack in one account of one platform.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +36,22 @@ pub struct LeaseKey {
 impl fmt::Display for LeaseKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}@{}@{}", self.stack, self.account, self.platform)
+    }
+}
+
+impl LeaseKey {
+    /// The key as a name of a file: letters, digits and `@._-`, and no longer than most systems take.
+    pub(super) fn as_name(&self) -> String {
+        let plain = |char: char| char.is_ascii_alphanumeric() || "@._-".contains(char);
+        let text = self.to_string();
+        let mut name: String = text.chars().map(|it| if plain(it) { it } else { '_' }).collect();
+        if name.len() > LONGEST_NAME {
+            let digest = Sha256::digest(&text);
+            name.truncate(LONGEST_NAME - 17);
+            name.push('-');
+            name.push_str(&HEXLOWER.encode(&digest[..8]));
+        }
+        name
     }
 }
 
@@ -55,6 +80,13 @@ impl Holder {
             host: this_host(),
             boot: this_boot(),
         }
+    }
+}
+
+impl Holder {
+    /// Whether the number of its process means something here and now.
+    pub(super) fn is_of_this_boot(&self) -> bool {
+        self.host == this_host() && self.boot == this_boot()
     }
 }
 
@@ -111,6 +143,18 @@ pub struct LockInfo {
     /// Whether the holder belongs to this boot of this machine; otherwise its number has no
     /// meaning.
     pub is_local: bool,
+    /// What `lock break --id` calls the holder; only where leases hold across machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// How many shares of the stack the holder has; only where leases hold across machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<usize>,
+    /// Whether it is no lock, but a daemon that is there to take its part of the work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_member: bool,
+    /// Who broke it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<String>,
 }
 
 impl LockInfo {
@@ -123,38 +167,51 @@ impl LockInfo {
             (false, Some(Note { released_at: None, .. })) => LockState::Abandoned,
             (false, _) => LockState::Free,
         };
-        let is_local = note
-            .as_ref()
-            .is_some_and(|note| note.holder.host == this_host() && note.holder.boot == this_boot());
+        let unknown = Self::unknown(place, state);
         let Some(Note { key, fence, holder, acquired_at, heartbeat_at, released_at }) = note else {
-            return Self {
-                key: None,
-                place,
-                state,
-                fence: None,
-                holder: None,
-                acquired_at: None,
-                heartbeat_at: None,
-                released_at: None,
-                is_local,
-            };
+            return unknown;
         };
         Self {
             key: Some(key),
-            place,
-            state,
             fence: Some(fence),
+            is_local: holder.is_of_this_boot(),
             holder: Some(holder),
             acquired_at: Some(acquired_at),
             heartbeat_at: Some(heartbeat_at),
             released_at,
-            is_local,
+            ..unknown
+        }
+    }
+
+    /// A lease of which nothing is known but where it is and whether it is held.
+    pub(super) fn unknown(place: String, state: LockState) -> Self {
+        Self {
+            key: None,
+            place,
+            state,
+            fence: None,
+            holder: None,
+            acquired_at: None,
+            heartbeat_at: None,
+            released_at: None,
+            is_local: false,
+            id: None,
+            shares: None,
+            is_member: false,
+            broken: None,
         }
     }
 
     /// What a person does who does not want to wait.
     pub fn advice(&self) -> String {
         let wait = "wait with --lock-timeout, such as --lock-timeout 5m";
+        if let Some(id) = &self.id {
+            return format!(
+                "{wait}; a holder that has died is followed within {} s; end one that hangs with `flespi-gitops lock \
+                 break --id {id} --reason TEXT`",
+                ENDS_WITHIN_SECONDS
+            );
+        }
         match (&self.holder, self.state) {
             (Some(Holder { pid, .. }), LockState::Silent) if self.is_local => format!(
                 "it is suspended or hangs: resume it with `kill -CONT {pid}`, or end it with `kill -KILL \
@@ -196,17 +253,20 @@ pub(super) fn refusal(info: &LockInfo, now: i64) -> String {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fences {
     /// The last fence of every lease that was at rest.
-    pub(super) at_rest: BTreeMap<LeaseKey, u64>,
+    pub(super) at_rest: BTreeMap<(LeaseKey, Share), u64>,
     /// The leases that somebody had, or died with: what was read afterwards may be half of a run.
-    pub(super) in_use: BTreeSet<LeaseKey>,
+    pub(super) in_use: BTreeSet<(LeaseKey, Share)>,
     /// Of some lease nothing could be read.
     pub(super) is_partial: bool,
 }
 
 impl Fences {
     /// Whether a lease whose last fence was `previous` was at rest ever since.
-    pub(super) fn precede(&self, key: &LeaseKey, previous: Option<u64>) -> bool {
-        !self.is_partial && !self.in_use.contains(key) && self.at_rest.get(key).copied() == previous
+    pub(super) fn precede(&self, key: &LeaseKey, share: Share, previous: Option<u64>) -> bool {
+        let lease = (key.clone(), share);
+        !self.is_partial
+            && !self.in_use.contains(&lease)
+            && self.at_rest.get(&lease).copied() == previous
     }
 }
 

@@ -85,6 +85,20 @@ pub fn wait(mut plan: Plan, why: impl Fn(&Step) -> Option<String>) -> Plan {
     plan
 }
 
+/// What of a plan is about the objects that `is_ours` says. What needs a step of somebody else is pending, for `why`: a
+/// later pass does it. Of all other steps nothing is left, since somebody else plans them as well.
+pub fn only(mut plan: Plan, is_ours: impl Fn(&Address) -> bool, why: &str) -> Plan {
+    plan.steps.retain(|step| is_ours(&step.address));
+    let mut stranded = Vec::new();
+    block_the_stranded(&mut plan.steps, &mut stranded);
+    plan.pending.extend(stranded.into_iter().map(|Blocked { address, reason, .. }| {
+        let reason = format!("{reason}: {why}");
+        Pending { address, reason }
+    }));
+    plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
+    plan
+}
+
 /// Takes `fields` out of a step; whether anything is left to do.
 fn strip(step: &mut Step, fields: &[String]) -> bool {
     step.changes.retain(|change| !fields.contains(&change.field));
@@ -206,6 +220,26 @@ mod tests {
         assert_eq!(held.blocked[0].reason, "it failed");
         assert_ne!(held.digest, digest);
         assert_eq!(held.summary(), Summary { update: 1, ..Summary::default() });
+    }
+
+    #[test]
+    fn of_a_plan_that_is_shared_out_what_needs_somebody_elses_step_is_pending() {
+        let (first, mut second) = (
+            update("limit/a", &[("x", Cause::Edited)]),
+            update("limit/b", &[("x", Cause::Edited)]),
+        );
+        let third = update("limit/c", &[("x", Cause::Edited)]);
+        second.needs = vec![first.id.clone()];
+        let whole = plan(vec![first, second, third]);
+        let ours = only(whole.clone(), |address| address.name != "a", "another does that");
+        let steps: Vec<String> = ours.steps.iter().map(|step| step.address.to_string()).collect();
+        assert_eq!(steps, ["limit/c"]);
+        assert_eq!(ours.pending.len(), 1);
+        assert_eq!(ours.pending[0].address.to_string(), "limit/b");
+        assert!(ours.pending[0].reason.ends_with("another does that"), "{:?}", ours.pending);
+        assert!(ours.blocked.is_empty() && ours.digest != whole.digest);
+        let all = only(whole.clone(), |_| true, "nobody");
+        assert_eq!((all.steps.len(), all.pending.len(), all.digest), (3, 0, whole.digest));
     }
 
     #[test]

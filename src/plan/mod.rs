@@ -66,7 +66,7 @@ pub use effect::{
 pub use email::{EMAIL_FIELD, canonical_email};
 pub use entry::{Blocked, Disputed, Drifted, Pending, Prunable, Refusal, Unknown};
 pub(crate) use generations::line;
-pub use hold::{Holds, heals_only, hold, wait};
+pub use hold::{Holds, heals_only, hold, only, wait};
 pub use id::{InvalidStepId, StepId};
 pub use lifetime::Forecast;
 pub(crate) use order::{Rank, rank};

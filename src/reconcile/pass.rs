@@ -1,5 +1,6 @@
 //! The pass: the order in which all that write look, ask, lock and write.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,10 +9,10 @@ use tokio::sync::{mpsc, watch};
 use super::wait::{Waits, Windows};
 use super::{Caller, Consent, Context, PassEvent, Prepared, carry_out, prepare};
 use crate::apply::{Event, OnError, Report};
-use crate::lock::{self, Holder, LeaseKey, Leases, LockError};
+use crate::lock::{self, Holder, Lease, LeaseKey, Leases, LockError, Share};
 use crate::observe::ObserveError;
 use crate::pause::{Pauses, Unreadable};
-use crate::plan::Policy;
+use crate::plan::{Plan, Policy, only};
 use crate::report::Progress;
 use crate::resource::Desired;
 use crate::run::RunId;
@@ -104,27 +105,54 @@ pub(crate) async fn pass<C: Caller>(
         Err(why) => return Err(Hindrance::Declined(Box::new(prepared), why)),
     };
     let (key, holder) = (work.lease_key(&prepared), Holder::this_process(work.command, work.run));
+    let shares = shares(&prepared.plan);
     let waiting = |held: &lock::LockInfo| caller.on_event(PassEvent::Waiting(held));
     let lease = tokio::select! {
         biased;
         () = shutdown::raised(stop.clone()) => {
             return Err(Hindrance::StoppedWaiting(Box::new(prepared)));
         }
-        lease = lock::acquire(work.gate.leases, &key, &holder, work.patience, waiting) => {
+        lease = lock::acquire(work.gate.leases, &key, &shares, &holder, work.patience, waiting) => {
             lease.map_err(Hindrance::Locked)?
         }
     };
     // Another run wrote since we looked, or somebody thought for long.
     if !lease.follows(&fences) || consent.is_stale() {
-        prepared = look_again(&prepared, consent, work, caller, stop).await?;
+        prepared = match look_again(&prepared, consent, work, caller, stop).await {
+            Ok(again) => within(again, &shares, work),
+            Err(hindrance) => {
+                lease.release().await;
+                return Err(hindrance);
+            }
+        };
     }
     // Asked again, since a consent or the lock may have taken long.
-    let waits = work.waits().map_err(Hindrance::Pauses)?;
-    let prepared = hold(prepared, &waits);
+    let prepared = match work.waits() {
+        Ok(waits) => hold(prepared, &waits),
+        Err(error) => {
+            lease.release().await;
+            return Err(Hindrance::Pauses(error));
+        }
+    };
     let stop = lock::either(stop.clone(), lease.lost());
-    let report = write(&prepared, work, caller, stop).await;
+    let report = write(&prepared, work, caller, &lease, stop).await;
     caller.on_event(PassEvent::CarriedOut(&prepared, &report));
+    lease.release().await;
     Ok(Passed { prepared, report: Some(report) })
+}
+
+/// The shares of the stack that a plan writes to.
+fn shares(plan: &Plan) -> BTreeSet<Share> {
+    plan.steps.iter().map(|step| Share::of(&step.address)).collect()
+}
+
+/// What of a plan that was made under the lock lies in the shares that are held. The rest is for the next pass.
+fn within(prepared: Prepared, held: &BTreeSet<Share>, work: &Work<'_>) -> Prepared {
+    if !work.gate.leases.is_shared() {
+        return prepared;
+    }
+    let plan = only(prepared.plan, |address| held.contains(&Share::of(address)), "not locked yet");
+    Prepared { plan, ..prepared }
 }
 
 impl Work<'_> {
@@ -206,12 +234,16 @@ async fn write<C: Caller>(
     prepared: &Prepared,
     work: &Work<'_>,
     caller: &mut C,
+    lease: &Lease,
     stop: watch::Receiver<bool>,
 ) -> Report {
     caller.on_event(PassEvent::Begins(&prepared.plan));
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut progress = Progress::new(&prepared.plan);
-    let client = work.context.client;
+    let client = &match lease.right() {
+        Some(right) => work.context.client.under(right, work.run.as_str()),
+        None => work.context.client.clone(),
+    };
     let steps = prepared.plan.steps.len() as u64;
     client.progress().expect("applying", "steps", steps, client.sent());
     let telling = async {
@@ -223,7 +255,8 @@ async fn write<C: Caller>(
             caller.on_event(PassEvent::Step(&event, line));
         }
     };
-    let doing = carry_out(prepared, work.context, work.on_error, stop, sender);
+    let doing =
+        carry_out(prepared, Context { client, ..work.context }, work.on_error, stop, sender);
     let (report, ()) = tokio::join!(doing, telling);
     client.progress().end();
     report

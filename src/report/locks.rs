@@ -3,7 +3,7 @@
 use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN};
 use super::wrap::Screen;
 use crate::diagnostic::render::printable;
-use crate::lock::{Holder, LeaseKey, LockInfo, LockState};
+use crate::lock::{Holder, LeaseKey, LockInfo, LockState, Share};
 use crate::run::span;
 
 /// Every lock: what it is about, who has it or had it last, and what to do about one that is held.
@@ -21,6 +21,8 @@ pub fn locks_text(locks: &[LockInfo], now: i64, width: Option<usize>) -> String 
             None => printable(&lock.place).into_owned(),
         };
         let (word, style) = match lock.state {
+            LockState::Held if lock.is_member => ("member", GOOD),
+            LockState::Silent if lock.is_member => ("member without signs of life", BAD),
             LockState::Held => ("held", CAUTION),
             LockState::Silent => ("held, but not renewed lately", BAD),
             LockState::Free => ("free", GOOD),
@@ -53,8 +55,20 @@ pub fn locks_text(locks: &[LockInfo], now: i64, width: Option<usize>) -> String 
         };
         let label = if is_held { "for     " } else { "taken   " };
         screen.line(2, 10, &[(DIM, label), (PLAIN, &times)]);
-        screen.line(2, 10, &[(DIM, "file    "), (PLAIN, &printable(&lock.place))]);
-        if is_held {
+        if let Some(shares) = lock.shares {
+            let shares = format!("{shares} of {}", Share::all().len());
+            screen.line(2, 10, &[(DIM, "shares  "), (PLAIN, &shares)]);
+        }
+        if let Some(id) = &lock.id {
+            screen.line(2, 10, &[(DIM, "id      "), (PLAIN, &printable(id))]);
+        }
+        if let Some(broken) = &lock.broken {
+            screen.line(2, 10, &[(BAD, "broken  "), (PLAIN, &printable(broken))]);
+        }
+        let label =
+            if lock.id.is_some() || lock.place.contains("://") { "store   " } else { "file    " };
+        screen.line(2, 10, &[(DIM, label), (PLAIN, &printable(&lock.place))]);
+        if is_held && !lock.is_member {
             screen.line(2, 10, &[(DIM, "help    "), (PLAIN, &lock.advice())]);
         }
     }

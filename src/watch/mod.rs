@@ -23,6 +23,7 @@ pub mod culprit;
 pub mod daemon;
 pub mod files;
 pub mod pull;
+mod replicas;
 mod source;
 pub mod status;
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub enum Trigger {
     Request,
     /// A change on the platform was heard.
     Event,
+    /// Another replica came or went.
+    Members,
 }
 
 impl Trigger {
@@ -40,6 +42,7 @@ impl Trigger {
             Self::Signal => "signal",
             Self::Request => "request",
             Self::Event => "event",
+            Self::Members => "members",
         }
     }
 }
@@ -55,6 +58,7 @@ impl fmt::Display for Trigger {
             Self::Signal => "signal",
             Self::Request => "request",
             Self::Event => "a change was heard",
+            Self::Members => "another replica came or went",
         })
     }
 }

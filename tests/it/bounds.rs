@@ -73,12 +73,14 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
     (
         "the form of keys, ids, digests and files",
         &[
+            "api/client.rs LONGEST_TRACE",
             "cli/apply/approval.rs DIGEST_DIGITS",
             "cli/hearing.rs LONGEST_APP",
             "cli/outside.rs SHORTEST_SECRET",
             "git/commit.rs SHORT",
             "cli/secrets.rs SPOOL_KEY_LENGTH",
             "import/state.rs VERSION",
+            "lock/term.rs beat",
             "resource/signer.rs MIN_KEY_BYTES",
             "run.rs LONGEST_TRACE",
             "sandbox/control.rs LARGEST_ID",
@@ -102,6 +104,7 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
             "assumptions.rs REALM_PASSWORD",
             "export/kinds/token.rs LAST_SECOND",
             "export/kinds/token.rs LONGEST_DAYS",
+            "lock/address.rs ETCD_PORT",
             "manifest/lifetime.rs LONGEST_TTL",
             "manifest/model/time.rs LAST_SECOND",
             "private.rs ROOT",

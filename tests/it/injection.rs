@@ -285,7 +285,7 @@ fn files_of_ours_that_somebody_changed_are_told_as_words() {
 
 #[test]
 fn whoever_holds_a_lock_is_told_in_words() {
-    use flespi_gitops::lock::{FileLeases, Holder, LeaseKey, Leases};
+    use flespi_gitops::lock::{FileLeases, Holder, LeaseKey, Leases, Share};
     use flespi_gitops::run::RunId;
     let world = World::new();
     world.write("m/a.yaml", &document("Limit", "a", None, &json!({"devices_count": 1})));
@@ -295,7 +295,7 @@ fn whoever_holds_a_lock_is_told_in_words() {
     let key = LeaseKey { platform, account: root, stack: "default".to_owned() };
     let holder = Holder::this_process("apply", &RunId::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let _held = runtime.block_on(leases.try_acquire(&key, &holder)).unwrap();
+    let _held = runtime.block_on(leases.try_acquire(&key, &Share::all(), &holder)).unwrap();
     let note = files(&world.path().join("st/locks"));
     let (name, note) = note.iter().find(|(name, _)| name.ends_with(".json")).unwrap();
     for evil in EVIL.iter().step_by(2) {

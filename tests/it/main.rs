@@ -50,6 +50,7 @@ mod injection;
 mod interrupted;
 mod killed;
 mod kinds;
+mod leases;
 mod ledger;
 mod left_out;
 mod lifetimes;

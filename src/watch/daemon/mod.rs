@@ -28,6 +28,7 @@ use super::backoff::Backoff;
 use super::contest::Contests;
 use super::culprit::Culprits;
 use super::files::{Reading, Settled};
+use super::replicas::Replicas;
 use super::source::Source;
 use super::status::{FilesStatus, FindingStatus, GoodSet, Sender, State, Status};
 use super::trigger::{Trigger, Woken};
@@ -155,6 +156,9 @@ pub struct Daemon<'a, N> {
     absences: u32,
     absent_until: Option<Instant>,
     interval_due: Instant,
+    replicas: Replicas,
+    /// Passes in a row that left something which needs another replica's work.
+    waits: u32,
 }
 
 impl<'a, N: Narrator> Daemon<'a, N> {
@@ -195,6 +199,8 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             compared: Compared::default(),
             absent_until: None,
             interval_due: Instant::now(),
+            replicas: Replicas::default(),
+            waits: 0,
             options,
             narrator,
             in_force,
@@ -219,6 +225,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
             };
             trigger = next;
         }
+        self.replicas.leave().await;
         self.board.raise(State::Stopping, "asked to stop".to_owned());
         self.board.publish();
     }
@@ -266,6 +273,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     // Whoever looks at the status is not told of a look that found nothing.
                     is_told = true;
                 }
+                () = self.replicas.wait() => return Trigger::Members,
                 () = tokio::time::sleep_until(due) => {
                     if self.interval_due > Instant::now() {
                         return Trigger::Retry;

@@ -13,11 +13,12 @@ use super::narrator::{Ended, Narrator};
 use super::pass_result::PassResult;
 use super::record::Begun;
 use super::{Daemon, FirstPass, LONGEST_ABSENCE, Platform};
-use crate::api::{ApiError, Class, Client};
+use crate::api::{ApiError, Class, Client, Reader};
 use crate::apply::{Event, OnError, Outcome, Report};
 use crate::causes::error_chain;
+use crate::lock::{self, Holder, LeaseKey};
 use crate::observe::{ObserveError, Seen};
-use crate::plan::{Plan, Policy};
+use crate::plan::{Plan, Policy, only};
 use crate::reconcile::{
     self, Caller, Consent, Context, Further, Hindrance, PassEvent, Passed, Prepared, Windows, Work,
 };
@@ -25,8 +26,12 @@ use crate::run::RunId;
 use crate::secret::Trust;
 use crate::watch::backoff::Backoff;
 use crate::watch::contest::Contests;
+use crate::watch::replicas::Mine;
 use crate::watch::status::{CurrentPass, PassOutcome};
 use crate::watch::trigger::Trigger;
+
+/// The first wait for what another replica does first; the next ones are longer, up to half a minute.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// The status is published at most so often while steps are carried out.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
@@ -93,6 +98,15 @@ impl<N: Narrator> Daemon<'_, N> {
         reports_only: bool,
         stop: &watch::Receiver<bool>,
     ) -> PassResult {
+        let mine = match self.mine(client, run).await {
+            Ok(mine) => mine,
+            Err(hindrance) => return self.hindered(hindrance),
+        };
+        // What is ours is another part as soon as somebody comes or goes.
+        let stop = &match self.replicas.moved() {
+            Some(moved) => lock::either(stop.clone(), moved),
+            None => stop.clone(),
+        };
         let Platform { signer, spool, gate, seen, .. } = &self.platform;
         let work = Work {
             desired: &self.in_force.desired,
@@ -121,9 +135,12 @@ impl<N: Narrator> Daemon<'_, N> {
             reports_only,
             whole: None,
             published: Instant::now(),
+            mine,
+            waits: false,
         };
         let passed = reconcile::pass(&work, &mut caller, stop).await;
         let whole = caller.whole;
+        self.waits = if caller.waits { self.waits + 1 } else { 0 };
         let (prepared, report) = match passed {
             Ok(Passed { prepared, report }) => (prepared, report),
             Err(Hindrance::Declined(prepared, _)) => (*prepared, None),
@@ -136,6 +153,33 @@ impl<N: Narrator> Daemon<'_, N> {
         let outcome = outcome(&whole, &prepared.plan, report.as_ref(), reports_only);
         let (whole, prepared) = (Some(whole), Some(prepared));
         PassResult { run: run.to_string(), outcome, error: None, whole, prepared, report }
+    }
+
+    /// What of the work is ours; none where all of it is.
+    async fn mine(
+        &mut self,
+        client: &Client,
+        run: &RunId,
+    ) -> Result<Option<Mine>, Hindrance<Infallible>> {
+        let gate = &self.platform.gate;
+        if !gate.leases.is_shared() {
+            return Ok(None);
+        }
+        let identity = Reader::new(client.clone()).identity().await;
+        let identity = identity.map_err(|error| Hindrance::Away(ObserveError::Identity(error)))?;
+        let identity = identity.ok_or(Hindrance::Away(ObserveError::Unidentified))?;
+        let key = LeaseKey {
+            platform: gate.platform.clone(),
+            account: identity.account,
+            stack: self.in_force.desired.stack.clone(),
+        };
+        let holder = Holder::this_process("watch", run);
+        let mine = self.replicas.mine(gate.leases, &key, &holder).await;
+        let mine = mine.map_err(Hindrance::Locked)?;
+        if let Some(mine) = &mine {
+            tracing::info!(replicas = mine.count(), "the work is shared");
+        }
+        Ok(mine)
     }
 
     /// Nothing was planned, or it could not be written.
@@ -174,6 +218,11 @@ impl<N: Narrator> Daemon<'_, N> {
     fn schedule(&mut self, result: &PassResult) {
         let now = Instant::now();
         self.interval_due = now + self.backoff.jittered(self.options.interval);
+        // What another replica does first is there soon, unless it fails there.
+        if self.waits > 0 {
+            let wait = FIRST_WAIT * 2_u32.pow(self.waits.min(6) - 1);
+            self.interval_due = self.interval_due.min(now + wait);
+        }
         // What comes up again in vain waits like everything else.
         if self.compared.after(result.report.as_ref()) == Further::Needed {
             self.interval_due = now;
@@ -222,6 +271,10 @@ struct DaemonCaller<'d, N> {
     whole: Option<Plan>,
     /// When the status was published last.
     published: Instant,
+    /// What of the work is ours; none where all of it is.
+    mine: Option<Mine>,
+    /// Whether something of ours needs another replica's work.
+    waits: bool,
 }
 
 impl<N: Narrator> Caller for DaemonCaller<'_, N> {
@@ -235,7 +288,12 @@ impl<N: Narrator> Caller for DaemonCaller<'_, N> {
         let now = Instant::now();
         let whole = self.whole.insert(prepared.plan.clone());
         contest(whole, self.contests, self.board, self.narrator, now);
-        let plan = hold_back(prepared.plan, self.backoff, self.contests, now);
+        let mut plan = hold_back(prepared.plan, self.backoff, self.contests, now);
+        if let Some(mine) = &self.mine {
+            let before = plan.pending.len();
+            plan = only(plan, |address| mine.has(address), "another replica does that first");
+            self.waits = plan.pending.len() > before;
+        }
         Ok(Prepared { plan, ..prepared })
     }
 

@@ -1,4 +1,4 @@
-//! A small API server that knows Secrets, as far as `kubectl` and we need it: versions that conflict, dry runs, tokens.
+//! A small API server that knows Secrets and Leases, as far as `kubectl` and we need it: versions that conflict, dry runs, tokens.
 //!
 //! No real cluster was to be had; `tests/stores/run.sh` holds this one against the real `kubectl`.
 
@@ -23,6 +23,10 @@ struct State {
     version: u64,
     /// Secrets by namespace and name.
     secrets: BTreeMap<(String, String), Value>,
+    /// Leases by namespace and name.
+    leases: BTreeMap<(String, String), Value>,
+    /// No question about leases is answered.
+    leases_are_away: bool,
     /// So many writes are to meet somebody else's write that came first.
     rivals: u32,
     /// Methods that the token may not use.
@@ -63,6 +67,18 @@ impl Kubernetes {
     /// Lets somebody else's write come before the next `count` writes.
     pub fn rivals(&self, count: u32) {
         self.state.lock().unwrap().rivals = count;
+    }
+
+    /// Every `Lease` of a namespace.
+    pub fn leases(&self, namespace: &str) -> Vec<Value> {
+        let state = self.state.lock().unwrap();
+        let of_it = state.leases.iter().filter(|((of, _), _)| of == namespace);
+        of_it.map(|(_, lease)| lease.clone()).collect()
+    }
+
+    /// Lets questions about leases go unanswered, or answers them again.
+    pub fn leases_are_away(&self, are_away: bool) {
+        self.state.lock().unwrap().leases_are_away = are_away;
     }
 
     pub fn forbid(&self, methods: &[&str]) {
@@ -171,6 +187,11 @@ fn answer(state: &mut State, method: &str, target: &str, form: &str, body: &Valu
                 {"name": "secrets", "singularName": "secret", "namespaced": true, "kind": "Secret", "verbs": verbs}]}),
             );
         }
+        ["apis", "coordination.k8s.io", "v1", "namespaces", namespace, "leases", name @ ..] => {
+            let (namespace, name) =
+                ((*namespace).to_owned(), name.first().map(ToString::to_string));
+            return lease(state, method, (namespace, name), query, body);
+        }
         ["api", "v1", "namespaces", namespace, "secrets"] => (*namespace, None),
         ["api", "v1", "namespaces", namespace, "secrets", name] => (*namespace, Some(*name)),
         _ => return status(404, "NotFound", "the server could not find the requested resource"),
@@ -227,6 +248,78 @@ fn answer(state: &mut State, method: &str, target: &str, form: &str, body: &Valu
             state.secrets.remove(&(namespace.to_owned(), name));
             (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
         }
+        _ => status(405, "MethodNotAllowed", "the server does not allow this method"),
+    }
+}
+
+/// What becomes of a question about leases.
+fn lease(
+    state: &mut State,
+    method: &str,
+    (namespace, name): (String, Option<String>),
+    query: &str,
+    body: &Value,
+) -> (u16, Value) {
+    if state.leases_are_away {
+        return status(503, "ServiceUnavailable", "etcdserver: no leader");
+    }
+    let key = |name: &str| (namespace.clone(), name.to_owned());
+    let not_found = |name: &str| {
+        let (code, mut body) = status(404, "NotFound", "leases.coordination.k8s.io not found");
+        body["details"] = json!({"name": name, "group": "coordination.k8s.io", "kind": "leases"});
+        (code, body)
+    };
+    let conflict = || status(409, "Conflict", "the object has been modified");
+    let next = (state.version + 1).to_string();
+    let stored = |state: &mut State, name: &str| {
+        state.version += 1;
+        let mut lease = body.clone();
+        lease["metadata"]["resourceVersion"] = Value::from(next.clone());
+        state.leases.insert(key(name), lease.clone());
+        lease
+    };
+    match (method, name) {
+        ("GET", None) => {
+            let wanted = query.strip_prefix("labelSelector=flespi-gitops%2Fof%3D").unwrap();
+            let items = state.leases.iter().filter(|((of, _), lease)| {
+                *of == namespace && lease["metadata"]["labels"]["flespi-gitops/of"] == wanted
+            });
+            let items: Vec<Value> = items.map(|(_, lease)| lease.clone()).collect();
+            (200, json!({"kind": "LeaseList", "metadata": {}, "items": items}))
+        }
+        ("GET", Some(name)) => match state.leases.get(&key(&name)) {
+            Some(lease) => (200, lease.clone()),
+            None => not_found(&name),
+        },
+        ("POST", None) => {
+            let name = body["metadata"]["name"].as_str().unwrap();
+            match state.leases.contains_key(&key(name)) {
+                true => status(409, "AlreadyExists", "it already exists"),
+                false => (201, stored(state, name)),
+            }
+        }
+        ("PUT", Some(name)) => match state.leases.get(&key(&name)) {
+            None => not_found(&name),
+            Some(there)
+                if there["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"] =>
+            {
+                conflict()
+            }
+            Some(_) => (200, stored(state, &name)),
+        },
+        ("DELETE", Some(name)) => match state.leases.get(&key(&name)) {
+            None => not_found(&name),
+            Some(there)
+                if there["metadata"]["resourceVersion"]
+                    != body["preconditions"]["resourceVersion"] =>
+            {
+                conflict()
+            }
+            Some(_) => {
+                state.leases.remove(&key(&name));
+                (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
+            }
+        },
         _ => status(405, "MethodNotAllowed", "the server does not allow this method"),
     }
 }
