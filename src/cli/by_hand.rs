@@ -122,6 +122,7 @@ mod tests {
         }
         let name = arg.get_value_names().unwrap_or_default().first().map_or("", |it| it.as_str());
         match name {
+            "file|URL" => "etcd://localhost/a",
             "DURATION" => "7s",
             "BYTES" => "5000",
             "N" => "600",

@@ -36,7 +36,7 @@ pub(super) enum Store {
     /// Locks of files, of the runs of one machine.
     File(FileLeases),
     /// A store that several machines share.
-    Shared(TermLeases),
+    Shared(TermLeases, Arc<dyn Keep>),
 }
 
 impl Store {
@@ -77,14 +77,22 @@ impl Store {
                 Arc::new(KubernetesKeep::new(place, server).map_err(no_way)?)
             }
         };
-        Ok(Self::Shared(TermLeases::new(keep)))
+        Ok(Self::Shared(TermLeases::new(Arc::clone(&keep)), keep))
+    }
+
+    /// The pauses, which are where the leases are.
+    pub(super) fn pauses(&self, state: &Path) -> Pauses {
+        match self {
+            Self::File(_) => Pauses::new(state),
+            Self::Shared(_, keep) => Pauses::Shared(Arc::clone(keep)),
+        }
     }
 
     /// The store as whoever writes knows it.
     pub(super) fn leases(&self) -> &dyn Leases {
         match self {
             Self::File(leases) => leases,
-            Self::Shared(leases) => leases,
+            Self::Shared(leases, _) => leases,
         }
     }
 }
@@ -98,14 +106,15 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(store: Store, state: &Path, platform: &str) -> Self {
-        Self { store, pauses: Pauses::new(state), platform: platform.to_owned() }
+        let pauses = store.pauses(state);
+        Self { store, pauses, platform: platform.to_owned() }
     }
 
     /// Says in `prepared` what would wait now.
     ///
     /// # Errors
     /// It is unknown what is paused.
-    pub(super) fn announce(
+    pub(super) async fn announce(
         &self,
         desired: &Desired,
         prepared: &mut Prepared,
@@ -113,7 +122,7 @@ impl Gate {
     ) -> Result<(), Exit> {
         let now = Timestamp::now();
         let pauses = (&self.pauses, &*self.platform);
-        match Waits::of(desired, pauses, Windows::Respected, now) {
+        match Waits::of(desired, pauses, Windows::Respected, now).await {
             Ok(waits) => {
                 waits.announce(&mut prepared.plan);
                 Ok(())

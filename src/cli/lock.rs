@@ -75,7 +75,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             if locks.is_empty() {
                 let place = match &store {
                     Store::File(_) => state.display().to_string(),
-                    Store::Shared(_) => common.lease.clone(),
+                    Store::Shared(..) => common.lease.clone(),
                 };
                 output.say(&format!("no run has taken a lock in {place} yet"));
             }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::duration::positive;
 use super::exit::Exit;
+use super::gate::Store;
 use super::output::Output;
 use super::plan::json;
 use super::platform::Platform;
@@ -81,14 +82,14 @@ fn reason(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let (pauses, platform) = match place(common, output) {
         Ok(place) => place,
         Err(exit) => return exit,
     };
     let now = Timestamp::now();
     let Args { scope: Some(scope), length: Some(length), reason: Some(reason) } = args else {
-        return list(&pauses, now, common, output);
+        return list(&pauses, now, common, output).await;
     };
     let until = SignedDuration::try_from(*length).ok().and_then(|it| now.checked_add(it).ok());
     let Some(until) = until else { return Exit::Usage };
@@ -102,7 +103,7 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         since: now,
         until,
     };
-    if let Err(error) = pauses.begin(&pause) {
+    if let Err(error) = pauses.begin(&pause).await {
         output.error(&format!("cannot begin the pause: {error}"));
         return Exit::Failed;
     }
@@ -110,8 +111,8 @@ pub(super) fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     Exit::Done
 }
 
-fn list(pauses: &Pauses, now: Timestamp, common: &Common, output: &Output) -> Exit {
-    match pauses.all(now) {
+async fn list(pauses: &Pauses, now: Timestamp, common: &Common, output: &Output) -> Exit {
+    match pauses.all(now).await {
         Ok(all) => {
             show(&all, now, common, output);
             if all.is_empty() {
@@ -142,12 +143,12 @@ fn show(pauses: &[Pause], now: Timestamp, common: &Common, output: &Output) {
     }
 }
 
-pub(super) fn resume(args: &ResumeArgs, common: &Common, output: &Output) -> Exit {
+pub(super) async fn resume(args: &ResumeArgs, common: &Common, output: &Output) -> Exit {
     let (pauses, platform) = match place(common, output) {
         Ok(place) => place,
         Err(exit) => return exit,
     };
-    let mut all = match pauses.all(Timestamp::now()) {
+    let mut all = match pauses.all(Timestamp::now()).await {
         Ok(all) => all,
         Err(error) => {
             output.failure(&error, None);
@@ -170,7 +171,7 @@ pub(super) fn resume(args: &ResumeArgs, common: &Common, output: &Output) -> Exi
     let meant =
         all.iter().filter(|pause| args.all || args.which.iter().any(|it| is_meant(pause, it)));
     for pause in meant {
-        match pauses.end(&pause.id) {
+        match pauses.end(&pause.id).await {
             Ok(_) => output.say(&format!("{} is no longer paused", pause.scope)),
             Err(error) => {
                 output.error(&format!("cannot end the pause {}: {error}", pause.id));
@@ -191,5 +192,5 @@ fn place(common: &Common, output: &Output) -> Result<(Pauses, String), Exit> {
         output.error(&error);
         Exit::Usage
     })?;
-    Ok((Pauses::new(&state), platform.name()))
+    Ok((Store::open(&state, common, output)?.pauses(&state), platform.name()))
 }

@@ -117,9 +117,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let seen = session.recorder.seen(&desired);
     let context = session.context(&trust, seen.as_ref());
     let mut prepared = reconcile::prepare(&desired, context, policy).await;
-    let announced = prepared.as_mut().map(|it| session.gate.announce(&desired, it, output));
+    let announced = match &mut prepared {
+        Ok(prepared) => session.gate.announce(&desired, prepared, output).await,
+        Err(_) => Ok(()),
+    };
     session.close(output).await;
-    if let Ok(Err(exit)) = announced {
+    if let Err(exit) = announced {
         return exit;
     }
     match prepared {

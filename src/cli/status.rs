@@ -51,9 +51,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let seen = session.recorder.seen(&load.desired);
     let context = session.context(&trust, seen.as_ref());
     let mut prepared = reconcile::prepare(&load.desired, context, policy).await;
-    let announced = prepared.as_mut().map(|it| session.gate.announce(&load.desired, it, output));
+    let announced = match &mut prepared {
+        Ok(prepared) => session.gate.announce(&load.desired, prepared, output).await,
+        Err(_) => Ok(()),
+    };
     session.close(output).await;
-    if let Ok(Err(exit)) = announced {
+    if let Err(exit) = announced {
         return exit;
     }
     let prepared = match prepared {

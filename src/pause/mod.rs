@@ -1,7 +1,7 @@
 //! Pauses: stretches of time in which some objects are left alone, because a person said so.
 //!
-//! Every pause has an end, and ends by itself. They are kept beside the locks, one file each, where every run of one
-//! machine looks before it writes.
+//! Every pause has an end, and ends by itself. They are kept where the leases are: in files of one machine, or in
+//! the store that several machines share. Every run looks there before it writes.
 //!
 //! Invariant: pauses that cannot be read are not taken for none; nothing is written then.
 

@@ -1,12 +1,14 @@
-//! Pauses as files: one each, written as a whole.
+//! Where pauses are kept: in files of one machine, or where several machines have their leases.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Pause;
 use crate::files::{self, Access};
+use crate::lock::{Away, Keep, Kept, Written};
 use crate::private;
 use crate::run::RunId;
 
@@ -21,7 +23,7 @@ const MOST: usize = 1_000;
 
 /// Why it is not known what is paused.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the pauses in {folder}: {source}")]
+#[error("cannot read the pauses in {folder}")]
 pub struct Unreadable {
     /// Where they are.
     pub folder: String,
@@ -29,9 +31,21 @@ pub struct Unreadable {
     pub source: io::Error,
 }
 
+/// What the names of pauses begin with in a store that several machines share.
+const UNDER: &str = "pauses/";
+
 /// Where pauses are.
 #[derive(Debug, Clone)]
-pub struct Pauses {
+pub enum Pauses {
+    /// In files, for the runs of one machine.
+    Files(Files),
+    /// Where the leases are that several machines share.
+    Shared(Arc<dyn Keep>),
+}
+
+/// Pauses as files: one each, written as a whole.
+#[derive(Debug, Clone)]
+pub struct Files {
     state: PathBuf,
     folder: PathBuf,
 }
@@ -39,28 +53,22 @@ pub struct Pauses {
 impl Pauses {
     /// The pauses in `state`/pauses, which is made with the first one.
     pub fn new(state: &Path) -> Self {
-        Self { state: state.to_owned(), folder: state.join(FOLDER) }
+        Self::Files(Files { state: state.to_owned(), folder: state.join(FOLDER) })
     }
 
     /// Every pause that has not ended at `now`, the first to end first.
     ///
     /// # Errors
     /// One of them cannot be read. A folder that is not there has none.
-    pub fn all(&self, now: Timestamp) -> Result<Vec<Pause>, Unreadable> {
-        let unreadable = |source| Unreadable { folder: self.folder.display().to_string(), source };
-        let read = || {
-            let mut pauses = Vec::new();
-            for path in self.files()? {
-                match files::read_at_most(&path, LARGEST) {
-                    Ok(bytes) => pauses.push(parse(&path, &bytes)?),
-                    // Ended by somebody else in this moment.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
+    pub async fn all(&self, now: Timestamp) -> Result<Vec<Pause>, Unreadable> {
+        let read = match self {
+            Self::Files(files) => files.all(),
+            Self::Shared(keep) => {
+                shared(keep).await.map(|all| all.into_iter().map(|(_, it)| it).collect())
             }
-            Ok(pauses)
         };
-        let mut pauses: Vec<Pause> = read().map_err(unreadable)?;
+        let mut pauses: Vec<Pause> =
+            read.map_err(|source| Unreadable { folder: self.place(), source })?;
         pauses.retain(|pause| now < pause.until);
         pauses.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
         Ok(pauses)
@@ -70,23 +78,98 @@ impl Pauses {
     ///
     /// # Errors
     /// It cannot be written, or there are too many.
-    pub fn begin(&self, pause: &Pause) -> io::Result<()> {
-        private::state_folder(&self.state, FOLDER)?;
-        self.sweep(pause.since)?;
-        if self.files()?.len() >= MOST {
-            return Err(io::Error::other(format!(
-                "there are {MOST} pauses already; end some with `resume`"
-            )));
+    pub async fn begin(&self, pause: &Pause) -> io::Result<()> {
+        let keep = match self {
+            Self::Files(files) => return files.begin(pause),
+            Self::Shared(keep) => keep,
+        };
+        let mut left = 0;
+        for (kept, known) in shared(keep).await? {
+            match known.until <= pause.since {
+                // Whoever was faster has removed it.
+                true => drop(keep.remove(&kept.name, &kept.version).await.map_err(away)?),
+                false => left += 1,
+            }
         }
-        let bytes = serde_json::to_vec_pretty(pause)?;
-        files::write(&self.file(&pause.id), &bytes, Access::Private)
+        bounded(left)?;
+        let value = serde_json::to_string(pause)?;
+        match keep.write(&format!("{UNDER}{}", pause.id), &value, None).await.map_err(away)? {
+            Written::At(_) => Ok(()),
+            Written::Changed => Err(io::Error::other("another pause has the same name; try again")),
+        }
     }
 
     /// Ends a pause. Whether it was there.
     ///
     /// # Errors
     /// It cannot be removed.
-    pub fn end(&self, id: &RunId) -> io::Result<bool> {
+    pub async fn end(&self, id: &RunId) -> io::Result<bool> {
+        let keep = match self {
+            Self::Files(files) => return files.end(id),
+            Self::Shared(keep) => keep,
+        };
+        let name = format!("{UNDER}{id}");
+        match keep.read(&name).await.map_err(away)? {
+            Some(kept) => keep.remove(&name, &kept.version).await.map_err(away),
+            None => Ok(false),
+        }
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Self::Files(files) => files.folder.display().to_string(),
+            Self::Shared(keep) => keep.place().to_owned(),
+        }
+    }
+}
+
+/// Every pause of a shared store, with what it takes to remove it.
+async fn shared(keep: &Arc<dyn Keep>) -> io::Result<Vec<(Kept, Pause)>> {
+    let kept = keep.list(UNDER).await.map_err(away)?;
+    kept.into_iter()
+        .map(|kept| {
+            let pause = parse(&kept.name, kept.value.as_bytes())?;
+            Ok((kept, pause))
+        })
+        .collect()
+}
+
+fn away(away: Away) -> io::Error {
+    io::Error::other(away)
+}
+
+fn bounded(count: usize) -> io::Result<()> {
+    match count < MOST {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "there are {MOST} pauses already; end some with `resume`"
+        ))),
+    }
+}
+
+impl Files {
+    fn all(&self) -> io::Result<Vec<Pause>> {
+        let mut pauses = Vec::new();
+        for path in self.files()? {
+            match files::read_at_most(&path, LARGEST) {
+                Ok(bytes) => pauses.push(parse(&path.display().to_string(), &bytes)?),
+                // Ended by somebody else in this moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(pauses)
+    }
+
+    fn begin(&self, pause: &Pause) -> io::Result<()> {
+        private::state_folder(&self.state, FOLDER)?;
+        self.sweep(pause.since)?;
+        bounded(self.files()?.len())?;
+        let bytes = serde_json::to_vec_pretty(pause)?;
+        files::write(&self.file(&pause.id), &bytes, Access::Private)
+    }
+
+    fn end(&self, id: &RunId) -> io::Result<bool> {
         private::check_state_folder(&self.state, FOLDER)?;
         match std::fs::remove_file(self.file(id)) {
             Ok(()) => Ok(true),
@@ -102,7 +185,7 @@ impl Pauses {
     fn sweep(&self, now: Timestamp) -> io::Result<()> {
         for path in self.files()? {
             let bytes = files::read_at_most(&path, LARGEST)?;
-            if parse(&path, &bytes)?.until <= now {
+            if parse(&path.display().to_string(), &bytes)?.until <= now {
                 std::fs::remove_file(path)?;
             }
         }
@@ -129,10 +212,9 @@ impl Pauses {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> io::Result<Pause> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
-    })
+fn parse(place: &str, bytes: &[u8]) -> io::Result<Pause> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{place}: {error}")))
 }
 
 #[cfg(test)]
@@ -153,45 +235,45 @@ mod tests {
         }
     }
 
-    fn ids(pauses: &Pauses, now: &str) -> Vec<String> {
-        let all = pauses.all(now.parse().unwrap()).unwrap();
+    async fn ids(pauses: &Pauses, now: &str) -> Vec<String> {
+        let all = pauses.all(now.parse().unwrap()).await.unwrap();
         all.iter().map(|pause| pause.id.to_string()).collect()
     }
 
-    #[test]
-    fn pauses_are_kept_end_by_themselves_and_can_be_ended_before() {
+    #[tokio::test]
+    async fn pauses_are_kept_end_by_themselves_and_can_be_ended_before() {
         let folder = tempfile::tempdir().unwrap();
         let pauses = Pauses::new(folder.path());
-        assert!(ids(&pauses, "2026-11-30T12:00:00Z").is_empty());
-        pauses.begin(&pause("b", "2026-11-30T14:00:00Z")).unwrap();
-        pauses.begin(&pause("a", "2026-11-30T13:00:00Z")).unwrap();
-        assert_eq!(ids(&pauses, "2026-11-30T12:30:00Z"), ["a", "b"]);
-        assert_eq!(ids(&pauses, "2026-11-30T13:00:00Z"), ["b"]);
+        assert!(ids(&pauses, "2026-11-30T12:00:00Z").await.is_empty());
+        pauses.begin(&pause("b", "2026-11-30T14:00:00Z")).await.unwrap();
+        pauses.begin(&pause("a", "2026-11-30T13:00:00Z")).await.unwrap();
+        assert_eq!(ids(&pauses, "2026-11-30T12:30:00Z").await, ["a", "b"]);
+        assert_eq!(ids(&pauses, "2026-11-30T13:00:00Z").await, ["b"]);
         let b = RunId::parse("b").unwrap();
-        assert!(pauses.end(&b).unwrap());
-        assert!(!pauses.end(&b).unwrap(), "ended twice");
+        assert!(pauses.end(&b).await.unwrap());
+        assert!(!pauses.end(&b).await.unwrap(), "ended twice");
         // What has ended goes with the next one.
         let late = Pause {
             since: "2026-11-30T15:00:00Z".parse().unwrap(),
             ..pause("c", "2026-11-30T16:00:00Z")
         };
-        pauses.begin(&late).unwrap();
+        pauses.begin(&late).await.unwrap();
         assert_eq!(std::fs::read_dir(folder.path().join("pauses")).unwrap().count(), 1);
     }
 
-    #[test]
-    fn a_pause_that_cannot_be_read_is_not_taken_for_none() {
+    #[tokio::test]
+    async fn a_pause_that_cannot_be_read_is_not_taken_for_none() {
         let folder = tempfile::tempdir().unwrap();
         let pauses = Pauses::new(folder.path());
-        pauses.begin(&pause("a", "2026-11-30T14:00:00Z")).unwrap();
+        pauses.begin(&pause("a", "2026-11-30T14:00:00Z")).await.unwrap();
         let file = folder.path().join("pauses/a.json");
         for text in ["", "{\"id\":", "{\"id\": \"../a\"}"] {
             std::fs::write(&file, text).unwrap();
-            let error = pauses.all(Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+            let error = pauses.all(Timestamp::UNIX_EPOCH).await.unwrap_err().to_string();
             assert!(error.contains("cannot read the pauses in "), "{error}");
         }
         std::fs::write(folder.path().join("pauses/notes.txt"), "by a person").unwrap();
         std::fs::remove_file(file).unwrap();
-        assert!(ids(&pauses, "2026-11-30T12:00:00Z").is_empty());
+        assert!(ids(&pauses, "2026-11-30T12:00:00Z").await.is_empty());
     }
 }

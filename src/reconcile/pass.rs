@@ -96,7 +96,7 @@ pub(crate) async fn pass<C: Caller>(
     let prepared = look(work, caller, stop).await?;
     caller.on_event(PassEvent::Planned(&prepared));
     let mut prepared = approved(prepared, caller)?;
-    let waits = work.waits().map_err(Hindrance::Pauses)?;
+    let waits = work.waits().await.map_err(Hindrance::Pauses)?;
     if prepared.plan.steps.iter().all(|step| waits.holds(step)) {
         return Ok(Passed { prepared: hold(prepared, &waits), report: None });
     }
@@ -127,7 +127,7 @@ pub(crate) async fn pass<C: Caller>(
         };
     }
     // Asked again, since a consent or the lock may have taken long.
-    let prepared = match work.waits() {
+    let prepared = match work.waits().await {
         Ok(waits) => hold(prepared, &waits),
         Err(error) => {
             lease.release().await;
@@ -157,9 +157,9 @@ fn within(prepared: Prepared, held: &BTreeSet<Share>, work: &Work<'_>) -> Prepar
 
 impl Work<'_> {
     /// What keeps steps waiting at this moment.
-    fn waits(&self) -> Result<Waits, Unreadable> {
+    async fn waits(&self) -> Result<Waits, Unreadable> {
         let Gate { pauses, platform, clock, .. } = self.gate;
-        Waits::of(self.desired, (pauses, platform), self.windows, clock())
+        Waits::of(self.desired, (pauses, platform), self.windows, clock()).await
     }
 
     fn lease_key(&self, prepared: &Prepared) -> LeaseKey {
@@ -190,7 +190,7 @@ async fn look<C: Caller>(
     }
     let mut prepared =
         caller.narrow(prepared.map_err(Hindrance::Away)?).map_err(Hindrance::Unfit)?;
-    work.waits().map_err(Hindrance::Pauses)?.announce(&mut prepared.plan);
+    work.waits().await.map_err(Hindrance::Pauses)?.announce(&mut prepared.plan);
     Ok(prepared)
 }
 

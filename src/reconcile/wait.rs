@@ -33,13 +33,13 @@ impl Waits {
     ///
     /// # Errors
     /// It is unknown what is paused.
-    pub fn of(
+    pub async fn of(
         desired: &Desired,
         (pauses, platform): (&Pauses, &str),
         windows: Windows,
         now: Timestamp,
     ) -> Result<Self, Unreadable> {
-        let mut pauses = pauses.all(now)?;
+        let mut pauses = pauses.all(now).await?;
         pauses.retain(|pause| pause.is_in_force(platform, &desired.stack, now));
         // Whoever replaces a key at once has a reason that does not wait for a calendar.
         let is_open = windows == Windows::Ignored || !desired.orders.is_empty();

@@ -57,6 +57,9 @@ pub(super) struct Shell {
     pub(super) door: UnboundedSender<Closing>,
 }
 
+/// For so long at most is read what was refused before it came.
+const DRAIN: Duration = Duration::from_secs(2);
+
 /// An order to refuse connections for some time. `closed` is answered as soon as they are.
 pub(super) struct Closing {
     pub(super) time: Duration,
@@ -79,6 +82,7 @@ pub(super) async fn answer(
     let limit = if target.starts_with("/_sandbox/state") { STATE_LIMIT } else { BODY_LIMIT };
     // An announced body is refused before it is waited for.
     if body.size_hint().lower() > limit as u64 {
+        tokio::spawn(drain(body));
         return deliver(Refusal::too_large(limit).into(), &shell.door).await;
     }
     let body = match timeout(PATIENCE, Limited::new(body, limit).collect()).await {
@@ -103,6 +107,12 @@ pub(super) async fn answer(
         .send(Errand::Call { request, reply })
         .map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
     deliver(response.await.map_err(cut)?, &shell.door).await
+}
+
+/// Reads on for a while what nobody wants: whoever is cut off in the middle of writing may never read the answer.
+async fn drain(mut body: Incoming) {
+    let end = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = timeout(DRAIN, end).await;
 }
 
 pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -54,6 +54,12 @@ fn daemon(status: &Status, now: Timestamp, page: &mut Page) {
         "1 while risky steps wait for a window of the Stack.",
     );
     page.value("window_closed", &[], f64::from(u8::from(status.window.is_some())));
+    if let Some(replica) = &status.replica {
+        page.family("replicas", Sort::Gauge, "Daemons that share the work, this one included.");
+        page.value("replicas", &[], count(replica.members));
+        page.family("shares", Sort::Gauge, "Shares of the work that are this daemon's.");
+        page.value("shares", &[], count(replica.shares));
+    }
     page.family(
         "calls_waiting_seconds",
         Sort::Gauge,

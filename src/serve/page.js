@@ -122,7 +122,7 @@ function banner(status, objects) {
   const pass = status.pass;
   at("progress").hidden = !pass;
   if (pass) at("done").style.width = `${pass.planned ? (100 * pass.settled) / pass.planned : 8}%`;
-  fill("facts", [status.last_success, status.next_pass, status.files, status.set.good, status.version, pass, status.events?.state, status.events?.since], () => {
+  fill("facts", [status.replica, status.last_success, status.next_pass, status.files, status.set.good, status.version, pass, status.events?.state, status.events?.since], () => {
     const facts = [];
     const fact = (name, ...what) => facts.push(make("li", "", make("span", "", name), ...what));
     if (pass) fact("pass", `${words(pass.trigger)}, ${pass.planned === null ? "planning" : `${pass.settled} of ${plural(pass.planned, "step")}`}`);
@@ -139,6 +139,10 @@ function banner(status, objects) {
     }
     const events = status.events;
     if (events) fact("changes", events.state === "connected" ? "heard " : `${words(events.state)} `, since(events.since, "for ", ""));
+    if (status.replica) {
+      const { members, shares, shares_in_all: all } = status.replica;
+      fact("shared by", plural(members, "daemon"), `, ${number(shares)} of ${plural(all, "share")} here`);
+    }
     fact("version", status.version);
     return facts;
   });

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::status::ReplicaStatus;
 use crate::lock::{Holder, LeaseKey, Leases, LockError, Membership, Share};
 use crate::resource::Address;
 use crate::shutdown;
@@ -40,9 +41,19 @@ impl Mine {
         Share::of(address).belongs_to(members) == Some(self.id.as_str())
     }
 
-    /// How many take part.
-    pub(super) fn count(&self) -> usize {
-        self.members.len()
+    /// The same for people.
+    pub(super) fn status(&self) -> ReplicaStatus {
+        let all = Share::all();
+        let is_ours = |share: &&Share| {
+            let members = self.members.iter().map(String::as_str);
+            share.belongs_to(members) == Some(self.id.as_str())
+        };
+        ReplicaStatus {
+            id: self.id.clone(),
+            members: self.members.len(),
+            shares: all.iter().filter(is_ours).count(),
+            shares_in_all: all.len(),
+        }
     }
 }
 

@@ -76,6 +76,8 @@ pub struct Status {
     pub calls_wait: Option<CallsWait>,
     /// How changes on the platform are heard; null if they are not listened for.
     pub events: Option<Listening>,
+    /// The part of this daemon in the work that several share; null where leases are good for one machine.
+    pub replica: Option<ReplicaStatus>,
     /// Interval between passes while no file changes, in seconds.
     pub interval_seconds: u64,
     /// When the next pass begins unless something happens before.
@@ -84,6 +86,19 @@ pub struct Status {
     pub last_success: Option<Timestamp>,
     /// When all of the platform was last read: the states of objects are of that moment.
     pub last_read: Option<Timestamp>,
+}
+
+/// The part of a daemon in work that several share, when a pass last began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReplicaStatus {
+    /// Its id, as `lock show` lists it.
+    pub id: String,
+    /// How many daemons take part, this one included.
+    pub members: usize,
+    /// How many shares are its own.
+    pub shares: usize,
+    /// How many there are.
+    pub shares_in_all: usize,
 }
 
 /// A wait of all calls of a token.
@@ -543,6 +558,7 @@ impl Status {
             window: None,
             calls_wait: None,
             events: None,
+            replica: None,
             interval_seconds,
             next_pass: None,
             last_success: None,

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::kubernetes::{Kubernetes, TOKEN};
+use crate::support::{World, run};
 
 const SET: &str = "\
 apiVersion: flespi-gitops/v1
@@ -155,6 +156,31 @@ fn while_pauses_cannot_be_read_nothing_is_written() {
     assert_eq!(world.writes().len(), 0);
     std::fs::remove_file(file).unwrap();
     world.apply(&["set"]);
+}
+
+#[test]
+fn a_pause_beside_shared_leases_holds_on_every_machine_and_one_that_cannot_be_read_stops_writing() {
+    let world = applied();
+    world.edit("set/a.yaml", "devices_count: 10", "devices_count: 20");
+    let cluster = Kubernetes::start();
+    let token = world.write("cluster-token", TOKEN);
+    let lease =
+        format!("kubernetes:ops/fleet?server={}&token_file={}", cluster.url, token.display());
+    let on = |machine: &str, lease: &str, arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.env("FLESPI_GITOPS_STATE_DIR", world.path().join(machine));
+        command.env("FLESPI_GITOPS_LEASE", lease);
+        run(command)
+    };
+    on("one", &lease, &["pause", "--scope", "limit/**", "--for", "1h", "--reason", "x"]).expect(0);
+    on("two", &lease, &["apply", "set", "--yes"]).expect(0);
+    assert_eq!((devices(&world), world.writes().len()), (json!(10), 0));
+    let gone = lease.replace(&cluster.url, "http://127.0.0.1:9");
+    on("two", &gone, &["apply", "set", "--yes"]).expect(1);
+    assert_eq!(world.writes().len(), 0);
+    on("three", &lease, &["resume", "limit/**"]).expect(0);
+    on("two", &lease, &["apply", "set", "--yes"]).expect(0);
+    assert_eq!(devices(&world), json!(20));
 }
 
 /// A Stack whose only window is on a day that is not near.

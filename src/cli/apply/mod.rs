@@ -63,7 +63,7 @@ pub(super) async fn show_undoing(
     let prepared = reconcile::prepare(&task.desired, context, task.policy).await;
     match prepared.map(|prepared| task.restrict(prepared, output)) {
         Ok(Ok(mut prepared)) => {
-            if let Err(exit) = session.gate.announce(&task.desired, &mut prepared, output) {
+            if let Err(exit) = session.gate.announce(&task.desired, &mut prepared, output).await {
                 return exit;
             }
             plan::show(&prepared, common, output);

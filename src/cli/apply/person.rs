@@ -85,7 +85,8 @@ impl Person<'_> {
             }
             Hindrance::Unfit(exit) => Err(exit),
             Hindrance::Pauses(error) => {
-                self.output.failure(&error, Some("nothing was done"));
+                let help = "nothing was done; they are in --state-dir, or in the store of --lease";
+                self.output.failure(&error, Some(help));
                 Err(Exit::Failed)
             }
             Hindrance::Locked(error) => Err(gate::explain(error, self.output)),

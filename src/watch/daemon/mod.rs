@@ -267,7 +267,7 @@ impl<'a, N: Narrator> Daemon<'a, N> {
                     return trigger;
                 }
                 () = tokio::time::sleep(LOOK_AT_WAITS), if self.is_waiting() => {
-                    if self.note_waits() {
+                    if self.note_waits().await {
                         return Trigger::Resumed;
                     }
                     // Whoever looks at the status is not told of a look that found nothing.

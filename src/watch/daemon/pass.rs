@@ -27,7 +27,7 @@ use crate::secret::Trust;
 use crate::watch::backoff::Backoff;
 use crate::watch::contest::Contests;
 use crate::watch::replicas::Mine;
-use crate::watch::status::{CurrentPass, PassOutcome};
+use crate::watch::status::{CurrentPass, PassOutcome, ReplicaStatus};
 use crate::watch::trigger::Trigger;
 
 /// The first wait for what another replica does first; the next ones are longer, up to half a minute.
@@ -85,7 +85,7 @@ impl<N: Narrator> Daemon<'_, N> {
             prepared: result.prepared.as_ref(),
             report: result.report.as_ref(),
         });
-        self.note_waits();
+        self.note_waits().await;
         self.schedule(&result);
         self.board.end(record);
         self.board.publish();
@@ -176,9 +176,11 @@ impl<N: Narrator> Daemon<'_, N> {
         let holder = Holder::this_process("watch", run);
         let mine = self.replicas.mine(gate.leases, &key, &holder).await;
         let mine = mine.map_err(Hindrance::Locked)?;
-        if let Some(mine) = &mine {
-            tracing::info!(replicas = mine.count(), "the work is shared");
+        let replica = mine.as_ref().map(Mine::status);
+        if let Some(ReplicaStatus { members, shares, .. }) = &replica {
+            tracing::info!(members, shares, "the work is shared");
         }
+        self.board.status.replica = replica;
         Ok(mine)
     }
 

@@ -14,11 +14,11 @@ impl<N: Narrator> Daemon<'_, N> {
     }
 
     /// Takes in what waits now. Whether something of it no longer does.
-    pub(super) fn note_waits(&mut self) -> bool {
+    pub(super) async fn note_waits(&mut self) -> bool {
         let Gate { pauses, platform, clock, .. } = &self.platform.gate;
-        let waits =
-            Waits::of(&self.in_force.desired, (pauses, platform), Windows::Respected, clock());
-        let waits = match waits {
+        let place = (*pauses, &**platform);
+        let waits = Waits::of(&self.in_force.desired, place, Windows::Respected, clock());
+        let waits = match waits.await {
             Ok(waits) => waits,
             // What is not known is not over; the next pass says so, too.
             Err(error) => {

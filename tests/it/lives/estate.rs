@@ -63,6 +63,8 @@ pub(super) struct Estate {
     names: u32,
     /// Whether there are log-ins and secrets in it, whose slow hashes take most of the time of a life.
     has_secrets: bool,
+    /// Whether nobody gives a key again: then a token whose key goes to a file of its name keeps that name.
+    pub(super) is_silent: bool,
     pub(super) root: Account,
     /// What the stack is called.
     pub(super) stack: String,
@@ -80,6 +82,7 @@ impl Estate {
             random,
             names: 0,
             has_secrets,
+            is_silent: false,
             root: Account::default(),
             stack: "default".to_owned(),
             formerly: Vec::new(),
@@ -412,6 +415,7 @@ impl Estate {
     fn rename_something(&mut self, way: &[usize], before: &Account) {
         let (limit, token) = (self.name('l'), self.name('t'));
         let was = before.homes();
+        let is_silent = self.is_silent;
         let account = self.at(way);
         if let Some((named, _)) = account.limits.last_mut()
             && let Some(home) = was.get(&named.name)
@@ -426,7 +430,8 @@ impl Estate {
                     child.limit = Some(limit.clone());
                 }
             }
-        } else if let Some(Token { named, .. }) = account.tokens.last_mut()
+        } else if let Some(Token { named, delivers, .. }) = account.tokens.last_mut()
+            && !(is_silent && *delivers)
             && let Some(home) = was.get(&named.name)
         {
             let from = format!("token/{}", join(home, &named.name));

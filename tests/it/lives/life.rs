@@ -18,6 +18,9 @@ use super::shape::shape;
 /// Commits of one life at most, the first one left out.
 const COMMITS: u64 = 4;
 
+/// The guess that nobody gives a key again.
+const SILENT: &str = "token-key-on-read=never";
+
 /// Guesses about the platform that no life makes, and why.
 const NOT_GUESSED: [&str; 5] = [
     // Where names must be unique, two of them cannot be exchanged by one write each.
@@ -69,7 +72,7 @@ impl Life {
             }
         }
         // Where nobody gives a key again, a lost one waits for a person, and of two runs at once one issues the next.
-        let is_silent = guesses.iter().any(|guess| guess == "token-key-on-read=never");
+        let is_silent = guesses.iter().any(|guess| guess == SILENT);
         let rounds = (0..=random.random_range(1..=COMMITS)).map(|number| {
             let edit = random.random::<u64>();
             let is_left_out = number == 0 || without.contains(&format!("commit{number}"));
@@ -107,6 +110,7 @@ impl Life {
             assumptions.set(guess).unwrap();
         }
         let mut estate = Estate::new(self.seed);
+        estate.is_silent = self.guesses.iter().any(|guess| guess == SILENT);
         // From the end: the numbers of what stands before stay as they are.
         self.taken.iter().rev().for_each(|number| estate.root.take(*number));
         let land = || Land::new(self.seed, &assumptions, self.is_signed);
