@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::secrets;
 use super::settings::Common;
+use crate::causes::error_chain;
 use crate::diagnostic::render::printable;
 #[cfg(feature = "postgres")]
 use crate::lock::PostgresKeep;
@@ -110,26 +111,14 @@ impl Gate {
         Self { store, pauses, platform: platform.to_owned() }
     }
 
-    /// Says in `prepared` what would wait now.
-    ///
-    /// # Errors
-    /// It is unknown what is paused.
-    pub(super) async fn announce(
-        &self,
-        desired: &Desired,
-        prepared: &mut Prepared,
-        output: &Output,
-    ) -> Result<(), Exit> {
-        let now = Timestamp::now();
+    /// Says in `prepared` what would wait now, or that this is unknown: whoever only looks needs no store.
+    pub(super) async fn announce(&self, desired: &Desired, prepared: &mut Prepared) {
         let pauses = (&self.pauses, &*self.platform);
-        match Waits::of(desired, pauses, Windows::Respected, now).await {
-            Ok(waits) => {
-                waits.announce(&mut prepared.plan);
-                Ok(())
-            }
+        match Waits::of(desired, pauses, Windows::Respected, Timestamp::now()).await {
+            Ok(waits) => waits.announce(&mut prepared.plan),
             Err(error) => {
-                output.failure(&error, None);
-                Err(Exit::Failed)
+                let why = error_chain(&error);
+                prepared.plan.notes.push(format!("{why}; nothing is written until that is known"));
             }
         }
     }

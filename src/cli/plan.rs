@@ -117,14 +117,10 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     let seen = session.recorder.seen(&desired);
     let context = session.context(&trust, seen.as_ref());
     let mut prepared = reconcile::prepare(&desired, context, policy).await;
-    let announced = match &mut prepared {
-        Ok(prepared) => session.gate.announce(&desired, prepared, output).await,
-        Err(_) => Ok(()),
-    };
-    session.close(output).await;
-    if let Err(exit) = announced {
-        return exit;
+    if let Ok(prepared) = &mut prepared {
+        session.gate.announce(&desired, prepared).await;
     }
+    session.close(output).await;
     match prepared {
         Ok(prepared) => {
             match (args.summary, common.format) {

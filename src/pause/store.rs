@@ -23,10 +23,10 @@ const MOST: usize = 1_000;
 
 /// Why it is not known what is paused.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the pauses in {folder}")]
+#[error("cannot read the pauses in {place}")]
 pub struct Unreadable {
     /// Where they are.
-    pub folder: String,
+    pub place: String,
     /// Why.
     pub source: io::Error,
 }
@@ -68,7 +68,7 @@ impl Pauses {
             }
         };
         let mut pauses: Vec<Pause> =
-            read.map_err(|source| Unreadable { folder: self.place(), source })?;
+            read.map_err(|source| Unreadable { place: self.place(), source })?;
         pauses.retain(|pause| now < pause.until);
         pauses.sort_by(|a, b| (a.until, &a.id).cmp(&(b.until, &b.id)));
         Ok(pauses)

@@ -96,7 +96,7 @@ pub(crate) async fn pass<C: Caller>(
     let prepared = look(work, caller, stop).await?;
     caller.on_event(PassEvent::Planned(&prepared));
     let mut prepared = approved(prepared, caller)?;
-    let waits = work.waits().await.map_err(Hindrance::Pauses)?;
+    let waits = work.waits().await.map_err(|error| work.unpaused(error))?;
     if prepared.plan.steps.iter().all(|step| waits.holds(step)) {
         return Ok(Passed { prepared: hold(prepared, &waits), report: None });
     }
@@ -131,7 +131,7 @@ pub(crate) async fn pass<C: Caller>(
         Ok(waits) => hold(prepared, &waits),
         Err(error) => {
             lease.release().await;
-            return Err(Hindrance::Pauses(error));
+            return Err(work.unpaused(error));
         }
     };
     let stop = lock::either(stop.clone(), lease.lost());
@@ -162,6 +162,17 @@ impl Work<'_> {
         Waits::of(self.desired, (pauses, platform), self.windows, clock()).await
     }
 
+    /// Why nothing is written while it is unknown what is paused: a store that keeps leases as well is away for both.
+    fn unpaused<U>(&self, error: Unreadable) -> Hindrance<U> {
+        match self.gate.leases.is_shared() {
+            true => {
+                let Unreadable { place, source } = error;
+                Hindrance::Locked(LockError::Away { place, reason: source.to_string() })
+            }
+            false => Hindrance::Pauses(error),
+        }
+    }
+
     fn lease_key(&self, prepared: &Prepared) -> LeaseKey {
         LeaseKey {
             platform: self.gate.platform.clone(),
@@ -190,7 +201,7 @@ async fn look<C: Caller>(
     }
     let mut prepared =
         caller.narrow(prepared.map_err(Hindrance::Away)?).map_err(Hindrance::Unfit)?;
-    work.waits().await.map_err(Hindrance::Pauses)?.announce(&mut prepared.plan);
+    work.waits().await.map_err(|error| work.unpaused(error))?.announce(&mut prepared.plan);
     Ok(prepared)
 }
 

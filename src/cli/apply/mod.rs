@@ -63,9 +63,7 @@ pub(super) async fn show_undoing(
     let prepared = reconcile::prepare(&task.desired, context, task.policy).await;
     match prepared.map(|prepared| task.restrict(prepared, output)) {
         Ok(Ok(mut prepared)) => {
-            if let Err(exit) = session.gate.announce(&task.desired, &mut prepared, output).await {
-                return exit;
-            }
+            session.gate.announce(&task.desired, &mut prepared).await;
             plan::show(&prepared, common, output);
             if prepared.plan.unknown.is_empty() { Exit::Done } else { Exit::Unknown }
         }
