@@ -58,6 +58,7 @@
 //! | how tokens are made, and no key is lost | `apply/tokens.rs`, `apply/courier.rs` |
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |
 //! | what we take for granted of the platform | [`assumptions`] and the sandbox's own table |
+//! | what was found out about a platform | [`profile`] |
 //! | how an estate is written as manifests | [`export`] |
 //! | what a state of Terraform means | [`import`] |
 //! | what people see | [`report`] |
@@ -126,6 +127,7 @@ pub mod observe;
 pub mod pause;
 pub mod plan;
 mod private;
+pub mod profile;
 pub mod reading;
 pub mod reconcile;
 pub mod report;

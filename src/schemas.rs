@@ -14,6 +14,7 @@ use crate::manifest;
 use crate::notice::Notice;
 use crate::pause::PauseList;
 use crate::plan::PlanDocument;
+use crate::profile::Profile;
 use crate::report::{Explanation, StatusDocument};
 use crate::watch::Status;
 
@@ -27,6 +28,7 @@ pub fn all() -> Vec<(String, Value)> {
         ("notice", written::<Notice>("Notice")),
         ("pauses", written::<PauseList>("Pauses")),
         ("plan", written::<PlanDocument<'_>>("Plan")),
+        ("platform-profile", written::<Profile>("PlatformProfile")),
         ("report", written::<ReportDocument<'_>>("Report")),
         ("run", written::<Record>("Run")),
         ("stack-status", written::<StatusDocument<'_>>("StackStatus")),

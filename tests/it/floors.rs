@@ -14,6 +14,7 @@ const FLOORS: &[&str] = &[
     "handles",
     "host",
     "private",
+    "profile",
     "shutdown",
     "transport",
     // Words and nouns.
