@@ -48,7 +48,8 @@ impl Profile {
     /// [`ProfileError::Unwritten`].
     pub fn write(&self, path: &Path) -> Result<(), ProfileError> {
         let unwritten = |error| ProfileError::Unwritten(path.to_owned(), error);
-        let mut text = serde_json::to_string_pretty(self).map_err(|error| unwritten(error.into()))?;
+        let mut text =
+            serde_json::to_string_pretty(self).map_err(|error| unwritten(error.into()))?;
         text.push('\n');
         files::write(path, text.as_bytes(), Access::Shared).map_err(unwritten)
     }
