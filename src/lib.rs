@@ -59,6 +59,7 @@
 //! | when a call is sent again | [`api::retry`], `apply/create.rs` |
 //! | what we take for granted of the platform | [`assumptions`] and the sandbox's own table |
 //! | what was found out about a platform | [`profile`] |
+//! | how that is found out | [`probe`] |
 //! | how an estate is written as manifests | [`export`] |
 //! | what a state of Terraform means | [`import`] |
 //! | what people see | [`report`] |
@@ -127,6 +128,7 @@ pub mod observe;
 pub mod pause;
 pub mod plan;
 mod private;
+pub mod probe;
 pub mod profile;
 pub mod reading;
 pub mod reconcile;

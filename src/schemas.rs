@@ -15,7 +15,7 @@ use crate::notice::Notice;
 use crate::pause::PauseList;
 use crate::plan::PlanDocument;
 use crate::profile::Profile;
-use crate::report::{Explanation, StatusDocument};
+use crate::report::{Explanation, ProbeDocument, StatusDocument};
 use crate::watch::Status;
 
 /// All schemas.
@@ -29,6 +29,7 @@ pub fn all() -> Vec<(String, Value)> {
         ("pauses", written::<PauseList>("Pauses")),
         ("plan", written::<PlanDocument<'_>>("Plan")),
         ("platform-profile", written::<Profile>("PlatformProfile")),
+        ("probe", written::<ProbeDocument>("Probe")),
         ("report", written::<ReportDocument<'_>>("Report")),
         ("run", written::<Record>("Run")),
         ("stack-status", written::<StatusDocument<'_>>("StackStatus")),

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::broker::Broker;
 use super::exit::Exit;
 use super::output::Output;
 use super::platform::Platform;
@@ -35,22 +36,8 @@ pub(super) struct HearingArgs {
     /// Broker that tells of changes on the platform, mqtts://HOST or mqtts://HOST:PORT, or `off`. By
     /// default that of the platform at flespi.io or ru.flespi.io, or of the embedded sandbox; other
     /// platforms are not listened to.
-    #[arg(long, value_name = "URL|off", env = "FLESPI_BROKER", value_parser = broker)]
+    #[arg(long, value_name = "URL|off", env = "FLESPI_BROKER", value_parser = Broker::parse)]
     broker: Option<Broker>,
-}
-
-/// A choice of a broker.
-#[derive(Debug, Clone)]
-enum Broker {
-    Off,
-    At(Address),
-}
-
-fn broker(text: &str) -> Result<Broker, String> {
-    match text.trim() {
-        "off" => Ok(Broker::Off),
-        other => Address::parse(other).map(Broker::At).map_err(|error| error.to_string()),
-    }
 }
 
 impl HearingArgs {
@@ -61,17 +48,9 @@ impl HearingArgs {
 
     /// Where to listen, if anywhere.
     fn address(&self, session: &Session, common: &Common) -> Option<Address> {
-        match &self.broker {
-            Some(Broker::Off) => None,
-            Some(Broker::At(address)) => Some(address.clone()),
-            None => match session.embedded_broker() {
-                Some((url, _)) => Address::parse(url).ok(),
-                None => match Platform::parse(&common.platform) {
-                    Ok(Platform::At(url)) => Address::of_platform(&url),
-                    _ => None,
-                },
-            },
-        }
+        let platform = Platform::parse(&common.platform).ok()?;
+        let embedded = session.embedded_broker().map(|(url, _)| url);
+        Broker::address(self.broker.as_ref(), embedded, &platform)
     }
 }
 

@@ -76,7 +76,7 @@ mod tests {
     const BY_OPTION: [&str; 2] = ["explain", "rotate"];
 
     /// Commands that read no manifest.
-    const NEITHER: [&str; 11] = [
+    const NEITHER: [&str; 12] = [
         "completions",
         "export",
         "health",
@@ -84,6 +84,7 @@ mod tests {
         "import",
         "lock",
         "pause",
+        "probe",
         "resume",
         "sandbox",
         "schema",

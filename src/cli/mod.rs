@@ -5,6 +5,7 @@
 
 mod advice;
 mod apply;
+mod broker;
 mod by_hand;
 mod completions;
 mod consent;
@@ -28,6 +29,7 @@ mod pace;
 mod pause;
 mod plan;
 mod platform;
+mod probe;
 mod pulled;
 mod recorder;
 mod rotate;
@@ -67,7 +69,8 @@ Exit codes:
    3  the manifests are invalid
    4  the platform could not be read well enough to tell
    5  refused: a guard, a protection, a policy, a plan that no longer fits, or no consent; status and
-      plan --detailed-exitcode: an object is blocked or disputed; --expiring-within: a token expires
+      plan --detailed-exitcode: an object is blocked or disputed; --expiring-within: a token expires;
+      probe: the platform does not do what is assumed of it
    6  applied in part; the report says what
    7  another run holds the lock
   64  wrong usage
@@ -125,6 +128,7 @@ enum Command {
     Pause(pause::Args),
     Resume(pause::ResumeArgs),
     Undo(undo::Args),
+    Probe(probe::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
 }
@@ -243,7 +247,9 @@ impl Command {
     /// What it has to do when it is asked to end.
     fn ending(&self) -> Ending {
         match self {
-            Self::Apply(_) | Self::Rotate(_) | Self::Undo(_) | Self::Watch(_) => Ending::Writes,
+            Self::Apply(_) | Self::Probe(_) | Self::Rotate(_) | Self::Undo(_) | Self::Watch(_) => {
+                Ending::Writes
+            }
             Self::Sandbox(_) => Ending::Serves,
             _ => Ending::Reads,
         }
@@ -290,6 +296,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Pause(args) => pause::run(&args, &common, output).await,
         Command::Resume(args) => pause::resume(&args, &common, output).await,
         Command::Undo(args) => undo::run(&args, &common, output).await,
+        Command::Probe(args) => probe::run(&args, &common, output).await,
         Command::Sandbox(args) => sandbox::run(&args, output).await,
         Command::Completions(args) => completions::run(&args, Cli::command(), output),
     }

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::Url;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -86,15 +87,8 @@ impl Session {
         let gate = Gate::new(store, &state, &name);
         let recorder = Recorder::new(&state, &name);
         let spool = spool(common, &state, name, output)?;
-        let (sandbox, platform, token) = match platform {
-            Platform::Embedded(folder) => {
-                let sandbox = start_sandbox(embedded, folder, output).await?;
-                let token = sandbox.token().clone();
-                let Ok(url) = sandbox.url().parse() else { return Err(Exit::Failed) };
-                (Some(sandbox), url, token)
-            }
-            Platform::At(url) => (None, url, token(common, output)?),
-        };
+        let Place { sandbox, address: platform, token } =
+            Place::find(platform, embedded, common, output).await?;
         let run = RunId::new();
         let trace = Some(run.as_str().to_owned());
         let settings = Settings {
@@ -150,11 +144,50 @@ impl Session {
 
     /// Lets go of the platform; the embedded one writes its state down.
     pub(super) async fn close(self, output: &Output) {
-        if let Some(sandbox) = self.sandbox
-            && let Err(error) = sandbox.stop().await
-        {
-            output.failure(&error, None);
+        close(self.sandbox, output).await;
+    }
+}
+
+/// Where calls go, and what signs them.
+pub(super) struct Place {
+    /// The embedded platform, if it is that.
+    pub(super) sandbox: Option<Sandbox>,
+    pub(super) address: Url,
+    pub(super) token: SecretString,
+}
+
+impl Place {
+    /// Finds a platform and the token for it, and starts the embedded one.
+    pub(super) async fn find(
+        platform: Platform,
+        embedded: sandbox::Options,
+        common: &Common,
+        output: &Output,
+    ) -> Result<Self, Exit> {
+        match platform {
+            Platform::Embedded(folder) => {
+                let sandbox = start_sandbox(embedded, folder, output).await?;
+                let token = sandbox.token().clone();
+                let Ok(address) = sandbox.url().parse() else { return Err(Exit::Failed) };
+                Ok(Self { sandbox: Some(sandbox), address, token })
+            }
+            Platform::At(address) => {
+                Ok(Self { sandbox: None, address, token: token(common, output)? })
+            }
         }
+    }
+
+    /// Lets go of the platform; the embedded one writes its state down.
+    pub(super) async fn close(self, output: &Output) {
+        close(self.sandbox, output).await;
+    }
+}
+
+async fn close(sandbox: Option<Sandbox>, output: &Output) {
+    if let Some(sandbox) = sandbox
+        && let Err(error) = sandbox.stop().await
+    {
+        output.failure(&error, None);
     }
 }
 
@@ -190,7 +223,7 @@ async fn say_progress(client: Client, output: Output) {
 }
 
 /// The platform that is to be worked on.
-fn platform(common: &Common, output: &Output) -> Result<Platform, Exit> {
+pub(super) fn platform(common: &Common, output: &Output) -> Result<Platform, Exit> {
     Platform::parse(&common.platform).map_err(|error| {
         output.error(&error);
         Exit::Usage

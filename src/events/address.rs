@@ -71,6 +71,16 @@ impl Address {
         self.is_encrypted
     }
 
+    /// The host, without the brackets of an IPv6 address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The broker of a platform, if it is documented where that is.
     pub fn of_platform(platform: &Url) -> Option<Self> {
         let host = platform.host_str()?;

@@ -13,6 +13,7 @@ mod markdown;
 mod outline;
 mod pauses;
 mod plan;
+mod probe;
 mod progress;
 mod risk;
 mod run;
@@ -36,6 +37,9 @@ pub use markdown::{
 };
 pub use pauses::pauses_text;
 pub use plan::plan_text;
+pub use probe::{
+    ProbeDocument, ProbeFormat, ProbeOutcome, ProbeSummary, ProbedQuestion, probe_text,
+};
 pub use progress::Progress;
 pub(crate) use risk::is_risky;
 pub use run::run_text;

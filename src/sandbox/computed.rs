@@ -4,20 +4,27 @@
 use serde_json::{Map, Value};
 
 use super::{
+    assumptions::Assumptions,
     catalog::{Computation, Kind},
     item::Item,
+    plans,
     rows::LIMITS,
     state::State,
 };
 
 /// The value of a computed field of `item`.
-pub(super) fn value(state: &State, item: &Item, computation: Computation) -> Value {
+pub(super) fn value(
+    state: &State,
+    assumptions: &Assumptions,
+    item: &Item,
+    computation: Computation,
+) -> Value {
     match computation {
         Computation::Owner => item.cid.into(),
         Computation::Accessed => accessed(state, item),
         Computation::Blocked => blocked(state, item),
         Computation::Counters => counters(state, item),
-        Computation::Limits => limits(state, item),
+        Computation::Limits => limits(state, assumptions, item),
         Computation::HasPassword => item.fields.get("password_hash").is_some().into(),
         Computation::TokenKey => token_key(state, item),
         Computation::ProviderName => of_provider(state, item, "name", "".into()),
@@ -62,10 +69,14 @@ pub(super) fn counters(state: &State, account: &Item) -> Value {
     )
 }
 
-/// `limits`: the bounds of the limit that the account is assigned to; empty when there is none.
-pub(super) fn limits(state: &State, account: &Item) -> Value {
+/// `limits`: the bounds of the limit that the account is assigned to, or else of the plan.
+pub(super) fn limits(state: &State, assumptions: &Assumptions, account: &Item) -> Value {
     let Some(limit) = state.item(Kind::Limits, account.fields.number("limit_id")) else {
-        return Value::Object(Map::new());
+        let is_root = account.cid == 0;
+        let planned = plans::bounds(assumptions).filter(|_| is_root);
+        let calls = plans::calls_per_minute(assumptions).map(|calls| ("api_calls", calls));
+        let bounds = planned.chain(calls);
+        return bounds.map(|(name, most)| (name.to_owned(), Value::from(most))).collect();
     };
     let bounds = LIMITS.fields.iter().filter(|field| field.shape.type_name() == "integer");
     Value::Object(

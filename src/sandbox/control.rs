@@ -71,7 +71,7 @@ fn answer(
         ("GET", ["clock"]) => Ok(Answer::row(&json!({"ahead": books.state.clock, "now": now}))),
         ("GET", ["overview"]) => {
             let most = target.number("limit")?.unwrap_or(overview::MOST);
-            Ok(Answer::row(&overview::of(&books.state, now, most)))
+            Ok(Answer::row(&overview::of(&books.state, &books.assumptions, now, most)))
         }
         ("GET", ["outbox"]) => {
             let mut answer = Answer::default();

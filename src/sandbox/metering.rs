@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     answer::Refusal,
-    assumptions::{Assumptions, CALL_RATE, COUNTED_CALLS, OVERUSE, RETRY_AFTER},
+    assumptions::{Assumptions, COUNTED_CALLS, OVERUSE, RETRY_AFTER},
     books::Books,
     catalog::Kind,
-    quota,
+    plans, quota,
     state::Change,
     view::View,
 };
@@ -107,7 +107,7 @@ fn count_rate(
     account: u64,
     now: u64,
 ) -> Result<(), Refusal> {
-    let assumed = || assumptions.number(&CALL_RATE);
+    let assumed = || plans::calls_per_minute(assumptions);
     let Some(most) = meter.calls_per_minute.map(u64::from).or_else(assumed) else {
         return Ok(());
     };

@@ -35,6 +35,7 @@
 //!            selector, expression, pattern    how items are named
 //!            answer, request, secret          what comes in and goes out
 //!            assumptions                      what had to be guessed: one table
+//!            plans                            what a plan holds
 //! ```
 //!
 //! * [`World`](world::World) is a state machine: request, time and randomness in, response and changes out. It knows no
@@ -90,6 +91,7 @@ mod news;
 mod overview;
 mod page;
 mod pattern;
+mod plans;
 mod quota;
 mod realm_routes;
 mod realms;

@@ -4,13 +4,15 @@
 
 use serde_json::{Value, json};
 
-use super::{access, catalog::Kind, computed, item::Item, lifetimes, state::State};
+use super::{
+    access, assumptions::Assumptions, catalog::Kind, computed, item::Item, lifetimes, state::State,
+};
 
 /// Accounts, and tokens, that one overview holds unless asked for another number: what a browser shows without effort.
 pub(super) const MOST: u64 = 500;
 
 /// The world at virtual time `now`, with at most `most` accounts and as many tokens.
-pub(super) fn of(state: &State, now: u64, most: u64) -> Value {
+pub(super) fn of(state: &State, assumptions: &Assumptions, now: u64, most: u64) -> Value {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let accounts = state.table(Kind::Accounts).iter().take(most);
     let tokens = state.table(Kind::Tokens).iter().take(most);
@@ -24,12 +26,12 @@ pub(super) fn of(state: &State, now: u64, most: u64) -> Value {
             "deleted": state.bin.len(),
             "mails": state.outbox.len(),
         },
-        "accounts": accounts.map(|account| describe_account(state, account)).collect::<Vec<_>>(),
+        "accounts": accounts.map(|account| describe_account(state, assumptions, account)).collect::<Vec<_>>(),
         "tokens": tokens.map(|token| describe_token(token, now)).collect::<Vec<_>>(),
     })
 }
 
-fn describe_account(state: &State, account: &Item) -> Value {
+fn describe_account(state: &State, assumptions: &Assumptions, account: &Item) -> Value {
     let fields = &account.fields;
     let limit_id = fields.number("limit_id");
     let limit = state.item(Kind::Limits, limit_id);
@@ -42,7 +44,7 @@ fn describe_account(state: &State, account: &Item) -> Value {
         "limit_id": limit_id,
         "limit": limit.and_then(|limit| limit.fields.text("name")),
         "counters": computed::counters(state, account),
-        "limits": computed::limits(state, account),
+        "limits": computed::limits(state, assumptions, account),
     })
 }
 

@@ -4,34 +4,9 @@
 //! to the parent. Creating one item is hence a question to each account from its owner up to the root.
 
 use super::{
-    answer::Refusal,
-    assumptions::{COUNT_STATUS, PLAN},
-    catalog::Collection,
-    item::Item,
-    rows::LIMITS,
-    view::View,
+    answer::Refusal, assumptions::COUNT_STATUS, catalog::Collection, item::Item, plans,
+    rows::LIMITS, view::View,
 };
-
-/// What each plan holds, in the order of the names: subaccounts, limits, tokens, realms, webhooks, groups, devices
-/// (section 9.1 of the fact sheet).
-const PLANS: [(&str, [u64; 7]); 5] = [
-    ("free", [3, 1, 100, 2, 2, 1, 10]),
-    ("start", [1_000, 100, 10_000, 10, 20, 100, 5_000]),
-    ("pro", [10_000, 1_000, 30_000, 30, 100, 1_000, 50_000]),
-    ("enterprise", [100_000, 10_000, 100_000, 100, 1_000, 10_000, 200_000]),
-    ("ultimate", [1_000_000, 100_000, 1_000_000, 10_000, 10_000, 100_000, 2_000_000]),
-];
-
-/// The counters of [`PLANS`].
-const PLANNED: [&str; 7] = [
-    "subaccounts_count",
-    "limits_count",
-    "tokens_count",
-    "realms_count",
-    "webhooks_count",
-    "groups_count",
-    "devices_count",
-];
 
 /// Whether account `cid` may own one more item of `row`, when `ahead` others are about to be created before it.
 pub(super) fn check(view: View<'_>, row: &Collection, cid: u64, ahead: u64) -> Result<(), Refusal> {
@@ -52,7 +27,7 @@ pub(super) fn check(view: View<'_>, row: &Collection, cid: u64, ahead: u64) -> R
 pub(super) fn bound(view: View<'_>, account: u64, counter: &str) -> Option<u64> {
     match limit_of(view, account) {
         Some(limit) => stored_bound(limit, counter),
-        None if view.state.account(account)?.cid == 0 => planned(view, counter),
+        None if view.state.account(account)?.cid == 0 => plans::most(view.assumptions, counter),
         None => None,
     }
 }
@@ -66,11 +41,4 @@ pub(super) fn limit_of(view: View<'_>, account: u64) -> Option<&Item> {
 /// A field of a limit, `None` for -1: not limited here.
 fn stored_bound(limit: &Item, counter: &str) -> Option<u64> {
     limit.fields.get(counter)?.as_u64()
-}
-
-fn planned(view: View<'_>, counter: &str) -> Option<u64> {
-    let plan = view.assumptions.value(&PLAN);
-    let (_, sizes) = PLANS.iter().find(|(name, _)| *name == plan)?;
-    let place = PLANNED.iter().position(|name| *name == counter)?;
-    sizes.get(place).copied()
 }

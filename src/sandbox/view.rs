@@ -26,7 +26,7 @@ impl View<'_> {
             Source::Id => Some(Cow::Owned(item.id.into())),
             Source::Owner => Some(Cow::Owned(item.cid.into())),
             Source::Computed(computation) => {
-                Some(Cow::Owned(computed::value(self.state, item, computation)))
+                Some(Cow::Owned(computed::value(self.state, self.assumptions, item, computation)))
             }
             Source::Client | Source::Server => match item.fields.get(field.name) {
                 Some(stored) => Some(Cow::Borrowed(stored)),

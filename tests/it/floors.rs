@@ -33,6 +33,7 @@ const FLOORS: &[&str] = &[
     "api",
     "manifest",
     "observe",
+    "probe",
     // What decides and does.
     "plan",
     "apply",

@@ -66,6 +66,7 @@ mod outside;
 mod pauses;
 mod plan_is_the_program;
 mod presets;
+mod probe;
 mod prune;
 mod readme;
 mod realms;

@@ -84,6 +84,7 @@ const COMMANDS: &[&[&str]] = &[
     &["status", "set.yaml", "--format", "json"],
     &["export"],
     &["export", "--out", "exported"],
+    &["probe", "--calls-per-minute", "6000"],
     &["import", "--terraform", "state.json"],
     &["explain", "token/tenant-0/app", "GET", "gw/devices/1", "--manifests", "set.yaml"],
     &["schema"],
