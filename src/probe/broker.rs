@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::caller::ProbeError;
-use super::inside::{Lab, Made, TTL, Tree, master};
+use super::lab::{Lab, Made, TTL, Tree, master};
 use crate::events::Address;
 use crate::profile::Evidence;
 use crate::transport;

@@ -133,7 +133,7 @@ impl<'a> Call<'a> {
     }
 
     #[must_use]
-    pub(super) fn from_page(self, origin: &'static str) -> Self {
+    pub(super) fn on_page(self, origin: &'static str) -> Self {
         Self { origin: Some(origin), ..self }
     }
 

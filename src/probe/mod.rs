@@ -25,6 +25,7 @@ mod broker;
 mod caller;
 mod evidence;
 mod inside;
+mod lab;
 mod reading;
 mod table;
 mod throwaway;
@@ -74,7 +75,7 @@ async fn trials(
     book: &mut Book,
 ) -> Result<(), ProbeError> {
     let throwaway = throwaway::make(caller, own.account).await?;
-    let mut lab = inside::Lab::new(caller, throwaway, book);
+    let mut lab = lab::Lab::new(caller, throwaway, book);
     let remains = inside::ask(&mut lab, own).await?;
     match (broker, &remains.tree) {
         (Some(address), Some(tree)) => {

@@ -23,6 +23,27 @@ struct Constant {
 /// Constants of time and number that bound nothing that can grow, and why.
 const NOT_BOUNDS: &[(&str, &[&str])] = &[
     (
+        "what a probe asks with, and what it shows of an answer",
+        &[
+            "probe/book.rs MOST_EVIDENCE",
+            "probe/broker.rs LATER",
+            "probe/evidence.rs MOST_CHARACTERS",
+            "probe/evidence.rs MOST_ITEMS",
+            "probe/inside/items.rs LIMITS",
+            "probe/inside/people.rs HASH_DIGITS",
+            "probe/inside/rates.rs BLOCKED",
+            "probe/inside/rates.rs CALLS",
+            "probe/inside/rates.rs MOST",
+            "probe/inside/tokens.rs AWHILE",
+            "probe/inside/tokens.rs PAST",
+            "probe/inside/tokens.rs SHORT",
+            "probe/lab.rs TTL",
+            "probe/reading.rs LARGE_PAGE",
+            "probe/reading.rs NOBODY",
+            "probe/throwaway.rs PAGE",
+        ],
+    ),
+    (
         "how text is laid out, and how much of one thing is named in a sentence",
         &[
             "diagnostic/explain.rs NEARBY",

@@ -1,6 +1,7 @@
 //! Probing: for every value of every assumption, exactly that value is found and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +13,8 @@ use flespi_gitops::transport::{self, Carried, Wire};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+use crate::support::{Run, World};
 
 /// 2026-01-01, in milliseconds since 1970.
 const NOW: u64 = 1_767_225_600_000;
@@ -108,7 +111,7 @@ fn without_switches_everything_is_found_as_assumed() {
 #[test]
 fn every_value_of_every_assumption_is_found_and_no_other_difference() {
     let mut wrong = Vec::new();
-    let (mut asked, mut values) = (0, 0);
+    let (mut asked, mut values, mut most) = (0, 0, 0);
     for question in QUESTIONS {
         if matches!(question.part, Part::Broker | Part::Untold(_)) {
             continue;
@@ -116,17 +119,19 @@ fn every_value_of_every_assumption_is_found_and_no_other_difference() {
         asked += 1;
         for value in question.values {
             values += 1;
-            let (book, _) = probed(&[format!("{}={value}", question.name)]);
+            let (book, calls) = probed(&[format!("{}={value}", question.name)]);
             let found = book.answer(question.name).map(|answer| answer.value.as_str());
             let mut others = differences(&book);
             others.remove(question.name);
+            most = most.max(calls);
             if found != Some(*value) || !others.is_empty() {
                 let why = book.untold(question.name).unwrap_or_default();
                 wrong.push(format!("{}={value}: found {found:?} {why} {others:?}", question.name));
             }
         }
     }
-    println!("{asked} assumptions, {values} values");
+    println!("{asked} assumptions, {values} values, {most} calls at most");
+    assert!(most <= probe::CALLS_READING + probe::CALLS_INSIDE, "{most} calls");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -356,4 +361,108 @@ fn the_broker_is_asked_and_every_value_of_it_is_found() {
         others.remove(name);
         assert!(others.is_empty(), "{name}={value}: {others:?}");
     }
+}
+
+/// The program's own way: probe the sandbox of `world` with the broker left out.
+fn run_probe(world: &World, more: &[&str]) -> Run {
+    let mut arguments = vec!["probe", "--broker", "off", "--calls-per-minute", "60000"];
+    arguments.extend(more);
+    world.run(&arguments)
+}
+
+#[test]
+fn the_program_shows_a_table_writes_a_profile_and_says_by_its_exit_code_whether_all_is_as_assumed()
+{
+    let world = World::new();
+    let read = run_probe(&world, &[]).expect(0);
+    assert!(read.stderr.contains("this makes at most 25 API calls"), "{}", read.stderr);
+    assert!(world.writes().is_empty(), "reading writes nothing");
+    assert!(world.journal().len() <= 25);
+    let profile: Value = serde_json::from_str(&world.read("platform-profile.json")).unwrap();
+    assert_eq!(profile["answers"]["missing-id"]["value"], "404");
+    assert_eq!(profile["answers"].get("batch"), None, "that is not found out by reading");
+
+    let world = World::assuming(&["batch=strict", "missing-id=200"]);
+    let tried = run_probe(&world, &["--in-throwaway-account", "--format", "json"]).expect(5);
+    let document = tried.json();
+    let summary = &document["summary"];
+    assert_eq!((&summary["differ"], &summary["not_asked"]), (&json!(2), &json!(6)));
+    let questions = document["questions"].as_array().unwrap();
+    let batch = questions.iter().find(|row| row["name"] == "batch").unwrap();
+    assert_eq!(batch["outcome"], "differs");
+    assert_eq!((&batch["expected"], &batch["observed"]), (&json!("partial"), &json!("strict")));
+    assert!(batch["evidence"][0]["request"].as_str().unwrap().starts_with("POST /platform/limits"));
+
+    // What reading alone says later leaves what was tried.
+    run_probe(&world, &[]).expect(5);
+    let profile: Value = serde_json::from_str(&world.read("platform-profile.json")).unwrap();
+    assert_eq!(profile["answers"]["batch"]["value"], "strict");
+}
+
+#[test]
+fn a_file_that_is_no_profile_stays_what_it_is_and_nothing_is_asked() {
+    let world = World::new();
+    world.write("platform-profile.json", "{\"mine\": true}\n");
+    let refused = run_probe(&world, &[]).expect(64);
+    assert!(refused.stderr.contains("is not a profile"), "{}", refused.stderr);
+    assert_eq!(world.read("platform-profile.json"), "{\"mine\": true}\n");
+    assert!(world.journal().is_empty());
+}
+
+#[test]
+fn nothing_that_is_secret_or_names_the_estate_is_in_the_result_or_the_profile() {
+    let world = World::assuming(&["token-key-on-read=always", "default-fields=all"]);
+    let subaccount = json!([{"name": "CANARY-account", "metadata": {"note": "CANARY-metadata"}}]);
+    world.api("POST", "/platform/subaccounts", Some(&subaccount));
+    let token = json!([{"info": "CANARY-info", "ttl": 3600, "ips": "198.51.100.7"}]);
+    let key = world.api("POST", "/platform/tokens", Some(&token))[0]["key"].clone();
+    let mut said = String::new();
+    for format in ["text", "json", "markdown"] {
+        let run = run_probe(&world, &["--in-throwaway-account", "--format", format]).expect(5);
+        said.push_str(&run.stdout);
+        said.push_str(&run.stderr);
+    }
+    said.push_str(&world.read("platform-profile.json"));
+    for canary in ["CANARY", "198.51.100.7", key.as_str().unwrap(), &world.token(), "@example"] {
+        assert!(!said.contains(canary), "{canary}");
+    }
+    let keys = said.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() == 64);
+    assert_eq!(keys.count(), 0, "no key of a token that was made for trials either");
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_what_the_next_one_removes() {
+    let rounds: Vec<usize> = (4..110).step_by(9).collect();
+    std::thread::scope(|scope| {
+        for at in rounds {
+            scope.spawn(move || {
+                let world = World::new();
+                world.api("POST", "/platform/limits", Some(&json!([{"name": "theirs"}])));
+                let counts = |world: &World| {
+                    ["limits", "subaccounts", "tokens"].map(|collection| world.count(collection))
+                };
+                let before = counts(&world);
+                let mut command = world.command(&[
+                    "probe",
+                    "--in-throwaway-account",
+                    "--broker",
+                    "off",
+                    "--calls-per-minute",
+                    "60000",
+                ]);
+                let mut child =
+                    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                while world.journal().len() < at {
+                    if child.try_wait().unwrap().is_some() {
+                        break;
+                    }
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                }
+                child.kill().unwrap();
+                child.wait().unwrap();
+                run_probe(&world, &["--in-throwaway-account"]).expect(0);
+                assert_eq!(counts(&world), before, "killed at request {at}");
+            });
+        }
+    });
 }

@@ -2,22 +2,12 @@
 
 use serde_json::json;
 
-use super::{Lab, Made, tokens};
 use crate::probe::caller::{Call, ProbeError, Signer};
+use crate::probe::lab::{Lab, Made, Tree, is_id};
 use crate::probe::reading::Own;
 
 const ACCOUNTS: &str = "platform/subaccounts";
 const LIMITS: &str = "platform/limits";
-
-/// What was made and stays for other questions.
-pub(in crate::probe) struct Tree {
-    /// An account in the throwaway account.
-    pub(in crate::probe) inner: i64,
-    /// A limit of the inner account.
-    pub(in crate::probe) inner_limit: i64,
-    /// A token of type Master of the inner account.
-    pub(in crate::probe) key: Made,
-}
 
 /// Asks about accounts; none if accounts cannot be made inside of the throwaway account.
 pub(super) async fn ask(lab: &mut Lab<'_>, own: &Own) -> Result<Option<Tree>, ProbeError> {
@@ -29,8 +19,7 @@ pub(super) async fn ask(lab: &mut Lab<'_>, own: &Own) -> Result<Option<Tree>, Pr
 
     let limit = in_use(lab, limit, inner).await?;
     let inner_limit = lab.post(inner, LIMITS, json!({"name": "inner"})).await?;
-    let (Some(inner_limit), Some(key)) = (inner_limit.id(), tokens::master(lab, inner).await?)
-    else {
+    let (Some(inner_limit), Some(key)) = (inner_limit.id(), lab.master(inner).await?) else {
         return Ok(None);
     };
     let deep = owners(lab, (limit, inner_limit), inner).await?;
@@ -110,7 +99,7 @@ async fn depth(lab: &mut Lab<'_>, own: &Own, deep: Option<i64>) -> Result<(), Pr
 async fn nested(lab: &mut Lab<'_>) -> Result<(), ProbeError> {
     let made = lab.post(lab.account, ACCOUNTS, json!({"name": "full"})).await?;
     let held = match made.id() {
-        Some(id) => tokens::master(lab, id).await?,
+        Some(id) => lab.master(id).await?,
         None => None,
     };
     let (Some(full), Some(held)) = (made.id(), held) else {
@@ -134,7 +123,7 @@ async fn nested(lab: &mut Lab<'_>) -> Result<(), ProbeError> {
         return Ok(());
     }
     let read = lab.get(full, "platform/tokens/all?fields=id").await?;
-    let is_back = read.items().iter().any(|token| tokens::is_id(token.get("id"), held.id));
+    let is_back = read.items().iter().any(|token| is_id(token.get("id"), held.id));
     match read.is_done() {
         true if is_back => lab.book.found("restored-branch", "whole", [&read]),
         true => lab.book.found("restored-branch", "bare", [&read]),

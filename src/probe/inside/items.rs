@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Lab;
-use super::accounts::Tree;
-use super::tokens::is_id;
 use crate::probe::caller::ProbeError;
+use crate::probe::lab::{Lab, Tree, is_id};
 use crate::probe::throwaway::NAME;
 
 /// The number of limits among the types of items.

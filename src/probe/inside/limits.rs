@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Lab;
 use crate::probe::caller::{Call, Heard, ProbeError};
+use crate::probe::lab::Lab;
 
 const LIMITS: &str = "platform/limits";
 

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::accounts::Tree;
-use super::{Lab, TTL};
 use crate::probe::caller::{Call, Heard, ProbeError, Signer};
+use crate::probe::lab::{Lab, TTL, Tree};
 
 const REALMS: &str = "platform/realms";
 
@@ -122,7 +121,7 @@ async fn address(lab: &mut Lab<'_>, tree: &Tree) -> Result<(), ProbeError> {
             lab.book.found("login-result", member, [&log_in]);
         }
     }
-    if let Some(key) = super::tokens::master(lab, lab.account).await? {
+    if let Some(key) = lab.master(lab.account).await? {
         let same = Call::new("PUT", "/auth/email/update").signed(Signer::Key(&key.key));
         let same = lab.send(same.with(json!({"email": email}))).await?;
         lab.book.choose("shared-email", &same, "accept", "refuse");

@@ -5,8 +5,8 @@
 
 use serde_json::json;
 
-use super::{Lab, Made, tokens};
 use crate::probe::caller::{Heard, ProbeError};
+use crate::probe::lab::{Lab, Made, master};
 
 /// Calls of a minute that the account has.
 const CALLS: u64 = 4;
@@ -30,7 +30,7 @@ pub(super) async fn ask(lab: &mut Lab<'_>) -> Result<Option<Made>, ProbeError> {
         None => None,
     };
     let token = match busy {
-        Some(busy) => tokens::master(lab, busy).await?,
+        Some(busy) => lab.master(busy).await?,
         None => None,
     };
     let (Some(busy), Some(token)) = (busy, token) else {
@@ -44,7 +44,7 @@ pub(super) async fn ask(lab: &mut Lab<'_>) -> Result<Option<Made>, ProbeError> {
 }
 
 async fn counts(lab: &mut Lab<'_>, busy: i64) -> Result<(), ProbeError> {
-    let beyond = lab.post(busy, "platform/tokens", super::master()).await?;
+    let beyond = lab.post(busy, "platform/tokens", master()).await?;
     match beyond.status {
         400..500 if beyond.status != 404 => {
             lab.book.found("count-status", beyond.status.to_string(), [&beyond]);

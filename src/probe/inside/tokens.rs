@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
-use super::{Lab, Made, TTL};
 use crate::probe::caller::{Call, ProbeError, Signer};
+use crate::probe::lab::{Lab, Made, TTL};
 
 const TOKENS: &str = "platform/tokens";
 
@@ -102,7 +102,7 @@ async fn pages(lab: &mut Lab<'_>) -> Result<(), ProbeError> {
         lab.book.cannot_tell("origin-status", "no token is made that is bound to pages");
         return Ok(());
     };
-    let call = Call::get("/auth/info").signed(Signer::Key(&token.key)).from_page(other);
+    let call = Call::get("/auth/info").signed(Signer::Key(&token.key)).on_page(other);
     let foreign = lab.send(call).await?;
     match foreign.is_forbidden() {
         true => lab.book.found("origin-status", foreign.status.to_string(), [&foreign]),
@@ -208,14 +208,4 @@ async fn lapses(lab: &mut Lab<'_>) -> Result<(), ProbeError> {
     }
     lab.book.cannot_tell("lapsed-token", "a token that lapsed is still there after minutes");
     Ok(())
-}
-
-/// A token of type Master in an account, if one is made.
-pub(super) async fn master(lab: &Lab<'_>, account: i64) -> Result<Option<Made>, ProbeError> {
-    lab.token(account, super::master()).await
-}
-
-/// Whether a value is the id that was meant.
-pub(super) fn is_id(value: Option<&Value>, id: i64) -> bool {
-    value.and_then(Value::as_i64) == Some(id)
 }
