@@ -10,6 +10,9 @@ use crate::diagnostic::render::printable;
 use crate::probe::{Book, Part, QUESTIONS};
 use crate::profile::{Evidence, Profile};
 
+/// Columns that evidence has at least.
+const NARROWEST: usize = 24;
+
 /// The format of a probe's result.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub enum ProbeFormat {
@@ -144,14 +147,21 @@ pub fn probe_text(document: &ProbeDocument, width: Option<usize>) -> String {
     }
     for row in asked() {
         let found = printable(row.observed.as_deref().unwrap_or_default()).into_owned();
-        let (sign, style) = match row.outcome {
-            ProbeOutcome::Differs => ("! ", BAD),
-            _ => ("  ", GOOD),
-        };
+        let differs = row.outcome == ProbeOutcome::Differs;
+        let (sign, style) = if differs { ("! ", BAD) } else { ("  ", GOOD) };
         let names = format!("{:name$}  {:expected$}  ", row.name, row.expected);
         let found = format!("{found:observed$}  ");
-        let evidence = evidence(row);
-        screen.line(0, hang, &[(style, sign), (PLAIN, &names), (style, &found), (DIM, &evidence)]);
+        let mut shown = row.evidence.iter().map(evidence);
+        let first = shown.next().unwrap_or_default();
+        let first = match width {
+            Some(width) => beginning(&first, width.saturating_sub(hang)),
+            None => first,
+        };
+        screen.line(0, hang, &[(style, sign), (PLAIN, &names), (style, &found), (DIM, &first)]);
+        // What is not as expected is looked at more closely.
+        for evidence in row.evidence.iter().filter(|_| differs).map(evidence) {
+            screen.line(4, 6, &[(DIM, &evidence)]);
+        }
     }
     let untold: Vec<&ProbedQuestion> =
         document.questions.iter().filter(|row| row.outcome == ProbeOutcome::Untold).collect();
@@ -173,11 +183,20 @@ pub fn probe_text(document: &ProbeDocument, width: Option<usize>) -> String {
     screen.finish()
 }
 
-/// The calls that show it, in short.
-fn evidence(row: &ProbedQuestion) -> String {
-    let one = |evidence: &Evidence| {
-        let status = evidence.status.map(|status| format!(": {status}")).unwrap_or_default();
-        format!("{}{status}", printable(&evidence.request))
-    };
-    row.evidence.iter().map(one).collect::<Vec<_>>().join("; ")
+/// A call, and what it was answered with.
+fn evidence(evidence: &Evidence) -> String {
+    let status = evidence.status.map(|status| format!(" {status}")).unwrap_or_default();
+    let text = format!("{}:{status} {}", evidence.request, evidence.answer);
+    printable(&text).into_owned()
+}
+
+/// As much of a text as fits into so many columns; what is told of a call is plain text of one column a character.
+fn beginning(text: &str, columns: usize) -> String {
+    match text.char_indices().nth(columns.max(NARROWEST)) {
+        Some(_) => {
+            let kept = columns.max(NARROWEST).saturating_sub(3);
+            text.chars().take(kept).chain("...".chars()).collect()
+        }
+        None => text.to_owned(),
+    }
 }

@@ -79,6 +79,7 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
             "report/outline.rs MOST_COMING",
             "report/outline.rs MOST_RIGHTS",
             "report/plan.rs WIDEST_COLUMN",
+            "report/probe.rs NARROWEST",
             "report/plan.rs RISKY_SHOWN",
             "report/plan.rs INDENT",
             "report/risk.rs SHOWN",
