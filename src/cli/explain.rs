@@ -1,5 +1,7 @@
 //! `flespi-gitops explain`.
 
+use super::candidates;
+use clap_complete::ArgValueCompleter;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -35,7 +37,7 @@ Examples:
   flespi-gitops explain token/crew GET gw/devices/5 --in-groups true --ip 203.0.113.7")]
 pub(super) struct Args {
     /// Address of the token, `token/<path>/<name>`.
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = ArgValueCompleter::new(candidates::keys))]
     address: Address,
 
     /// GET, POST, PUT, PATCH, DELETE, publish or subscribe.

@@ -1,5 +1,7 @@
 //! `flespi-gitops history`.
 
+use super::candidates;
+use clap_complete::ArgValueCompleter;
 use std::path::Path;
 
 use clap::Subcommand;
@@ -38,7 +40,7 @@ enum What {
     /// Show one run in full.
     Show {
         /// The run, or enough of the beginning of its name, or `last`.
-        #[arg(value_name = "RUN")]
+        #[arg(value_name = "RUN", add = ArgValueCompleter::new(candidates::runs))]
         run: String,
     },
 }

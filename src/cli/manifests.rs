@@ -76,13 +76,14 @@ mod tests {
     const BY_OPTION: [&str; 2] = ["explain", "rotate"];
 
     /// Commands that read no manifest.
-    const NEITHER: [&str; 12] = [
+    const NEITHER: [&str; 13] = [
         "completions",
         "export",
         "health",
         "history",
         "import",
         "lock",
+        "man",
         "pause",
         "probe",
         "resume",

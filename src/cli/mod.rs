@@ -7,6 +7,7 @@ mod advice;
 mod apply;
 mod broker;
 mod by_hand;
+mod candidates;
 mod completions;
 mod consent;
 mod duration;
@@ -22,6 +23,7 @@ mod import;
 mod loading;
 mod lock;
 mod log_lines;
+mod man;
 mod manifests;
 mod output;
 mod outside;
@@ -131,6 +133,7 @@ enum Command {
     Probe(probe::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// The work has the stack of a main thread.
@@ -139,6 +142,7 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
     environment::tidy();
+    completions::answer(Cli::command);
     run(std::env::args_os().collect()).into()
 }
 
@@ -298,6 +302,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Undo(args) => undo::run(&args, &common, output).await,
         Command::Probe(args) => probe::run(&args, &common, output).await,
         Command::Sandbox(args) => sandbox::run(&args, output).await,
-        Command::Completions(args) => completions::run(&args, Cli::command(), output),
+        Command::Completions(args) => completions::run(&args, output),
+        Command::Man(args) => man::run(&args, Cli::command(), output),
     }
 }

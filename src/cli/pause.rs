@@ -1,5 +1,7 @@
 //! `flespi-gitops pause` and `flespi-gitops resume`.
 
+use super::candidates;
+use clap_complete::ArgValueCompleter;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +35,12 @@ Examples:
 pub(super) struct Args {
     /// Address of what is left alone, such as `subaccount/acme`, which includes everything in it; or
     /// a pattern, such as `token/**`.
-    #[arg(long, value_name = "PATTERN", requires_all = ["length", "reason"])]
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        requires_all = ["length", "reason"],
+        add = ArgValueCompleter::new(candidates::objects)
+    )]
     scope: Option<AddressPattern>,
 
     /// How long, at most 30 days.

@@ -8,7 +8,7 @@ use crate::source::hidden::is_token_key;
 use crate::transport::is_loopback;
 
 /// Where the embedded platform keeps its state by default.
-const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
+pub(super) const SANDBOX_FOLDER: &str = ".flespi-gitops/sandbox";
 
 /// What is asked for where something else stands.
 const HELP: &str = "write https://HOST, sandbox or sandbox:DIR";

@@ -1,6 +1,7 @@
 //! `flespi-gitops rotate`.
 
 use super::apply;
+use super::candidates;
 use super::exit::Exit;
 use super::gate::GateArgs;
 use super::loading;
@@ -11,6 +12,7 @@ use super::plan::seconds;
 use super::settings::Common;
 use crate::diagnostic::suggest::nearest;
 use crate::resource::{Address, Order};
+use clap_complete::ArgValueCompleter;
 
 /// Replace the keys of tokens now: issue a new one, deliver it, and delete the old one after the
 /// overlap.
@@ -27,7 +29,7 @@ Examples:
   flespi-gitops rotate token/acme/backend --now --compromised  # the key has leaked: no old key survives")]
 pub(super) struct Args {
     /// Addresses of tokens, `token/<path>/<name>`.
-    #[arg(value_name = "ADDRESS", required = true)]
+    #[arg(value_name = "ADDRESS", required = true, add = ArgValueCompleter::new(candidates::keys))]
     addresses: Vec<Address>,
 
     #[command(flatten)]

@@ -1,5 +1,7 @@
 //! Options that every command has; each variable of the environment is named here.
 
+use super::candidates;
+use clap_complete::ArgValueCompleter;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -88,7 +90,12 @@ pub(super) struct Common {
 
     /// Treat warnings about manifests as errors (exit code 3): all `warnings`, or those with CODE; can be
     /// repeated.
-    #[arg(long, global = true, value_name = "warnings|CODE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "warnings|CODE",
+        add = ArgValueCompleter::new(candidates::denied)
+    )]
     pub(super) deny: Vec<Deny>,
 
     /// Format of the result on stdout; `short` and `sarif` are for `validate`.

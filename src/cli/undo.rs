@@ -1,6 +1,7 @@
 //! `flespi-gitops undo`.
 
 use super::apply;
+use super::candidates;
 use super::exit::Exit;
 use super::gate::GateArgs;
 use super::output::Output;
@@ -15,6 +16,7 @@ use crate::reconcile;
 use crate::run::RunId;
 use crate::shutdown;
 use crate::undo::{Left, Undoing, backwards};
+use clap_complete::ArgValueCompleter;
 
 /// Take back what a run did: values are set back, deleted objects restored from the recycle bin, and
 /// created ones deleted.
@@ -30,7 +32,7 @@ Examples:
   flespi-gitops undo last --yes --approve 0b1f7e6a2c3d")]
 pub(super) struct Args {
     /// The run, or enough of the beginning of its name, or `last`; with all its passes.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCompleter::new(candidates::runs))]
     run: String,
 
     /// Show the plan, and do nothing.

@@ -1,5 +1,6 @@
 //! `flespi-gitops validate`.
 
+use super::candidates;
 use super::exit::Exit;
 use super::loading::{self, findings_markdown_of};
 use super::manifests::Manifests;
@@ -11,6 +12,7 @@ use crate::diagnostic::{Code, counted, render};
 use crate::manifest;
 use crate::resource::Declared;
 use crate::rights::AccessType;
+use clap_complete::ArgValueCompleter;
 
 /// Check manifests without any platform: syntax, schema, references and rules.
 ///
@@ -35,7 +37,7 @@ pub(super) struct Args {
     show_expanded: bool,
 
     /// Print what a code means, why it matters and what to write instead; checks no manifests.
-    #[arg(long, value_name = "CODE", value_parser = code)]
+    #[arg(long, value_name = "CODE", value_parser = code, add = ArgValueCompleter::new(candidates::codes))]
     explain: Option<Code>,
 }
 
