@@ -28,7 +28,7 @@ const MOST: usize = 1_000;
 
 /// What `work` makes, if it does so in time.
 fn in_time<T: Send + 'static>(work: impl FnOnce() -> Vec<T> + Send + 'static) -> Vec<T> {
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(1);
     // Whoever is late is left alone: the process ends soon.
     let spawned = thread::Builder::new().spawn(move || sender.send(work()));
     match spawned {
