@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use clap_complete::CompletionCandidate;
 
+use super::folders::default_state_folder;
 use super::platform::SANDBOX_FOLDER;
-use super::session::{default_state_folder, unix_now};
 use crate::diagnostic::Code;
 use crate::history::History;
 use crate::manifest;
@@ -52,7 +52,7 @@ fn beginning(
 /// Addresses of the manifests below the working directory.
 fn addresses(is_wanted: fn(&crate::resource::Address) -> bool) -> Vec<String> {
     in_time(move || {
-        let load = manifest::load(&[PathBuf::from(".")], unix_now());
+        let load = manifest::load(&[PathBuf::from(".")], jiff::Timestamp::now().as_second());
         let addresses = load.desired.objects.keys().filter(|address| is_wanted(address));
         addresses.map(ToString::to_string).collect()
     })

@@ -13,6 +13,7 @@ use crate::diagnostic::Code;
 use crate::diagnostic::render::{self, Color};
 use crate::git::Checkout;
 use crate::manifest::{self, Load};
+use crate::profile::Profile;
 use crate::report::findings_markdown;
 use crate::resource::{AddressPattern, is_valid_name};
 use crate::secret::Stores;
@@ -62,10 +63,12 @@ async fn load_from(
     output: &Output,
 ) -> Result<Load, Exit> {
     let stores = stores(common, output)?;
+    let profile = profile(common, output)?;
     let (paths, wishes) = (paths.to_owned(), common.clone());
     let reading = move || {
         let tree = checkout.as_ref().map(pulled::tree);
-        let options = manifest::Options { stores: stores.as_ref(), tree, ..options(&wishes) };
+        let (stores, profile) = (stores.as_ref(), profile.as_ref());
+        let options = manifest::Options { stores, profile, tree, ..options(&wishes) };
         manifest::load_with(&paths, &options)
     };
     let Some(mut load) = unless_stopped(reading).await else {
@@ -97,11 +100,21 @@ pub(super) fn options(common: &Common) -> manifest::Options<'_> {
         overlay: common.overlay.as_deref(),
         expanded: false,
         stores: None,
+        profile: None,
         allow_outside: common.allow_outside,
         deny: &common.deny,
         asks_platform: true,
         tree: None,
     }
+}
+
+/// What the platform was found to do, if the operator says so.
+pub(super) fn profile(common: &Common, output: &Output) -> Result<Option<Profile>, Exit> {
+    let Some(file) = &common.profile else { return Ok(None) };
+    Profile::read(file).map(Some).map_err(|error| {
+        output.failure(&error, Some("`flespi-gitops probe` writes one"));
+        Exit::Usage
+    })
 }
 
 /// The stores that the operator describes.

@@ -5,6 +5,7 @@
 
 mod advice;
 mod apply;
+mod assume;
 mod broker;
 mod by_hand;
 mod candidates;
@@ -15,6 +16,7 @@ mod environment;
 mod exit;
 mod explain;
 mod export;
+mod folders;
 mod gate;
 mod health;
 mod hearing;
@@ -301,7 +303,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Resume(args) => pause::resume(&args, &common, output).await,
         Command::Undo(args) => undo::run(&args, &common, output).await,
         Command::Probe(args) => probe::run(&args, &common, output).await,
-        Command::Sandbox(args) => sandbox::run(&args, output).await,
+        Command::Sandbox(args) => sandbox::run(&args, &common, output).await,
         Command::Completions(args) => completions::run(&args, output),
         Command::Man(args) => man::run(&args, Cli::command(), output),
     }

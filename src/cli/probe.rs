@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::broker::Broker;
 use super::exit::Exit;
+use super::loading;
 use super::output::Output;
 use super::plan::json;
 use super::platform::Platform;
@@ -66,6 +67,10 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             return Exit::Usage;
         }
     };
+    let expected = match loading::profile(common, output) {
+        Ok(expected) => expected,
+        Err(exit) => return exit,
+    };
     let platform = match session::platform(common, output) {
         Ok(platform) => platform,
         Err(exit) => return exit,
@@ -88,7 +93,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         output.failure(&error, Some("choose another file with --out"));
         return Exit::Failed;
     }
-    let document = ProbeDocument::of(&book, None, &name, calls);
+    let document = ProbeDocument::of(&book, expected.as_ref(), &name, calls);
     show(&document, common, output);
     output.say(&format!("profile: {}", args.out.display()));
     match document.summary.differ {

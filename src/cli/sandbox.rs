@@ -1,18 +1,20 @@
 //! `flespi-gitops sandbox`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::assume;
 use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
+use super::settings::Common;
 use super::stop::unless_stopped;
 use crate::diagnostic::render::printable;
 use crate::files;
-use crate::sandbox::{Assumptions, Faults, Options, Sandbox, describe_assumptions};
+use crate::sandbox::{Faults, Options, Sandbox, describe_assumptions};
 use crate::secret::ExposeSecret;
 use crate::shutdown;
 
@@ -79,11 +81,14 @@ fn assume_help() -> String {
     )
 }
 
-pub(super) async fn run(args: &Args, output: &Output) -> Exit {
-    let given = args.clone();
-    let options = match unless_stopped(move || options(&given)).await {
+pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
+    let (given, profile) = (args.clone(), common.profile.clone());
+    let options = match unless_stopped(move || options(&given, profile.as_deref())).await {
         None => return Exit::Done,
-        Some(Ok(options)) => options,
+        Some(Ok((options, unknown))) => {
+            assume::told(&unknown).iter().for_each(|words| output.say(words));
+            options
+        }
         Some(Err(message)) => {
             output.error(&printable(&message));
             return Exit::Usage;
@@ -125,11 +130,8 @@ pub(super) async fn run(args: &Args, output: &Output) -> Exit {
     }
 }
 
-fn options(args: &Args) -> Result<Options, String> {
-    let mut assumptions = Assumptions::default();
-    for assumption in &args.assume {
-        assumptions.set(assumption).map_err(|error| format!("--assume {assumption}: {error}"))?;
-    }
+fn options(args: &Args, profile: Option<&Path>) -> Result<(Options, Vec<String>), String> {
+    let (assumptions, unknown) = assume::assumptions(profile, &args.assume)?;
     let faults = match &args.faults {
         None => Faults::default(),
         Some(file) => {
@@ -139,7 +141,7 @@ fn options(args: &Args) -> Result<Options, String> {
                 .map_err(|error| format!("--faults {}: {error}", file.display()))?
         }
     };
-    Ok(Options {
+    let options = Options {
         listen: args.listen,
         mqtt: args.mqtt_listen,
         names: args.listen_name.clone(),
@@ -149,5 +151,6 @@ fn options(args: &Args) -> Result<Options, String> {
         calls_per_minute: args.calls_per_minute,
         assumptions,
         faults,
-    })
+    };
+    Ok((options, unknown))
 }

@@ -10,7 +10,9 @@ use reqwest::Url;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::assume;
 use super::exit::Exit;
+use super::folders::default_state_folder;
 use super::gate::{Gate, Store};
 use super::output::Output;
 use super::pace::Pace;
@@ -166,6 +168,13 @@ impl Place {
     ) -> Result<Self, Exit> {
         match platform {
             Platform::Embedded(folder) => {
+                let (assumptions, unknown) = assume::assumptions(common.profile.as_deref(), &[])
+                    .map_err(|error| {
+                        output.error(&error);
+                        Exit::Usage
+                    })?;
+                assume::told(&unknown).iter().for_each(|words| output.say(words));
+                let embedded = sandbox::Options { assumptions, ..embedded };
                 let sandbox = start_sandbox(embedded, folder, output).await?;
                 let token = sandbox.token().clone();
                 let Ok(address) = sandbox.url().parse() else { return Err(Exit::Failed) };
@@ -248,13 +257,6 @@ pub(super) fn state_folder(common: &Common, output: &Output) -> Result<PathBuf, 
         );
         Exit::Usage
     })
-}
-
-/// A relative path would be another folder for every working directory, so that runs do not meet.
-pub(super) fn default_state_folder(xdg: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
-    let xdg = xdg.filter(|folder| folder.is_absolute());
-    let home = home.filter(|home| home.is_absolute()).map(|home| home.join(".local/state"));
-    Some(xdg.or(home)?.join("flespi-gitops"))
 }
 
 async fn start_sandbox(

@@ -78,6 +78,11 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_LEASE_CREDENTIALS")]
     pub(super) lease_credentials: Option<PathBuf>,
 
+    /// Profile of the platform that `probe` wrote, in place of the one that the Stack names; the embedded sandbox
+    /// behaves like it.
+    #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_PROFILE")]
+    pub(super) profile: Option<PathBuf>,
+
     /// Overlay of the Stack to apply to the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,
@@ -195,6 +200,7 @@ pub(super) const UNSET_IF_EMPTY: &[&str] = &[
     LOG_VARIABLE,
     "FLESPI_GITOPS_MARK_KEY_FILE",
     "FLESPI_GITOPS_OVERLAY",
+    "FLESPI_GITOPS_PROFILE",
     "FLESPI_GITOPS_SPOOL_KEY_FILE",
     "FLESPI_GITOPS_STACK",
     "FLESPI_GITOPS_STATE_DIR",

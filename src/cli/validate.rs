@@ -62,7 +62,12 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Some(checkout) => vec![checkout.folder()],
         None => args.manifests.paths(),
     };
+    let profile = match loading::profile(common, output) {
+        Ok(profile) => profile,
+        Err(exit) => return exit,
+    };
     let options = manifest::Options {
+        profile: profile.as_ref(),
         expanded: args.show_expanded,
         asks_platform: false,
         tree: checkout.as_ref().map(pulled::tree),

@@ -11,6 +11,7 @@ use super::checkout;
 use super::scope::{Barrier, Refused, Scope};
 use super::walk::{IGNORE_FILE, Seen, is_hidden, looks_like_manifest, walk, walk_at_most};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::profile::{self, Profile};
 use crate::reading::decode;
 use crate::source::{Limits, SourceId, SourceMap};
 
@@ -274,6 +275,20 @@ pub(super) fn table(
         Err(Refused::Io(error)) => {
             let message = format!("cannot read {}: {error}", scope.shown(path));
             Err(Box::new(Diagnostic::error(Code::UnreadableFile, message)))
+        }
+    }
+}
+
+/// Reads the profile of a platform that a manifest in `folder` names.
+pub(super) fn profile(folder: &Path, file: &Path, scope: &Scope) -> Result<Profile, Diagnostic> {
+    let path = &folder.join(file);
+    let unread = |message: String| Diagnostic::error(Code::UnreadableFile, message);
+    match scope.read(path, profile::LARGEST) {
+        Ok((bytes, _)) => Profile::of(&bytes, Path::new(&scope.shown(path)))
+            .map_err(|error| unread(error.to_string())),
+        Err(Refused::Barred(barrier)) => Err(barred(&scope.shown(file), barrier)),
+        Err(Refused::Io(error)) => {
+            Err(unread(format!("cannot read {}: {error}", scope.shown(path))))
         }
     }
 }

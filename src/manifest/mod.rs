@@ -29,6 +29,7 @@ mod place;
 mod placeholder;
 mod policy;
 pub mod preset;
+mod profiled;
 mod register;
 mod renames;
 mod repair;
@@ -52,6 +53,7 @@ mod wording;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Deny, Diagnostic, Diagnostics, name_strange_characters};
+use crate::profile::Profile;
 use crate::reading::{decode, yaml};
 use crate::resource::Desired;
 use crate::secret::Stores;
@@ -91,6 +93,8 @@ pub struct Options<'a> {
     pub expanded: bool,
     /// The stores of secrets that manifests may name; none: whatever they name is another run's business.
     pub stores: Option<&'a Stores>,
+    /// What the platform was found to do; none: what the Stack names.
+    pub profile: Option<&'a Profile>,
     /// Whether links and tables may lead out of the given folders.
     pub allow_outside: bool,
     /// Warnings that count as errors.
@@ -200,8 +204,20 @@ fn finish(
     let register = check::register(&documents, &load.sources, &mut load.diagnostics);
     check::documents(&documents, &register, options.now, &load.sources, &mut load.diagnostics);
     renames::check(&documents, &load.sources, &mut load.diagnostics);
+    let found_out = match (options.profile, check::first_stack(&documents)) {
+        (Some(profile), _) => Some(profile.clone()),
+        (None, Some((document, stack))) => {
+            profiled::named(document, stack, scope, &load.sources, &mut load.diagnostics)
+        }
+        (None, None) => None,
+    };
     for document in &mut documents {
-        let Some(declared) = declare(document, &spec, &register, &load.sources) else { continue };
+        let Some(mut declared) = declare(document, &spec, &register, &load.sources) else {
+            continue;
+        };
+        if let Some(profile) = &found_out {
+            profiled::adapt(&mut declared, profile);
+        }
         if !options.expanded && !sinks::are_in(&declared) {
             document.let_go();
         }
@@ -217,9 +233,13 @@ fn finish(
         moves::declare(document, &spec, &load.sources, &mut load.desired);
     }
     load.desired.exclude(spec.exclude.iter().filter_map(|pattern| pattern.0.parse().ok()));
-    let view = view::View::new(&load.desired, stack, &documents, &load.sources);
+    let known = found_out.as_ref();
+    let view = view::View::new(&load.desired, stack, known, &documents, &load.sources);
     moves::check(&view, &mut load.diagnostics);
     windows::check(&view, &mut load.diagnostics);
+    if let Some(profile) = &found_out {
+        profiled::check(&view, profile, &mut load.diagnostics);
+    }
     expect::check(&view, options.asks_platform, &mut load.diagnostics);
     if !options.asks_platform {
         open::note_selections(&view, &mut load.diagnostics);

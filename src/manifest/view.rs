@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::document::{AnyManifest, Document};
 use super::model::{StackManifest, SubaccountSpec, TokenSpec};
 use crate::diagnostic::Diagnostic;
+use crate::profile::Profile;
 use crate::resource::{Address, Declared, Desired, Kind};
 use crate::source::{SourceMap, Span, Target};
 
@@ -12,6 +13,8 @@ use crate::source::{SourceMap, Span, Target};
 pub(super) struct View<'a> {
     pub(super) desired: &'a Desired,
     pub(super) stack: Option<(&'a Document, &'a StackManifest)>,
+    /// What the platform was found to do, if that is known.
+    pub(super) found_out: Option<&'a Profile>,
     documents: BTreeMap<&'a Address, &'a Document>,
     sources: &'a SourceMap,
 }
@@ -20,6 +23,7 @@ impl<'a> View<'a> {
     pub(super) fn new(
         desired: &'a Desired,
         stack: Option<(&'a Document, &'a StackManifest)>,
+        found_out: Option<&'a Profile>,
         documents: &'a [Document],
         sources: &'a SourceMap,
     ) -> Self {
@@ -29,7 +33,7 @@ impl<'a> View<'a> {
             .rev()
             .filter_map(|document| Some((document.address.as_ref()?, document)))
             .collect();
-        Self { desired, stack, documents, sources }
+        Self { desired, stack, found_out, documents, sources }
     }
 
     /// The declared objects of `kind`.

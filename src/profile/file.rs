@@ -7,7 +7,7 @@ use super::{PROFILE_FORMAT, Profile};
 use crate::files::{self, Access};
 
 /// The largest profile that is read, in bytes: one with all evidence has about 100 kB.
-const LARGEST: u64 = 4 * 1024 * 1024;
+pub const LARGEST: usize = 4 * 1024 * 1024;
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,17 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`] if there is none in the file.
     pub fn read(path: &Path) -> Result<Self, ProfileError> {
-        let bytes = files::read_at_most(path, LARGEST)
+        let bytes = files::read_at_most(path, LARGEST as u64)
             .map_err(|error| ProfileError::Unread(path.to_owned(), error))?;
-        let profile: Self = serde_json::from_slice(&bytes)
+        Self::of(&bytes, path)
+    }
+
+    /// Reads the content of a file that is called `path`.
+    ///
+    /// # Errors
+    /// [`ProfileError`] if it is something else.
+    pub fn of(content: &[u8], path: &Path) -> Result<Self, ProfileError> {
+        let profile: Self = serde_json::from_slice(content)
             .map_err(|error| ProfileError::Misread(path.to_owned(), error))?;
         match profile.format == PROFILE_FORMAT {
             true => Ok(profile),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use file::ProfileError;
+pub use file::{LARGEST, ProfileError};
 
 /// The format of a profile.
 pub const PROFILE_FORMAT: &str = "flespi-gitops/profile/v1";

@@ -31,6 +31,11 @@ const SIZES: [(&str, [i64; 5]); 7] = [
 ];
 
 impl Tariff {
+    /// The plan that a word in manifests or in a profile means.
+    pub fn named(word: &str) -> Option<Self> {
+        serde_json::from_value(word.into()).ok()
+    }
+
     /// The word in manifests.
     pub fn as_str(self) -> &'static str {
         match self {

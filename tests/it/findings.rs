@@ -29,7 +29,7 @@ fn load_blocks(part: &str, overlay: Option<&str>) -> Option<Load> {
 }
 
 /// Codes whose mistake no block of text can show, and one that is about no mistake.
-const WITHOUT_EXAMPLE: [Code; 11] = [
+const WITHOUT_EXAMPLE: [Code; 12] = [
     Code::SelectionOpen,
     Code::UnreadableFile,
     Code::UnreadManifest,
@@ -41,6 +41,8 @@ const WITHOUT_EXAMPLE: [Code; 11] = [
     Code::TooManyProblems,
     Code::Schema,
     Code::TemplateBudget,
+    // Takes the profile of a platform.
+    Code::PlatformRefuses,
 ];
 
 #[test]

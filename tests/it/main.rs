@@ -58,6 +58,7 @@ mod lives;
 mod locks;
 #[cfg(unix)]
 mod machine;
+mod matrix;
 mod moves;
 mod noise;
 mod notices;

@@ -29,19 +29,22 @@ pub(super) fn check(view: &View<'_>, tree: &Tree<'_>, diagnostics: &mut Diagnost
                     let finding = tree.place(view, finding, index, quota);
                     view.mention(finding, &declared.address, name, Target::Value, "this account")
                 }
-                None => match (view.stack, tree.tariff) {
-                    (Some((document, _)), Some(tariff)) => Diagnostic::error(
+                None => {
+                    let Some(tariff) = tree.tariff else { continue };
+                    let finding = Diagnostic::error(
                         Code::PlanTooSmall,
                         format!(
                             "`{quota}`: the plan `{}` has {bound}, but {count} are declared",
                             tariff.as_str()
                         ),
                     )
-                    .at(document.span(PLAN, Target::Value), "")
-                    .help("what is beyond the plan is not created, or blocked")
-                    .pointer(PLAN),
-                    _ => continue,
-                },
+                    .help("what is beyond the plan is not created, or blocked");
+                    // A profile tells the plan as well, and then no manifest says it.
+                    match view.stack {
+                        Some(_) => view.place_in_stack(finding, PLAN),
+                        None => finding,
+                    }
+                }
             };
             diagnostics.push(finding);
         }

@@ -29,7 +29,9 @@ pub(super) struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     pub(super) fn new(view: &View<'a>) -> Self {
-        let tariff = view.stack.and_then(|(_, stack)| stack.spec.plan);
+        let declared = view.stack.and_then(|(_, stack)| stack.spec.plan);
+        let plan = view.found_out.and_then(|profile| profile.value("plan"));
+        let tariff = declared.or_else(|| plan.and_then(Tariff::named));
         let own = Account { declared: None, limit: None, parent: None };
         let mut accounts = vec![own];
         let mut by_path = BTreeMap::from([(AccountPath::root(), 0)]);

@@ -73,6 +73,10 @@ pub struct StackSpec {
     pub windows: Vec<Window>,
     /// The platform's plan of the root account; `validate` checks the manifests against it.
     pub plan: Option<Tariff>,
+    /// A file beside this one that `probe` wrote: what the platform was found to do. What it was found
+    /// to refuse is told before anything is sent.
+    #[schemars(length(min = 1, max = 500), example = &"platform-profile.json")]
+    pub profile: Option<String>,
     /// Rules for every object of the load.
     pub policies: Policies,
     /// Objects that are exempt from a rule.

@@ -36,6 +36,7 @@ pub(super) const ROW: KindRow = KindRow {
         empty: "is deleted, which revokes the access of everyone it was given to",
         full: None,
     },
+    unmarked: Some(("grant-metadata", "dropped")),
     ..KindRow::PLAIN
 };
 

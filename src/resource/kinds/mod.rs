@@ -161,6 +161,11 @@ impl Kind {
         self.row().collection
     }
 
+    /// The answer to an assumption with which the platform keeps no mark in objects of the kind.
+    pub fn unmarked(self) -> Option<(&'static str, &'static str)> {
+        self.row().unmarked
+    }
+
     /// The field that holds the name that people see.
     pub fn label_field(self) -> &'static str {
         self.row().label

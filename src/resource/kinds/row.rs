@@ -46,6 +46,8 @@ pub struct KindRow {
     pub page: Option<&'static Page>,
     /// What of it is secret and handed out, if anything is.
     pub secret: Option<&'static str>,
+    /// The answer to an assumption with which the platform keeps no mark in its objects, so that none can be managed.
+    pub unmarked: Option<(&'static str, &'static str)>,
 }
 
 /// An account that the platform makes for an object. It carries no mark, and goes with its object if nothing is in it.
@@ -239,6 +241,7 @@ impl KindRow {
         own_account: None,
         page: None,
         secret: None,
+        unmarked: None,
     };
 }
 
