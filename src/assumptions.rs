@@ -74,6 +74,10 @@ pub const DAYS_IN_BIN: u32 = 30;
 /// They are told apart by `origin_type`, which has the numbers of the recycle bin.
 pub const LOG_KIND_FIELD: &str = "origin_type";
 
+/// 142: events of items are in the log of an account only when their type is asked for by this name; where the name is not
+/// known, the filter tells them apart.
+pub const LOG_ITEM_TYPE: &str = "item_type";
+
 /// 41: how many records of a log one answer may hold is unknown, as is how far it goes back. What
 /// the log does not say counts as not known, never as not happened.
 pub const DELETIONS_IN_LOG: usize = 1_000;

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use crate::assumptions::{
-    ALL_CONTAINERS, DELETIONS_IN_LOG, KEY_FIELD, LOG_KIND_FIELD, LOG_RECORDS,
+    ALL_CONTAINERS, DELETIONS_IN_LOG, KEY_FIELD, LOG_ITEM_TYPE, LOG_KIND_FIELD, LOG_RECORDS,
 };
 use crate::resource::kinds::{Collection, LinkRow};
 use crate::resource::{Kind, stand_in};
@@ -284,7 +284,9 @@ pub fn logs(kind: Kind, id: i64) -> Request {
 /// What happened to the objects of `kind` of the account `owner`, newest first; `None` is our own.
 pub fn kind_log(kind: Kind, owner: Option<i64>) -> Request {
     let filter = format!("{LOG_KIND_FIELD}={}", kind.number());
-    let query = json!({"count": DELETIONS_IN_LOG, "reverse": true, "filter": filter});
+    let query = json!({
+        "count": DELETIONS_IN_LOG, "reverse": true, "filter": filter, LOG_ITEM_TYPE: kind.number(),
+    });
     let query = query.to_string();
     let path = format!("/platform/customer/logs?data={}", utf8_percent_encode(&query, NOT_PLAIN));
     Request { cid: owner, ..Request::new(Method::Get, path) }
@@ -428,7 +430,7 @@ mod tests {
     fn a_log_is_asked_for_with_an_encoded_document() {
         let request = kind_log(Kind::Token, Some(7));
         let expected = "GET /platform/customer/logs?data=%7B%22count%22%3A1000%2C%22filter%22%3A%22\
-                        origin_type%3D33%22%2C%22reverse%22%3Atrue%7D";
+                        origin_type%3D33%22%2C%22item_type%22%3A33%2C%22reverse%22%3Atrue%7D";
         assert_eq!((line(&request).as_str(), request.cid), (expected, Some(7)));
     }
 

@@ -80,6 +80,8 @@ pub(super) enum Signer<'a> {
     Own,
     /// A token that we made.
     Key(&'a str),
+    /// The token that was given to us, without the word in front of it.
+    Bare,
     /// Nobody.
     None,
 }
@@ -262,12 +264,13 @@ impl Caller {
         let mut request = self.http.request(method, url);
         request = request.header("x-flespi-app", APP).header("x-flespi-trace", &self.trace);
         let key = match call.signer {
-            Signer::Own => Some(self.token.expose_secret()),
-            Signer::Key(key) => Some(key),
+            Signer::Own => Some(format!("FlespiToken {}", self.token.expose_secret())),
+            Signer::Key(key) => Some(format!("FlespiToken {key}")),
+            Signer::Bare => Some(self.token.expose_secret().to_owned()),
             Signer::None => None,
         };
         if let Some(key) = key {
-            request = request.header(AUTHORIZATION, format!("FlespiToken {key}"));
+            request = request.header(AUTHORIZATION, key);
         }
         if let Some(account) = call.account {
             request = request.header("x-flespi-cid", account);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::book::Book;
-use super::caller::{Call, Caller, Heard, ProbeError};
+use super::caller::{Call, Caller, Heard, ProbeError, Signer};
 
 /// An id that no item has: ids of the platform have eight or nine digits.
 const NOBODY: i64 = 2_147_483_646;
@@ -93,6 +93,12 @@ pub(super) async fn ask(caller: &Caller, own: &Own, book: &mut Book) -> Result<(
     items(caller, book).await?;
     pages(caller, book).await?;
     tokens(caller, own, book).await?;
+    let bare = caller.send(Call::get("/auth/info").signed(Signer::Bare)).await?;
+    match (bare.is_done(), bare.is_forbidden()) {
+        (true, _) => book.found("bare-key", "accept", [&bare]),
+        (_, true) => book.found("bare-key", "refuse", [&bare]),
+        _ => book.cannot_tell("bare-key", bare.unexpected()),
+    }
     let foreign = caller.send(Call::get("/platform/customer?fields=id").within(NOBODY)).await?;
     match foreign.is_done() {
         true => book.cannot_tell("foreign-cid", "an account that is not there can be acted as"),
@@ -125,12 +131,15 @@ async fn pages(caller: &Caller, book: &mut Book) -> Result<(), ProbeError> {
         .send(Call::get(format!("/platform/tokens/all?fields=id&limit={LARGE_PAGE}")))
         .await?;
     let has_pages = |heard: &Heard| heard.answer.get("pagination").is_some_and(Value::is_object);
-    let mode = match (has_pages(&one), has_pages(&all)) {
-        (true, true) => "always",
-        (true, false) => "with-limit",
-        (false, _) => "never",
-    };
-    book.found("pagination", mode, [&one, &all]);
+    // Whether a list without a limit ends at a hundred shows only where there are more.
+    match (has_pages(&one), has_pages(&all)) {
+        (true, true) => book.found("pagination", "always", [&one, &all]),
+        (false, _) if one.items().len() > 1 => book.found("pagination", "ignore", [&one]),
+        (false, _) => book.found("pagination", "never", [&one, &all]),
+        (true, false) => {
+            book.cannot_tell("pagination", "it takes a list of more than a hundred items")
+        }
+    }
     let honoured = large.answer.get("pagination").and_then(|page| page.get("limit")?.as_u64());
     match honoured {
         Some(limit) if limit >= LARGE_PAGE => book.found("page-size", "unlimited", [&large]),

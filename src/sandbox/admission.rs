@@ -8,8 +8,8 @@ use super::{
     access,
     answer::Refusal,
     assumptions::{
-        Assumptions, BLOCKED_STATUS, DISABLED_SUBACCOUNT, DISABLED_TOKEN_INFO, FOREIGN_CID,
-        NOAPI_STATUS, ORIGIN_STATUS,
+        Assumptions, BARE_KEY, BLOCKED_STATUS, DISABLED_SUBACCOUNT, DISABLED_TOKEN_INFO,
+        FOREIGN_CID, NOAPI_STATUS, ORIGIN_STATUS,
     },
     books::Books,
     call::{Call, Caller},
@@ -24,9 +24,17 @@ use super::{
 const INVALID_TOKEN: &str = "invalid or expired access token";
 
 /// The token that signs a request, without any judgement: faults and the journal want to know it even of a refused call.
-pub(super) fn signer<'a>(state: &'a State, request: &Request) -> Option<&'a Item> {
-    let key = request.header("authorization")?.strip_prefix("FlespiToken ")?.trim();
-    state.token_by_key(key)
+pub(super) fn signer<'a>(
+    state: &'a State,
+    assumptions: &Assumptions,
+    request: &Request,
+) -> Option<&'a Item> {
+    let given = request.header("authorization")?;
+    let key = match given.strip_prefix("FlespiToken ") {
+        None if assumptions.is(&BARE_KEY, "accept") => given,
+        key => key?,
+    };
+    state.token_by_key(key.trim())
 }
 
 /// `x-flespi-cid`, if it is there.
@@ -50,8 +58,8 @@ pub(super) fn admit(
     is_info: bool,
 ) -> Result<Caller, Refusal> {
     let request = call.request;
-    let token =
-        signer(&books.state, request).ok_or_else(|| Refusal::unauthorized(INVALID_TOKEN))?;
+    let token = signer(&books.state, &books.assumptions, request)
+        .ok_or_else(|| Refusal::unauthorized(INVALID_TOKEN))?;
     let (id, account) = (token.id, token.cid);
     let origin = request.header("origin");
     let access = judge(&books.state, &books.assumptions, token, request.peer, origin)

@@ -58,8 +58,8 @@ assumptions! {
         "Which fields does an answer hold when none were asked for?";
     UNKNOWN_FIELD_ASKED = 9 "unknown-field-asked" ["drop", "refuse"]
         "What happens when `fields` names a field that does not exist?";
-    PAGINATION = 10 "pagination" ["with-limit", "always", "never"]
-        "When does a list carry a pagination object?";
+    PAGINATION = 10 "pagination" ["with-limit", "always", "never", "implicit-100", "ignore"]
+        "When does a list carry a pagination object? (`implicit-100`: with a limit, and without one the first hundred items come; `ignore`: never, and all items come whatever page is asked for.)";
     PAGE_SIZE = 100 "page-size" ["1000", "100", "10000", "unlimited"]
         "Which is the largest `limit` that a list honours (larger ones are cut down to it)?";
     TOKEN_KEY_ON_READ = 11 "token-key-on-read" ["asked", "always", "never"]
@@ -106,8 +106,6 @@ assumptions! {
         "Does a new e-mail address wait for the code that was sent to it?";
     LOGIN_RESULT = 33 "login-result" ["token", "key"]
         "In which member does a log-in hand over the key of its token?";
-    BLOCKED_VALUE = 28 "blocked-value" ["1"]
-        "Which value has `blocked` while an item is blocked? (0 otherwise.)";
     RETRY_AFTER = 34 "retry-after" ["present", "absent"]
         "Does a 429 carry Retry-After?";
     CALL_RATE = 35 "call-rate" ["unlimited", "60", "200", "1000", "6000"]
@@ -126,8 +124,10 @@ assumptions! {
         "What do log records hold? (`old` and `new` as far as they are stored.)";
     BIN_STAMP = 42 "bin-stamp" ["deleted"]
         "Under which name does a record of the recycle bin tell when it was deleted?";
-    UNRESTORABLE = 43 "unrestorable" ["gone", "restore"]
-        "Do limits, realms, grants and what else is not on the published list go to the recycle bin?";
+    UNRESTORABLE = 43 "unrestorable" ["listed", "gone", "restore"]
+        "Do limits, realms, grants and what else is not on the published list go to the recycle bin, and come back from it?";
+    UNRESTORABLE_STATUS = 141 "unrestorable-status" ["200", "400"]
+        "With which status is the restore of something answered that is in the recycle bin and cannot come back?";
     RESTORED_KEY = 44 "restored-key" ["same", "new"]
         "Which key has a token that was restored?";
     REGION = 45 "region" ["parent"]
@@ -170,8 +170,12 @@ assumptions! {
         "Does the ttl of a restored token begin anew? (As it was, a short-lived token lapses at once.)";
     OPEN_SUBMODULES = 119 "open-submodules" ["entry-methods", "all-methods"]
         "With which methods does an ACL entry without submodules open them?";
-    CUSTOMER_LOGS = 120 "customer-logs" ["account", "branch"]
+    CUSTOMER_LOGS = 120 "customer-logs" ["branch", "account"]
         "Do the logs of an account hold what happened in the accounts below it?";
+    CUSTOMER_LOG_ITEMS = 142 "customer-log-items" ["item-type", "all"]
+        "Do the logs of an account hold events of items only when their type is asked for, or in any case?";
+    BARE_KEY = 143 "bare-key" ["refuse", "accept"]
+        "Is a key understood that has no FlespiToken in front of it?";
     REALM_PASSWORD = 121 "realm-password" ["1", "16"]
         "How many characters does the password of a realm user need?";
     TOKEN_BATCH = 122 "token-batch" ["all", "refuse", "first"]

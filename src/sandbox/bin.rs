@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 
 use super::{
     answer::{Answer, Refusal},
-    assumptions::{RESTORED_BRANCH, RESTORED_KEY, RESTORED_TTL, TOKEN_KEY_ON_READ, UNRESTORABLE},
+    assumptions::{
+        RESTORED_BRANCH, RESTORED_KEY, RESTORED_TTL, TOKEN_KEY_ON_READ, UNRESTORABLE,
+        UNRESTORABLE_STATUS,
+    },
     books::Books,
     call::Call,
     catalog::{Collection, Kind, Shown, Source},
@@ -39,7 +42,7 @@ fn bury_along(
     cause: Option<u64>,
 ) {
     let Some(item) = books.state.item(row.kind, id).cloned() else { return };
-    let is_kept = row.is_restorable || books.assumptions.is(&UNRESTORABLE, "restore");
+    let is_kept = row.is_restorable || !books.assumptions.is(&UNRESTORABLE, "gone");
     // The outer record has the lower id, so that restoring in the order of ids never lacks an owner.
     let record = is_kept.then(|| books.state.next_id + 1);
     record.into_iter().for_each(|record| books.commit(Change::NextId(record)));
@@ -184,10 +187,17 @@ fn restore(books: &mut Books, call: &mut Call<'_>, selector: &str) -> Result<Ans
 fn restore_record(books: &mut Books, call: &mut Call<'_>, id: u64) -> Result<(), Refusal> {
     let Some(record) = books.state.bin.get(&id) else { return Err(Refusal::missing_item(id)) };
     let record = record.clone();
+    if !record.kind.row().is_restorable && !books.assumptions.is(&UNRESTORABLE, "restore") {
+        let status = books.assumptions.status(&UNRESTORABLE_STATUS);
+        return Err(Refusal::bad("items of this type cannot be restored").with_status(status));
+    }
     let inner: Vec<Buried> = match books.assumptions.is(&RESTORED_BRANCH, "whole") {
         true => {
-            let taken_along = |other: &&Buried| other.cause == Some(id);
-            books.state.bin.values().filter(taken_along).cloned().collect()
+            let comes_back = |kind: Kind| {
+                kind.row().is_restorable || books.assumptions.is(&UNRESTORABLE, "restore")
+            };
+            let comes_along = |other: &&Buried| other.cause == Some(id) && comes_back(other.kind);
+            books.state.bin.values().filter(comes_along).cloned().collect()
         }
         false => Vec::new(),
     };

@@ -3,7 +3,7 @@
 //! A preflight carries no token, so it is always answered with yes; whether the origin may use the token shows in the
 //! answer to the request itself, which a browser keeps from the page when it names no allowed origin.
 
-use super::{access, admission, answer::Response, request::Request, state::State};
+use super::{access, admission, answer::Response, request::Request, view::View};
 
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
 
@@ -22,9 +22,10 @@ pub(super) fn is_preflight(request: &Request) -> bool {
 }
 
 /// Lets the page of the request see the response, unless the token that signed it is not for that page.
-pub(super) fn permit(state: &State, request: &Request, response: &mut Response) {
+pub(super) fn permit(view: View<'_>, request: &Request, response: &mut Response) {
     let Some(origin) = request.header("origin") else { return };
-    let origins = admission::signer(state, request).and_then(|token| token.fields.get("origins"));
+    let origins = admission::signer(view.state, view.assumptions, request)
+        .and_then(|token| token.fields.get("origins"));
     if !access::allows_origin(origins, origin) {
         return;
     }

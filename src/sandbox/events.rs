@@ -11,15 +11,22 @@ pub(super) const CREATED: &str = "created";
 pub(super) const UPDATED: &str = "updated";
 pub(super) const DELETED: &str = "deleted";
 pub(super) const RESTORED: &str = "restored";
+pub(super) const BLOCKED: &str = "blocked";
+pub(super) const UNBLOCKED: &str = "unblocked";
+/// A token that was deleted because its life was over. Its topic is that of any deletion.
+pub(super) const LAPSED: &str = "lapsed";
 
 /// The platform's numbers for what happened, and words for it. For a restored item no number is known: it is one that
 /// appears, like a new one.
-pub(super) const EVENTS: [(&str, u16, &str); 5] = [
+pub(super) const EVENTS: [(&str, u16, &str); 8] = [
     ("call", 1000, "api call"),
     (CREATED, 1, "item created"),
     (UPDATED, 2, "item updated"),
     (DELETED, 3, "item deleted"),
     (RESTORED, 1, "item restored"),
+    (BLOCKED, 20, "item blocked"),
+    (UNBLOCKED, 21, "item unblocked"),
+    (LAPSED, 600, "token has been expired and deleted"),
 ];
 
 /// A body in the log that would be longer is left out, in bytes.

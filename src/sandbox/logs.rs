@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answer::{Answer, Refusal},
-    assumptions::CUSTOMER_LOGS,
+    assumptions::{CUSTOMER_LOG_ITEMS, CUSTOMER_LOGS},
     call::Call,
     catalog::{Collection, Kind},
-    events::EVENTS,
+    events::{EVENTS, LAPSED},
     expression::Expression,
     journal::Entry,
     select::Reach,
@@ -30,6 +30,8 @@ struct Query {
     to: f64,
     filter: Option<Expression>,
     fields: Option<Vec<String>>,
+    /// The type of items whose events are asked for.
+    item_type: Option<u16>,
 }
 
 impl Query {
@@ -71,6 +73,15 @@ impl Query {
             to: number("to", f64::MAX)?,
             filter: filter.transpose()?,
             fields,
+            item_type: match data.get("item_type") {
+                None | Some(Value::Null) => None,
+                Some(value) => {
+                    let number = value.as_u64().and_then(|number| u16::try_from(number).ok());
+                    let number =
+                        number.ok_or_else(|| wrong("item_type", "the number of a type"))?;
+                    Some(number).filter(|number| *number != 0)
+                }
+            },
         })
     }
 
@@ -155,14 +166,19 @@ pub(super) fn of_items(
     Ok(query.answer(records))
 }
 
-/// `/platform/customer/logs`: everything that happened in the account, and every call that it was the object of.
+/// `/platform/customer/logs`: every call that the account was the object of, or what happened to items of one type.
 pub(super) fn of_account(view: View<'_>, call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::read(call)?;
     let with_branch = view.assumptions.is(&CUSTOMER_LOGS, "branch");
     let top = call.top();
     let is_here = |cid: u64| cid == top || with_branch && view.state.within(cid, top);
-    let records = view.state.log.iter().filter(|record| is_here(record.cid)).map(shown);
-    let calls = call.journal.since(0).filter(|entry| entry.cid.is_some_and(is_here)).map(called);
+    let has_all = view.assumptions.is(&CUSTOMER_LOG_ITEMS, "all");
+    let wanted = query.item_type;
+    let is_asked_for = |record: &&LogRecord| has_all || wanted == Some(record.origin_type);
+    let records = view.state.log.iter().filter(|record| is_here(record.cid));
+    let records = records.filter(is_asked_for).map(shown);
+    let calls = call.journal.since(0).filter(|_| has_all || wanted.is_none());
+    let calls = calls.filter(|entry| entry.cid.is_some_and(is_here)).map(called);
     Ok(query.answer(records.chain(calls).collect()))
 }
 
@@ -183,8 +199,10 @@ pub(super) fn shown(record: &LogRecord) -> Map<String, Value> {
         old,
         new,
     } = record;
-    let known = EVENTS.iter().find(|(name, _, _)| name == event);
-    let (code, words) = known.map_or((0, event.as_str()), |(_, code, words)| (*code, *words));
+    // Only the end of a token has words of its own.
+    let event = if note.is_some() { LAPSED } else { event.as_str() };
+    let known = EVENTS.iter().find(|(name, _, _)| *name == event);
+    let (code, words) = known.map_or((0, event), |(_, code, words)| (*code, *words));
     members([
         ("timestamp", json!(timestamp)),
         ("event_code", json!(code)),
@@ -219,7 +237,7 @@ fn called(entry: &Entry) -> Map<String, Value> {
         ("trace", json!(entry.trace)),
         ("method", json!(entry.method)),
         ("uri", json!(entry.path)),
-        ("status", json!(entry.status)),
+        ("response_code", json!(entry.status)),
     ])
 }
 

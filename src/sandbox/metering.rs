@@ -13,8 +13,10 @@ use super::{
     assumptions::{Assumptions, COUNTED_CALLS, OVERUSE, RETRY_AFTER},
     books::Books,
     catalog::Kind,
+    events,
+    item::Item,
     plans, quota,
-    state::Change,
+    state::{Change, LogRecord},
     view::View,
 };
 
@@ -23,6 +25,9 @@ const WINDOW: u64 = 60;
 
 /// `blocking_duration` where a limit does not name one, in seconds.
 const BLOCKING_DURATION: u64 = 60;
+
+/// Why an account or a token is blocked, as the platform numbers it: for calls and messages of a minute.
+const OVER_CALLS: u64 = 2;
 
 /// Minutes of this many accounts are kept before those that are over are thrown away.
 const CROWD: usize = 65_536;
@@ -158,10 +163,10 @@ fn overused(
     let is_branch_blocked = minute.total > most;
     if is_branch_blocked {
         meter.limits.remove(&account);
-        block(books, Kind::Accounts, account, now.saturating_add(duration));
+        block(books, Kind::Accounts, account, now, now.saturating_add(duration));
     }
     for token in &blocked {
-        block(books, Kind::Tokens, *token, now.saturating_add(duration));
+        block(books, Kind::Tokens, *token, now, now.saturating_add(duration));
     }
     // Others go on as normal: that is what blocking only the busiest is for.
     match is_branch_blocked || blocked.contains(&caller) {
@@ -180,11 +185,33 @@ fn duration(view: View<'_>, account: u64) -> u64 {
     }
 }
 
-fn block(books: &mut Books, kind: Kind, id: u64, until: u64) {
+fn block(books: &mut Books, kind: Kind, id: u64, now: u64, until: u64) {
     let Some(mut item) = books.state.item(kind, id).cloned() else { return };
-    item.fields.set("blocked", 1);
+    item.fields.set("blocked", OVER_CALLS);
     item.fields.set("blocked_until", until);
+    tell(books, events::BLOCKED, kind, &item, now);
     books.commit(Change::Put { kind, item });
+}
+
+/// Notes that an item was blocked, or is free again.
+fn tell(books: &mut Books, event: &str, kind: Kind, item: &Item, now: u64) {
+    let row = kind.row();
+    let record = LogRecord {
+        timestamp: now,
+        event: event.to_owned(),
+        origin_type: row.type_number,
+        origin_id: item.id,
+        cid: item.cid,
+        token_id: None,
+        app: None,
+        note: None,
+        host: None,
+        method: None,
+        uri: None,
+        old: None,
+        new: None,
+    };
+    books.tell(row, item, record);
 }
 
 /// Lifts the blocks that are over, and tells when the next one will be.
@@ -202,6 +229,7 @@ pub(super) fn lift_blocks(books: &mut Books, now: u64) -> u64 {
         for mut item in over {
             item.fields.remove("blocked");
             item.fields.remove("blocked_until");
+            tell(books, events::UNBLOCKED, kind, &item, now);
             books.commit(Change::Put { kind, item });
         }
     }

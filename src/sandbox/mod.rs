@@ -17,7 +17,7 @@
 //!            control, overview, page          what a test or a person does with it, beside the platform's API
 //!            faults, effects                  what is to go wrong with it
 //!  paths     routes, auth, realm_routes,      from a path of the platform to what answers it
-//!            telematics · cors
+//!            telematics, portal · constants, cors
 //!  writing   crud · rules, accounts, tokens,  what may be written, and what follows from it
 //!            realms, grants
 //!            bin, links, sweep                what goes, what goes along, and what time takes
@@ -66,6 +66,7 @@ mod catalog;
 mod clerk;
 mod codes;
 mod computed;
+mod constants;
 mod control;
 mod cors;
 mod crud;
@@ -92,6 +93,7 @@ mod overview;
 mod page;
 mod pattern;
 mod plans;
+mod portal;
 mod quota;
 mod realm_routes;
 mod realms;

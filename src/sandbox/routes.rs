@@ -7,11 +7,11 @@ use super::{
     books::Books,
     call::{Call, Caller},
     catalog::{Collection, Kind, Shown},
-    cors,
+    constants, cors,
     crud::{self, Write},
     grants, logs,
     metering::Meter,
-    realm_routes, realms,
+    portal, realm_routes,
     rows::{self, CUSTOMER},
     select::{Reach, Selection},
     telematics,
@@ -43,11 +43,9 @@ pub(super) fn dispatch(
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["auth", rest @ ..] => return auth::serve(books, meter, call, rest),
-        ["realm", public_id, "login"] => {
-            return match call.request.method.as_str() {
-                "POST" => realms::log_in_publicly(books, call, public_id),
-                _ => Err(Refusal::method("POST")),
-            };
+        ["const", "values"] => return constants::serve(call),
+        ["realm", public_id, rest @ ..] => {
+            return portal::serve(books, call, public_id, rest);
         }
         _ => {}
     }

@@ -17,6 +17,9 @@ use super::{
     view::View,
 };
 
+/// Items of a list whose length nobody asked for, where lists are bounded all the same.
+const IMPLICIT_PAGE: u64 = 100;
+
 /// How far a call reaches.
 #[derive(Clone, Copy)]
 pub(super) struct Reach<'a> {
@@ -181,16 +184,19 @@ impl<'a> View<'a> {
     ) -> Result<Answer, Refusal> {
         let projection = self.projection(row, target, Shown::Always)?;
         let mut answer = Answer::default();
-        let asked = target.number("limit")?.filter(|limit| *limit > 0);
+        let mode = self.assumptions.value(&PAGINATION);
+        let has_pages = mode != "ignore";
+        let asked = target.number("limit")?.filter(|limit| has_pages && *limit > 0);
         let most = self.assumptions.number(&PAGE_SIZE).unwrap_or(u64::MAX);
-        let limit = asked.map_or(u64::MAX, |limit| limit.min(most));
-        let offset = target.number("offset")?.unwrap_or(0);
+        let otherwise = if mode == "implicit-100" { IMPLICIT_PAGE } else { u64::MAX };
+        let limit = asked.map_or(otherwise, |limit| limit.min(most));
+        let offset = target.number("offset")?.filter(|_| has_pages).unwrap_or(0);
         for item in (0..count).skip(index(offset)).take(index(limit)).filter_map(item) {
             answer.push_with(|out| self.write(out, item, &projection));
         }
         let count = count as u64;
-        answer.pagination = match self.assumptions.value(&PAGINATION) {
-            "never" => None,
+        answer.pagination = match mode {
+            "never" | "ignore" => None,
             "always" => Some(Pagination { limit: limit.min(most), offset, count }),
             _ => asked.map(|_| Pagination { limit, offset, count }),
         };

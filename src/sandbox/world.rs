@@ -73,8 +73,8 @@ impl World {
             return page::response();
         }
         sweep::sweep(&mut self.books, now);
-        let signer =
-            admission::signer(&self.books.state, request).map(|token| (token.id, token.cid));
+        let signer = admission::signer(&self.books.state, &self.books.assumptions, request)
+            .map(|token| (token.id, token.cid));
         let cid = match (&target, admission::named_account(request)) {
             (Ok(target), Ok(Some(named)))
                 if target.segments.first().is_none_or(|first| first != "auth") =>
@@ -117,7 +117,7 @@ impl World {
                                 .unwrap_or_else(Answer::from);
                         faults.distort(&mut answer);
                         let mut response = Response::from(answer);
-                        cors::permit(&self.books.state, request, &mut response);
+                        cors::permit(self.books.view(), request, &mut response);
                         response.headers.extend(date(now));
                         response.headers.extend(moved(self.books.state.clock));
                         faults.apply_after(&mut response);

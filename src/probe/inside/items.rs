@@ -88,6 +88,18 @@ async fn logs(lab: &mut Lab<'_>, tree: &Tree) -> Result<(), ProbeError> {
         is_new || is_id(record.get("origin_id"), tree.inner_limit)
     };
     let is_told = log.items().iter().any(is_below);
+    let plain = json!({"count": 1000, "reverse": true}).to_string();
+    let plain = plain.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
+    let plain = lab.get(lab.account, &format!("platform/customer/logs?data={plain}")).await?;
+    let is_event = |record: &Value| record.get("new").is_some() || record.get("old").is_some();
+    match plain.is_done() && !plain.items().is_empty() {
+        true => {
+            let has_events = plain.items().iter().any(is_event);
+            let value = if has_events { "all" } else { "item-type" };
+            lab.book.found("customer-log-items", value, [&plain]);
+        }
+        false => lab.book.cannot_tell("customer-log-items", plain.unexpected()),
+    }
     match log.is_done() && !log.items().is_empty() {
         true => {
             let value = if is_told { "branch" } else { "account" };

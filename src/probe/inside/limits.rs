@@ -7,10 +7,14 @@ use crate::probe::lab::Lab;
 
 const LIMITS: &str = "platform/limits";
 
+/// One more than a list may hold that nobody asks a length of.
+const CROWD: usize = 101;
+
 pub(super) async fn ask(lab: &mut Lab<'_>) -> Result<(), ProbeError> {
     bodies(lab).await?;
     defaults(lab).await?;
     merging(lab).await?;
+    crowd(lab).await?;
     names(lab).await
 }
 
@@ -85,10 +89,37 @@ async fn unrestorable(lab: &mut Lab<'_>, id: i64, gone: &Heard) -> Result<(), Pr
     let (bin, record) = lab.in_bin(lab.account, id).await?;
     let Some(record) = record else {
         lab.book.found("unrestorable", "gone", [&bin]);
+        lab.book.cannot_tell("unrestorable-status", "what cannot come back is not in the bin");
         return Ok(());
     };
     let restored = lab.restore(lab.account, record).await?;
-    lab.book.choose("unrestorable", &restored, "restore", "listed");
+    if lab.book.choose("unrestorable", &restored, "restore", "listed") {
+        lab.book.cannot_tell("unrestorable-status", "everything in the bin comes back");
+    } else {
+        lab.book.found("unrestorable-status", restored.status.to_string(), [&restored]);
+    }
+    Ok(())
+}
+
+/// More limits than an answer holds without being asked for more, if there is such a bound.
+async fn crowd(lab: &mut Lab<'_>) -> Result<(), ProbeError> {
+    if lab.book.answer("pagination").is_some() {
+        return Ok(());
+    }
+    let limits: Value =
+        (0..CROWD).map(|number| json!({"name": format!("crowd {number}")})).collect();
+    let made = lab.post_all(lab.account, LIMITS, limits).await?;
+    if made.items().len() < CROWD {
+        lab.book.cannot_tell("pagination", made.unexpected());
+        return Ok(());
+    }
+    let path = format!("{LIMITS}/cid={}?fields=id", lab.account);
+    let all = lab.get(lab.account, &path).await?;
+    match all.items().len() {
+        number if number >= CROWD => lab.book.found("pagination", "with-limit", [&all]),
+        100 => lab.book.found("pagination", "implicit-100", [&all]),
+        number => lab.book.found("pagination", format!("implicit-{number}"), [&all]),
+    }
     Ok(())
 }
 

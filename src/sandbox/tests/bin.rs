@@ -120,7 +120,7 @@ fn a_restored_subaccount_brings_what_was_inside_and_can_be_restored() {
     assert_eq!(bench.get(&format!("/platform/limits/{limit}")).status, 404, "limits stay gone");
     let seen = bench.get(&format!("/platform/subaccounts/{grandchild}?fields=limit_id"));
     assert_eq!(seen.row(), &json!({"limit_id": 0}));
-    assert!(bench.world.books.state.bin.is_empty());
+    assert_eq!(bench.world.books.state.bin.len(), 1, "the limit stays in the bin");
 }
 
 #[test]
@@ -189,15 +189,28 @@ fn restoring_fails_when_a_limit_is_reached_or_an_ident_is_taken() {
 }
 
 #[test]
-fn what_cannot_be_restored_is_not_in_the_bin() {
-    for (assumption, kept) in [("unrestorable=gone", 0), ("unrestorable=restore", 1)] {
+fn what_cannot_be_restored_is_listed_and_stays_in_the_bin_unless_told_otherwise() {
+    for (assumption, kept, back) in
+        [("unrestorable=listed", 1, 0), ("unrestorable=gone", 0, 0), ("unrestorable=restore", 1, 1)]
+    {
         let mut bench = Bench::assuming(&[assumption]);
         let root = bench.root;
         let limit = bench.limit(root, "x");
         bench.delete(&format!("/platform/limits/{limit}"));
         assert_eq!(bin(&mut bench, root, "all").rows().len(), kept);
         restore(&mut bench, root, "all");
-        assert_eq!(bench.get("/platform/limits/all").rows().len(), kept);
+        assert_eq!(bench.get("/platform/limits/all").rows().len(), back, "{assumption}");
+    }
+    for status in [200, 400] {
+        let mut bench = Bench::assuming(&[&format!("unrestorable-status={status}")]);
+        let root = bench.root;
+        let limit = bench.limit(root, "x");
+        bench.delete(&format!("/platform/limits/{limit}"));
+        let refused = restore(&mut bench, root, "all");
+        assert_eq!(
+            (refused.status, refused.body["errors"].as_array().map(Vec::len)),
+            (status, Some(1))
+        );
     }
 }
 

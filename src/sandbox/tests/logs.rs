@@ -90,9 +90,31 @@ fn the_accounts_log_tells_that_a_token_expired_and_was_deleted() {
     let token = bench.token(root, json!({"ttl": 60})).id();
     bench.wait(61);
     let query =
-        json!({"filter": format!("origin_type == 33 && origin_id == {token}"), "reverse": true});
+        json!({"item_type": 33, "filter": format!("origin_id == {token}"), "reverse": true});
     let seen = logs(&mut bench, "/platform/customer", query);
     assert_eq!(texts(&seen), ["token has been expired and deleted", "item created"]);
+    assert_eq!(seen.rows()[0]["event_code"], 600);
+}
+
+#[test]
+fn the_accounts_log_tells_of_items_only_when_their_type_is_asked_for() {
+    for (assumption, kinds) in [("customer-log-items=item-type", 1), ("customer-log-items=all", 2)]
+    {
+        let mut bench = Bench::assuming(&[assumption]);
+        let root = bench.root;
+        bench.limit(root, "x");
+        let has = |seen: &Reply, code: u64| seen.rows().iter().any(|row| row["event_code"] == code);
+        for query in [json!({}), json!({"item_type": 0})] {
+            let seen = logs(&mut bench, "/platform/customer", query);
+            assert!(has(&seen, 1000), "{assumption}");
+            assert_eq!(has(&seen, 1), kinds == 2, "{assumption}");
+        }
+        let seen = logs(&mut bench, "/platform/customer", json!({"item_type": 4}));
+        assert!(has(&seen, 1), "{assumption}");
+        assert_eq!(has(&seen, 1000), kinds == 2, "{assumption}");
+        let wrong = logs(&mut bench, "/platform/customer", json!({"item_type": "limits"}));
+        assert_eq!(wrong.status, 400);
+    }
 }
 
 #[test]
@@ -102,7 +124,7 @@ fn the_log_of_an_account_is_its_own_unless_told_otherwise() {
         let root = bench.root;
         let child = bench.account(root, "child");
         bench.limit(child, "inner");
-        let seen = logs(&mut bench, "/platform/customer", json!({"filter": "origin_type == 4"}));
+        let seen = logs(&mut bench, "/platform/customer", json!({"item_type": 4}));
         assert_eq!(seen.rows().len(), expected, "{assumption}");
     }
 }
