@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod export;
 mod gate;
+mod guide;
 mod health;
 mod hearing;
 mod history;
@@ -25,6 +26,7 @@ mod manifests;
 mod output;
 mod outside;
 mod pace;
+mod page;
 mod pause;
 mod plan;
 mod platform;
@@ -126,6 +128,7 @@ enum Command {
     Resume(pause::ResumeArgs),
     Undo(undo::Args),
     Sandbox(sandbox::Args),
+    Guide(guide::Args),
     Completions(completions::Args),
 }
 
@@ -291,6 +294,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Resume(args) => pause::resume(&args, &common, output).await,
         Command::Undo(args) => undo::run(&args, &common, output).await,
         Command::Sandbox(args) => sandbox::run(&args, output).await,
+        Command::Guide(args) => guide::run(&args, output),
         Command::Completions(args) => completions::run(&args, Cli::command(), output),
     }
 }

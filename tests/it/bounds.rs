@@ -25,6 +25,8 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
     (
         "how text is laid out, and how much of one thing is named in a sentence",
         &[
+            "cli/page.rs COLUMNS",
+            "cli/page.rs BESIDE",
             "diagnostic/explain.rs NEARBY",
             "diagnostic/explain.rs MOST_NAMED",
             "diagnostic/mod.rs MANY_FINDINGS",
