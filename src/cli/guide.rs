@@ -83,7 +83,7 @@ mod tests {
     fn command_lines(page: &str) -> Vec<Vec<String>> {
         let mut all = Vec::new();
         let mut is_shown = false;
-        for line in page.lines() {
+        for line in page.replace("\\\n", " ").lines() {
             match line.strip_prefix("```") {
                 Some(language) => is_shown = language == "sh",
                 None if is_shown => {
