@@ -70,6 +70,7 @@
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | what is promised of listening to the platform, and how to try it | [`listening`] |
 //! | what is promised of manifests from a repository | [`repositories`] |
+//! | the guide, and how it is shown in the terminal | `src/guide`, `cli/guide.rs`, `cli/page.rs` |
 //! | what can grow, and where that ends | [`bounds`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
 //! | what people are told of without looking | [`notice`] |
@@ -147,6 +148,30 @@ pub mod listening {}
 pub mod repositories {}
 #[doc = include_str!("guide/leases.md")]
 pub mod leases {}
+#[doc = include_str!("guide/principles.md")]
+pub mod principles {}
+#[doc = include_str!("guide/manifests.md")]
+pub mod writing_manifests {}
+#[doc = include_str!("guide/tokens.md")]
+pub mod tokens_and_rights {}
+#[doc = include_str!("guide/limits.md")]
+pub mod limits_and_rules {}
+#[doc = include_str!("guide/rotation.md")]
+pub mod rotating {}
+#[doc = include_str!("guide/ci.md")]
+pub mod ci {}
+#[doc = include_str!("guide/daemon.md")]
+pub mod daemon {}
+#[doc = include_str!("guide/realms.md")]
+pub mod realms {}
+#[doc = include_str!("guide/migration.md")]
+pub mod migration {}
+#[doc = include_str!("guide/recovery.md")]
+pub mod recovery {}
+#[doc = include_str!("guide/probe.md")]
+pub mod probing {}
+#[doc = include_str!("guide/sandbox.md")]
+pub mod trying {}
 #[doc = include_str!("security.md")]
 pub mod security {}
 #[doc = include_str!("bounds.md")]

@@ -57,7 +57,7 @@ const OPTIONS: &[(&[&str], &str)] = &[
     ),
     (&["lock-wait", "wait", "timeout"], "to wait for another run, use '--lock-timeout DURATION'"),
     (
-        &["workspace", "namespace", "environment", "env", "profile"],
+        &["workspace", "namespace", "environment", "env"],
         "for one environment, use an overlay of the Stack with '--overlay NAME'; for another stack, use \
          '--stack NAME'",
     ),

@@ -76,9 +76,10 @@ mod tests {
     const BY_OPTION: [&str; 2] = ["explain", "rotate"];
 
     /// Commands that read no manifest.
-    const NEITHER: [&str; 13] = [
+    const NEITHER: [&str; 14] = [
         "completions",
         "export",
+        "guide",
         "health",
         "history",
         "import",

@@ -18,6 +18,7 @@ mod explain;
 mod export;
 mod folders;
 mod gate;
+mod guide;
 mod health;
 mod hearing;
 mod history;
@@ -30,6 +31,7 @@ mod manifests;
 mod output;
 mod outside;
 mod pace;
+mod page;
 mod pause;
 mod plan;
 mod platform;
@@ -134,6 +136,7 @@ enum Command {
     Undo(undo::Args),
     Probe(probe::Args),
     Sandbox(sandbox::Args),
+    Guide(guide::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -304,6 +307,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         Command::Undo(args) => undo::run(&args, &common, output).await,
         Command::Probe(args) => probe::run(&args, &common, output).await,
         Command::Sandbox(args) => sandbox::run(&args, &common, output).await,
+        Command::Guide(args) => guide::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
         Command::Man(args) => man::run(&args, Cli::command(), output),
     }

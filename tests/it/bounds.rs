@@ -47,6 +47,8 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
     (
         "how text is laid out, and how much of one thing is named in a sentence",
         &[
+            "cli/page.rs COLUMNS",
+            "cli/page.rs BESIDE",
             "diagnostic/explain.rs NEARBY",
             "diagnostic/explain.rs MOST_NAMED",
             "diagnostic/mod.rs MANY_FINDINGS",
@@ -144,6 +146,7 @@ const NOT_BOUNDS: &[(&str, &[&str])] = &[
             "sandbox/lifetimes.rs BIN_RETENTION",
             "sandbox/metering.rs WINDOW",
             "sandbox/metering.rs BLOCKING_DURATION",
+            "sandbox/metering.rs OVER_CALLS",
             "sandbox/mqtt/wire.rs MAXIMUM_PACKET",
             "sandbox/mqtt/wire.rs RECEIVE_MAXIMUM",
             "sandbox/mqtt/wire.rs SESSION_EXPIRY",

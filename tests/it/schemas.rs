@@ -160,8 +160,8 @@ fn a_strict_validator_finds_nothing_unknown_in_any_schema() {
 fn the_line_that_makes_an_editor_use_them_is_in_every_document_of_the_examples() {
     const LINE: &str = "# yaml-language-server: $schema=";
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    assert!(readme.contains("# yaml-language-server: $schema=../schemas/manifest.schema.json"));
+    let page = std::fs::read_to_string(root.join("src/guide/manifests.md")).unwrap();
+    assert!(page.contains("# yaml-language-server: $schema=../schemas/manifest.schema.json"));
     let mut documents = 0;
     for example in ["devices-by-name", "first-subaccount", "fleet", "tenants"] {
         for entry in walkdir::WalkDir::new(root.join("examples").join(example)) {

@@ -96,6 +96,8 @@ const COMMANDS: &[&[&str]] = &[
     &["pause"],
     &["resume", "--all"],
     &["completions", "bash"],
+    &["guide"],
+    &["guide", "security"],
     &["--help"],
     &["--version"],
 ];
