@@ -280,13 +280,17 @@ pub(super) fn table(
 }
 
 /// Reads the profile of a platform that a manifest in `folder` names.
-pub(super) fn profile(folder: &Path, file: &Path, scope: &Scope) -> Result<Profile, Diagnostic> {
+pub(super) fn profile(
+    folder: &Path,
+    file: &Path,
+    scope: &Scope,
+) -> Result<Profile, Box<Diagnostic>> {
     let path = &folder.join(file);
-    let unread = |message: String| Diagnostic::error(Code::UnreadableFile, message);
+    let unread = |message: String| Box::new(Diagnostic::error(Code::UnreadableFile, message));
     match scope.read(path, profile::LARGEST) {
         Ok((bytes, _)) => Profile::of(&bytes, Path::new(&scope.shown(path)))
             .map_err(|error| unread(error.to_string())),
-        Err(Refused::Barred(barrier)) => Err(barred(&scope.shown(file), barrier)),
+        Err(Refused::Barred(barrier)) => Err(Box::new(barred(&scope.shown(file), barrier))),
         Err(Refused::Io(error)) => {
             Err(unread(format!("cannot read {}: {error}", scope.shown(path))))
         }

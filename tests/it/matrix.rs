@@ -118,7 +118,7 @@ fn rows() -> Vec<String> {
 }
 
 /// All cells, as far as `MATRIX` does not ask for a part of them: `MATRIX=3/7` takes the third of every seven.
-fn table(has_profile: bool) -> BTreeMap<(String, &'static str), Cell> {
+fn table(has_profile: bool) -> (BTreeMap<(String, &'static str), Cell>, String) {
     let rows = rows();
     let cells = rows.iter().flat_map(|row| {
         // Minutes of the platform are minutes of whoever waits for them: one small example shows what a rate does.
@@ -138,9 +138,6 @@ fn table(has_profile: bool) -> BTreeMap<(String, &'static str), Cell> {
                     cells.get(next.fetch_add(1, Ordering::Relaxed))
                 {
                     let cell = cell(row, example, stack, has_profile);
-                    if cell != Cell::Works {
-                        println!("{row} {example}: {cell:?}");
-                    }
                     found.lock().unwrap().insert((row.clone(), *example), cell);
                 }
             });
@@ -150,11 +147,11 @@ fn table(has_profile: bool) -> BTreeMap<(String, &'static str), Cell> {
     let count = |is: fn(&Cell) -> bool| found.values().filter(|cell| is(cell)).count();
     let works = count(|cell| *cell == Cell::Works);
     let stopped = count(|cell| matches!(cell, Cell::Stopped(_)));
-    println!(
+    let summary = format!(
         "profile: {has_profile}, {} cells: {works} work, {stopped} stop before the first write",
         found.len()
     );
-    found
+    (found, summary)
 }
 
 /// What nobody can know before the platform refuses it, by value and example: then it is told and the next run goes on.
@@ -169,7 +166,9 @@ const KNOWN_TOO_LATE: [(&str, &[&str]); 4] = [
 #[test]
 #[ignore = "takes minutes; the pipeline runs it"]
 fn without_a_profile_every_example_works_but_where_nobody_can_know_better() {
-    for ((row, example), cell) in table(false) {
+    let (cells, summary) = table(false);
+    println!("{summary}");
+    for ((row, example), cell) in cells {
         let is_known = KNOWN_TOO_LATE
             .iter()
             .any(|(value, examples)| *value == row && examples.contains(&example));
@@ -181,7 +180,9 @@ fn without_a_profile_every_example_works_but_where_nobody_can_know_better() {
 #[test]
 #[ignore = "takes minutes; the pipeline runs it"]
 fn with_a_profile_every_example_works_or_is_refused_before_the_first_write() {
-    for ((row, example), cell) in table(true) {
+    let (cells, summary) = table(true);
+    println!("{summary}");
+    for ((row, example), cell) in cells {
         assert!(!matches!(cell, Cell::Broken(_)), "{row} {example}: {cell:?}");
     }
 }
