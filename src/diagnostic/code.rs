@@ -116,6 +116,7 @@ codes! {
     LimitTooSmall, "limit-too-small", Meaning, "An account declares more objects than its limit allows.";
     LimitLocksOut, "limit-locks-out", Meaning, "A limit takes away the calls or tokens that are needed to manage the account.";
     PlanTooSmall, "plan-too-small", Meaning, "More objects are declared than the platform's plan allows.";
+    DuplicateEmail, "duplicate-email", Meaning, "Two accounts have the same e-mail address.";
     PlatformRefuses, "platform-refuses", Meaning, "The platform was found to refuse what is declared.";
     PolicyNoMasterTokens, "policy-no-master-tokens", Meaning, "A token has the access `master`, which a rule \
                                                                of the Stack forbids.";

@@ -12,6 +12,7 @@ mod compose;
 mod declare;
 pub(crate) mod discover;
 mod document;
+mod emails;
 mod expect;
 mod foreign;
 mod kinds;
@@ -237,6 +238,7 @@ fn finish(
     let view = view::View::new(&load.desired, stack, known, &documents, &load.sources);
     moves::check(&view, &mut load.diagnostics);
     windows::check(&view, &mut load.diagnostics);
+    emails::check(&view, &mut load.diagnostics);
     if let Some(profile) = &found_out {
         profiled::check(&view, profile, &mut load.diagnostics);
     }
