@@ -110,6 +110,12 @@ impl Deed {
         matches!(self, Self::Meddle { how: Meddling::TakeKey, .. } | Self::TwoAtOnce(_))
     }
 
+    /// Whether lists may leave something out without a word.
+    pub(super) fn may_lose_rows(&self) -> bool {
+        let is_loss = |fault: &Value| fault["effect"] == "lost_rows";
+        matches!(self, Self::Trouble(trouble) if trouble.faults.iter().any(is_loss))
+    }
+
     pub(super) async fn happen(&self, land: &Land) {
         match self {
             Self::Clock(seconds) => land.advance(*seconds).await,

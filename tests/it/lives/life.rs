@@ -36,6 +36,9 @@ const NOT_GUESSED: [&str; 5] = [
     "plan",
 ];
 
+/// The answers with which no list tells how long it is.
+const UNCOUNTED: [&str; 2] = ["pagination=never", "pagination=ignore"];
+
 /// What a seed makes, less what is left out of it: every part has a name.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -73,6 +76,9 @@ impl Life {
         }
         // Where nobody gives a key again, a lost one waits for a person, and of two runs at once one issues the next.
         let is_silent = guesses.iter().any(|guess| guess == SILENT);
+        // Where no list tells how long it is, one that leaves something out is a whole one, whoever looks: what was not in it
+        // is made again, told as disputed by the next run, and waits for a person.
+        let is_uncounted = guesses.iter().any(|guess| UNCOUNTED.contains(&guess.as_str()));
         let rounds = (0..=random.random_range(1..=COMMITS)).map(|number| {
             let edit = random.random::<u64>();
             let is_left_out = number == 0 || without.contains(&format!("commit{number}"));
@@ -82,7 +88,8 @@ impl Life {
             let deeds = deeds
                 .filter(|(at, _)| !without.contains(&format!("deed{number}.{at}")))
                 .map(|(_, seed)| Deed::of(seed))
-                .filter(|deed| !(is_silent && deed.may_lose_a_key()));
+                .filter(|deed| !(is_silent && deed.may_lose_a_key()))
+                .filter(|deed| !(is_uncounted && deed.may_lose_rows()));
             Round { edit: (!is_left_out).then_some(edit), deeds: deeds.collect() }
         });
         let rounds = rounds.collect();
