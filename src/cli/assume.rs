@@ -33,6 +33,6 @@ pub(super) fn assumptions(
 pub(super) fn told(unknown: &[String]) -> Option<String> {
     match unknown {
         [] => None,
-        some => Some(format!("the sandbox has no such behavior: {}", some.join(", "))),
+        some => Some(format!("the sandbox cannot behave like this: {}", some.join(", "))),
     }
 }

@@ -16,6 +16,7 @@ use super::platform::SANDBOX_FOLDER;
 use crate::diagnostic::Code;
 use crate::history::History;
 use crate::manifest;
+use crate::resource::Address;
 
 /// How long a shell waits.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -50,7 +51,7 @@ fn beginning(
 }
 
 /// Addresses of the manifests below the working directory.
-fn addresses(is_wanted: fn(&crate::resource::Address) -> bool) -> Vec<String> {
+fn addresses(is_wanted: fn(&Address) -> bool) -> Vec<String> {
     in_time(move || {
         let load = manifest::load(&[PathBuf::from(".")], jiff::Timestamp::now().as_second());
         let addresses = load.desired.objects.keys().filter(|address| is_wanted(address));

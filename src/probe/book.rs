@@ -69,7 +69,22 @@ impl Book {
         }
     }
 
-    /// `yes` if the call was carried out, `no` if it was refused; anything else is not told.
+    /// `yes` if the call was carried out, `no` if it was refused for who asks; anything else is not told.
+    pub(super) fn admit(
+        &mut self,
+        name: &'static str,
+        heard: &Heard,
+        yes: &'static str,
+        no: &'static str,
+    ) {
+        match (heard.is_done(), heard.is_forbidden()) {
+            (true, _) => self.found(name, yes, [heard]),
+            (_, true) => self.found(name, no, [heard]),
+            _ => self.cannot_tell(name, heard.unexpected()),
+        }
+    }
+
+    /// `yes` if the call was carried out, `no` if it was refused for what it asks; anything else is not told.
     pub(super) fn choose(
         &mut self,
         name: &'static str,

@@ -15,7 +15,7 @@
 //!
 //! Invariant: nothing is written outside of the throwaway account but the account itself and its limit. Every other write
 //! is to an id that this run was given by the platform for something it made, or that was listed as the property of an
-//! account of that branch.
+//! account of that branch; or it is signed with a token of that branch, which reaches nothing else.
 //! Invariant: whatever a run leaves behind when it is killed carries the mark from the call on that created it, or belongs
 //! to an account that carries it; the next run removes that first.
 //! Invariant: evidence holds no key, password, e-mail address or name of the estate.

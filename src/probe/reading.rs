@@ -94,11 +94,7 @@ pub(super) async fn ask(caller: &Caller, own: &Own, book: &mut Book) -> Result<(
     pages(caller, book).await?;
     tokens(caller, own, book).await?;
     let bare = caller.send(Call::get("/auth/info").signed(Signer::Bare)).await?;
-    match (bare.is_done(), bare.is_forbidden()) {
-        (true, _) => book.found("bare-key", "accept", [&bare]),
-        (_, true) => book.found("bare-key", "refuse", [&bare]),
-        _ => book.cannot_tell("bare-key", bare.unexpected()),
-    }
+    book.admit("bare-key", &bare, "accept", "refuse");
     let foreign = caller.send(Call::get("/platform/customer?fields=id").within(NOBODY)).await?;
     match foreign.is_done() {
         true => book.cannot_tell("foreign-cid", "an account that is not there can be acted as"),
