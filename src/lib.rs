@@ -60,6 +60,7 @@
 //! | what we take for granted of the platform | [`assumptions`] and the sandbox's own table |
 //! | what was found out about a platform | [`profile`] |
 //! | how that is found out | [`probe`] |
+//! | calls that are recorded, and played again | [`cassette`], `sandbox/replay.rs` |
 //! | how an estate is written as manifests | [`export`] |
 //! | what a state of Terraform means | [`import`] |
 //! | what people see | [`report`] |
@@ -109,6 +110,7 @@
 pub mod api;
 pub mod apply;
 pub mod assumptions;
+pub mod cassette;
 mod causes;
 mod children;
 pub mod cli;

@@ -7,6 +7,7 @@ use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
 use crate::apply::ReportDocument;
+use crate::cassette::CassetteLine;
 use crate::history::Record;
 use crate::import::ImportDocument;
 use crate::lock::Locks;
@@ -22,6 +23,7 @@ use crate::watch::Status;
 pub fn all() -> Vec<(String, Value)> {
     let mut all = manifest::schema::documents();
     let written = [
+        ("cassette", written::<CassetteLine>("CassetteLine")),
         ("explain", written::<Explanation>("Explanation")),
         ("import", written::<ImportDocument>("Import")),
         ("locks", written::<Locks>("Locks")),

@@ -203,10 +203,17 @@ impl Transport {
     /// # Errors
     /// [`Trouble`]: there is no answer, or none in time.
     pub async fn send(&self, call: RequestBuilder) -> Result<Response, Trouble> {
+        self.carry(call.build().map_err(|error| self.trouble(&error))?).await
+    }
+
+    /// Carries a call, and waits for the head of its answer.
+    ///
+    /// # Errors
+    /// [`Trouble`]: there is no answer, or none in time.
+    pub async fn carry(&self, call: Request) -> Result<Response, Trouble> {
         let Some(Relay { wire, patience }) = &self.wire else {
-            return call.send().await.map_err(|error| self.trouble(&error));
+            return self.http.execute(call).await.map_err(|error| self.trouble(&error));
         };
-        let call = call.build().map_err(|error| self.trouble(&error))?;
         let late = |_| Trouble::Lost(NO_ANSWER.to_owned());
         tokio::time::timeout(*patience, wire.carry(call)).await.map_err(late)?
     }

@@ -128,6 +128,18 @@ impl Client {
         Self { http: self.http.clone().over(wire, settings.timeout), ..self.clone() }
     }
 
+    /// The same client, whose calls the wire carries that is made of their way to the platform.
+    ///
+    /// # Errors
+    /// That of `wire`.
+    pub fn behind<E>(
+        &self,
+        wire: impl FnOnce(Transport) -> Result<Arc<dyn Wire>, E>,
+        settings: &Settings,
+    ) -> Result<Self, E> {
+        Ok(self.over(wire(self.http.clone())?, settings))
+    }
+
     /// The same client, signing with another token.
     ///
     /// # Errors

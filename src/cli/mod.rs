@@ -37,6 +37,7 @@ mod plan;
 mod platform;
 mod probe;
 mod pulled;
+mod record;
 mod recorder;
 mod rotate;
 mod sandbox;

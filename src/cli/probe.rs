@@ -13,6 +13,7 @@ use super::loading;
 use super::output::Output;
 use super::plan::json;
 use super::platform::Platform;
+use super::record;
 use super::session::{self, Place};
 use super::settings::{Common, Format};
 use crate::probe::{self, Book, CALLS_INSIDE, CALLS_READING, Caller, ProbeError, QUESTIONS};
@@ -82,7 +83,7 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
         Ok(place) => place,
         Err(exit) => return exit,
     };
-    let asked = ask(args, &place, &platform, output).await;
+    let asked = ask(args, &place, &platform, common, output).await;
     place.close(output).await;
     let (book, calls) = match asked {
         Ok(asked) => asked,
@@ -116,6 +117,7 @@ async fn ask(
     args: &Args,
     place: &Place,
     platform: &Platform,
+    common: &Common,
     output: &Output,
 ) -> Result<(Book, u64), Exit> {
     let unasked = |error: &ProbeError| {
@@ -139,6 +141,13 @@ async fn ask(
         output.failure(&error, Some(error.help()));
         Exit::Unknown
     })?;
+    let caller = match &common.record {
+        None => caller,
+        Some(path) => caller.behind(record::on(path, &platform.name())).map_err(|error| {
+            output.failure(&error, Some(record::UNWRITTEN_HELP));
+            Exit::Usage
+        })?,
+    };
     let most = if args.in_throwaway_account { CALLS_READING + CALLS_INSIDE } else { CALLS_READING };
     let pace = args.calls_per_minute;
     output.say(&format!("this makes at most {most} API calls, {pace} a minute"));

@@ -10,8 +10,10 @@ use super::assume;
 use super::duration::duration;
 use super::exit::Exit;
 use super::output::Output;
+use super::record;
 use super::settings::Common;
 use super::stop::unless_stopped;
+use crate::causes::error_chain;
 use crate::diagnostic::render::printable;
 use crate::files;
 use crate::sandbox::{Faults, Options, Sandbox, describe_assumptions};
@@ -29,6 +31,7 @@ Examples:
   flespi-gitops sandbox --state .flespi-gitops/sandbox
   flespi-gitops sandbox --listen 127.0.0.1:8080 --latency 200ms --calls-per-minute 60
   flespi-gitops sandbox --listen 127.0.0.1:8080 --mqtt-listen 127.0.0.1:1883
+  flespi-gitops sandbox --replay run.cassette
   flespi-gitops sandbox --tls . & curl --cacert ca.pem https://localhost:PORT/auth/regions")]
 pub(super) struct Args {
     /// Address to listen on; port 0 takes a free one.
@@ -65,6 +68,15 @@ pub(super) struct Args {
     /// JSON file that lists the faults to inject.
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
+
+    /// Answer from a recording of `--record` instead: the same calls get the same answers in the same
+    /// order, whatever their token, and nothing is kept. GET /_sandbox/replay tells what is left.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["state", "calls_per_minute", "faults", "assume", "mqtt_listen"]
+    )]
+    replay: Option<PathBuf>,
 
     /// Decide one of the platform's unknowns another way; may be given several times.
     #[arg(long, value_name = "NAME=VALUE", long_help = assume_help())]
@@ -141,6 +153,8 @@ fn options(args: &Args, profile: Option<&Path>) -> Result<(Options, Vec<String>)
                 .map_err(|error| format!("--faults {}: {error}", file.display()))?
         }
     };
+    let replay = args.replay.as_deref().map(record::recorded).transpose();
+    let replay = replay.map_err(|error| format!("--replay: {}", error_chain(&error)))?;
     let options = Options {
         listen: args.listen,
         mqtt: args.mqtt_listen,
@@ -151,6 +165,7 @@ fn options(args: &Args, profile: Option<&Path>) -> Result<(Options, Vec<String>)
         calls_per_minute: args.calls_per_minute,
         assumptions,
         faults,
+        replay,
     };
     Ok((options, unknown))
 }

@@ -17,6 +17,7 @@ use super::gate::{Gate, Store};
 use super::output::Output;
 use super::pace::Pace;
 use super::platform::Platform;
+use super::record;
 use super::recorder::Recorder;
 use super::secrets::{signer, spool, token};
 use super::settings::Common;
@@ -88,7 +89,7 @@ impl Session {
         let store = Store::open(&state, common, output)?;
         let gate = Gate::new(store, &state, &name);
         let recorder = Recorder::new(&state, &name);
-        let spool = spool(common, &state, name, output)?;
+        let spool = spool(common, &state, name.clone(), output)?;
         let Place { sandbox, address: platform, token } =
             Place::find(platform, embedded, common, output).await?;
         let run = RunId::new();
@@ -102,6 +103,15 @@ impl Session {
         };
         match Client::new(&settings, &token) {
             Ok(client) => {
+                let client = match &common.record {
+                    None => client,
+                    Some(path) => {
+                        client.behind(record::on(path, &name), &settings).map_err(|error| {
+                            output.failure(&error, Some(record::UNWRITTEN_HELP));
+                            Exit::Usage
+                        })?
+                    }
+                };
                 tokio::spawn(say_waits(client.waiting(), output.clone()));
                 tokio::spawn(say_progress(client.clone(), output.clone()));
                 Ok(Self { client, signer, spool, run, gate, recorder, commit: None, sandbox })

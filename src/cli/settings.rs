@@ -83,6 +83,11 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "FLESPI_GITOPS_PROFILE")]
     pub(super) profile: Option<PathBuf>,
 
+    /// Record every API call and its answer in a new file, without keys and passwords, for `sandbox --replay` or a
+    /// bug report. What plans show is in it: names, addresses, metadata.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+
     /// Overlay of the Stack to apply to the manifests, such as the name of an environment.
     #[arg(long, global = true, value_name = "NAME", env = "FLESPI_GITOPS_OVERLAY")]
     pub(super) overlay: Option<String>,

@@ -223,6 +223,18 @@ impl Caller {
         Self { http: self.http.over(wire, PATIENCE), ..self }
     }
 
+    /// The same, whose calls the wire carries that is made of their way to the platform.
+    ///
+    /// # Errors
+    /// That of `wire`.
+    pub fn behind<E>(
+        self,
+        wire: impl FnOnce(Transport) -> Result<Arc<dyn Wire>, E>,
+    ) -> Result<Self, E> {
+        let wire = wire(self.http.clone())?;
+        Ok(self.over(wire))
+    }
+
     /// How many calls were made.
     pub fn made(&self) -> u64 {
         self.made.load(Ordering::Relaxed)

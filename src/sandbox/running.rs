@@ -25,11 +25,15 @@ use super::{
     http::Shell,
     journal::Journal,
     mqtt::{self, Broker, Line},
+    replay::{self, Recorded},
     seed,
     store::{Store, StoreError},
     tls::{self, Acceptors, TlsError},
     world::World,
 };
+
+/// What the token of a recording begins with: any other is as good.
+const REPLAY_TOKEN: &str = "replay";
 
 /// How a sandbox is to be started.
 #[derive(Clone, Debug)]
@@ -52,6 +56,8 @@ pub struct Options {
     pub assumptions: Assumptions,
     /// What is to go wrong from the start.
     pub faults: Faults,
+    /// Calls to answer from, in place of a world; state, faults, assumptions and the bound of calls are without effect then.
+    pub replay: Option<Vec<Recorded>>,
 }
 
 impl Default for Options {
@@ -66,6 +72,7 @@ impl Default for Options {
             calls_per_minute: None,
             assumptions: Assumptions::default(),
             faults: Faults::default(),
+            replay: None,
         }
     }
 }
@@ -136,6 +143,7 @@ impl Sandbox {
             calls_per_minute,
             assumptions,
             faults,
+            replay,
         } = options;
         if tls.is_some() {
             names.extend(tls::NAMES.map(str::to_owned));
@@ -167,14 +175,21 @@ impl Sandbox {
         let (notices, _) = broadcast::channel(mqtt::BACKLOG);
         let (opening, is_open) = watch::channel(true);
         let wire = Wire { notices: notices.clone(), is_open: opening };
-        let body = move || match open(state, assumptions, faults, calls_per_minute, world_url) {
-            Err(error) => drop(ready.send(Err(error))),
-            Ok((world, store)) => {
-                let token = world.books.state.item(Kind::Tokens, world.books.state.root_token);
-                let key =
-                    token.and_then(|token| token.fields.text("key")).unwrap_or_default().to_owned();
-                let _ = ready.send(Ok(SecretString::from(key)));
-                let _ = ending.send(clerk::work(world, store, &inbox, &wire));
+        let body = move || {
+            if let Some(recorded) = replay {
+                let _ = ready.send(Ok(SecretString::from(format!("{REPLAY_TOKEN:0<64}"))));
+                replay::play(recorded, &inbox);
+                let _ = ending.send(Ok(()));
+                return;
+            }
+            match open(state, assumptions, faults, calls_per_minute, world_url) {
+                Err(error) => drop(ready.send(Err(error))),
+                Ok((world, store)) => {
+                    let token = world.books.state.item(Kind::Tokens, world.books.state.root_token);
+                    let key = token.and_then(|token| token.fields.text("key"));
+                    let _ = ready.send(Ok(SecretString::from(key.unwrap_or_default())));
+                    let _ = ending.send(clerk::work(world, store, &inbox, &wire));
+                }
             }
         };
         thread::Builder::new()

@@ -391,9 +391,7 @@ fn foreign_topics_and_broken_records_are_no_reason_or_no_harm() {
     let broken = daemon.wait("broken", |status| status["events"]["heard"] == 6);
     assert!(broken["events"]["ignored"] == 5, "{broken:#}");
     // The status tells of a wake later than of the pass that follows it.
-    daemon.wait("looked", |status| {
-        passes(status, "event") == 2 && status["events"]["wakes"] == 2
-    });
+    daemon.wait("looked", |status| passes(status, "event") == 2 && status["events"]["wakes"] == 2);
     assert!(!daemon.end(&world).contains('\u{1b}'));
 }
 

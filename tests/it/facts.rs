@@ -178,22 +178,40 @@ fn fits(expected: &Value, got: Option<&Value>, at: &str) -> Result<(), String> {
     if is_like { Ok(()) } else { differs() }
 }
 
-#[test]
-fn every_fact_that_the_sandbox_can_show_is_shown() {
-    let world = World::new();
-    let (_, state) = world.call("GET", "/_sandbox/state", None, None, None);
-    let (_, clock) = world.call("GET", "/_sandbox/clock", None, None, None);
-    let now = clock["result"][0]["now"].to_string();
-    let root = world.api("GET", "/platform/customer", None)[0]["id"].to_string();
-    let (mut shown, mut left_out, mut failed) = (0, Vec::new(), Vec::new());
-    for (name, table) in TABLES {
-        let (facts, left) = read(table);
-        left_out.extend(left);
+/// A world as it was when it was fresh.
+pub struct Fresh<'a> {
+    world: &'a World,
+    state: Value,
+    now: String,
+    root: String,
+}
+
+/// How a table came out.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    pub shown: usize,
+    pub left_out: Vec<&'a str>,
+    pub failed: Vec<String>,
+}
+
+impl<'a> Fresh<'a> {
+    pub fn of(world: &'a World) -> Self {
+        let (_, state) = world.call("GET", "/_sandbox/state", None, None, None);
+        let (_, clock) = world.call("GET", "/_sandbox/clock", None, None, None);
+        let now = clock["result"][0]["now"].to_string();
+        let root = world.api("GET", "/platform/customer", None)[0]["id"].to_string();
+        Self { world, state, now, root }
+    }
+
+    /// Shows the facts of a table, each in the same fresh world.
+    pub fn show<'t>(&self, name: &str, table: &'t str) -> Outcome<'t> {
+        let (facts, left_out) = read(table);
+        let (mut shown, mut failed) = (0, Vec::new());
         for Fact { title, lines } in facts {
-            // Each fact begins in the same fresh world.
-            let (status, _) = world.call("PUT", "/_sandbox/state", None, None, Some(&state));
+            let (status, _) =
+                self.world.call("PUT", "/_sandbox/state", None, None, Some(&self.state));
             assert_eq!(status, 200);
-            let mut run = Run::new(&world, &root, &now);
+            let mut run = Run::new(self.world, &self.root, &self.now);
             let outcome = lines.iter().try_for_each(|(number, line)| {
                 run.line(line)
                     .map_err(|why| format!("{name}.facts:{number}: {title}\n    {line}\n    {why}"))
@@ -205,6 +223,20 @@ fn every_fact_that_the_sandbox_can_show_is_shown() {
                 Err(why) => failed.push(why),
             }
         }
+        Outcome { shown, left_out, failed }
+    }
+}
+
+#[test]
+fn every_fact_that_the_sandbox_can_show_is_shown() {
+    let world = World::new();
+    let (mut shown, mut left_out, mut failed) = (0, Vec::new(), Vec::new());
+    let fresh = Fresh::of(&world);
+    for (name, table) in TABLES {
+        let outcome = fresh.show(name, table);
+        shown += outcome.shown;
+        left_out.extend(outcome.left_out);
+        failed.extend(outcome.failed);
     }
     println!("{shown} facts shown, {} failed, {} left out:", failed.len(), left_out.len());
     left_out.iter().for_each(|fact| println!("  {fact}"));

@@ -24,6 +24,7 @@ const FLOORS: &[&str] = &[
     "reading",
     "secret",
     "git",
+    "cassette",
     "assumptions",
     "resource",
     // What reads and writes.

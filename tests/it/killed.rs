@@ -1,14 +1,14 @@
 //! A sandbox that is killed in the middle of its work loses nothing that it has answered.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::ffi::OsStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::{Value, json};
+
+use crate::support::served::Served;
 
 /// Clients that write at the same time.
 const WRITERS: usize = 8;
@@ -18,42 +18,6 @@ const WRITES: usize = 600;
 
 /// How often the same folder is killed and opened again.
 const ROUNDS: usize = 3;
-
-/// The program as a process of its own, killed when dropped.
-struct Process {
-    child: Child,
-    url: String,
-    token: String,
-}
-
-impl Process {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flespi-gitops"))
-            .args(["sandbox", "--state"])
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
-        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
-        Self { child, url: text("listening"), token: text("token") }
-    }
-
-    /// SIGKILL: no handler runs, nothing is flushed.
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Writes until there is no answer any more, and notes what was answered.
 async fn write(writer: usize, url: String, token: String, noted: Arc<Noted>) {
@@ -91,7 +55,7 @@ fn a_killed_sandbox_has_every_write_that_it_answered() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut answered = BTreeSet::new();
     for round in 0..ROUNDS {
-        let mut process = Process::start(folder.path());
+        let mut process = Served::start([OsStr::new("--state"), folder.path().as_os_str()]);
         let names = Mutex::new(std::mem::take(&mut answered));
         let noted = Arc::new(Noted { round, names, count: AtomicUsize::new(0) });
         let writers: Vec<_> = (0..WRITERS)
@@ -109,13 +73,14 @@ fn a_killed_sandbox_has_every_write_that_it_answered() {
             runtime.block_on(writer).unwrap();
         }
         answered = Arc::into_inner(noted).unwrap().names.into_inner().unwrap();
-        let there = names_in(&Process::start(folder.path()), &runtime);
+        let there =
+            names_in(&Served::start([OsStr::new("--state"), folder.path().as_os_str()]), &runtime);
         let lost: Vec<_> = answered.difference(&there).collect();
         assert!(lost.is_empty(), "of {} answered writes these are lost: {lost:?}", answered.len());
     }
 }
 
-fn names_in(process: &Process, runtime: &tokio::runtime::Runtime) -> BTreeSet<String> {
+fn names_in(process: &Served, runtime: &tokio::runtime::Runtime) -> BTreeSet<String> {
     let answer: Value = runtime.block_on(async {
         let sent = reqwest::Client::new()
             .get(format!("{}/platform/limits/all?fields=name", process.url))

@@ -13,6 +13,7 @@ mod arguments;
 mod bad_input;
 mod bound;
 mod bounds;
+mod cassettes;
 mod choreographies;
 mod ci_examples;
 mod circles;

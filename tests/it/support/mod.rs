@@ -9,6 +9,7 @@ pub mod pass;
 pub mod pocket;
 #[cfg(unix)]
 pub mod repository;
+pub mod served;
 pub mod tenants;
 
 use std::collections::BTreeSet;
