@@ -14,6 +14,7 @@ import time
 import checks
 import walk_accounts
 import walk_devices
+import walk_go_reading
 import walk_realms
 import walk_rest
 from flespi.rest import FlespiClient
@@ -37,6 +38,7 @@ def main():
     logging.disable(logging.CRITICAL)
     rest = FlespiClient(TOKEN)
     walk_rest.walk(rest)
+    walk_go_reading.walk(rest)
     asyncio.run(sdk(rest))
     return checks.finish(started)
 
