@@ -71,6 +71,7 @@
 //! | what is promised of a run: two at once, guards, exit codes | [`running`] |
 //! | what is promised of listening to the platform, and how to try it | [`listening`] |
 //! | what is promised of manifests from a repository | [`repositories`] |
+//! | what a new repository begins with | `cli/init` |
 //! | the guide, and how it is shown in the terminal | `src/guide`, `cli/guide.rs`, `cli/page.rs` |
 //! | what can grow, and where that ends | [`bounds`] |
 //! | how the daemon is seen from outside, its page and its metrics | [`serve`] |
@@ -150,6 +151,8 @@ pub mod listening {}
 pub mod repositories {}
 #[doc = include_str!("guide/leases.md")]
 pub mod leases {}
+#[doc = include_str!("guide/start.md")]
+pub mod starting {}
 #[doc = include_str!("guide/principles.md")]
 pub mod principles {}
 #[doc = include_str!("guide/manifests.md")]

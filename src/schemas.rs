@@ -16,7 +16,7 @@ use crate::notice::Notice;
 use crate::pause::PauseList;
 use crate::plan::PlanDocument;
 use crate::profile::Profile;
-use crate::report::{Explanation, ProbeDocument, StatusDocument};
+use crate::report::{Explanation, InitDocument, ProbeDocument, StatusDocument};
 use crate::watch::Status;
 
 /// All schemas.
@@ -26,6 +26,7 @@ pub fn all() -> Vec<(String, Value)> {
         ("cassette", written::<CassetteLine>("CassetteLine")),
         ("explain", written::<Explanation>("Explanation")),
         ("import", written::<ImportDocument>("Import")),
+        ("init", written::<InitDocument>("Init")),
         ("locks", written::<Locks>("Locks")),
         ("notice", written::<Notice>("Notice")),
         ("pauses", written::<PauseList>("Pauses")),

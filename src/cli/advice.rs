@@ -83,10 +83,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
         &["destroy", "delete", "down", "prune"],
         "to delete what is no longer declared, use 'apply --prune'",
     ),
-    (
-        &["dump", "pull", "init", "fetch", "download"],
-        "to write manifests from live accounts, use 'export'",
-    ),
+    (&["dump", "pull", "fetch", "download"], "to write manifests from live accounts, use 'export'"),
     (
         &["daemon", "serve", "controller", "reconcile"],
         "to apply whenever something changes, use 'watch'",

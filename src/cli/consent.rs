@@ -1,4 +1,4 @@
-//! The question before something is written.
+//! Questions on the terminal, above all the one before something is written.
 
 use std::io::{BufRead, IsTerminal, Read};
 
@@ -15,14 +15,23 @@ pub(super) async fn consent(output: &Output) -> Result<(), &'static str> {
     if !std::io::stdin().is_terminal() {
         return Err("stdin is not a terminal; review the plan and re-run with `--yes`");
     }
+    match ask("Apply this plan? Type `yes` to apply: ", output).await {
+        Ok(answer) if answer.trim() == "yes" => Ok(()),
+        Ok(_) => Err("the answer was not `yes`"),
+        Err(why) => Err(why),
+    }
+}
+
+/// Asks a question on the terminal, and waits for a line.
+pub(super) async fn ask(question: &str, output: &Output) -> Result<String, &'static str> {
     let is_shown = tokio::select! {
         is_shown = output.shown() => is_shown,
         () = shutdown::begun() => return Err("stopped before the question"),
     };
     if !is_shown {
-        return Err("cannot show the plan");
+        return Err("cannot show what the question is about");
     }
-    output.ask("Apply this plan? Type `yes` to apply: ");
+    output.ask(question);
     let (sender, answer) = oneshot::channel();
     // It may read for ever, which is no reason for anybody else to wait.
     let _ = std::thread::Builder::new().name("question".to_owned()).spawn(move || {
@@ -34,8 +43,8 @@ pub(super) async fn consent(output: &Output) -> Result<(), &'static str> {
         biased;
         () = shutdown::begun() => Err("stopped before the answer"),
         line = answer => match line {
-            Ok(Ok(line)) if line.trim() == "yes" => Ok(()),
-            _ => Err("the answer was not `yes`"),
+            Ok(Ok(line)) => Ok(line),
+            _ => Err("there was no answer"),
         }
     }
 }

@@ -103,6 +103,22 @@ impl From<Wish> for Others {
     }
 }
 
+/// Writes the account of the token into a folder, whose editors find the schema at `schema`.
+pub(super) async fn into(folder: &Path, schema: &str, common: &Common, output: &Output) -> Exit {
+    let args = Args {
+        out: Some(folder.to_owned()),
+        pace: Pace::default(),
+        force: false,
+        exclude: Vec::new(),
+        foreign: Wish::Comment,
+        unmanaged: Wish::Include,
+        metadata: false,
+        include_sessions: false,
+        schema: Some(schema.to_owned()),
+    };
+    run(&args, common, output).await
+}
+
 pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     if let Some(name) = common.stack.as_ref().filter(|name| !is_valid_name(name)) {
         output.error(&format!("`{name}` is not a stack name: use a-z, 0-9, `.`, `_` and `-`"));

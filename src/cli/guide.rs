@@ -20,6 +20,7 @@ macro_rules! topics {
 }
 
 topics! {
+    "start": "guide/start.md",
     "principles": "guide/principles.md",
     "manifests": "guide/manifests.md",
     "tokens": "guide/tokens.md",

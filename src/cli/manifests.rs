@@ -76,13 +76,14 @@ mod tests {
     const BY_OPTION: [&str; 2] = ["explain", "rotate"];
 
     /// Commands that read no manifest.
-    const NEITHER: [&str; 14] = [
+    const NEITHER: [&str; 15] = [
         "completions",
         "export",
         "guide",
         "health",
         "history",
         "import",
+        "init",
         "lock",
         "man",
         "pause",

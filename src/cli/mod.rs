@@ -23,6 +23,7 @@ mod health;
 mod hearing;
 mod history;
 mod import;
+mod init;
 mod loading;
 mod lock;
 mod log_lines;
@@ -119,6 +120,7 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Apply(apply::Args),
@@ -290,6 +292,7 @@ async fn command(cli: Cli, output: &Output) -> Exit {
         return Exit::Usage;
     }
     match command {
+        Command::Init(args) => init::run(&args, &common, output).await,
         Command::Validate(args) => validate::run(&args, &common, output).await,
         Command::Plan(args) => plan::run(&args, &common, output).await,
         Command::Apply(args) => apply::run(&args, &common, output).await,

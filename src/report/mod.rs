@@ -8,6 +8,7 @@ mod explain;
 mod history;
 mod html;
 mod import;
+mod init;
 mod locks;
 mod markdown;
 mod outline;
@@ -30,6 +31,7 @@ pub use history::{history_text, record_text};
 pub(crate) use html::csp_hash;
 pub use html::plan_html;
 pub use import::{import_markdown, import_text};
+pub use init::{InitDocument, Kept, init_text};
 pub use locks::locks_text;
 pub use markdown::{
     MARKDOWN_DEFAULT, MARKDOWN_LEAST, findings_markdown, listing_markdown, plan_markdown,

@@ -47,6 +47,7 @@ mod guards;
 mod health;
 mod history;
 mod import;
+mod init;
 mod injection;
 mod interrupted;
 mod killed;

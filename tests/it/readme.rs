@@ -61,9 +61,13 @@ impl Clone {
         let folders = [self.tools.path().to_owned(), program.to_owned()];
         let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&path)));
         let mut shell = Command::new("sh");
+        // Whoever reads aloud stays in the folder to which a command goes.
+        let here = self.tools.path().join("here");
+        let folder = std::fs::read_to_string(&here);
+        let folder = folder.map_or_else(|_| self.folder.path().to_owned(), |at| at.trim().into());
         shell
-            .args(["-c", command])
-            .current_dir(self.folder.path())
+            .args(["-c", &format!("trap 'pwd > \"$HOME/here\"' EXIT\n{command}")])
+            .current_dir(folder)
             .env_clear()
             .env("PATH", path.unwrap())
             .env("HOME", self.tools.path())
@@ -178,9 +182,14 @@ fn the_readme_is_short() {
 
 #[test]
 fn the_pages_of_the_guide_are_true_from_top_to_bottom() {
-    for (page, commands) in
-        [("manifests", 1), ("migration", 2), ("probe", 1), ("realms", 1), ("recovery", 2)]
-    {
+    for (page, commands) in [
+        ("manifests", 1),
+        ("migration", 2),
+        ("probe", 1),
+        ("realms", 1),
+        ("recovery", 2),
+        ("start", 6),
+    ] {
         assert_eq!(read_aloud(&format!("src/guide/{page}.md")), commands, "{page}");
     }
 }

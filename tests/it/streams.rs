@@ -87,6 +87,7 @@ const COMMANDS: &[&[&str]] = &[
     &["probe", "--calls-per-minute", "6000"],
     &["import", "--terraform", "state.json"],
     &["explain", "token/tenant-0/app", "GET", "gw/devices/1", "--manifests", "set.yaml"],
+    &["init", "fresh"],
     &["schema"],
     &["schema", "--out", "schemas"],
     &["history"],
