@@ -64,6 +64,7 @@
 //! | how an estate is written as manifests | [`export`] |
 //! | what a state of Terraform means | [`import`] |
 //! | what people see | [`report`] |
+//! | the reference of all fields, made from the types | `report/reference.rs` |
 //! | what waits although nothing is wrong with it | [`pause`], [`resource::Window`], `reconcile/wait.rs` |
 //! | who may write | [`lock`]; `lock/term.rs` for what is promised across machines, and [`leases`] |
 //! | which part of the work a replica does | `lock/share.rs`, `watch/replicas.rs` |
@@ -157,6 +158,8 @@ pub mod starting {}
 pub mod principles {}
 #[doc = include_str!("guide/manifests.md")]
 pub mod writing_manifests {}
+#[doc = include_str!("guide/fields.md")]
+pub mod fields {}
 #[doc = include_str!("guide/tokens.md")]
 pub mod tokens_and_rights {}
 #[doc = include_str!("guide/limits.md")]

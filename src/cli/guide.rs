@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::output::Output;
 use super::page;
+use crate::diagnostic::render::printable_line;
 
 /// A page of the guide.
 struct Topic {
@@ -23,6 +24,7 @@ topics! {
     "start": "guide/start.md",
     "principles": "guide/principles.md",
     "manifests": "guide/manifests.md",
+    "fields": "guide/fields.md",
     "tokens": "guide/tokens.md",
     "limits": "guide/limits.md",
     "secrets": "secret/guide.md",
@@ -48,20 +50,42 @@ topics! {
 #[command(after_help = "\
 Examples:
   flespi-gitops guide
-  flespi-gitops guide rotation")]
+  flespi-gitops guide rotation
+  flespi-gitops guide fields token
+  flespi-gitops guide secrets vault")]
 pub(super) struct Args {
     /// What to read about.
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(NAMES))]
     topic: Option<String>,
+
+    /// Show only the parts whose headline has this word.
+    #[arg(value_name = "PART", requires = "topic")]
+    part: Option<String>,
 }
 
 pub(super) fn run(args: &Args, output: &Output) -> Exit {
     let columns = output.width().map_or(page::COLUMNS, |width| width.min(page::COLUMNS));
     let topic = args.topic.as_deref();
-    output.result(&match TOPICS.iter().find(|known| Some(known.name) == topic) {
-        Some(topic) => page::rendered(topic.page, columns),
-        None => list(columns),
-    });
+    let Some(topic) = TOPICS.iter().find(|known| Some(known.name) == topic) else {
+        output.result(&list(columns));
+        return Exit::Done;
+    };
+    let Some(word) = &args.part else {
+        output.result(&page::rendered(topic.page, columns));
+        return Exit::Done;
+    };
+    let parts = page::parts(topic.page, word);
+    if parts.is_empty() {
+        let heads: Vec<&str> = page::headlines(topic.page).collect();
+        output.error(&format!(
+            "no part of the page on {} has `{}` in its headline\n  help: the parts are {}",
+            topic.name,
+            printable_line(word),
+            heads.join(", ")
+        ));
+        return Exit::Usage;
+    }
+    output.result(&page::rendered(&parts, columns));
     Exit::Done
 }
 

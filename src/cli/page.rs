@@ -84,6 +84,60 @@ pub(super) fn table(rows: &[Vec<String>], columns: usize) -> String {
 }
 
 /// Fills lines with words, without the marks of strong words.
+/// The headlines of a page.
+pub(super) fn headlines(page: &str) -> impl Iterator<Item = &str> {
+    lines(page)
+        .filter(|(is_code, _)| !is_code)
+        .filter_map(|(_, line)| headline(line))
+        .map(|(_, text)| text)
+}
+
+/// The parts of a page whose headline has `word`, with what stands below them; empty if none has.
+pub(super) fn parts(page: &str, word: &str) -> String {
+    let word = word.to_lowercase();
+    let (mut parts, mut wanted) = (String::new(), None);
+    for (is_code, line) in lines(page) {
+        if let Some((level, text)) = headline(line).filter(|_| !is_code) {
+            let is_inside = wanted.is_some_and(|wanted| level > wanted);
+            if !is_inside {
+                let names = text.to_lowercase();
+                // A name as a whole, if there is one: `Token` is not `TokenAccess`.
+                wanted = is_named(page, &names, &word).then_some(level);
+            }
+        }
+        if wanted.is_some() {
+            parts.push_str(line);
+            parts.push('\n');
+        }
+    }
+    parts
+}
+
+/// Whether a headline is meant by `word`: it is the word, or has it where no headline of the page is the word.
+fn is_named(page: &str, headline: &str, word: &str) -> bool {
+    match headlines(page).any(|other| other.to_lowercase() == word) {
+        true => headline == word,
+        false => headline.contains(word),
+    }
+}
+
+/// The lines of a page, and whether each is part of a block of code.
+fn lines(page: &str) -> impl Iterator<Item = (bool, &str)> {
+    let mut is_code = false;
+    page.lines().map(move |line| {
+        let is_fence = line.starts_with("```");
+        is_code ^= is_fence;
+        (is_code || is_fence, line)
+    })
+}
+
+/// The level and the text of a headline.
+fn headline(line: &str) -> Option<(usize, &str)> {
+    let text = line.trim_start_matches('#');
+    let level = line.len() - text.len();
+    Some((level, text.strip_prefix(' ')?)).filter(|(level, _)| *level > 0)
+}
+
 fn wrapped(text: &str, first: &str, rest: &str, columns: usize) -> String {
     let text = text.replace("**", "");
     let mut out = first.to_owned();

@@ -16,6 +16,7 @@ mod pauses;
 mod plan;
 mod probe;
 mod progress;
+mod reference;
 mod risk;
 mod run;
 mod status;
@@ -43,6 +44,7 @@ pub use probe::{
     ProbeDocument, ProbeFormat, ProbeOutcome, ProbeSummary, ProbedQuestion, probe_text,
 };
 pub use progress::Progress;
+pub use reference::{Field, fields, page as reference_page};
 pub(crate) use risk::is_risky;
 pub use run::run_text;
 pub use status::{

@@ -17,7 +17,7 @@ macro_rules! with_quotas {
             channel_messages: "Messages through one channel, per minute.";
             channel_storage: "Storage of channels, in bytes.";
             channel_traffic: "Traffic of channels, in bytes per minute.";
-            channel_connections: "Simultaneous connections of one channel.";
+            channel_connections: "Number of simultaneous connections of one channel.";
             containers_count: "Number of containers.";
             container_storage: "Storage of containers, in bytes.";
             cdns_count: "Number of CDNs.";

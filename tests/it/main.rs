@@ -73,6 +73,7 @@ mod probe;
 mod prune;
 mod readme;
 mod realms;
+mod reference;
 mod renames;
 mod restore;
 mod rights_agree;

@@ -25,6 +25,7 @@ pub struct GrantSpec {
     /// Name that people see; default: `metadata.name`.
     #[serde(default)]
     #[schemars(length(max = 255))]
+    #[schemars(example = "Read the fleet of ACME")]
     pub name: Option<String>,
     /// The items: one entry, for items of one type.
     #[schemars(length(min = 1))]
@@ -49,7 +50,7 @@ pub struct GrantSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Items {
-    /// Their type.
+    /// The type of the items, as an ACL has it.
     #[serde(rename = "type")]
     #[schemars(regex(pattern = r"^[a-z]+(/[a-z-]+)+$"), example = "gw/devices")]
     pub of: String,

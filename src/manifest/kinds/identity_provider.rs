@@ -17,6 +17,7 @@ use crate::resource::{Declared, Kind};
 pub struct IdentityProviderSpec {
     /// Name that people see; default: `metadata.name`.
     #[schemars(length(max = 255))]
+    #[schemars(example = "Company login")]
     pub name: Option<String>,
     /// The protocol, in the platform's word.
     #[serde(rename = "type")]

@@ -23,6 +23,7 @@ use crate::source::Target;
 pub struct RealmSpec {
     /// Name that people see; default: `metadata.name`.
     #[schemars(length(max = 255))]
+    #[schemars(example = &"Drivers")]
     pub name: Option<String>,
     /// Where the users live: `account` (the account of the realm; what a new realm has if this is left out), a subaccount, or
     /// a new subaccount for each.
@@ -73,6 +74,7 @@ pub struct SubaccountHome {
     #[schemars(regex(
         pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*$"
     ))]
+    #[schemars(example = "emea/acme")]
     pub subaccount: String,
 }
 
@@ -92,9 +94,11 @@ pub struct PerUser {
     #[schemars(regex(
         pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*$"
     ))]
+    #[schemars(example = &"emea")]
     pub under: Option<String>,
     /// The limit that bounds each: a name in the account that holds them or, failing that, in the nearest account above it.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"))]
+    #[schemars(example = "tenant-small")]
     pub limit: Option<String>,
 }
 

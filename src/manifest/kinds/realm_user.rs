@@ -19,6 +19,7 @@ use crate::resource::{Declared, Kind};
 pub struct RealmUserSpec {
     /// The name with which the user logs in; default: `metadata.name`.
     #[schemars(length(max = 255))]
+    #[schemars(example = "ann@fleet.example")]
     pub name: Option<String>,
     /// Where the password comes from; it has at least 16 characters.
     pub password: Option<SecretSource>,

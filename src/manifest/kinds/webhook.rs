@@ -23,6 +23,7 @@ pub struct WebhookSpec {
     /// Name that people see; default: `metadata.name`.
     #[serde(default)]
     #[schemars(length(max = 255))]
+    #[schemars(example = "Tell the dispatcher")]
     pub name: Option<String>,
     /// Whether the webhook makes its calls.
     #[serde(default)]
@@ -67,6 +68,7 @@ pub struct Filter {
     /// Only messages for which this expression over their payload is true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
+    #[schemars(example = "position.speed > 90")]
     pub payload: Option<String>,
 }
 
@@ -95,12 +97,14 @@ pub struct Call {
     pub method: Option<CallMethod>,
     /// Body of the call; the platform expands expressions in it.
     #[serde(default)]
+    #[schemars(example = "{\"device\": %payload%}")]
     pub body: Option<String>,
     /// Headers of the call. Left out: existing headers stay; `[]`: no headers.
     #[serde(default)]
     pub headers: Option<Vec<Header>>,
     /// PEM certificate of the private authority that signed the certificate of the server.
     #[serde(default)]
+    #[schemars(example = "-----BEGIN CERTIFICATE-----...")]
     pub ca: Option<String>,
     /// Id of the account in which a `flespi-platform` call is made.
     #[serde(default)]
@@ -137,7 +141,7 @@ pub enum CallMethod {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// Its name.
+    /// The name of the header.
     #[schemars(regex(pattern = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), example = &"Authorization")]
     pub name: String,
     /// Its value, or the source of a secret value.
@@ -160,6 +164,7 @@ pub enum HeaderValue {
 pub struct Validation {
     /// Expression over the response that is true if the call succeeded.
     #[schemars(length(min = 1))]
+    #[schemars(example = "status == 200")]
     pub expression: String,
     /// What to do if it is false.
     pub action: ValidationAction,

@@ -66,7 +66,7 @@ pub enum Ident {
 pub enum GroupRef {
     /// Its id.
     Id(#[schemars(range(min = 1))] i64),
-    /// Its name.
+    /// The name of the group.
     Name(#[schemars(length(min = 1, max = 1000))] String),
 }
 

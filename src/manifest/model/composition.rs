@@ -15,6 +15,7 @@ use crate::resource::AddressPattern;
 #[serde(deny_unknown_fields, default)]
 pub struct Overlay {
     /// What the environment is.
+    #[schemars(example = "What customers see")]
     pub description: Option<String>,
     /// Defaults that take precedence over those of the stack.
     pub defaults: Defaults,

@@ -16,8 +16,10 @@ macro_rules! limit_spec {
         pub struct LimitSpec {
             /// Display name; default: `metadata.name`.
             #[schemars(length(max = 255))]
+            #[schemars(example = &"Starter")]
             pub name: Option<String>,
             /// Free text for people.
+            #[schemars(example = "What every new customer begins with")]
             pub description: Option<String>,
             $(
                 #[doc = $doc]

@@ -53,6 +53,7 @@ pub struct ObjectMeta {
     /// Name of the object in manifests, unique per kind and account. Lower case letters and
     /// digits, inside also `.`, `_` and `-`.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"), length(max = 100))]
+    #[schemars(example = &"acme")]
     pub name: String,
     /// Account path of the owner, such as `emea/acme`; left out: the root account.
     #[serde(default)]
@@ -125,6 +126,7 @@ pub enum SecretSource {
 pub struct EnvSource {
     /// Name of the variable.
     #[schemars(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))]
+    #[schemars(example = &"ACME_PASSWORD")]
     pub env: String,
 }
 
@@ -134,6 +136,7 @@ pub struct EnvSource {
 pub struct FileSource {
     /// The file, relative to the manifest.
     #[schemars(with = "String", length(min = 1))]
+    #[schemars(example = "secrets/acme-password")]
     pub file: PathBuf,
 }
 

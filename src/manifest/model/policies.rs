@@ -109,12 +109,13 @@ pub struct NeverAllowed {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
-    /// The rule.
+    /// The rule that need not hold, as it stands under `policies`.
     pub rule: RuleName,
     /// The object's address.
     #[schemars(extend("pattern" = Address::form()), example = "token/emea/breakglass")]
     pub object: String,
     /// The reason, for reviewers.
     #[schemars(length(min = 8))]
+    #[schemars(example = "The gateway of the depot cannot rotate")]
     pub reason: String,
 }

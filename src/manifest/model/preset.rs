@@ -15,7 +15,7 @@ use crate::rights::Method;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PresetAccess {
-    /// The recipe.
+    /// The name of the recipe.
     pub preset: PresetName,
     /// The devices. Needed by `toolbox`, `setbox`, `trackit` and `manufacturer-support`, as a list of ids or as
     /// `{select: ...}`; `mqtt-messages` takes `all` (default) and `in-groups` too.

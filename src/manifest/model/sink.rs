@@ -98,11 +98,11 @@ pub struct JsonSink {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgeSink {
-    /// The file.
+    /// The encrypted file.
     #[schemars(with = "String", length(min = 1), example = "secrets/trackit.age")]
     pub age: PathBuf,
     /// Public keys of those who can open it, as `age-keygen` prints them. When they change, it is encrypted again.
-    #[schemars(length(min = 1), inner(regex(pattern = r"^age1[02-9ac-hj-np-z]{58}$")))]
+    #[schemars(length(min = 1), inner(regex(pattern = r"^age1[02-9ac-hj-np-z]{58}$")), example = ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"])]
     pub recipients: Vec<String>,
     /// A key itself, or the link with which it is shared.
     #[serde(rename = "as", default)]
@@ -144,6 +144,7 @@ pub struct VaultSink {
     /// Where the KV engine of version 2 is mounted.
     #[serde(default = "default_mount")]
     #[schemars(regex(pattern = r"^[^/]+(/[^/]+)*/?$"))]
+    #[schemars(example = &"secret")]
     pub mount: String,
     /// A store that the operator describes (`--stores`), instead of the following fields.
     #[serde(default)]
@@ -156,14 +157,17 @@ pub struct VaultSink {
     /// The namespace; left out: VAULT_NAMESPACE or BAO_NAMESPACE, if set.
     #[serde(default)]
     #[schemars(length(min = 1))]
+    #[schemars(example = "admin/fleet")]
     pub namespace: Option<String>,
     /// A file with the token; left out: VAULT_TOKEN or BAO_TOKEN of the environment.
     #[serde(default)]
     #[schemars(with = "Option<String>", length(min = 1))]
+    #[schemars(example = "/run/secrets/vault-token")]
     pub token_file: Option<PathBuf>,
     /// Certificates of the authorities to trust, in place of those of the machine.
     #[serde(default)]
     #[schemars(with = "Option<String>", length(min = 1))]
+    #[schemars(example = "/etc/ssl/vault-ca.pem")]
     pub ca_file: Option<PathBuf>,
     /// A key itself, or the link with which it is shared.
     #[serde(rename = "as", default)]
@@ -189,6 +193,7 @@ pub struct KubernetesSink {
     /// The namespace; left out: that of the service account.
     #[serde(default)]
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), length(max = 63))]
+    #[schemars(example = &"telematics")]
     pub namespace: Option<String>,
     /// A store that the operator describes (`--stores`), instead of the following fields.
     #[serde(default)]
@@ -201,10 +206,12 @@ pub struct KubernetesSink {
     /// A file with the token; left out: that of the service account.
     #[serde(default)]
     #[schemars(with = "Option<String>", length(min = 1))]
+    #[schemars(example = "/run/secrets/kubernetes-token")]
     pub token_file: Option<PathBuf>,
     /// Certificates of the authorities to trust; left out: those of the service account.
     #[serde(default)]
     #[schemars(with = "Option<String>", length(min = 1))]
+    #[schemars(example = "/etc/ssl/kubernetes-ca.pem")]
     pub ca_file: Option<PathBuf>,
     /// A key itself, or the link with which it is shared.
     #[serde(rename = "as", default)]

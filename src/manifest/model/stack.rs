@@ -23,7 +23,7 @@ pub struct StackManifest {
     pub kind: StackKind,
     /// The name of the stack.
     pub metadata: StackMeta,
-    /// The settings.
+    /// What holds for all manifests of the set.
     #[serde(default)]
     pub spec: StackSpec,
 }
@@ -43,6 +43,7 @@ pub struct StackMeta {
     /// The name under which the stack marks what it owns. Whoever changes it adds the old name to
     /// `spec.formerly`.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"), length(max = 100))]
+    #[schemars(example = &"fleet")]
     pub name: String,
 }
 

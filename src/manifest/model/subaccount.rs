@@ -15,6 +15,7 @@ use super::parts::{Lifecycle, SecretSource, free_names};
 pub struct SubaccountSpec {
     /// Display name; default: `metadata.name`.
     #[schemars(length(max = 255))]
+    #[schemars(example = "ACME Haulage")]
     pub name: Option<String>,
     /// The limit that bounds the subaccount: a name in the parent account or, failing that, in the
     /// nearest account above it.
@@ -48,9 +49,11 @@ pub struct LimitIn {
     #[schemars(regex(
         pattern = r"^([a-z0-9]([a-z0-9._-]*[a-z0-9])?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)*)?$"
     ))]
+    #[schemars(example = &"emea")]
     pub account: String,
     /// Name of the limit there.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"))]
+    #[schemars(example = "tenant-small")]
     pub name: String,
 }
 

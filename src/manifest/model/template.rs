@@ -69,6 +69,7 @@ pub struct TemplateSpec {
 #[serde(deny_unknown_fields, default)]
 pub struct Parameter {
     /// What the parameter is for.
+    #[schemars(example = "The name of the tenant")]
     pub description: Option<String>,
     /// What its values are; default: `string`.
     #[serde(rename = "type")]

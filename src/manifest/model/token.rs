@@ -23,6 +23,7 @@ pub struct TokenSpec {
     /// Display name; default: `metadata.name`.
     #[serde(default)]
     #[schemars(length(max = 255))]
+    #[schemars(example = &"TrackIt")]
     pub info: Option<String>,
     /// Whether the token may be used; `false` blocks it.
     #[serde(default)]
@@ -133,6 +134,7 @@ pub struct AclEntry {
     /// For `mqtt`: the topic filter. Topics below `flespi/` cannot be granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
+    #[schemars(example = "fleet/+/position")]
     pub topic: Option<String>,
     /// For `mqtt`: what may be done on the topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,6 +147,7 @@ pub struct AclEntry {
 pub struct Submodule {
     /// `messages`, `telemetry`, `settings`...
     #[schemars(length(min = 1))]
+    #[schemars(example = &"messages")]
     pub name: String,
     /// The allowed methods.
     pub methods: BTreeSet<Method>,
