@@ -122,7 +122,10 @@ impl Pipeline {
             "${{ github.event.pull_request.number }}" | "${{ steps.reviewed.outputs.number }}" => {
                 "5".to_owned()
             }
-            text if text.starts_with("${{ vars.") => "a variable".to_owned(),
+            text if text.starts_with("${{ vars.") => {
+                let name = text.trim_start_matches("${{ vars.").trim_end_matches(" }}");
+                self.variables.get(name).cloned().unwrap_or_else(|| "a variable".to_owned())
+            }
             text => {
                 assert!(!text.contains("${{"), "{text}");
                 text.to_owned()
@@ -313,7 +316,7 @@ fn actions_are_of_one_major_each() {
     for (name, major) in uses.map(|(_, action)| action.split_once('@').unwrap()) {
         assert_eq!(*majors.entry(name).or_insert(major), major, "{name}");
     }
-    let wanted = [("cache", "v6"), ("checkout", "v7"), ("upload-artifact", "v7")];
+    let wanted = [("checkout", "v7"), ("upload-artifact", "v7")];
     assert_eq!(majors, BTreeMap::from(wanted));
 }
 
@@ -388,4 +391,28 @@ fn the_hook_refuses_to_commit_invalid_manifests() {
     git("add accounts").expect(0);
     let refused = git("commit --quiet -m second").expect(1);
     assert!(format!("{}{}", refused.stdout, refused.stderr).contains("accounts/wrong.yaml:1"));
+}
+
+#[test]
+fn the_program_is_run_only_if_its_archive_has_the_checksum_that_was_written_down() {
+    let mut pipeline = Pipeline::new("github.yml");
+    let world = &pipeline.world;
+    world.write("release/flespi-gitops-1/flespi-gitops", "the program\n");
+    make_executable(&world.write("bin/curl", "#!/bin/sh\ncp ../release.tar.gz archive.tar.gz\n"));
+    let packed =
+        pipeline.shell("tar -C release -czf release.tar.gz flespi-gitops-1 && mkdir temp", &[]);
+    packed.expect(0);
+    let checksum = pipeline.shell("sha256sum release.tar.gz | cut -d' ' -f1", &[]).expect(0).stdout;
+    pipeline.set("RUNNER_TEMP", &pipeline.world.path().join("temp").display().to_string());
+    pipeline.set("GITHUB_PATH", &pipeline.world.path().join("added").display().to_string());
+    pipeline.set("FLESPI_GITOPS_SHA256", &"0".repeat(64));
+    let refused = pipeline.step("plan", "Install");
+    assert!(refused.code != 0 && !pipeline.world.path().join("temp/bin").exists(), "{refused:?}");
+    pipeline.set("FLESPI_GITOPS_SHA256", checksum.trim());
+    for job in ["plan", "apply", "nightly"] {
+        pipeline.step(job, "Install").expect(0);
+        assert_eq!(pipeline.world.read("temp/bin/flespi-gitops"), "the program\n");
+        std::fs::remove_dir_all(pipeline.world.path().join("temp/bin")).unwrap();
+    }
+    assert!(pipeline.world.read("added").lines().all(|line| line.ends_with("/temp/bin")));
 }
