@@ -46,10 +46,7 @@ const OPTIONS: &[(&[&str], &str)] = &[
         &["force", "force-conflicts", "override"],
         "to approve what a guard refuses in one plan, use '--approve DIGEST'",
     ),
-    (
-        &["target", "include", "only", "select"],
-        "to leave objects alone, use '--exclude PATTERN', or name fewer manifests",
-    ),
+    (&["target", "include", "select"], "to look at some objects alone, use '--only PATTERN'"),
     (&["ignore", "skip"], "to leave objects alone, use '--exclude PATTERN'"),
     (
         &["watch", "follow", "daemon"],

@@ -29,6 +29,7 @@ mod lock;
 mod log_lines;
 mod man;
 mod manifests;
+mod narrowed;
 mod output;
 mod outside;
 mod pace;

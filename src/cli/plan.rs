@@ -8,6 +8,7 @@ use super::duration::positive;
 use super::exit::Exit;
 use super::loading::{self, Loaded};
 use super::manifests::Manifests;
+use super::narrowed::Only;
 use super::output::Output;
 use super::pace::Pace;
 use super::session::{self, Session};
@@ -29,11 +30,15 @@ Examples:
   flespi-gitops plan examples/fleet --platform sandbox
   flespi-gitops plan accounts/ --detailed-exitcode --format json > plan.json
   flespi-gitops plan accounts/ --expiring-within 14d
+  flespi-gitops plan accounts/ --only subaccount/acme
   flespi-gitops plan --git git@git.example.com:fleet.git --ref main --path accounts
   flespi-gitops plan accounts/ --format markdown --html plan.html > comment.md")]
 pub(super) struct Args {
     #[command(flatten)]
     manifests: Manifests,
+
+    #[command(flatten)]
+    only: Only,
 
     /// Plan to delete objects with this stack's mark that are no longer declared.
     #[arg(long)]
@@ -122,7 +127,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
     }
     session.close(output).await;
     match prepared {
-        Ok(prepared) => {
+        Ok(mut prepared) => {
+            prepared.plan = match args.only.of(prepared.plan, &desired, output) {
+                Ok(plan) => plan,
+                Err(exit) => return exit,
+            };
             match (args.summary, common.format) {
                 (true, Format::Text | Format::Short | Format::Sarif) => {
                     output.result(&plan_summary(&prepared.plan, output.width()));

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::loading::{self, Loaded};
 use super::manifests::Manifests;
+use super::narrowed::Only;
 use super::output::Output;
 use super::pace::Pace;
 use super::plan::{Expiring, json};
@@ -10,7 +11,7 @@ use super::session::{self, Session};
 use super::settings::{Common, Format};
 use crate::diagnostic::counted;
 use crate::plan::Policy;
-use crate::reconcile;
+use crate::reconcile::{self, Prepared};
 use crate::report::{status, status_markdown, status_text};
 use crate::secret::Trust;
 
@@ -28,6 +29,9 @@ Examples:
 pub(super) struct Args {
     #[command(flatten)]
     manifests: Manifests,
+
+    #[command(flatten)]
+    only: Only,
 
     #[command(flatten)]
     pace: Pace,
@@ -62,6 +66,11 @@ pub(super) async fn run(args: &Args, common: &Common, output: &Output) -> Exit {
             return Exit::Unknown;
         }
     };
+    let plan = match args.only.of(prepared.plan, &load.desired, output) {
+        Ok(plan) => plan,
+        Err(exit) => return exit,
+    };
+    let prepared = Prepared { plan, ..prepared };
     let status = status(&prepared.plan, prepared.calls);
     match common.format {
         // The other two forms are for findings alone.

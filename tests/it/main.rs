@@ -64,6 +64,7 @@ mod matrix;
 mod moves;
 mod noise;
 mod notices;
+mod only;
 mod outputs;
 mod outside;
 mod pauses;

@@ -9,6 +9,7 @@ use crate::apply::OnError;
 use crate::cli::duration::positive;
 use crate::cli::gate::GateArgs;
 use crate::cli::manifests::Manifests;
+use crate::cli::narrowed::Only;
 use crate::cli::pace::Pace;
 
 /// Make the platform match the manifests.
@@ -27,8 +28,11 @@ pub(in crate::cli) struct Args {
     #[command(flatten)]
     pub(super) manifests: Manifests,
 
+    #[command(flatten)]
+    pub(super) only: Only,
+
     /// Apply a plan that `plan --out FILE` saved: exactly what was reviewed, or nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "git", "prune", "exclude"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "manifests", "git", "prune", "exclude", "patterns"])]
     pub(super) plan: Option<PathBuf>,
 
     /// Delete objects with this stack's mark that are no longer declared.
@@ -90,6 +94,7 @@ impl Args {
     ) -> Self {
         Self {
             manifests: Manifests::default(),
+            only: Only::default(),
             plan: None,
             prune: false,
             yes,

@@ -139,7 +139,9 @@ impl Caller for Person<'_> {
     }
 
     fn narrow(&mut self, prepared: Prepared) -> Result<Prepared, Exit> {
-        self.task.restrict(prepared, self.output)
+        let restricted = self.task.restrict(prepared, self.output)?;
+        let plan = self.args.only.of(restricted.plan, &self.task.desired, self.output)?;
+        Ok(Prepared { plan, ..restricted })
     }
 
     fn approve(&mut self, plan: &Plan) -> Result<(), Vec<String>> {
