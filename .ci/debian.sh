@@ -26,11 +26,10 @@ for schema in "$unpacked"/schemas/*.json; do
 done
 documents="usr/share/doc/flespi-gitops"
 put 644 "$unpacked/README.md" "$documents/README.md"
-put 644 "$unpacked/CHANGELOG.md" "$documents/changelog"
-gzip -n9 "$root/$documents/changelog"
+put 644 "$unpacked/CHANGELOG.md" "$documents/CHANGELOG.md"
 {
     printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n'
-    printf 'Files: *\nCopyright: the developers of flespi-gitops\nLicense: Expat or Apache-2.0\n\nLicense: Expat\n'
+    printf 'Files: *\nCopyright: 2026 The flespi-gitops authors\nLicense: Expat or Apache-2.0\n\nLicense: Expat\n'
     sed -n '/^Permission/,$p' "$unpacked/LICENSE-MIT" | sed 's/^$/./; s/^/ /'
     printf '\nLicense: Apache-2.0\n On Debian systems, the whole text is in /usr/share/common-licenses/Apache-2.0.\n'
 } >"$temp/copyright"
@@ -44,7 +43,7 @@ Architecture: $architecture
 Section: admin
 Priority: optional
 Installed-Size: $(du -sk "$root" | cut -f1)
-Maintainer: the developers of flespi-gitops <flespi-gitops@example.org>
+Maintainer: The flespi-gitops authors <flespi-gitops@example.org>
 Description: GitOps for accounts, limits and tokens of flespi
  Declares the subaccounts, limits, tokens and log-ins of an account on the
  flespi telematics platform in YAML, shows what would change, and applies it:

@@ -3,6 +3,7 @@
 //! Nothing here decides anything, prints anything or knows a terminal: a view writes styled text,
 //! and whoever prints it strips the styles where they do not belong.
 
+mod alike;
 mod escape;
 mod explain;
 mod history;

@@ -2,6 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::alike::{self, Alike};
 use super::outline::{self, Account, Notice, Outline, outline};
 use super::risk::Risk;
 use super::style::{BAD, BOLD, CAUTION, DIM, GOOD, PLAIN, of_action, of_concern, of_tone};
@@ -22,8 +23,12 @@ pub fn plan_text(plan: &Plan, width: Option<usize>) -> String {
     let Outline { risky, accounts, notices } = outline(plan);
     let mut screen = Screen::new(width);
     show_risky(&risky, &mut screen);
-    for account in &accounts {
-        show_account(account, &mut screen);
+    for Alike { first, others } in alike::accounts(&accounts) {
+        show_account(first, &mut screen);
+        if !others.is_empty() {
+            screen.gap();
+            screen.line(0, 2, &[(DIM, &alike::words(&others, "accounts"))]);
+        }
     }
     for notice in &notices {
         show_notice(notice, &mut screen);
@@ -77,8 +82,11 @@ fn show_account(account: &Account<'_>, screen: &mut Screen) {
     screen.gap();
     screen.line(0, 2, &[(BOLD, &account.name())]);
     let column = column(account.steps.iter().copied());
-    for step in &account.steps {
-        show_step(step, column, screen);
+    for Alike { first, others } in alike::steps(&account.steps) {
+        show_step(first, column, screen);
+        if !others.is_empty() {
+            screen.line(2, 4, &[(DIM, &alike::words(&others, "steps"))]);
+        }
     }
 }
 

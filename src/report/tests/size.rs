@@ -50,8 +50,49 @@ fn ten_thousand_changes_are_all_on_the_page_and_in_the_text() {
         page.split("<code>").filter_map(|rest| rest.split_once("</code>")).map(|it| it.0).collect();
     assert!(plan.steps.iter().all(|step| shown.contains(step.address.to_string().as_str())));
     let text = plan_text(&plan, None);
-    assert_eq!(text.matches("reason: ").count(), 10_000);
+    // Creations that are alike have one of them in full, and the number of the others.
+    let alike =
+        text.lines().filter_map(|line| line.split_once("and ")?.1.split_once(" more steps"));
+    let alike: usize = alike.map(|(count, _)| count.parse::<usize>().unwrap()).sum();
+    assert!(alike > 5_000);
+    assert_eq!(text.matches("reason: ").count() + alike, 10_000);
     assert!(text.contains("and 1900 more, each below"));
+}
+
+#[test]
+fn a_thousand_creations_are_a_few_lines_and_what_differs_in_more_than_its_name_is_shown() {
+    let tenant = |number: usize, devices: u64| {
+        let name = format!("tenant-{number:03}");
+        let limit = json!({"name": format!("Limit of {number}"), "devices_count": devices});
+        let limit = limit.as_object().unwrap().iter();
+        let limit = limit.map(|(field, value)| change(field, Value::Null, value.clone())).collect();
+        let info = vec![
+            change("info", Value::Null, json!("App")),
+            change("deliver", Value::Null, json!(format!("file out/{name}/app"))),
+        ];
+        [
+            step(Action::Create, &format!("limit/{name}"), limit),
+            step(
+                Action::Create,
+                &format!("subaccount/{name}"),
+                vec![change("name", Value::Null, json!(name))],
+            ),
+            step(Action::Create, &format!("token/{name}/app"), info),
+        ]
+    };
+    let steps: Vec<_> =
+        (0..333).flat_map(|number| tenant(number, 10)).chain(tenant(333, 11)).collect();
+    let text = plan_text(&plan(steps), Some(80));
+    assert!(text.lines().count() < 60, "{text}");
+    for shown in [
+        "and 332 more steps like this, limit/tenant-001 to limit/tenant-332",
+        "and 333 more steps like this, subaccount/tenant-001 to subaccount/tenant-333",
+        "and 333 more accounts like this, tenant-001 to tenant-333",
+        "devices_count  11",
+    ] {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words(&text).contains(&words(shown)), "{shown}: {text}");
+    }
 }
 
 #[test]
