@@ -22,6 +22,7 @@ struct Constant {
 
 /// Constants of time and number that bound nothing that can grow, and why.
 const NOT_BOUNDS: &[(&str, &[&str])] = &[
+    ("which steps are shown as one", &["report/alike.rs MANY", "report/alike.rs SHORTEST_NAME"]),
     ("how deep an example of the reference is shown", &["report/reference.rs DEEPEST"]),
     (
         "which texts of a recording are secrets, or drawn by lot",
