@@ -16,7 +16,7 @@ use crate::notice::Notice;
 use crate::pause::PauseList;
 use crate::plan::PlanDocument;
 use crate::profile::Profile;
-use crate::report::{Explanation, InitDocument, ProbeDocument, StatusDocument};
+use crate::report::{EventLine, Explanation, InitDocument, ProbeDocument, StatusDocument};
 use crate::watch::Status;
 
 /// All schemas.
@@ -24,6 +24,7 @@ pub fn all() -> Vec<(String, Value)> {
     let mut all = manifest::schema::documents();
     let written = [
         ("cassette", written::<CassetteLine>("CassetteLine")),
+        ("event", written::<EventLine>("Event")),
         ("explain", written::<Explanation>("Explanation")),
         ("import", written::<ImportDocument>("Import")),
         ("init", written::<InitDocument>("Init")),

@@ -5,6 +5,7 @@
 
 mod alike;
 mod escape;
+mod events;
 mod explain;
 mod history;
 mod html;
@@ -28,6 +29,7 @@ mod tests;
 mod value;
 mod wrap;
 
+pub use events::{EventDocument, EventLine};
 pub use explain::{Basis, ExplainFormat, Explanation, explain_text};
 pub use history::{history_text, record_text};
 pub(crate) use html::csp_hash;

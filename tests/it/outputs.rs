@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::support::World;
 
 #[test]
@@ -66,4 +68,31 @@ fn somebody_who_has_read_enough_is_no_failure() {
         drop(reader);
         assert_eq!(child.wait().unwrap().code(), Some(0), "{format}");
     }
+}
+
+#[test]
+fn events_tell_what_happens_line_by_line_as_their_schema_says() {
+    let world = World::new();
+    world.copy_example("first-subaccount");
+    world.apply(&["first-subaccount", "--events", "events.jsonl"]);
+    let schema = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/event.schema.json");
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let lines: Vec<Value> = world
+        .read("events.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for line in &lines {
+        assert!(schema.is_valid(line), "{line}");
+    }
+    let of = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
+    assert_eq!((of("planned"), of("started"), of("settled"), of("ended")), (1, 5, 5, 1));
+    let last = lines.last().unwrap();
+    assert_eq!((last["outcome"].as_str(), last["applied"].as_u64()), (Some("applied"), Some(5)));
+    // A second run replaces what was told of the first.
+    world.apply(&["first-subaccount", "--events", "events.jsonl"]);
+    assert_eq!(world.read("events.jsonl").lines().count(), 2);
+    let run = world.run(&["apply", "first-subaccount", "--yes", "--events", "no/where"]);
+    assert!(run.code != 0 && run.stderr.contains("no/where"), "{}", run.stderr);
 }

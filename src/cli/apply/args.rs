@@ -23,6 +23,7 @@ Examples:
   flespi-gitops apply accounts/ --prune
   flespi-gitops apply --git https://git.example.com/fleet.git --ref main --path accounts
   flespi-gitops apply --plan reviewed.plan --yes
+  flespi-gitops apply accounts/ --yes --events /dev/stderr
   flespi-gitops apply accounts/ --yes --format json > report.json")]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
@@ -61,6 +62,10 @@ pub(in crate::cli) struct Args {
     /// Do risky steps now, also outside of the windows of the Stack.
     #[arg(long)]
     pub(super) ignore_windows: bool,
+
+    /// Write what happens to FILE while it happens, as lines of JSON; /dev/stderr works, too.
+    #[arg(long, value_name = "FILE")]
+    pub(super) events: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) gate: GateArgs,
@@ -103,6 +108,7 @@ impl Args {
             pace,
             deadline: None,
             ignore_windows: false,
+            events: None,
             gate,
         }
     }

@@ -2,12 +2,14 @@
 
 mod approval;
 mod args;
+mod events;
 mod person;
 mod task;
 
 use tokio::sync::watch;
 
 pub(super) use self::args::Args;
+use self::events::Events;
 use self::person::Person;
 use self::task::Task;
 use super::exit::Exit;
@@ -17,7 +19,7 @@ use super::session::{self, Session};
 use super::settings::{Common, Format};
 use crate::apply::{Outcome, Report};
 use crate::reconcile::{self, Compared, Further};
-use crate::report::{run_markdown, run_text};
+use crate::report::{EventDocument, run_markdown, run_text};
 use crate::resource::Desired;
 use crate::shutdown;
 use crate::undo::Undoing;
@@ -95,6 +97,10 @@ async fn passes(
     common: &Common,
     output: &Output,
 ) -> Exit {
+    let events = match Events::begin(args.events.as_deref(), output) {
+        Ok(events) => events,
+        Err(exit) => return exit,
+    };
     let mut whole: Option<Report> = None;
     let mut number = 0;
     let mut compared = Compared::default();
@@ -103,7 +109,7 @@ async fn passes(
         let before = whole.take();
         let overwritten = before.as_ref().map(Report::overwritten).unwrap_or_default();
         let run = &session.run.pass(number);
-        let person = Person { args, task, session, common, output, number, run };
+        let person = Person { args, task, session, common, output, events: &events, number, run };
         let (mut report, exit) = match (before, person.pass(&overwritten, stop).await) {
             (None, Err(exit)) => return exit,
             (Some(before), Err(exit)) => (before, Some(exit)),
@@ -127,6 +133,7 @@ async fn passes(
                 }
             }
         }
+        events.tell(|| EventDocument::ended(&report));
         tell(&report, &task.desired.stack, common, output);
         return exit.unwrap_or_else(|| exit_of(&report));
     }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::approval::disapproval;
 use super::args::Args;
+use super::events::Events;
 use super::task::Task;
 use crate::apply::Report;
 use crate::cli::consent::consent;
@@ -22,7 +23,7 @@ use crate::plan::Plan;
 use crate::reconcile::{
     self, Caller, Consent, Context, Hindrance, PassEvent, Passed, Prepared, Windows, Work,
 };
-use crate::report::plan_text;
+use crate::report::{EventDocument, plan_text};
 use crate::resource::Address;
 use crate::run::RunId;
 
@@ -33,6 +34,7 @@ pub(super) struct Person<'a> {
     pub(super) session: &'a Session,
     pub(super) common: &'a Common,
     pub(super) output: &'a Output,
+    pub(super) events: &'a Events,
     /// The number of this pass, from 1 on, and its name.
     pub(super) number: usize,
     pub(super) run: &'a RunId,
@@ -162,6 +164,16 @@ impl Caller for Person<'_> {
     }
 
     fn on_event(&mut self, event: PassEvent<'_>) {
+        match &event {
+            PassEvent::Planned(prepared) | PassEvent::PlannedAgain(prepared) => {
+                self.events.tell(|| EventDocument::planned(&prepared.plan));
+            }
+            PassEvent::Waiting(held) => {
+                self.events.tell(|| EventDocument::Waiting { holder: gate::waiting(held) });
+            }
+            PassEvent::Step(event, _) => self.events.tell(|| EventDocument::of_step(event)),
+            PassEvent::Outdated | PassEvent::Begins(_) | PassEvent::CarriedOut(..) => {}
+        }
         match event {
             PassEvent::Planned(prepared) => {
                 if self.number == 1 || !prepared.plan.is_converged() {
