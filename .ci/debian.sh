@@ -28,6 +28,12 @@ documents="usr/share/doc/flespi-gitops"
 put 644 "$unpacked/README.md" "$documents/README.md"
 put 644 "$unpacked/CHANGELOG.md" "$documents/CHANGELOG.md"
 {
+    printf 'flespi-gitops (%s) unstable; urgency=medium\n\n  * CHANGELOG.md beside this file says what changed.\n\n' "$version"
+    printf ' -- The flespi-gitops authors <flespi-gitops@example.org>  %s\n' "$(date -R -u -d "@${SOURCE_DATE_EPOCH:-0}")"
+} >"$temp/changelog"
+put 644 "$temp/changelog" "$documents/changelog"
+gzip -n9 "$root/$documents/changelog"
+{
     printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n'
     printf 'Files: *\nCopyright: 2026 The flespi-gitops authors\nLicense: Expat or Apache-2.0\n\nLicense: Expat\n'
     sed -n '/^Permission/,$p' "$unpacked/LICENSE-MIT" | sed 's/^$/./; s/^/ /'
