@@ -300,7 +300,7 @@ fn a_full_pipe_holds_up_neither_work_nor_signals() {
             let (name, text) = ("x".repeat(200), "y".repeat(240));
             format!(
                 "---\napiVersion: flespi-gitops/v1\nkind: Limit\nmetadata: {{name: n{number}}}\n\
-                 spec: {{name: {name}, description: {text}}}\n"
+                 spec: {{name: {name}, description: {text}{number}}}\n"
             )
         })
         .collect();
