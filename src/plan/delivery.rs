@@ -11,7 +11,7 @@ use crate::resource::Right;
 use crate::secret::Sink;
 
 /// What changes call the sinks of a token.
-pub(super) const DELIVER: &str = "deliver";
+pub const DELIVER: &str = "deliver";
 
 /// How the key of a found token gets to the sinks that lack it.
 pub(super) fn of(

@@ -59,6 +59,7 @@ mod value;
 mod vanished;
 mod wording;
 
+pub use delivery::DELIVER;
 pub use document::{PlanApi, PlanDocument, document};
 pub use effect::{
     CreateEffect, CredentialsEffect, Delivery, Effect, Forgetting, HandOver, LinkEffect, LinkTo,

@@ -1,19 +1,27 @@
 //! Creations that are alike: of many that differ in nothing but what they are called, the first stands for all.
 //!
-//! Invariant: steps are only taken together if all that they set is the same, except their label and the places in which
-//! their own name, or that of their account, stands.
+//! Invariant: steps are only taken together if all that they set is the same, except their label and, where they name a
+//! place or a limit, their own name or that of their account. In all other fields a name may be a word that means something:
+//! `devices` is an account to one and rights to another.
 
 use std::collections::BTreeMap;
 
 use super::outline::{self, Account};
-use crate::plan::{Action, Step};
-use crate::resource::AccountPath;
+use crate::plan::{Action, DELIVER, Step};
+use crate::resource::kinds::LIMIT_FIELD;
+use crate::resource::{AccountPath, Address};
 
 /// From so many on, they are shown as one.
 const MANY: usize = 10;
 
 /// A name that is shorter stands in texts that have nothing to do with it.
 const SHORTEST_NAME: usize = 3;
+
+/// Fields in which their own names make no difference.
+const OF_PLACES: [&str; 2] = [DELIVER, LIMIT_FIELD];
+
+/// What stands for a name: no value has it.
+const NAME: &str = "\0";
 
 /// What stands for all that are alike, and what the others are called.
 #[derive(Debug)]
@@ -78,22 +86,27 @@ fn form(step: &Step) -> Option<String> {
     }
     let label = step.address.kind.label_field();
     let changes = step.changes.iter().filter(|change| change.field != label);
-    let set = changes.map(|change| format!("{}: {} {}", change.field, change.before, change.after));
-    let mut text = format!(
-        "{} {} {}",
-        step.address.kind,
-        outline::verb(step),
-        set.collect::<Vec<_>>().join(", ")
-    );
-    let account = step.address.account.to_string();
+    let set = changes.map(|change| {
+        let value = format!("{} {}", change.before, change.after);
+        let value = match OF_PLACES.contains(&&*change.field) {
+            true => without_names(value, &step.address),
+            false => value,
+        };
+        format!("{}: {value}", change.field)
+    });
+    let set = set.collect::<Vec<_>>().join(", ");
+    Some(format!("{} {} {set}", step.address.kind, outline::verb(step)))
+}
+
+/// The text without the name of the object and that of its account.
+fn without_names(text: String, address: &Address) -> String {
+    let account = address.account.to_string();
     let last = account.rsplit('/').next().unwrap_or_default();
-    let mut names = [&*step.address.name, last];
+    let mut names = [&*address.name, last];
     // One may be a part of the other.
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    for name in names.iter().filter(|name| name.len() >= SHORTEST_NAME) {
-        text = text.replace(name, "*");
-    }
-    Some(text)
+    let names = names.into_iter().filter(|name| name.len() >= SHORTEST_NAME);
+    names.fold(text, |text, name| text.replace(name, NAME))
 }
 
 /// The same in an account of which many are alike, in which things have to be called the same.

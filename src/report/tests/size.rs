@@ -96,6 +96,30 @@ fn a_thousand_creations_are_a_few_lines_and_what_differs_in_more_than_its_name_i
 }
 
 #[test]
+fn rights_that_are_called_like_their_accounts_are_not_taken_for_the_same() {
+    let names = [
+        "channels",
+        "devices",
+        "streams",
+        "modems",
+        "calcs",
+        "plugins",
+        "groups",
+        "assets",
+        "geofences",
+        "cdns",
+    ];
+    let steps = names.map(|name| {
+        let acl = json!({"type": 2, "acl": [{"uri": format!("gw/{name}")}]});
+        let access = vec![change("access", Value::Null, acl)];
+        step(Action::Create, &format!("token/{name}/app"), access)
+    });
+    let text = plan_text(&plan(steps.into()), None);
+    assert!(!text.contains("like this"), "{text}");
+    assert!(names.iter().all(|name| text.contains(&format!("gw/{name}"))), "{text}");
+}
+
+#[test]
 fn the_page_loads_nothing() {
     let page = plan_html(&large(20), 4);
     for word in ["src=", "http:", "https:", "@import", "url(", "<link", "<img", "<iframe"] {
