@@ -192,13 +192,7 @@ mod tests {
         for kept in ["name", "email", "ttl", "url"] {
             assert!(!seen[kept].to_string().contains("hidden"), "{seen}");
         }
-        assert_eq!(
-            veil.text("and CANARY-5, later"),
-            "and (hidden 3), later".replace('3', &number(&mut veil, "CANARY-5"))
-        );
-    }
-
-    fn number(veil: &mut Veil, secret: &str) -> String {
-        veil.stand_in(secret).chars().filter(char::is_ascii_digit).collect()
+        let stand_in = veil.stand_in("CANARY-5");
+        assert_eq!(veil.text("and CANARY-5, later"), format!("and {stand_in}, later"));
     }
 }

@@ -58,8 +58,8 @@ pub(super) struct Args {
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(NAMES))]
     topic: Option<String>,
 
-    /// Show only the parts whose headline has this word.
-    #[arg(value_name = "PART", requires = "topic")]
+    /// Show only the sections whose heading contains this word.
+    #[arg(value_name = "SECTION", requires = "topic")]
     part: Option<String>,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, output: &Output) -> Exit {
     if parts.is_empty() {
         let heads: Vec<&str> = page::headlines(topic.page).collect();
         output.error(&format!(
-            "no part of the page on {} has `{}` in its headline\n  help: the parts are {}",
+            "no section of `{}` has `{}` in its heading\n  help: the sections are {}",
             topic.name,
             printable_line(word),
             heads.join(", ")

@@ -8,8 +8,8 @@ use crate::resource::{AddressPattern, Desired};
 /// Which objects a command is about.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Only {
-    /// Addresses to look at alone, with what they need, such as `subaccount/acme` or `token/**`; a subaccount
-    /// includes everything in it. Repeatable.
+    /// Addresses to limit the command to, with what they depend on, such as `subaccount/acme` or `token/**`; a
+    /// subaccount includes everything in it. Repeatable.
     #[arg(long = "only", value_name = "PATTERN")]
     patterns: Vec<AddressPattern>,
 }
@@ -22,7 +22,7 @@ impl Only {
             return Ok(plan::narrow(plan, &self.patterns, desired));
         }
         for pattern in meaningless {
-            output.error(&format!("no object is called like `{pattern}` (--only)"));
+            output.error(&format!("no object matches `{pattern}` (--only)"));
         }
         Err(Exit::Usage)
     }

@@ -8,7 +8,8 @@ use crate::sandbox::Recorded;
 use crate::transport::{Transport, Wire};
 
 /// What to do where a recording cannot be begun.
-pub(super) const UNWRITTEN_HELP: &str = "choose another file with --record; none is overwritten";
+pub(super) const UNWRITTEN_HELP: &str =
+    "choose a new file with --record; existing files are never overwritten";
 
 /// Makes the wire that records what goes to the platform that locks and history call `platform`.
 pub(super) fn on<'a>(

@@ -1,9 +1,10 @@
 //! Narrowing: what of a plan is about some objects, with all that they need.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::digest;
 use super::id::StepId;
+use super::step::Step;
 use super::value::Plan;
 use crate::resource::{Address, AddressPattern, Desired};
 
@@ -15,13 +16,13 @@ pub fn narrow(mut plan: Plan, patterns: &[AddressPattern], desired: &Desired) ->
     }
     let is_wanted = |address: &Address| patterns.iter().any(|pattern| pattern.matches(address));
     let steps = &plan.steps;
+    let by_id: BTreeMap<&StepId, &Step> = steps.iter().map(|step| (&step.id, step)).collect();
     let mut open: Vec<&StepId> =
         steps.iter().filter(|step| is_wanted(&step.address)).map(|step| &step.id).collect();
     let mut kept: BTreeSet<StepId> = BTreeSet::new();
     while let Some(id) = open.pop() {
         if kept.insert(id.clone()) {
-            let step = steps.iter().find(|step| step.id == *id);
-            open.extend(step.into_iter().flat_map(|step| &step.needs));
+            open.extend(by_id.get(id).into_iter().flat_map(|step| &step.needs));
         }
     }
     let before = plan.steps.len();
@@ -35,11 +36,11 @@ pub fn narrow(mut plan: Plan, patterns: &[AddressPattern], desired: &Desired) ->
     plan.drifted.retain(|drifted| is_shown(&drifted.address));
     plan.tokens.retain(|token| token.address.as_ref().is_some_and(is_shown));
     let declared = desired.objects.keys().filter(|address| is_wanted(address));
-    let is_blocked = |address: &Address| plan.blocked.iter().any(|it| it.address == *address);
-    plan.unchanged = declared.filter(|it| !needed.contains(*it) && !is_blocked(it)).count();
+    let blocked: BTreeSet<&Address> = plan.blocked.iter().map(|it| &it.address).collect();
+    plan.unchanged = declared.filter(|it| !needed.contains(*it) && !blocked.contains(it)).count();
     if left_out > 0 {
         let noun = if left_out == 1 { "step" } else { "steps" };
-        plan.notes.push(format!("{left_out} {noun} of other objects left out, as --only asks"));
+        plan.notes.push(format!("{left_out} {noun} of other objects left out (--only)"));
     }
     plan.digest = digest::of_plan(&plan.stack, &plan.steps, &plan.refusals);
     plan

@@ -30,9 +30,9 @@ pub fn init_text(done: &InitDocument) -> String {
         text.push_str(&format!("wrote {path}\n"));
     }
     for Kept { path, lacks } in &done.kept {
-        text.push_str(&format!("kept  {path}, which was there\n"));
+        text.push_str(&format!("kept  {path} (already exists)\n"));
         for line in lacks {
-            text.push_str(&format!("      add to it: {line}\n"));
+            text.push_str(&format!("      missing line: {line}\n"));
         }
     }
     text.push_str("\nnext:\n");

@@ -45,7 +45,7 @@ pub fn fields() -> Vec<Field> {
 /// The reference as a page of the guide.
 pub fn page() -> String {
     let mut page = "Fields: everything that can stand in a manifest, with its type, default and an example.\n\n\
-        Times are in seconds or as `90s`, `15m`, `12h`, `30d`; sizes are in bytes. `guide fields NAME` shows one part.\n"
+        Times are in seconds or as `90s`, `15m`, `12h`, `30d`; sizes are in bytes. `flespi-gitops guide fields NAME` shows one section.\n"
         .to_owned();
     for section in sections() {
         let marks = if section.is_kind { "#" } else { "##" };
@@ -256,8 +256,7 @@ fn example(schema: &Value, document: &Value, depth: usize) -> Value {
     if let Some(part) = schema["$ref"].as_str().and_then(part_name) {
         return example(&document["$defs"][&part], document, depth + 1);
     }
-    let first = ["enum"].iter().find_map(|name| schema[name].as_array()?.first());
-    if let Some(first) = first {
+    if let Some(first) = schema["enum"].as_array().and_then(|words| words.first()) {
         return first.clone();
     }
     let choice = ["anyOf", "oneOf"].iter().find_map(|name| schema[name].as_array()?.first());

@@ -122,7 +122,7 @@ fn no_file_is_overwritten_and_none_that_is_no_recording_is_played() {
     world.copy_example("first-subaccount");
     world.write("mine.yaml", "mine\n");
     let run = world.run(&["plan", "first-subaccount", "--record", "mine.yaml"]).expect(64);
-    assert!(run.stderr.contains("choose another file"), "{}", run.stderr);
+    assert!(run.stderr.contains("choose a new file"), "{}", run.stderr);
     assert_eq!(world.read("mine.yaml"), "mine\n");
     assert!(world.journal().iter().all(|call| !call.path.starts_with("/platform")));
     let run = world.run(&["sandbox", "--replay", "mine.yaml"]).expect(64);

@@ -56,7 +56,7 @@ fn what_is_there_is_kept_and_what_it_lacks_is_told() {
     let run = world.run(&["init", "teams/one"]).expect(0);
     assert_eq!(world.read(".gitignore"), "/target\nout/\n");
     assert_eq!(world.read(".gitlab-ci.yml"), "mine\n");
-    assert!(run.stdout.contains("kept  .gitignore, which was there\n      add to it: /.flespi-gitops/\n      add to it: *.plan\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("kept  .gitignore (already exists)\n      missing line: /.flespi-gitops/\n      missing line: *.plan\n"), "{}", run.stdout);
     let first = world.read("teams/one/stack.yaml");
     assert!(first.starts_with("# yaml-language-server: $schema=../../schemas/"), "{first}");
     world.run(&["validate", "teams/one", "--deny", "warnings"]).expect(0);

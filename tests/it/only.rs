@@ -27,7 +27,7 @@ fn an_account_comes_with_everything_in_it_and_everything_that_it_needs() {
     }
     assert!(!some.iter().any(|it| it.contains("apac")), "{some:?}");
     let said = world.run(&["plan", "fleet", "--only", "subaccount/emea/globex"]).expect(0);
-    assert!(said.stdout.contains(" of other objects left out, as --only asks"), "{}", said.stdout);
+    assert!(said.stdout.contains(" of other objects left out (--only)"), "{}", said.stdout);
 
     world.apply(&["fleet", "--only", "subaccount/emea/globex"]);
     assert_eq!(addresses(&world, &["fleet", "--only", "subaccount/emea/globex"]), [""; 0]);
@@ -63,7 +63,7 @@ fn nothing_else_is_pruned_and_a_slip_of_the_pen_is_told() {
     assert_eq!(world.count("limits"), 2);
     for command in ["plan", "status", "apply"] {
         let run = world.run(&[command, "set", "--only", "limit/z", "--only", "limit/c"]).expect(64);
-        assert!(run.stderr.contains("no object is called like `limit/z`"), "{}", run.stderr);
+        assert!(run.stderr.contains("no object matches `limit/z`"), "{}", run.stderr);
     }
     world.run(&["plan", "set", "--only", "no pattern"]).expect(64);
 }

@@ -63,7 +63,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     pub(super) ignore_windows: bool,
 
-    /// Write what happens to FILE while it happens, as lines of JSON; /dev/stderr works, too.
+    /// Write progress to FILE as lines of JSON; FILE can be /dev/stderr.
     #[arg(long, value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
 

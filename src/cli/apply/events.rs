@@ -36,7 +36,7 @@ impl Events {
         line.push(b'\n');
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(&line) {
-            tracing::warn!("a line of --events is missing: {error}");
+            tracing::warn!("cannot write a line of --events: {error}");
         }
     }
 }

@@ -40,14 +40,14 @@ pub(super) async fn of(given: Given, common: &Common, output: &Output) -> Result
     };
     // Everything else is written beside it, and pipelines run in the current folder.
     if !folder.components().all(|step| matches!(step, Component::Normal(_) | Component::CurDir)) {
-        output.error("the folder has to be below the current one, such as `accounts`");
+        output.error("DIR must be below the current folder, such as `accounts`");
         return Err(Exit::Usage);
     }
     let usual = usual_stack();
     let stack = match &common.stack {
         Some(stack) => stack.clone(),
         None if given.is_named || !is_asked => usual,
-        None => ask("Name of the stack, which owns what is created", &usual, output).await?,
+        None => ask("Name of the stack, which will own what you create", &usual, output).await?,
     };
     if !is_valid_name(&stack) {
         output.error(&format!("`{stack}` is not a stack name: use a-z, 0-9, `.`, `_` and `-`"));

@@ -5,6 +5,7 @@
 
 mod answers;
 mod pipeline;
+mod there;
 
 use std::path::{Path, PathBuf};
 
@@ -25,9 +26,6 @@ use crate::schemas;
 
 /// Where the schema of manifests goes, from the root of the repository.
 const SCHEMA: &str = "schemas/manifest.schema.json";
-
-/// No more of a file of the repository is looked at, in bytes.
-const LARGEST_READ: u64 = 1024 * 1024;
 
 /// Manifests of the first folder, by their names in it.
 const MANIFESTS: [(&str, &str); 3] = [
@@ -56,7 +54,7 @@ pub(super) struct Args {
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 
-    /// Which pipeline to write; by default the one that the repository seems to be meant for.
+    /// Pipeline to write; by default, guessed from the repository.
     #[arg(long, value_enum)]
     ci: Option<Ci>,
 
@@ -138,7 +136,7 @@ fn refuse_others(manifests: &[File], folder: &Path, output: &Output) -> Result<(
         return Ok(());
     }
     output.error(&format!(
-        "`{}` has manifests already, so nothing was written:\n  {}\n  help: choose another folder",
+        "`{}` already contains manifests, so nothing was written:\n  {}\n  help: choose another folder",
         printable_line(&folder.display().to_string()),
         others.join("\n  ")
     ));
@@ -154,9 +152,9 @@ fn write(path: &Path, text: &str, done: &mut InitDocument, output: &Output) -> R
     let shown = path.display().to_string();
     // A link that leads nowhere is somebody's as well.
     if path.symlink_metadata().is_ok() {
-        let there = files::read_text(path, LARGEST_READ).unwrap_or_default();
+        let known = there::text(path);
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let lacks = lines.filter(|line| !there.lines().any(|known| known.trim() == *line));
+        let lacks = lines.filter(|line| !known.lines().any(|known| known.trim() == *line));
         let lacks = match GIT.iter().any(|(name, _)| Path::new(name) == path) {
             true => lacks.map(str::to_owned).collect(),
             false => Vec::new(),

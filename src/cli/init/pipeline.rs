@@ -4,10 +4,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use crate::files;
-
-/// No more of what git is told is looked at, in bytes.
-const LARGEST_READ: u64 = 1024 * 1024;
+use super::there;
 
 /// A pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,7 +34,7 @@ impl Ci {
 
     /// What the current folder seems to be meant for.
     pub(super) fn guessed() -> Self {
-        let remote = files::read_text(Path::new(".git/config"), LARGEST_READ).unwrap_or_default();
+        let remote = there::text(Path::new(".git/config"));
         match () {
             () if Path::new(".gitlab-ci.yml").exists() || remote.contains("gitlab") => Self::Gitlab,
             () if Path::new(".github").exists() || remote.contains("github") => Self::Github,
